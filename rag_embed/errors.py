@@ -1,0 +1,48 @@
+"""Everything rag_embed raises on purpose.
+
+    RagEmbedError
+      BadInput           an argument is wrong (also a ValueError)
+      MissingExtra       an optional dependency is not installed (also an ImportError)
+      ModelUnavailable   a model cannot be found, or is not the one it claims to be
+      SpaceMismatch      the encoder is not the one the index was built with
+      StoreError         the index on disk is missing, foreign, read-only, full or broken
+      UnfaithfulEncoder  a fast encoder does not reproduce the model it replaces
+
+Each message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RagEmbedError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class BadInput(RagEmbedError, ValueError):
+    """An argument cannot be used as given; nothing was changed."""
+
+
+class MissingExtra(RagEmbedError, ImportError):
+    """An optional dependency is missing; the message holds the line that installs it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed. "
+            f"Install it with: pip install 'rag-embed[{extra}]'"
+        )
+
+
+class ModelUnavailable(RagEmbedError):
+    """A model cannot be loaded, or its weights are not the expected ones."""
+
+
+class SpaceMismatch(RagEmbedError):
+    """Vectors of two different spaces would be mixed."""
+
+
+class StoreError(RagEmbedError):
+    """The index cannot be read or written."""
+
+
+class UnfaithfulEncoder(RagEmbedError):
+    """A fast encoder's vectors differ too much from those of the model it stands for."""

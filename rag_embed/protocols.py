@@ -1,0 +1,149 @@
+"""The verbs: what a part must be able to do to be used in a place.
+
+Implement the methods and the object fits; nothing has to be inherited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from rag_embed.filters import Filter
+from rag_embed.maths.moments import Moments
+from rag_embed.types import Chunk, Document, Hit, Query, Scores, Signature, Spans, Vectors
+
+
+class Encoder(Protocol):
+    """Turns texts into unit vectors. Implementations: `rag_embed.encoders`."""
+
+    @property
+    def signature(self) -> Signature:
+        """Identity of the space the vectors live in."""
+        ...
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows; a row depends on its own text only."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows; a row depends on its own text only."""
+        ...
+
+    def token_spans(self, text: str, /) -> Spans:
+        """Character offsets of the model's tokens in ``text``, without special tokens, never cut."""
+        ...
+
+
+class Splitter(Protocol):
+    """Cuts a document into chunks with exact offsets. Implementation: `rag_embed.chunking`."""
+
+    def split(self, document: Document, /) -> list[Chunk]:
+        """Chunks in reading order; none for a document without visible text."""
+        ...
+
+
+class ChunkEncoder(Protocol):
+    """Decides how much of its document a chunk's vector sees. Implementations: `rag_embed.situated`."""
+
+    @property
+    def signature(self) -> Signature:
+        """The encoder's signature with ``chunks`` filled in."""
+        ...
+
+    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+        """One unit row per chunk, in order, over all groups; a group is a document with its chunks."""
+        ...
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows in the same space."""
+        ...
+
+
+class View(Protocol):
+    """An unchanging snapshot of a store: all parts of one search read the same version."""
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        ...
+
+    def nearest(
+        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """Per query row: ids of the ``n`` chunks with the largest dot product, and those products."""
+        ...
+
+    def lexical(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25."""
+        ...
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """The stored row of each chunk, in order.
+
+        Raises:
+            BadInput: An id is not in the store.
+        """
+        ...
+
+    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
+        """Those of the chunks that exist, in the order of ``ids``."""
+        ...
+
+    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
+        """All chunks of a document in reading order."""
+        ...
+
+    def document(self, doc_id: str, /) -> Document | None:
+        """The document as it was added, or None."""
+        ...
+
+    def moments(self, space: str, /) -> Moments:
+        """Mean and second moment of the space's vectors."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps documents, chunks and their vectors. Implementations: `rag_embed.stores`."""
+
+    def view(self) -> View:
+        """Snapshot of the latest version."""
+        ...
+
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+        """``(content hash, owner)`` of those documents that are completely stored."""
+        ...
+
+    def replace(
+        self,
+        documents: Sequence[tuple[Document, str]],
+        chunks: Sequence[Chunk],
+        vectors: Mapping[str, Vectors],
+        /,
+    ) -> None:
+        """Store documents (with content hashes) and all their chunks; their old chunks vanish with it."""
+        ...
+
+    def delete(self, doc_ids: Sequence[str], /) -> int:
+        """Remove documents with their chunks; returns how many existed."""
+        ...
+
+    def document_ids(self) -> Iterable[str]:
+        """Ids of all documents."""
+        ...
+
+    def optimize(self) -> None:
+        """Compact files and bring search indexes up to date."""
+        ...
+
+    def stats(self) -> Mapping[str, object]:
+        """Counts and sizes for people."""
+        ...
+
+
+class Retriever(Protocol):
+    """Finds. Implementations: `rag_embed.ranking`, and anything that wraps one."""
+
+    def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
+        """Hits per query, best first, at most ``query.k``."""
+        ...

@@ -1,0 +1,253 @@
+"""The nouns: everything that travels between the parts of rag_embed.
+
+Frozen, slotted dataclasses and array aliases live here; anything that *does* something does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from rag_embed.errors import BadInput
+from rag_embed.filters import Filter
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""``(n, dim)`` float32, C-contiguous; rows have unit length unless a docstring says otherwise."""
+
+Scores: TypeAlias = npt.NDArray[np.float32]
+"""``(n,)`` float32, higher is better."""
+
+Spans: TypeAlias = npt.NDArray[np.int64]
+"""``(n, 2)`` int64 character offsets ``[start, end)`` into one text."""
+
+Grouping: TypeAlias = Literal["chunk", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text with an identity.
+
+    Attributes:
+        id: Unique in an index; adding a document with a known id replaces the old one.
+        text: The whole text. Offsets everywhere in rag_embed count characters of this string.
+        title: Shown with hits, read by the encoders and by lexical search. May be empty.
+        metadata: JSON-serialisable values. Those declared as ``fields`` of the index can be filtered on.
+        user: Owner. ``None`` means shared with everybody.
+
+    Example:
+        >>> Document("guide", "Use a context manager.", title="Files").title
+        'Files'
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    user: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("id", "text", "title"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise BadInput(
+                    f"Document.{name} must be a str, got {type(value).__name__}; convert it first."
+                )
+        if not self.id:
+            raise BadInput("Document.id is empty; give every document an id that stays the same.")
+        if self.user is not None and (not isinstance(self.user, str) or not self.user):
+            raise BadInput("Document.user must be a non-empty str, or None for a shared document.")
+        if not isinstance(self.metadata, Mapping):
+            raise BadInput(
+                f"Document.metadata must be a mapping, got {type(self.metadata).__name__}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A contiguous part of a document: ``text == document.text[start:end]``.
+
+    Attributes:
+        id: ``"{doc_id}#{start}-{end}"``; the same part of the same document always has the same id.
+        doc_id: The document it was cut from.
+        text: The exact characters.
+        start: Offset of the first character in the document.
+        end: Offset after the last character.
+        ordinal: Position among the chunks of its document, from 0.
+        title: The document's title.
+        headings: The headings above it, outermost first.
+        metadata: The document's metadata.
+        user: The document's owner, ``None`` when shared.
+    """
+
+    id: str
+    doc_id: str
+    text: str
+    start: int
+    end: int
+    ordinal: int = 0
+    title: str = ""
+    headings: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    user: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        document: Document,
+        start: int,
+        end: int,
+        *,
+        ordinal: int = 0,
+        headings: tuple[str, ...] = (),
+    ) -> Chunk:
+        """Cut ``document.text[start:end]`` and give it its deterministic id.
+
+        Example:
+            >>> Chunk.of(Document("d", "one two"), 4, 7).text
+            'two'
+        """
+        return cls(
+            id=f"{document.id}#{start}-{end}",
+            doc_id=document.id,
+            text=document.text[start:end],
+            start=start,
+            end=end,
+            ordinal=ordinal,
+            title=document.title,
+            headings=headings,
+            metadata=document.metadata,
+            user=document.user,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. The only thing that travels at query time.
+
+    Attributes:
+        text: The question or keywords. An empty text finds nothing.
+        k: How many hits at most, >= 0.
+        where: Only chunks that match this filter.
+        user: Sees shared chunks and this user's own; ``None`` sees shared chunks only.
+            Take it from your authentication, never from the query text.
+        min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
+        diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
+        group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
+    """
+
+    text: str
+    k: int = 10
+    where: Filter | None = None
+    user: str | None = None
+    min_relevance: float = 0.0
+    diversity: float = 0.0
+    group_by: Grouping = "chunk"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise BadInput(f"Query.text must be a str, got {type(self.text).__name__}.")
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 0:
+            raise BadInput(f"Query.k must be an integer >= 0, got {self.k!r}.")
+        for name in ("min_relevance", "diversity"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
+        if self.group_by not in get_args(Grouping):
+            raise BadInput(
+                f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one leg said about one hit.
+
+    Attributes:
+        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``.
+        raw: Its own score (cosine, BM25).
+        normalised: The score on the common scale of the fusion.
+        weight: The weight the fusion gave this leg for this query.
+    """
+
+    leg: str
+    raw: float
+    normalised: float
+    weight: float
+
+    @property
+    def contribution(self) -> float:
+        """Share of the fused score: ``weight * normalised``."""
+        return self.weight * self.normalised
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that answers a query.
+
+    Attributes:
+        chunk: What was found.
+        score: Fused score, higher is better; comparable within one query only.
+        relevance: Calibrated to [0, 1]; comparable between queries.
+        parts: Each leg's contribution; they add up to ``score``.
+        siblings: With ``group_by="document"``: the other chunks of this document among the candidates.
+    """
+
+    chunk: Chunk
+    score: float
+    relevance: float
+    parts: tuple[Part, ...] = ()
+    siblings: tuple[Chunk, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The chunk's text."""
+        return self.chunk.text
+
+    @property
+    def id(self) -> str:
+        """The chunk's id."""
+        return self.chunk.id
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Identity of a vector space. Vectors of two signatures must never be compared.
+
+    Attributes:
+        model: Name or path the model was loaded by.
+        weights: Hash of the weights (hex), or a version tag for encoders without weights.
+        dim: Length of a vector.
+        max_tokens: Tokens the encoder reads; longer texts are cut there.
+        pooling: How token vectors become one vector, for example ``"mean"``.
+        query_prompt: Text put before every query.
+        document_prompt: Text put before every document.
+        chunks: How a chunk is put to the encoder, for example ``"titled"``.
+    """
+
+    model: str
+    weights: str
+    dim: int
+    max_tokens: int
+    pooling: str = "mean"
+    query_prompt: str = ""
+    document_prompt: str = ""
+    chunks: str = ""
+
+    def difference(self, other: Signature) -> dict[str, tuple[Any, Any]]:
+        """Fields in which two spaces differ, ``model`` aside: its path may change, its weights may not.
+
+        Example:
+            >>> a = Signature("m", "v1", 8, 256)
+            >>> a.difference(Signature("m", "v2", 8, 256))
+            {'weights': ('v1', 'v2')}
+        """
+        mine, theirs = asdict(self), asdict(other)
+        return {
+            name: (mine[name], theirs[name])
+            for name in mine
+            if name != "model" and mine[name] != theirs[name]
+        }
