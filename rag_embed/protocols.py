@@ -6,7 +6,7 @@ Implement the methods and the object fits; nothing has to be inherited.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from rag_embed.filters import Filter
 from rag_embed.maths.moments import Moments
@@ -30,12 +30,12 @@ class Encoder(Protocol):
         ...
 
     def token_spans(self, text: str, /) -> Spans:
-        """Character offsets of the model's tokens in ``text``, without special tokens, never cut."""
+        """Character offsets of all of the model's tokens in ``text``, special tokens left out."""
         ...
 
 
 class Splitter(Protocol):
-    """Cuts a document into chunks with exact offsets. Implementation: `rag_embed.chunking`."""
+    """Cuts a document into chunks with exact offsets; see `rag_embed.chunking`."""
 
     def split(self, document: Document, /) -> list[Chunk]:
         """Chunks in reading order; none for a document without visible text."""
@@ -43,7 +43,7 @@ class Splitter(Protocol):
 
 
 class ChunkEncoder(Protocol):
-    """Decides how much of its document a chunk's vector sees. Implementations: `rag_embed.situated`."""
+    """Decides how much of its document a chunk's vector sees; see `rag_embed.situated`."""
 
     @property
     def signature(self) -> Signature:
@@ -51,7 +51,7 @@ class ChunkEncoder(Protocol):
         ...
 
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        """One unit row per chunk, in order, over all groups; a group is a document with its chunks."""
+        """One unit row per chunk, in order; a group is a document with its chunks."""
         ...
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -66,10 +66,15 @@ class View(Protocol):
         """Number of chunks."""
         ...
 
+    @property
+    def private(self) -> bool:
+        """Whether any chunk has an owner."""
+        ...
+
     def nearest(
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
-        """Per query row: ids of the ``n`` chunks with the largest dot product, and those products."""
+        """Per row: ids of the ``n`` chunks with the largest dot product, and the products."""
         ...
 
     def lexical(
@@ -111,7 +116,7 @@ class Store(Protocol):
         ...
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
-        """``(content hash, owner)`` of those documents that are completely stored."""
+        """``(content hash, owner)`` of the stored ones; the hash of an incomplete one is ``""``."""
         ...
 
     def replace(
@@ -121,11 +126,19 @@ class Store(Protocol):
         vectors: Mapping[str, Vectors],
         /,
     ) -> None:
-        """Store documents (with content hashes) and all their chunks; their old chunks vanish with it."""
+        """Store documents (with content hashes) and their chunks; their old chunks vanish."""
         ...
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """Remove documents with their chunks; returns how many existed."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """All settings: JSON values by key."""
+        ...
+
+    def configure(self, values: Mapping[str, Any], /) -> None:
+        """Store settings; other keys stay as they are."""
         ...
 
     def document_ids(self) -> Iterable[str]:

@@ -35,7 +35,7 @@ class Document:
         id: Unique in an index; adding a document with a known id replaces the old one.
         text: The whole text. Offsets everywhere in rag_embed count characters of this string.
         title: Shown with hits, read by the encoders and by lexical search. May be empty.
-        metadata: JSON-serialisable values. Those declared as ``fields`` of the index can be filtered on.
+        metadata: JSON-serialisable values; the declared ``fields`` among them can be filtered on.
         user: Owner. ``None`` means shared with everybody.
 
     Example:
@@ -125,6 +125,29 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that could not become a document.
+
+    Attributes:
+        source: Path (with ``:line`` for a line of a file) or document id.
+        reason: Why, in words for the user.
+    """
+
+    source: str
+    reason: str
+
+
+def doc_id_of(chunk_id: str) -> str:
+    """The document a chunk id belongs to.
+
+    Example:
+        >>> doc_id_of("notes#1.md#0-40")
+        'notes#1.md'
+    """
+    return chunk_id.rpartition("#")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked. The only thing that travels at query time.
 
@@ -193,7 +216,7 @@ class Hit:
         score: Fused score, higher is better; comparable within one query only.
         relevance: Calibrated to [0, 1]; comparable between queries.
         parts: Each leg's contribution; they add up to ``score``.
-        siblings: With ``group_by="document"``: the other chunks of this document among the candidates.
+        siblings: With ``group_by="document"``: further chunks of the document that were found.
     """
 
     chunk: Chunk
@@ -238,7 +261,7 @@ class Signature:
     chunks: str = ""
 
     def difference(self, other: Signature) -> dict[str, tuple[Any, Any]]:
-        """Fields in which two spaces differ, ``model`` aside: its path may change, its weights may not.
+        """Where two spaces differ, ``model`` aside: its path may change, its weights may not.
 
         Example:
             >>> a = Signature("m", "v1", 8, 256)

@@ -1,0 +1,1 @@
+"""From queries to ranked hits: legs that score, fusion, relevance, diversity."""

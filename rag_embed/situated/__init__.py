@@ -1,0 +1,1 @@
+"""How much of its document a chunk's vector sees."""

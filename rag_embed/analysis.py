@@ -1,0 +1,123 @@
+"""How lexical search sees a text: words, lower case, folded accents, no stop words, stems.
+
+It describes what LanceDB's own analyser does, so that `MemoryStore` can be its exact reference; for
+scripts that write vowels as combining signs (Devanagari, Thai) the two cut words differently.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+from rag_embed.errors import BadInput
+
+ENGLISH_STOP_WORDS = tuple(
+    re.findall(
+        r"\w+",
+        """
+    a about above after again against all am an and any are as at be because been before being
+    below between both but by can cannot could d did do does doing down during each few for
+    from further had has have having he her here hers herself him himself his how i if in into
+    is it its itself just ll m me more most my myself no nor not now of off on once only or
+    other our ours ourselves out over own re s same she should so some such t than that the
+    their theirs them themselves then there these they this those through to too under until
+    up ve very was we were what when where which while who whom why will with would you your
+    yours yourself yourselves
+    """,
+    )
+)
+"""The usual English function words (the Snowball list, contractions cut at their apostrophe)."""
+
+LANGUAGES = (
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+)
+"""Languages that have a stemmer on both sides."""
+
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzer:
+    """Settings of the lexical leg, stored with the index and the same for texts and queries.
+
+    Attributes:
+        language: Stemmer to use, one of `LANGUAGES`.
+        stem: Reduce words to stems. Exact names and codes are found a little better without.
+        stop_words: Words that do not count. ``None`` means the English list for English, else none.
+
+    Example:
+        >>> Analyzer().words("The cafés were running")
+        ['cafe', 'run']
+    """
+
+    language: str = "english"
+    stem: bool = True
+    stop_words: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.language not in LANGUAGES:
+            raise BadInput(f"Analyzer.language must be one of {LANGUAGES}, got {self.language!r}.")
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """The stop words in force."""
+        if self.stop_words is not None:
+            return self.stop_words
+        return ENGLISH_STOP_WORDS if self.language == "english" else ()
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text that lexical search counts, in order."""
+        words = [word.lower() for word in _WORD.findall(text) if len(word.encode()) < _LONGEST]
+        words = self._stems(words)
+        stopped = set(self.blocked)
+        return ["".join(map(_folded, word)) for word in words if word not in stopped]
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The stop words and their stems: the index drops words after stemming ("any" is "ani")."""
+        return tuple(dict.fromkeys((*self.stopped, *self._stems(list(self.stopped)))))
+
+    def _stems(self, words: list[str]) -> list[str]:
+        if not self.stem:
+            return words
+        import Stemmer  # a compiled module that only analysis needs
+
+        stems: list[str] = Stemmer.Stemmer(self.language).stemWords(words)
+        return stems
+
+
+_LATIN = {"\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u0111": "d"}
+_LATIN |= {"\u0142": "l", "\u00fe": "th", "\u00f0": "d", "\u0131": "i", "\u0127": "h"}
+
+
+_FOLDED = ("LATIN", "SUPERSCRIPT", "SUBSCRIPT", "FULLWIDTH")
+
+
+@cache
+def _folded(letter: str) -> str:
+    """A Latin letter without its accent; every other character as it is."""
+    if letter in _LATIN:
+        return _LATIN[letter]
+    if letter.isascii() or not unicodedata.name(letter, "").startswith(_FOLDED):
+        return letter
+    return "".join(c for c in unicodedata.normalize("NFKD", letter) if c.isalnum())

@@ -1,0 +1,301 @@
+"""`Index`: the way in. It wires; the work is done in the modules it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from typing_extensions import Unpack
+
+from rag_embed.analysis import Analyzer
+from rag_embed.chunking import TokenSplitter
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.fields import Fields, FieldTypes
+from rag_embed.filters import Filter
+from rag_embed.ingest import AddReport, Ingest, Progress
+from rag_embed.protocols import ChunkEncoder, Encoder, Store
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.ranking.relevance import DEFAULT as DEFAULT_CALIBRATION
+from rag_embed.ranking.relevance import Calibration
+from rag_embed.situated.titled import Isolated, Titled
+from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
+
+Situate: TypeAlias = Literal["titled", "isolated"]
+_SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
+
+WEIGHTS: Mapping[str, float] = {"dense": 0.65, "lexical": 0.35}
+"""The default mixture; see benchmarks/quality.py."""
+
+
+class Options(TypedDict, total=False):
+    """What `Index.search` takes beside the text; the same names as in `Query`."""
+
+    k: int
+    where: Filter | None
+    user: str | None
+    min_relevance: float
+    diversity: float
+    group_by: Grouping
+
+
+class Index:
+    """Documents in, ranked and explained chunks out.
+
+    Make one with `create`, `open` or `in_memory`.
+
+    Example:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add([Document("a", "The fox is red."), Document("b", "The sea is blue.")]).added
+        2
+        >>> index.search("red foxes", k=1)[0].text
+        'The fox is red.'
+    """
+
+    def __init__(
+        self, store: Store, splitter: TokenSplitter, space: ChunkEncoder, calibration: Calibration
+    ) -> None:
+        self.store = store
+        self.splitter = splitter
+        self.space = space
+        self.calibration = calibration
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: Encoder | str | None = None,
+        chunk_tokens: int | None = 200,
+        situate: Situate = "titled",
+        fields: FieldTypes | None = None,
+        analyzer: Analyzer | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Index:
+        """Make an empty index in a folder or object store.
+
+        Args:
+            path: Folder, or ``s3://``, ``gs://``, ``az://`` URI.
+            encoder: An encoder, or the name or path of a sentence-transformers model;
+                all-MiniLM-L6-v2 by default.
+            chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
+            situate: ``"titled"`` puts title and headings before a chunk when it is encoded.
+            fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
+            analyzer: Language and stemming of lexical search.
+            storage_options: Credentials and region of an object store.
+
+        Raises:
+            BadInput: An argument is wrong.
+            ModelUnavailable: The model cannot be loaded.
+            StoreError: There is an index already, or the place cannot be written.
+        """
+        from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
+
+        declared = Fields.of(fields or {})
+        space = _situated(situate, _loaded(encoder))
+        splitter = TokenSplitter(space.encoder, chunk_tokens)
+        store = LanceStore.create(
+            path,
+            {"dense": space.signature.dim},
+            fields=declared,
+            analyzer=analyzer,
+            storage_options=storage_options,
+        )
+        return cls._made(store, splitter, space)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: Encoder | str | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Index:
+        """Open an index.
+
+        Args:
+            path: Where it was created.
+            encoder: The encoder it was built with, when it cannot be loaded by its stored name.
+            storage_options: Credentials and region of an object store.
+
+        Raises:
+            StoreError: There is no index.
+            ModelUnavailable: The model cannot be loaded.
+            SpaceMismatch: The encoder is not the one the index was built with.
+        """
+        from rag_embed.stores.lance import LanceStore
+
+        store = LanceStore.open(path, storage_options=storage_options)
+        settings = store.settings()
+        if "index" not in settings:
+            raise BadInput(f"{os.fspath(path)!r} is a bare store; open it with LanceStore.open.")
+        stored = Signature(**settings["index"]["signature"])
+        space = _situated(stored.chunks, _loaded(encoder or stored.model))
+        if difference := stored.difference(space.signature):
+            raise SpaceMismatch(
+                f"The index at {os.fspath(path)!r} was built with {stored.model!r}; the encoder "
+                f"{space.signature.model!r} differs in {{field: (index, encoder)}} {difference}. "
+                "Pass the original encoder, or build a new index."
+            )
+        splitter = TokenSplitter(space.encoder, settings["index"]["chunk_tokens"])
+        calibration = settings.get("calibration")
+        return cls(
+            store,
+            splitter,
+            space,
+            Calibration(**calibration) if calibration else DEFAULT_CALIBRATION,
+        )
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        encoder: Encoder | str | None = None,
+        chunk_tokens: int | None = 200,
+        situate: Situate = "titled",
+        fields: FieldTypes | None = None,
+        analyzer: Analyzer | None = None,
+    ) -> Index:
+        """Make an index that lives as long as the process; arguments as in `create`."""
+        from rag_embed.stores.memory import MemoryStore
+
+        space = _situated(situate, _loaded(encoder))
+        splitter = TokenSplitter(space.encoder, chunk_tokens)
+        store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
+        return cls._made(store, splitter, space)
+
+    @classmethod
+    def _made(cls, store: Store, splitter: TokenSplitter, space: ChunkEncoder) -> Index:
+        signature = asdict(space.signature)
+        store.configure({"index": {"signature": signature, "chunk_tokens": splitter.max_tokens}})
+        return cls(store, splitter, space, DEFAULT_CALIBRATION)
+
+    def add(
+        self, documents: Iterable[Document | Skipped], *, progress: Progress | None = None
+    ) -> AddReport:
+        """Add documents; one with a known id replaces the stored one in a single commit.
+
+        Unchanged documents cost no encoding. What a reader skipped is passed on to the report.
+
+        Args:
+            documents: Any iterable, consumed lazily; see `rag_embed.reading.read`.
+            progress: Called after each batch.
+
+        Raises:
+            BadInput: A document cannot be stored; batches before it are.
+            StoreError: The index cannot be written; what was committed stays.
+        """
+        report = Ingest(self.store, self.splitter, {"dense": self.space}).add(documents, progress)
+        if report.added or report.replaced:
+            self.store.optimize()
+        return report
+
+    def sync(
+        self, documents: Iterable[Document | Skipped], *, progress: Progress | None = None
+    ) -> tuple[AddReport, int]:
+        """`add`, then delete every stored document that did not come; returns how many went.
+
+        A document whose source was skipped stays.
+        """
+        seen: set[str] = set()
+
+        def watched() -> Iterable[Document | Skipped]:
+            for one in documents:
+                seen.add(one.source if isinstance(one, Skipped) else one.id)
+                yield one
+
+        report = self.add(watched(), progress=progress)
+        return report, self.delete([id for id in self.store.document_ids() if id not in seen])
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete documents by id; returns how many were there. Unknown ids are no error."""
+        if isinstance(ids, str):
+            raise BadInput("delete() takes a list of ids, got one str; wrap it in a list.")
+        deleted = self.store.delete(list(ids))
+        if deleted:
+            self.store.optimize()
+        return deleted
+
+    def search(self, query: str | Query, **options: Unpack[Options]) -> list[Hit]:
+        """Find the best chunks.
+
+        Args:
+            query: A text, or a `Query` that holds everything.
+            **options: ``k``, ``where``, ``user``, ``min_relevance``, ``diversity``, ``group_by``;
+                see `Query`.
+
+        Returns:
+            At most ``k`` hits, best first. Fewer hits are always a prefix of more.
+
+        Raises:
+            BadInput: An option is out of range, or the filter does not fit the fields.
+        """
+        return self.search_many([query], **options)[0]
+
+    def search_many(
+        self, queries: Sequence[str | Query], **options: Unpack[Options]
+    ) -> list[list[Hit]]:
+        """`search` for many queries, encoded and searched as one batch."""
+        if isinstance(queries, str):
+            raise BadInput("search_many() takes a list of queries, got one str.")
+        return self.retriever.retrieve([_query(query, options) for query in queries])
+
+    @property
+    def retriever(self) -> Hybrid:
+        """The retriever behind `search`, to nest in wrappers or to change its weights."""
+        legs = (DenseLeg("dense", self.space), LexicalLeg())
+        return Hybrid(self.store, legs, WEIGHTS, self.calibration)
+
+    def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
+        """The chunk with those before and after it in its document, in reading order."""
+        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        first, last = chunk.ordinal - before, chunk.ordinal + after
+        all_chunks = self.store.view().document_chunks(chunk.doc_id)
+        return [one for one in all_chunks if first <= one.ordinal <= last]
+
+    def section(self, chunk: Chunk | Hit) -> list[Chunk]:
+        """All chunks under the same headings, in reading order; the document if it has none."""
+        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        depth = len(chunk.headings)
+        all_chunks = self.store.view().document_chunks(chunk.doc_id)
+        return [one for one in all_chunks if one.headings[:depth] == chunk.headings]
+
+    def document(self, id: str) -> Document | None:
+        """A document as it was added, None when unknown."""
+        return self.store.view().document(id)
+
+    def optimize(self) -> None:
+        """Compact files and update search indexes; `add` and `delete` do it themselves."""
+        self.store.optimize()
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, sizes and the signature of the space."""
+        return {**self.store.stats(), "signature": asdict(self.space.signature)}
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        return len(self.store.view())
+
+
+def _query(query: str | Query, options: Options) -> Query:
+    if isinstance(query, Query):
+        return replace(query, **options) if options else query
+    return Query(query, **options)
+
+
+def _loaded(encoder: Encoder | str | None) -> Encoder:
+    if encoder is not None and not isinstance(encoder, str):
+        return encoder
+    from rag_embed import encoders
+
+    return encoders.load(encoder) if encoder else encoders.load()
+
+
+def _situated(name: str, encoder: Encoder) -> Titled | Isolated:
+    if name not in _SITUATED:
+        raise BadInput(f"situate must be one of {list(_SITUATED)}, got {name!r}.")
+    return _SITUATED[name](encoder)

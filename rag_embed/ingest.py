@@ -1,0 +1,198 @@
+"""Documents into a store: skip what is unchanged, cut, encode, write, in bounded memory.
+
+Killing the process at any instant loses no committed document: a batch is one commit, and a
+document counts as stored only when all of its chunks are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeAlias
+
+from rag_embed.errors import BadInput
+from rag_embed.protocols import ChunkEncoder, Splitter, Store
+from rag_embed.types import Chunk, Document, Skipped
+
+_LOOK_UP = 256
+"""Documents whose hashes are compared at once."""
+
+_FLUSH = 1024
+"""Chunks after which a batch is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `Index.add` did. Counts of documents, except ``chunks``.
+
+    Attributes:
+        added: Were new.
+        replaced: Had changed.
+        unchanged: Were stored already and cost no encoding.
+        chunks: Chunks written.
+        skipped: What could not be read or used, and why.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    chunks: int = 0
+    skipped: tuple[Skipped, ...] = field(default=())
+
+    @property
+    def documents(self) -> int:
+        """Documents that are in the index because of this call, or were before."""
+        return self.added + self.replaced + self.unchanged
+
+
+Progress: TypeAlias = Callable[[AddReport], None]
+"""Called after every batch with the counts so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Adds documents to a store.
+
+    Attributes:
+        store: Where they go.
+        splitter: Cuts documents.
+        spaces: Chunk encoder of each space.
+    """
+
+    store: Store
+    splitter: Splitter
+    spaces: Mapping[str, ChunkEncoder]
+
+    def add(
+        self, documents: Iterable[Document | Skipped], progress: Progress | None = None
+    ) -> AddReport:
+        """See `Index.add`."""
+        report = AddReport()
+        seen: set[str] = set()
+        batch: list[tuple[Document, str, list[Chunk]]] = []
+        for some in _batches(documents, _LOOK_UP):
+            usable, skipped = _usable(some, seen)
+            report = replace(report, skipped=report.skipped + skipped)
+            changed, report = self._changed(usable, report)
+            for document, digest in changed:
+                batch.append((document, digest, self.splitter.split(document)))
+                if sum(len(chunks) for _, _, chunks in batch) >= _FLUSH:
+                    report = self._write(batch, report, progress)
+                    batch = []
+        return self._write(batch, report, progress)
+
+    def _changed(
+        self, documents: Sequence[Document], report: AddReport
+    ) -> tuple[list[tuple[Document, str]], AddReport]:
+        """Those that must be written, and the report with the others counted."""
+        known = self.store.known([document.id for document in documents])
+        changed = []
+        added = replaced = unchanged = 0
+        for document in documents:
+            digest = content_hash(document)
+            stored, owner = known.get(document.id, (None, document.user))
+            if owner != document.user:
+                raise BadInput(
+                    f"Document {document.id!r} belongs to another owner in this index. "
+                    "Use ids that name the owner, or delete the stored one first."
+                )
+            if stored == digest:
+                unchanged += 1
+                continue
+            added += stored is None
+            replaced += stored is not None
+            changed.append((document, digest))
+        counted = replace(
+            report,
+            added=report.added + added,
+            replaced=report.replaced + replaced,
+            unchanged=report.unchanged + unchanged,
+        )
+        return changed, counted
+
+    def _write(
+        self,
+        batch: list[tuple[Document, str, list[Chunk]]],
+        report: AddReport,
+        progress: Progress | None,
+    ) -> AddReport:
+        if batch:
+            groups = [(document, chunks) for document, _, chunks in batch]
+            chunks = [chunk for _, some in groups for chunk in some]
+            vectors = {name: space.encode_chunks(groups) for name, space in self.spaces.items()}
+            self.store.replace([(document, d) for document, d, _ in batch], chunks, vectors)
+            report = replace(report, chunks=report.chunks + len(chunks))
+        if progress is not None:
+            progress(report)
+        return report
+
+
+def content_hash(document: Document) -> str:
+    """Hash of everything that is stored of a document.
+
+    Raises:
+        BadInput: The metadata is not JSON-serialisable.
+    """
+    try:
+        metadata = json.dumps(dict(document.metadata), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"Document {document.id!r}: metadata must be JSON-serialisable ({error}). "
+            "Convert dates and objects to strings or numbers."
+        ) from error
+    parts = json.dumps([document.title, document.text, document.user, metadata])
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+def cleaned(document: Document) -> Document:
+    """The document as it can be stored: lone surrogates become U+FFFD, offsets stay.
+
+    Raises:
+        BadInput: The id holds a lone surrogate, or a control character.
+    """
+    if not document.id.isprintable():
+        raise BadInput(
+            f"Document id {document.id!r} holds characters that cannot be printed; "
+            "use an id that can be stored and shown."
+        )
+    if document.text.isascii() and document.title.isascii():
+        return document
+    return replace(document, text=_storable(document.text), title=_storable(document.title))
+
+
+def _storable(text: str) -> str:
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def _usable(
+    documents: Sequence[Document | Skipped], seen: set[str]
+) -> tuple[list[Document], tuple[Skipped, ...]]:
+    """Cleaned documents with ids not seen before, and what is left out."""
+    usable: list[Document] = []
+    skipped: list[Skipped] = []
+    for one in documents:
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        elif not isinstance(one, Document):
+            raise BadInput(f"Expected Document, got {type(one).__name__}.")
+        elif one.id in seen:
+            skipped.append(Skipped(one.id, "the id came before in the same call; ids are unique"))
+        else:
+            seen.add(one.id)
+            usable.append(cleaned(one))
+    return usable, tuple(skipped)
+
+
+def _batches(
+    documents: Iterable[Document | Skipped], size: int
+) -> Iterator[list[Document | Skipped]]:
+    iterator = iter(documents)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,45 @@
+"""Maximal marginal relevance: Carbonell and Goldstein, SIGIR 1998."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def mmr(
+    scores: npt.NDArray[np.floating],
+    rows: npt.NDArray[np.floating],
+    diversity: float,
+    n: int,
+) -> list[int]:
+    """Choose one after the other what is relevant and unlike everything chosen before.
+
+    Args:
+        scores: ``(m,)`` best first; scaled to [0, 1] by their range.
+        rows: ``(m, dim)`` unit vectors of the same items.
+        diversity: 0 keeps the order, 1 looks at difference alone after the first item.
+        n: How many to choose.
+
+    Returns:
+        Positions in the order chosen: each maximises
+        ``(1 - diversity) * score - diversity * max cosine to those chosen``. Fewer are a prefix
+        of more.
+
+    Example:
+        >>> rows = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> mmr(np.array([1.0, 0.9, 0.2]), rows, 0.7, 2)
+        [0, 2]
+    """
+    spread = float(np.ptp(scores)) if len(scores) else 0.0
+    relevance = (scores - scores.min()) / spread if spread else np.ones(len(scores))
+    nearest = np.full(len(scores), 0.0)
+    chosen: list[int] = []
+    left = np.ones(len(scores), dtype=bool)
+    while len(chosen) < min(n, len(scores)):
+        value = (1.0 - diversity) * relevance - diversity * nearest
+        pick = int(np.argmax(np.where(left, np.round(value, 6), -np.inf)))
+        similar = rows @ rows[pick]
+        nearest = similar if not chosen else np.maximum(nearest, similar)
+        chosen.append(pick)
+        left[pick] = False
+    return chosen

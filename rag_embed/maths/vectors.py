@@ -1,0 +1,61 @@
+"""Unit rows and the one ranking rule that everything in rag_embed sorts by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+DIGITS = 5
+"""Scores are compared to this many decimals: a float's last bits differ between machines."""
+
+
+def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Scale rows to length 1; a zero row becomes the first axis, so that n rows in are n rows out.
+
+    Args:
+        rows: ``(n, dim)`` of any float type.
+
+    Returns:
+        ``(n, dim)`` C-contiguous float32.
+
+    Example:
+        >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [1.0, 0.0]]
+    """
+    scaled: npt.NDArray[np.float32] = np.array(rows, dtype=np.float32, order="C")
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    zero = norms[:, 0] < np.finfo(np.float32).tiny
+    scaled[zero] = 0.0
+    scaled[zero, :1] = 1.0
+    norms[zero] = 1.0
+    scaled /= norms
+    return scaled
+
+
+def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.intp]:
+    """Positions of the ``n`` best: by score rounded to `DIGITS` decimals, then by id.
+
+    Args:
+        ids: Identity of each score, distinct.
+        scores: ``(len(ids),)``, higher is better.
+        n: How many at most, >= 0.
+
+    Returns:
+        ``(min(n, len(ids)),)`` positions. Fewer are always a prefix of more.
+
+    Example:
+        >>> best(["b", "a", "c"], np.array([0.5, 0.5, 0.9]), 2).tolist()
+        [2, 1]
+    """
+    rounded = np.round(scores.astype(np.float64), DIGITS)
+    if n <= 0 or rounded.size == 0:
+        return np.empty(0, dtype=np.intp)
+    if n < rounded.size:
+        edge = -np.partition(-rounded, n - 1)[n - 1]
+        candidates = np.flatnonzero(rounded >= edge)
+    else:
+        candidates = np.arange(rounded.size)
+    order = sorted(candidates.tolist(), key=lambda i: (-rounded[i], ids[i]))
+    return np.array(order[:n], dtype=np.intp)

@@ -1,0 +1,342 @@
+"""The LanceDB store: writing, maintenance, versions. Reading is in `lance_view`.
+
+What it guards against, each one a regression test:
+
+- concurrent upserts of one id would duplicate it: the id is the declared primary key;
+- a stale handle writes nothing and reports success: every handle re-reads the version first;
+- the metric is not part of a table: it is always named;
+- a filter on an approximate index loses rows: see `lance_view._EXACT_BELOW`;
+- one huge batch scans slowly: at most `_BATCH` rows are written at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import lancedb
+import pyarrow as pa
+from lancedb.expr import col
+from lancedb.index import FTS, BTree, IvfRq
+
+from rag_embed.analysis import Analyzer
+from rag_embed.errors import RagEmbedError, StoreError
+from rag_embed.fields import Fields
+from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.rows import row_values
+from rag_embed.stores.schema import (
+    DOCUMENT_SCHEMA,
+    SETTINGS_SCHEMA,
+    chunk_schema,
+    chunk_table,
+    document_table,
+)
+from rag_embed.types import Chunk, Document, Vectors
+
+FORMAT = 1
+_BATCH = 10_000
+_TABLES = ("chunks", "documents", "settings")
+_INDEX_FROM = 100_000
+
+
+class LanceStore:
+    """A `protocols.Store` in one folder (or object-store URI). Use `create` or `open`.
+
+    Attributes:
+        spaces: Name and dimension of each vector space.
+        fields: The declared filter columns.
+        analyzer: Settings of the full-text index.
+    """
+
+    def __init__(self, uri: str, database: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
+        self.uri = uri
+        self.spaces: dict[str, int] = dict(settings["spaces"])
+        self.fields = Fields(settings["fields"])
+        self.analyzer = _analyzer(settings["analyzer"])
+        self.cache_bytes = 512 * 2**20
+        self.index_from = _INDEX_FROM
+        self._database = database
+        self._chunks = database.open_table("chunks")
+        self._documents = database.open_table("documents")
+        self._settings = database.open_table("settings")
+        self._lock = Lock()
+        self._latest: tuple[tuple[int, int], LanceView] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        uri: str | os.PathLike[str],
+        spaces: Mapping[str, int],
+        *,
+        fields: Fields | None = None,
+        analyzer: Analyzer | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> LanceStore:
+        """Make an empty index.
+
+        The settings row is written last: what was left by a process that died before is no index
+        and is made anew.
+
+        Args:
+            uri: A folder, or ``s3://``, ``gs://``, ``az://``.
+            spaces: Name and dimension of each vector space.
+            fields: Metadata that filters may use.
+            analyzer: Settings of the full-text index.
+            storage_options: Credentials and region of an object store.
+
+        Raises:
+            StoreError: There is an index already, or the place cannot be written.
+        """
+        fields, analyzer = fields or Fields({}), analyzer or Analyzer()
+        database = _connect(uri, storage_options)
+        if _stored(database):
+            raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
+        schemas = {
+            "chunks": chunk_schema(spaces, fields),
+            "documents": DOCUMENT_SCHEMA,
+            "settings": SETTINGS_SCHEMA,
+        }
+        with _explained("create the index", uri):
+            for name, schema in schemas.items():
+                table = database.create_table(name, schema=schema, mode="overwrite")
+                table.set_unenforced_primary_key("key" if name == "settings" else "id")
+            chunks = database.open_table("chunks")
+            chunks.create_index("lexical_text", config=_full_text(analyzer))
+            for column in ("id", "doc_id"):
+                chunks.create_index(column, config=BTree())
+            database.open_table("documents").create_index("id", config=BTree())
+            settings = {
+                "format": FORMAT,
+                "spaces": dict(spaces),
+                "fields": dict(fields.types),
+                "analyzer": {
+                    "language": analyzer.language,
+                    "stem": analyzer.stem,
+                    "stop_words": analyzer.stop_words,
+                },
+            }
+            _put(database.open_table("settings"), {"store": settings})
+        return cls(os.fspath(uri), database, settings)
+
+    @classmethod
+    def open(
+        cls, uri: str | os.PathLike[str], *, storage_options: Mapping[str, str] | None = None
+    ) -> LanceStore:
+        """Open an index.
+
+        Raises:
+            StoreError: There is none, or a newer version of rag_embed wrote it.
+        """
+        if "://" not in os.fspath(uri) and not Path(uri).is_dir():
+            raise StoreError(f"There is no index at {os.fspath(uri)!r}; create one first.")
+        database = _connect(uri, storage_options)
+        settings = _stored(database)
+        if not settings:
+            raise StoreError(
+                f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
+                "interrupted; create it first."
+            )
+        if settings["format"] != FORMAT:
+            raise StoreError(
+                f"The index has format {settings['format']}, this version reads {FORMAT}. "
+                "Upgrade rag_embed, or build the index again."
+            )
+        with _explained("open the index", uri):
+            return cls(os.fspath(uri), database, settings)
+
+    def settings(self) -> dict[str, Any]:
+        """See `protocols.Store`."""
+        return _all(self._settings)
+
+    def configure(self, values: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        with _explained("write settings", self.uri):
+            _put(self._settings, values)
+
+    def view(self) -> LanceView:
+        """See `protocols.Store`."""
+        with self._lock, _explained("read the index", self.uri):
+            versions = (self._chunks.version, self._documents.version)
+            if self._latest is None or self._latest[0] != versions:
+                handles = [self._database.open_table(name) for name in ("chunks", "documents")]
+                for handle, version in zip(handles, versions, strict=True):
+                    handle.checkout(version)
+                chunks, documents = handles
+                view = LanceView(chunks, documents, self.spaces, self.fields, self.cache_bytes)
+                self._latest = (versions, view)
+            return self._latest[1]
+
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+        """See `protocols.Store`.
+
+        The hash counts when as many chunks with it are stored as the document's row says: a write
+        that was killed half-way has none, and is done again.
+        """
+        if not ids:
+            return {}
+        with _explained("read the index", self.uri):
+            among = col("id").isin(list(ids))
+            columns = ["id", "hash", "user_id", "chunks"]
+            documents = self._documents.search().where(among).select(columns).to_list()
+            among = col("doc_id").isin(list(ids))
+            rows = self._chunks.search().where(among).select(["doc_id", "doc_hash"]).to_arrow()
+        stored = Counter(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        total = Counter(rows["doc_id"].to_pylist())
+        complete = {
+            d["id"]
+            for d in documents
+            if stored[d["id"], d["hash"]] == d["chunks"] == total[d["id"]]
+        }
+        return {
+            d["id"]: (d["hash"] if d["id"] in complete else "", d["user_id"]) for d in documents
+        }
+
+    def replace(
+        self,
+        documents: Sequence[tuple[Document, str]],
+        chunks: Sequence[Chunk],
+        vectors: Mapping[str, Vectors],
+        /,
+    ) -> None:
+        """See `protocols.Store`.
+
+        One commit swaps all old chunks of these documents for the new ones.
+        """
+        if not documents:
+            return
+        values = row_values(documents, chunks, vectors, self.spaces, self.fields)
+        hashes = {document.id: digest for document, digest in documents}
+        schema = chunk_schema(self.spaces, self.fields)
+        table = chunk_table(schema, chunks, hashes, values, vectors, self.fields)
+        rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
+        with _explained("write to the index", self.uri):
+            merge = self._chunks.merge_insert("id")
+            merge = merge.when_matched_update_all().when_not_matched_insert_all()
+            merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
+            merge.execute(pa.Table.from_batches(table.to_batches(_BATCH), schema))
+            _upsert(self._documents, "id", rows)
+
+    def delete(self, doc_ids: Sequence[str], /) -> int:
+        """See `protocols.Store`."""
+        if not doc_ids:
+            return 0
+        with _explained("delete from the index", self.uri):
+            self._chunks.delete(col("doc_id").isin(list(doc_ids)))
+            result = self._documents.delete(col("id").isin(list(doc_ids)))
+        return int(result.num_deleted_rows)
+
+    def document_ids(self) -> Iterable[str]:
+        """See `protocols.Store`."""
+        ids: list[str] = self._documents.search().select(["id"]).to_arrow()["id"].to_pylist()
+        return ids
+
+    def optimize(self) -> None:
+        """See `protocols.Store`.
+
+        Merges small files, brings full-text and vector indexes up to date, and drops versions
+        older than a week. From `index_from` rows that do not fit into memory it builds a
+        compressed (RaBitQ) vector index; below, a scan is faster than an index.
+        """
+        with _explained("optimize the index", self.uri):
+            rows = self._chunks.count_rows()
+            named = {index.name for index in self._chunks.list_indices()}
+            for name, dim in self.spaces.items():
+                large = rows >= self.index_from and rows * dim * 4 > self.cache_bytes
+                if large and f"v_{name}_idx" not in named:
+                    config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
+                    self._chunks.create_index(f"v_{name}", config=config)
+            for table in (self._chunks, self._documents):
+                table.optimize(cleanup_older_than=timedelta(days=7))
+
+    def stats(self) -> dict[str, object]:
+        """See `protocols.Store`."""
+        with _explained("read the index", self.uri):
+            return {
+                "documents": self._documents.count_rows(),
+                "chunks": self._chunks.count_rows(),
+                "spaces": dict(self.spaces),
+                "fields": dict(self.fields.types),
+                "versions": len(self._chunks.list_versions()),
+                "bytes": _size(self.uri),
+            }
+
+
+def _connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
+    with _explained("open the folder", uri):
+        return lancedb.connect(
+            uri,
+            read_consistency_interval=timedelta(0),
+            storage_options=dict(options) if options else None,
+        )
+
+
+def _stored(database: Any) -> dict[str, Any]:  # noqa: ANN401
+    if not set(_TABLES) <= set(database.list_tables(limit=1000).tables):
+        return {}
+    stored: dict[str, Any] = _all(database.open_table("settings")).get("store", {})
+    return stored
+
+
+def _all(table: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {row["key"]: json.loads(row["value_json"]) for row in table.search().to_list()}
+
+
+def _put(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401
+    rows = [{"key": key, "value_json": json.dumps(value)} for key, value in values.items()]
+    _upsert(table, "key", pa.Table.from_pylist(rows, schema=SETTINGS_SCHEMA))
+
+
+def _upsert(table: Any, key: str, rows: pa.Table) -> None:  # noqa: ANN401
+    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+    merge.execute(rows)
+
+
+def _full_text(analyzer: Analyzer) -> FTS:
+    return FTS(
+        language=analyzer.language.capitalize(),
+        stem=analyzer.stem,
+        remove_stop_words=bool(analyzer.blocked),
+        custom_stop_words=list(analyzer.blocked) or None,
+        ascii_folding=True,
+        lower_case=True,
+        max_token_length=40,
+    )
+
+
+def _analyzer(settings: Mapping[str, Any]) -> Analyzer:
+    stop_words = settings["stop_words"]
+    words = None if stop_words is None else tuple(stop_words)
+    return Analyzer(settings["language"], settings["stem"], words)
+
+
+def _size(uri: str) -> int | None:
+    """Bytes on disk, None for an object store."""
+    if "://" in uri:
+        return None
+    return sum(path.stat().st_size for path in Path(uri).rglob("*") if path.is_file())
+
+
+@contextmanager
+def _explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn LanceDB's errors, which come as OSError, RuntimeError or ValueError, into StoreError."""
+    try:
+        yield
+    except RagEmbedError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        text = str(error)
+        place = f"Could not {action} at {os.fspath(uri)!r}"
+        if "os error 28" in text or "No space left" in text:
+            advice = "The disk is full; free some space and run it again, nothing stored is lost."
+        elif "os error 30" in text or "os error 13" in text or "Permission denied" in text:
+            advice = "The place is not writable; check its permissions or choose another."
+        else:
+            advice = text
+        raise StoreError(f"{place}: {advice}") from error

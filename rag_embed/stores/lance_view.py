@@ -1,0 +1,243 @@
+"""Reading one version of a LanceDB index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb.expr import Expr, col, lit
+from lancedb.query import MatchQuery
+
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter
+from rag_embed.maths.moments import Moments
+from rag_embed.maths.vectors import best
+from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of
+from rag_embed.types import Chunk, Document, Scores, Vectors
+
+SAMPLE = 65_536
+"""Rows that moments are taken over when the vectors are not held in memory: mean scores are then
+known to about 1/256 of a standard deviation."""
+
+_EXACT_BELOW = 0.05
+"""Share of rows under which a filtered search skips the vector index: an index probes a bounded
+number of partitions and would return too few of the rows that pass."""
+
+_REFINE = 5
+_MASKS = 64
+_TIES = 32
+"""Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
+
+_OWNED = col("has_user_id") == lit(True)
+_THREADS = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="lance")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resident:
+    """A space's vectors held in memory.
+
+    Attributes:
+        ids: ``(n,)`` chunk ids.
+        position: id -> row.
+        matrix: ``(n, dim)`` float32.
+    """
+
+    ids: Sequence[str]
+    position: Mapping[str, int]
+    matrix: Vectors
+
+
+@dataclass(eq=False)
+class LanceView:
+    """One version of a `LanceStore`; both handles are checked out and never move.
+
+    Attributes:
+        table: ``chunks`` at a fixed version.
+        documents: ``documents`` at a fixed version.
+        spaces: Name and dimension of each space.
+        fields: The declared fields.
+        cache_bytes: Vectors of a space are held in memory up to this size.
+    """
+
+    table: Any
+    documents: Any
+    spaces: Mapping[str, int]
+    fields: Fields
+    cache_bytes: int
+    _resident: dict[str, Resident] = field(default_factory=dict)
+    _moments: dict[str, Moments] = field(default_factory=dict)
+    _masks: dict[Filter, npt.NDArray[np.intp]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return int(self.table.count_rows())
+
+    @cached_property
+    def private(self) -> bool:
+        """See `protocols.View`."""
+        return bool(self.table.count_rows(_OWNED.to_sql()))
+
+    def nearest(
+        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        self.fields.check(where)
+        n = min(n, len(self))
+        if n == 0 or len(vectors) == 0:
+            return [([], np.empty(0, np.float32)) for _ in vectors]
+        resident = self._load(space)
+        if resident is None:
+            return self._nearest_on_disk(space, vectors, n, self._condition(where))
+        allowed = self._allowed(resident, where)
+        found = []
+        for scores in vectors @ resident.matrix.T:
+            if allowed is None:
+                order = best(resident.ids, scores, n)
+            else:
+                order = allowed[best([resident.ids[i] for i in allowed], scores[allowed], n)]
+            found.append(([resident.ids[i] for i in order], scores[order]))
+        return found
+
+    def lexical(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        condition = self._condition(where)
+        n = min(n, len(self))
+
+        def one(text: str) -> tuple[list[str], Scores]:
+            if n == 0 or not text.strip():
+                return [], np.empty(0, np.float32)
+            search = self.table.search(MatchQuery(text, "lexical_text"), query_type="fts")
+            search = _where(search, condition).select(["id", "_score"])
+            found = search.limit(min(len(self), n + _TIES)).to_arrow()
+            return _ranked(found, found["_score"].to_numpy(), n)
+
+        return list(_THREADS.map(one, texts))
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """See `protocols.View`."""
+        resident = self._load(space)
+        if resident is None:
+            found = self._by_id(ids, ["id", f"v_{space}"])
+            position = {id: i for i, id in enumerate(found["id"].to_pylist())}
+            matrix = _matrix(found[f"v_{space}"], self.spaces[space])
+        else:
+            position, matrix = dict(resident.position), resident.matrix
+        missing = [id for id in ids if id not in position]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return matrix[[position[id] for id in ids]]
+
+    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
+        """See `protocols.View`."""
+        rows = {row["id"]: chunk_of(row) for row in self._by_id(ids, CHUNK_COLUMNS).to_pylist()}
+        return [rows[id] for id in ids if id in rows]
+
+    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
+        """See `protocols.View`."""
+        search = self.table.search().where(col("doc_id") == lit(doc_id)).select(CHUNK_COLUMNS)
+        return sorted(map(chunk_of, search.to_arrow().to_pylist()), key=lambda chunk: chunk.ordinal)
+
+    def document(self, doc_id: str, /) -> Document | None:
+        """See `protocols.View`."""
+        rows = self.documents.search().where(col("id") == lit(doc_id)).limit(1).to_list()
+        return document_of(rows[0]) if rows else None
+
+    def moments(self, space: str, /) -> Moments:
+        """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
+        if space not in self._moments:
+            resident = self._load(space)
+            rows = self._sample(space) if resident is None else resident.matrix
+            self._moments[space] = Moments.of(rows)
+        return self._moments[space]
+
+    def _sample(self, space: str) -> Vectors:
+        step = max(1, len(self) // SAMPLE)
+        offsets = list(range(0, len(self), step))
+        found = self.table.take_offsets(offsets).select([f"v_{space}"]).to_arrow()
+        return _matrix(found[f"v_{space}"], self.spaces[space])
+
+    def _load(self, space: str) -> Resident | None:
+        """The space's vectors in memory, read at first use; None when they are too large."""
+        if space not in self.spaces:
+            raise BadInput(f"Unknown space {space!r}; this index has {sorted(self.spaces)}.")
+        if len(self) * self.spaces[space] * 4 > self.cache_bytes:
+            return None
+        with self._lock:
+            if space not in self._resident:
+                found = self.table.search().select(["id", f"v_{space}"]).to_arrow()
+                ids = found["id"].to_pylist()
+                matrix = _matrix(found[f"v_{space}"], self.spaces[space])
+                self._resident[space] = Resident(ids, {id: i for i, id in enumerate(ids)}, matrix)
+            return self._resident[space]
+
+    def _condition(self, where: Filter | None) -> Expr | None:
+        self.fields.check(where)
+        return None if where is None else compiled(where, self.fields)
+
+    def _allowed(self, held: Resident, where: Filter | None) -> npt.NDArray[np.intp] | None:
+        """Rows of the matrix that pass; remembered, since tenants and sections recur."""
+        if where is None:
+            return None
+        if where not in self._masks:
+            found = self.table.search().where(self._condition(where)).select(["id"]).to_arrow()
+            rows = sorted(held.position[id] for id in found["id"].to_pylist())
+            if len(self._masks) >= _MASKS:
+                self._masks.clear()
+            self._masks[where] = np.array(rows, dtype=np.intp)
+        return self._masks[where]
+
+    def _nearest_on_disk(
+        self, space: str, vectors: Vectors, n: int, condition: Expr | None
+    ) -> list[tuple[list[str], Scores]]:
+        search = self.table.search(vectors, vector_column_name=f"v_{space}").distance_type("dot")
+        if condition is None:
+            search = search.refine_factor(_REFINE)
+        elif self.table.count_rows(condition.to_sql()) < _EXACT_BELOW * len(self):
+            search = search.bypass_vector_index()
+        else:
+            search = search.minimum_nprobes(20).maximum_nprobes(0).refine_factor(_REFINE)
+        search = _where(search, condition).select(["id", "_distance"])
+        found = search.limit(min(len(self), n + _TIES)).to_arrow()
+        if len(vectors) == 1 and "query_index" not in found.column_names:
+            return [_ranked(found, 1.0 - found["_distance"].to_numpy(), n)]
+        parts = []
+        for i in range(len(vectors)):
+            part = found.filter(pc.equal(found["query_index"], i))
+            parts.append(_ranked(part, 1.0 - part["_distance"].to_numpy(), n))
+        return parts
+
+    def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        search = self.table.search().where(col("id").isin(list(ids)) if ids else lit(False))
+        return search.select(list(columns)).to_arrow()
+
+
+def _where(search: Any, condition: Expr | None) -> Any:  # noqa: ANN401
+    return search if condition is None else search.where(condition, prefilter=True)
+
+
+def _ranked(found: pa.Table, scores: npt.NDArray[np.floating], n: int) -> tuple[list[str], Scores]:
+    ids = found["id"].to_pylist()
+    order = best(ids, scores, n)
+    return [ids[i] for i in order], scores[order].astype(np.float32)
+
+
+def _matrix(column: pa.ChunkedArray, dim: int) -> Vectors:
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    flat = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)

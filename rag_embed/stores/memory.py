@@ -1,0 +1,203 @@
+"""Everything in memory, nothing approximated: what other stores are tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rag_embed.analysis import Analyzer
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields, FieldTypes
+from rag_embed.filters import Filter, matches
+from rag_embed.maths.bm25 import Postings
+from rag_embed.maths.moments import Moments
+from rag_embed.maths.vectors import best
+from rag_embed.situated.titled import titled
+from rag_embed.stores.rows import row_values
+from rag_embed.types import Chunk, Document, Scores, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryView:
+    """One version of a `MemoryStore`; never changes."""
+
+    chunks_by_id: Mapping[str, Chunk]
+    rows: Mapping[str, Mapping[str, Any]]
+    documents: Mapping[str, tuple[Document, str]]
+    matrix: Mapping[str, Vectors]
+    postings: Postings
+    analyzer: Analyzer
+    fields: Fields
+    position: Mapping[str, int] = field(init=False)
+    ids: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", list(self.chunks_by_id))
+        object.__setattr__(self, "position", {id: i for i, id in enumerate(self.ids)})
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def private(self) -> bool:
+        """See `protocols.View`."""
+        return any(chunk.user is not None for chunk in self.chunks_by_id.values())
+
+    def nearest(
+        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        allowed = self._allowed(where)
+        return [self._best(self.matrix[space] @ row, allowed, n) for row in vectors]
+
+    def lexical(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        allowed = self._allowed(where)
+        found = []
+        for text in texts:
+            scores = self.postings.scores(self.analyzer.words(text))
+            found.append(self._best(scores, allowed[scores[allowed] > 0], n))
+        return found
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """See `protocols.View`."""
+        missing = [id for id in ids if id not in self.position]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return self.matrix[space][[self.position[id] for id in ids]]
+
+    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
+        """See `protocols.View`."""
+        return [self.chunks_by_id[id] for id in ids if id in self.chunks_by_id]
+
+    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
+        """See `protocols.View`."""
+        return [chunk for chunk in self.chunks_by_id.values() if chunk.doc_id == doc_id]
+
+    def document(self, doc_id: str, /) -> Document | None:
+        """See `protocols.View`."""
+        return self.documents[doc_id][0] if doc_id in self.documents else None
+
+    def moments(self, space: str, /) -> Moments:
+        """See `protocols.View`."""
+        return Moments.of(self.matrix[space])
+
+    def _allowed(self, where: Filter | None) -> np.ndarray[Any, np.dtype[np.intp]]:
+        self.fields.check(where)
+        keep = [
+            i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
+        ]
+        return np.array(keep, dtype=np.intp)
+
+    def _best(
+        self, scores: Scores, allowed: np.ndarray[Any, np.dtype[np.intp]], n: int
+    ) -> tuple[list[str], Scores]:
+        order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]
+        return [self.ids[i] for i in order], scores[order]
+
+
+class MemoryStore:
+    """A `protocols.Store` that forgets everything when the process ends.
+
+    Example:
+        >>> from rag_embed import Document
+        >>> store = MemoryStore({"dense": 2})
+        >>> chunk = Chunk.of(Document("d", "red fox"), 0, 7)
+        >>> store.replace([(Document("d", "red fox"), "hash")], [chunk], {"dense": np.eye(1, 2)})
+        >>> store.view().lexical(["foxes"], 3, None)[0][0]
+        ['d#0-7']
+    """
+
+    def __init__(
+        self,
+        spaces: Mapping[str, int],
+        *,
+        fields: FieldTypes | None = None,
+        analyzer: Analyzer | None = None,
+    ) -> None:
+        self.spaces = dict(spaces)
+        self.fields = Fields.of(fields or {})
+        self.analyzer = analyzer or Analyzer()
+        self._settings: dict[str, Any] = {}
+        empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
+        self._view = self._built({}, {}, {}, empty)
+
+    def view(self) -> MemoryView:
+        """See `protocols.Store`."""
+        return self._view
+
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+        """See `protocols.Store`."""
+        documents = self._view.documents
+        return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
+
+    def replace(
+        self,
+        documents: Sequence[tuple[Document, str]],
+        chunks: Sequence[Chunk],
+        vectors: Mapping[str, Vectors],
+        /,
+    ) -> None:
+        """See `protocols.Store`."""
+        values = row_values(documents, chunks, vectors, self.spaces, self.fields)
+        replaced = {document.id for document, _ in documents}
+        kept = [
+            i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced
+        ]
+        old = list(self._view.chunks_by_id.values())
+        by_id = {old[i].id: old[i] for i in kept} | {chunk.id: chunk for chunk in chunks}
+        rows = {old[i].id: self._view.rows[old[i].id] for i in kept}
+        rows |= {chunk.id: row for chunk, row in zip(chunks, values, strict=True)}
+        matrix = {
+            name: np.concatenate([self._view.matrix[name][kept], vectors[name]]).astype(np.float32)
+            for name in self.spaces
+        }
+        known = {**self._view.documents, **{d.id: (d, digest) for d, digest in documents}}
+        self._view = self._built(by_id, rows, known, matrix)
+
+    def delete(self, doc_ids: Sequence[str], /) -> int:
+        """See `protocols.Store`."""
+        gone = set(doc_ids) & self._view.documents.keys()
+        keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
+        ids = [self._view.ids[i] for i in keep]
+        self._view = self._built(
+            {id: self._view.chunks_by_id[id] for id in ids},
+            {id: self._view.rows[id] for id in ids},
+            {id: value for id, value in self._view.documents.items() if id not in gone},
+            {name: matrix[keep] for name, matrix in self._view.matrix.items()},
+        )
+        return len(gone)
+
+    def settings(self) -> dict[str, Any]:
+        """See `protocols.Store`."""
+        return dict(self._settings)
+
+    def configure(self, values: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        self._settings.update(values)
+
+    def document_ids(self) -> Iterable[str]:
+        """See `protocols.Store`."""
+        return list(self._view.documents)
+
+    def optimize(self) -> None:
+        """Nothing to do: every write leaves the store in its best state."""
+
+    def stats(self) -> dict[str, object]:
+        """See `protocols.Store`."""
+        return {"documents": len(self._view.documents), "chunks": len(self._view)}
+
+    def _built(
+        self,
+        by_id: Mapping[str, Chunk],
+        rows: Mapping[str, Mapping[str, Any]],
+        documents: Mapping[str, tuple[Document, str]],
+        matrix: Mapping[str, Vectors],
+    ) -> MemoryView:
+        postings = Postings.of([self.analyzer.words(titled(c)) for c in by_id.values()])
+        return MemoryView(by_id, rows, documents, matrix, postings, self.analyzer, self.fields)

@@ -1,0 +1,55 @@
+"""What both stores derive from a chunk, and the checks both make before they write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields
+from rag_embed.types import Chunk, Document, Vectors
+
+
+def row_values(
+    documents: Sequence[tuple[Document, str]],
+    chunks: Sequence[Chunk],
+    vectors: Mapping[str, Vectors],
+    spaces: Mapping[str, int],
+    fields: Fields,
+) -> list[dict[str, Any]]:
+    """Check a write and return each chunk's filterable column values.
+
+    Raises:
+        BadInput: Ids repeat, a chunk's document is missing, vectors do not fit, or a field's value
+            has the wrong type. Nothing has been written then.
+    """
+    by_id = {document.id: document for document, _ in documents}
+    _unique("document", [document.id for document, _ in documents])
+    _unique("chunk", [chunk.id for chunk in chunks])
+    values = {id: fields.values(document) for id, document in by_id.items()}
+    if vectors.keys() != spaces.keys():
+        raise BadInput(f"Expected vectors for spaces {sorted(spaces)}, got {sorted(vectors)}.")
+    for name, dim in spaces.items():
+        if vectors[name].shape != (len(chunks), dim):
+            raise BadInput(
+                f"Space {name!r}: expected vectors of shape {(len(chunks), dim)}, "
+                f"got {vectors[name].shape}."
+            )
+        if not np.isfinite(vectors[name]).all():
+            raise BadInput(f"Space {name!r}: vectors hold NaN or infinity; check the encoder.")
+    rows = []
+    for chunk in chunks:
+        if chunk.doc_id not in by_id:
+            raise BadInput(f"Chunk {chunk.id!r} belongs to no document of this write.")
+        built_in = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
+        rows.append({**built_in, "user_id": chunk.user, **values[chunk.doc_id]})
+    return rows
+
+
+def _unique(kind: str, ids: Sequence[str]) -> None:
+    if len(set(ids)) != len(ids):
+        twice = Counter(ids).most_common(1)[0][0]
+        raise BadInput(f"The {kind} id {twice!r} comes twice in one write; ids must be distinct.")

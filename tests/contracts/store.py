@@ -1,0 +1,253 @@
+"""What every store must do. Subclass `StoreContract` and give it a `store` fixture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rag_embed import Chunk, Document
+from rag_embed.errors import BadInput
+from rag_embed.filters import field, matches
+from rag_embed.maths.vectors import unit
+from rag_embed.types import Vectors
+
+DIM = 8
+FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
+
+
+def vector(text: str) -> Vectors:
+    """A unit row that depends on the text alone."""
+    seed = int.from_bytes(text.encode("utf-8", "replace")[:8].ljust(8, b"\0"), "little")
+    return unit(np.random.default_rng(seed).normal(size=(1, DIM)))
+
+
+def write(store, *documents: Document, digest: str = "h") -> None:
+    """Store documents, one chunk per line."""
+    chunks, rows = [], []
+    for document in documents:
+        start = 0
+        for ordinal, line in enumerate(document.text.splitlines()):
+            if line:
+                chunks.append(Chunk.of(document, start, start + len(line), ordinal=ordinal))
+                rows.append(vector(line)[0])
+            start += len(line) + 1
+    matrix = np.array(rows, dtype=np.float32).reshape(-1, DIM)
+    store.replace([(document, digest) for document in documents], chunks, {"dense": matrix})
+
+
+def ids(found) -> list[str]:
+    return [chunk.id for chunk in found]
+
+
+CORPUS = [
+    Document("a", "red fox\nblue whale", "Animals", {"year": 2020, "lang": "en", "tags": ["x"]}),
+    Document("b", "red wine", "Drinks", {"year": 2021, "lang": "fr", "score": 0.5, "draft": True}),
+    Document("c", "green tea\nblack tea", "Drinks", {"lang": "en", "tags": ["x", "y'"]}),
+    Document("d", "O'Brien's tea -- \"quoted\"; DROP TABLE", "", {"year": 2022, "draft": False}),
+    Document("ann#1", "secret fox", "Private", {"year": 2020}, user="ann"),
+]
+
+
+class StoreContract:
+    """Every implementation behaves like this."""
+
+    def test_empty_store_answers_everything(self, store) -> None:
+        view = store.view()
+        assert len(view) == 0 and not view.private
+        assert view.nearest("dense", vector("x"), 5, None)[0][0] == []
+        assert view.lexical(["fox"], 5, None)[0][0] == []
+        assert view.chunks(["nope"]) == [] and view.document("nope") is None
+        assert view.moments("dense").count == 0
+        assert store.known(["a"]) == {} and store.delete(["a"]) == 0
+        store.optimize()
+
+    def test_chunks_come_back_as_they_went_in(self, store) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        chunk = view.chunks(["a#8-18"])[0]
+        assert chunk == Chunk.of(CORPUS[0], 8, 18, ordinal=1)
+        assert chunk.metadata == CORPUS[0].metadata
+        assert view.document("d") == CORPUS[3] and view.document("ann#1") == CORPUS[4]
+        assert ids(view.document_chunks("a")) == ["a#0-7", "a#8-18"]
+        assert ids(view.chunks(["b#0-8", "missing", "a#0-7"])) == ["b#0-8", "a#0-7"]
+        assert sorted(store.document_ids()) == ["a", "ann#1", "b", "c", "d"]
+        assert view.private
+
+    def test_nearest_is_exact_and_ordered(self, store) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        every = [c.id for d in CORPUS for c in view.document_chunks(d.id)]
+        rows = view.vectors("dense", every)
+        queries = np.concatenate([vector("red fox"), vector("anything")])
+        found = view.nearest("dense", queries, 3, None)
+        for query, (got, scores) in zip(queries, found, strict=True):
+            expected = rows @ query
+            order = np.argsort(-expected)[:3]
+            assert got == [every[i] for i in order]
+            np.testing.assert_allclose(scores, expected[order], atol=1e-5)
+        assert found[0][0][0] == "a#0-7" and found[0][1][0] == pytest.approx(1.0, abs=1e-5)
+        assert len(view.nearest("dense", queries[:1], 999, None)[0][0]) == len(every)
+
+    def test_ties_go_by_id_and_fewer_is_a_prefix(self, store) -> None:
+        write(store, *(Document(f"t{i}", "same words") for i in (3, 1, 2, 0)))
+        store.optimize()
+        view = store.view()
+        full = view.nearest("dense", vector("same words"), 4, None)[0][0]
+        assert full == [f"t{i}#0-10" for i in range(4)]
+        assert view.nearest("dense", vector("same words"), 2, None)[0][0] == full[:2]
+        assert view.lexical(["words"], 4, None)[0][0] == full
+
+    def test_lexical_matches_title_and_stems(self, store) -> None:
+        write(store, *CORPUS)
+        store.optimize()
+        view = store.view()
+        found = view.lexical(["foxes", "drink", "the", "", "?!", "o'brien"], 9, None)
+        assert sorted(found[0][0]) == ["a#0-7", "ann#1#0-10"]
+        assert sorted(found[1][0]) == ["b#0-8", "c#0-9", "c#10-19"]
+        assert [some for some, _ in found[2:5]] == [[], [], []]
+        assert found[5][0] == ["d#0-37"]
+        assert all((scores > 0).all() for _, scores in found)
+
+    @pytest.mark.parametrize(
+        "where",
+        [
+            field("year") >= 2021,
+            field("year") != 2020,
+            ~(field("year") == 2020),
+            field("year").is_missing(),
+            ~field("year").is_missing(),
+            field("lang").is_in(["fr", "de"]),
+            field("lang").is_in([]),
+            ~field("lang").is_in(["en"]),
+            field("score") > 0.4,
+            field("draft") == True,  # noqa: E712
+            ~(field("draft") == True),  # noqa: E712
+            field("tags").has("x"),
+            field("tags").has("y'"),
+            ~field("tags").has("x"),
+            (field("year") == 2020) & ~field("tags").has("x"),
+            ((field("lang") == "en") | (field("draft") == False)) & (field("title") != ""),  # noqa: E712
+            ~((field("year") < 2021) | (field("lang") == "fr")),
+            field("doc_id") == "a",
+            field("lang") == "en' OR '1'='1",
+            field("user_id").is_missing() | (field("user_id") == "ann"),
+            field("user_id").is_missing(),
+        ],
+        ids=str,
+    )
+    def test_filters_mean_what_matches_says(self, store, where) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        expected = set()
+        for document in CORPUS:
+            for chunk in view.document_chunks(document.id):
+                row = {"id": chunk.id, "doc_id": document.id, "title": document.title}
+                if matches(where, {**row, **document.metadata, "user_id": document.user}):
+                    expected.add(chunk.id)
+        assert set(view.nearest("dense", vector("q"), 99, where)[0][0]) == expected
+        words = "fox whale wine tea red blue"
+        anything = set(view.lexical([words], 99, None)[0][0])
+        assert set(view.lexical([words], 99, where)[0][0]) == expected & anything
+
+    def test_unknown_fields_and_wrong_types_are_refused(self, store) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        for where in (
+            field("nope") == 1,
+            field("year") == "2020",
+            field("lang") > 3,
+            field("year") > 2020.5,
+            field("tags") == "x",
+            field("year").has("x"),
+            field("year") == True,  # noqa: E712
+        ):
+            with pytest.raises(BadInput):
+                view.nearest("dense", vector("q"), 3, where)
+            with pytest.raises(BadInput):
+                view.lexical(["tea"], 3, where)
+
+    def test_replacing_a_document_replaces_all_its_chunks(self, store) -> None:
+        write(store, *CORPUS)
+        write(store, Document("a", "red fox\nnew line\nthird"), Document("b", ""), digest="h2")
+        store.optimize()
+        view = store.view()
+        assert ids(view.document_chunks("a")) == ["a#0-7", "a#8-16", "a#17-22"]
+        assert view.document_chunks("b") == [] and view.document("b") == Document("b", "")
+        assert view.lexical(["whale wine"], 9, None)[0][0] == []
+        assert store.known(["a", "b", "c", "zz"]) == {
+            "a": ("h2", None),
+            "b": ("h2", None),
+            "c": ("h", None),
+        }
+        assert len(view) == 7
+
+    def test_deleted_documents_vanish_from_every_path(self, store) -> None:
+        write(store, *CORPUS)
+        gone = view_ids = ids(store.view().document_chunks("c"))
+        assert store.delete(["c", "nope"]) == 1
+        view = store.view()
+        assert view.chunks(gone) == [] and view.document("c") is None
+        assert not set(view_ids) & set(view.nearest("dense", vector("green tea"), 99, None)[0][0])
+        assert view.lexical(["green"], 9, None)[0][0] == []
+        assert "c" not in store.known(["c"]) and "c" not in store.document_ids()
+        assert store.delete(["c"]) == 0
+
+    def test_a_view_never_changes(self, store) -> None:
+        write(store, CORPUS[0])
+        before = store.view()
+        write(store, CORPUS[1])
+        store.delete(["a"])
+        assert len(before) == 2 and ids(before.document_chunks("a")) == ["a#0-7", "a#8-18"]
+        assert before.nearest("dense", vector("red fox"), 1, None)[0][0] == ["a#0-7"]
+        assert len(store.view()) == 1
+
+    def test_moments_are_those_of_the_rows(self, store) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        rows = view.vectors("dense", [c.id for d in CORPUS for c in view.document_chunks(d.id)])
+        moments = view.moments("dense")
+        assert moments.count == len(rows)
+        np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
+
+    def test_bad_writes_change_nothing(self, store) -> None:
+        write(store, CORPUS[0])
+        good = Document("n", "text")
+        chunk = Chunk.of(good, 0, 4)
+        row = vector("text")
+        for documents, chunks, vectors in [
+            ([(good, "h"), (good, "h")], [chunk], {"dense": row}),
+            ([(good, "h")], [chunk, chunk], {"dense": np.concatenate([row, row])}),
+            ([(good, "h")], [chunk], {"dense": row[:, :4]}),
+            ([(good, "h")], [chunk], {"dense": row * np.nan}),
+            ([(good, "h")], [chunk], {"other": row}),
+            ([(good, "h")], [Chunk.of(Document("m", "text"), 0, 4)], {"dense": row}),
+            ([(Document("n", "text", metadata={"year": "soon"}), "h")], [chunk], {"dense": row}),
+        ]:
+            with pytest.raises(BadInput):
+                store.replace(documents, chunks, vectors)
+        assert store.document_ids() == ["a"] and len(store.view()) == 2
+
+    def test_odd_texts_and_ids_survive(self, store) -> None:
+        texts = [
+            "nul\0byte tea",
+            "emoji 👩‍👩‍👧 tea",
+            "quote ' \" \\ ; -- tea",
+            "日本語 tea",
+            "é" * 300 + " tea",
+        ]
+        documents = [Document(f'{i}\' OR "1"=1 -- é#', text) for i, text in enumerate(texts)]
+        write(store, *documents)
+        view = store.view()
+        for document in documents:
+            assert view.document(document.id) == document
+            assert [c.text for c in view.document_chunks(document.id)] == [document.text]
+        assert len(view.lexical(["tea"], 9, None)[0][0]) == len(texts)
+        assert store.delete([documents[2].id]) == 1 and len(store.view()) == 4
+
+    def test_settings_are_kept_by_key(self, store) -> None:
+        store.configure({"one": {"a": [1, None]}})
+        store.configure({"two": 2})
+        store.configure({"one": 1})
+        kept = store.settings()
+        assert (kept["one"], kept["two"]) == (1, 2)
