@@ -250,6 +250,16 @@ class Index:
         legs = (DenseLeg("dense", self.space), LexicalLeg())
         return Hybrid(self.store, legs, WEIGHTS, self.calibration)
 
+    @property
+    def fields(self) -> Fields:
+        """The declared filter columns."""
+        return self.store.fields
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """Settings of lexical search."""
+        return self.store.analyzer
+
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from rag_embed.analysis import Analyzer
+from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.moments import Moments
 from rag_embed.types import Chunk, Document, Hit, Query, Scores, Signature, Spans, Vectors
@@ -110,6 +112,16 @@ class View(Protocol):
 
 class Store(Protocol):
     """Keeps documents, chunks and their vectors. Implementations: `rag_embed.stores`."""
+
+    @property
+    def fields(self) -> Fields:
+        """The declared filter columns."""
+        ...
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """Settings of lexical search."""
+        ...
 
     def view(self) -> View:
         """Snapshot of the latest version."""

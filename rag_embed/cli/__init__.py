@@ -1,0 +1,42 @@
+"""The command line: ``rag-embed index | search | ask-why | eval | doctor | demo``.
+
+Commands parse and print; the work is done by `rag_embed.Index` and `rag_embed.evaluation`.
+
+Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing found,
+4 done but something was skipped (with ``--strict``).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from rag_embed.cli import demo, doctor, evaluate, index, search
+from rag_embed.cli.show import complain
+from rag_embed.errors import RagEmbedError
+
+app = typer.Typer(
+    name="rag-embed",
+    help="Documents in, a better hybrid retriever out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("ask-why")(search.ask_why)
+app.command("eval")(evaluate.evaluate)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Entry point of ``rag-embed``."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except RagEmbedError as error:
+        complain(str(error))
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""Measure retrieval: read a collection, run systems over it, compare them, report.
+
+>>> from rag_embed.evaluation import Collection, evaluate, make_report, to_markdown
+"""
+
+from rag_embed.evaluation.beir import read_collection, read_files, read_labels
+from rag_embed.evaluation.collection import Collection, split_by_document
+from rag_embed.evaluation.outcomes import Evaluation, Outcome
+from rag_embed.evaluation.page import to_html
+from rag_embed.evaluation.report import (
+    Report,
+    make_report,
+    read_report,
+    to_json,
+    to_markdown,
+    to_rich,
+)
+from rag_embed.evaluation.run import DEFAULT_METRICS, Progress, System, evaluate, from_retriever
+from rag_embed.evaluation.significance import Comparison, Row, average, compare
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "Collection",
+    "Comparison",
+    "Evaluation",
+    "Outcome",
+    "Progress",
+    "Report",
+    "Row",
+    "System",
+    "average",
+    "compare",
+    "evaluate",
+    "from_retriever",
+    "make_report",
+    "read_collection",
+    "read_files",
+    "read_labels",
+    "read_report",
+    "split_by_document",
+    "to_html",
+    "to_json",
+    "to_markdown",
+    "to_rich",
+]

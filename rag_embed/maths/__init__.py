@@ -1,0 +1,1 @@
+"""Pure numpy: no models, no disks, no state. Property-tested."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from rag_embed.filters import Filter, field
 from rag_embed.protocols import ChunkEncoder, View
 from rag_embed.types import Query, Scores, Vectors
+
+_DEEP = 1000
 
 Z_SCALE = 8.0
 """A dense hit 8 standard deviations above its corpus counts as much as the best lexical hit."""
@@ -105,36 +108,48 @@ class LexicalLeg:
 
     def ask(self, view: View, queries: Sequence[Query]) -> LexicalAnswers:
         """See `Leg`."""
-        return LexicalAnswers(view, [query.text for query in queries], [0.0] * len(queries))
+        return LexicalAnswers(view, [query.text for query in queries])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LexicalAnswers:
-    """Answers of a `LexicalLeg`; ``best`` holds each query's highest score once `top` ran."""
+    """Answers of a `LexicalLeg`.
+
+    A search costs about the same for 100 and for `_DEEP` results, so the deeper one is made and
+    remembered: when it came back short, it holds every chunk that shares a word with the query, and
+    the scores of other legs' candidates need no second search.
+    """
 
     view: View
     texts: list[str]
-    best: list[float]
+    best: dict[int, float] = dataclass_field(default_factory=dict)
+    matched: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
 
     def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
         """See `Answers`."""
+        depth = max(n, _DEEP)
         found: dict[int, tuple[list[str], Scores]] = {}
         for shared, members in _grouped(where):
-            answers = self.view.lexical([self.texts[i] for i in members], n, shared)
-            found |= dict(zip(members, answers, strict=True))
-        for i in range(len(where)):
-            self.best[i] = max(self.best[i], float(found[i][1].max(initial=0.0)))
+            answers = self.view.lexical([self.texts[i] for i in members], depth, shared)
+            for i, (ids, scores) in zip(members, answers, strict=True):
+                found[i] = (ids[:n], scores[:n])
+                self.best[i] = float(scores.max(initial=0.0))
+                if len(ids) < depth:
+                    self.matched[i] = dict(zip(ids, scores.tolist(), strict=True))
         return [found[i] for i in range(len(where))]
 
     def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
         """See `Answers`."""
-        return [self._score(text, some) for text, some in zip(self.texts, ids, strict=True)]
+        return [self._score(i, some) for i, some in enumerate(ids)]
 
-    def _score(self, text: str, ids: Sequence[str]) -> Scores:
+    def _score(self, query: int, ids: Sequence[str]) -> Scores:
         if not ids:
             return np.empty(0, np.float32)
-        [(found, scores)] = self.view.lexical([text], len(ids), field("id").is_in(list(ids)))
-        known = dict(zip(found, scores.tolist(), strict=True))
+        known = self.matched.get(query)
+        if known is None:
+            among = field("id").is_in(list(ids))
+            [(found, scores)] = self.view.lexical([self.texts[query]], len(ids), among)
+            known = dict(zip(found, scores.tolist(), strict=True))
         return np.array([known.get(id, 0.0) for id in ids], dtype=np.float32)
 
     def normalise(self, query: int, raw: Scores) -> Scores:

@@ -104,8 +104,10 @@ class LanceStore:
             "settings": SETTINGS_SCHEMA,
         }
         with _explained("create the index", uri):
+            for name in set(_TABLES) & set(database.list_tables(limit=1000).tables):
+                database.drop_table(name)
             for name, schema in schemas.items():
-                table = database.create_table(name, schema=schema, mode="overwrite")
+                table = database.create_table(name, schema=schema)
                 table.set_unenforced_primary_key("key" if name == "settings" else "id")
             chunks = database.open_table("chunks")
             chunks.create_index("lexical_text", config=_full_text(analyzer))

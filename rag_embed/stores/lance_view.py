@@ -49,11 +49,13 @@ class Resident:
     Attributes:
         ids: ``(n,)`` chunk ids.
         position: id -> row.
+        row_ids: ``(n,)`` LanceDB's own row numbers, valid in this version.
         matrix: ``(n, dim)`` float32.
     """
 
     ids: Sequence[str]
     position: Mapping[str, int]
+    row_ids: Sequence[int]
     matrix: Vectors
 
 
@@ -180,10 +182,15 @@ class LanceView:
             return None
         with self._lock:
             if space not in self._resident:
-                found = self.table.search().select(["id", f"v_{space}"]).to_arrow()
+                search = self.table.search().select(["id", f"v_{space}"]).with_row_id(True)
+                found = search.to_arrow()
                 ids = found["id"].to_pylist()
-                matrix = _matrix(found[f"v_{space}"], self.spaces[space])
-                self._resident[space] = Resident(ids, {id: i for i, id in enumerate(ids)}, matrix)
+                self._resident[space] = Resident(
+                    ids,
+                    {id: i for i, id in enumerate(ids)},
+                    found["_rowid"].to_pylist(),
+                    _matrix(found[f"v_{space}"], self.spaces[space]),
+                )
             return self._resident[space]
 
     def _condition(self, where: Filter | None) -> Expr | None:
@@ -223,7 +230,12 @@ class LanceView:
         return parts
 
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        search = self.table.search().where(col("id").isin(list(ids)) if ids else lit(False))
+        held = next(iter(self._resident.values()), None)
+        if held is None:
+            search = self.table.search().where(col("id").isin(list(ids)) if ids else lit(False))
+        else:  # half the time of a search by id
+            rows = [held.row_ids[held.position[id]] for id in ids if id in held.position]
+            search = self.table.take_row_ids(rows)
         return search.select(list(columns)).to_arrow()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from contracts.store import DIM, FIELDS, StoreContract
+
 from rag_embed.fields import Fields
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore

@@ -1,0 +1,175 @@
+"""Fusion side by side: every peer gets the same two legs, only the fusion differs.
+
+    python benchmarks/quality.py --data DATA [--sets scifact cosqa ...] [--out results/quality]
+
+Each set is indexed whole (title + text, one chunk per corpus entry) with the default model; the
+dense and the lexical leg hand their 100 best to every peer:
+
+- ``RRF``: reciprocal rank fusion, k = 60
+- ``LangChain ensemble``: ``EnsembleRetriever``, weights 0.5 / 0.5
+- ``LlamaIndex rrf | relative | dist``: ``QueryFusionRetriever`` in its three score modes
+- ``rag_embed``: the default of this library
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from langchain_classic.retrievers import EnsembleRetriever
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.retrievers import BaseRetriever as LangChainRetriever
+from llama_index.core.llms import MockLLM
+from llama_index.core.retrievers import BaseRetriever as LlamaRetriever
+from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from rich.console import Console
+
+from rag_embed import Index, Query
+from rag_embed import evaluation as ev
+from rag_embed.cli.evaluate import systems as own_systems
+
+SETS = ["scifact", "cosqa", "squad_ctx", "policyqa_ctx", "anthropic_docs", "limit_small", "cranfield", "cacm", "chroma_chunks"]
+DEPTH = 100
+LEGS = ("dense", "lexical")
+
+Ranked = list[tuple[str, float]]
+
+
+class Legs:
+    """The 100 best of each leg for every query, computed once and handed to all peers."""
+
+    def __init__(self, index: Index, texts: Sequence[str]) -> None:
+        view = index.store.view()
+        queries = [Query(text) for text in texts]
+        self.found: dict[str, dict[str, Ranked]] = {}
+        for leg in index.retriever.legs:
+            tops = leg.ask(view, queries).top([None] * len(texts), DEPTH)
+            self.found[leg.name] = {
+                text: [
+                    (id.rpartition("#")[0], float(score))
+                    for id, score in zip(ids, scores, strict=True)
+                ]
+                for text, (ids, scores) in zip(texts, tops, strict=True)
+            }
+
+
+class LangChainLeg(LangChainRetriever):
+    found: dict[str, Ranked]
+
+    def _get_relevant_documents(self, query: str, **_: Any) -> list[LangChainDocument]:
+        return [LangChainDocument(page_content=id) for id, _ in self.found[query]]
+
+
+class LlamaLeg(LlamaRetriever):
+    def __init__(self, found: dict[str, Ranked]) -> None:
+        super().__init__()
+        self.found = found
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [
+            NodeWithScore(node=TextNode(text=id, id_=id), score=score)
+            for id, score in self.found[query_bundle.query_str]
+        ]
+
+
+def rrf(legs: Legs, k: int = 60) -> ev.System:
+    def system(texts: Sequence[str], /) -> list[list[str]]:
+        rankings = []
+        for text in texts:
+            scores: dict[str, float] = {}
+            for leg in LEGS:
+                for rank, (id, _) in enumerate(legs.found[leg][text], 1):
+                    scores[id] = scores.get(id, 0.0) + 1.0 / (k + rank)
+            rankings.append(sorted(scores, key=lambda id: (-scores[id], id))[:DEPTH])
+        return rankings
+
+    return system
+
+
+def langchain(legs: Legs) -> ev.System:
+    ensemble = EnsembleRetriever(
+        retrievers=[LangChainLeg(found=legs.found[leg]) for leg in LEGS], weights=[0.5, 0.5]
+    )
+
+    def system(texts: Sequence[str], /) -> list[list[str]]:
+        return [[d.page_content for d in ensemble.invoke(text)][:DEPTH] for text in texts]
+
+    return system
+
+
+def llama_index(legs: Legs, mode: FUSION_MODES) -> ev.System:
+    fusion = QueryFusionRetriever(
+        [LlamaLeg(legs.found[leg]) for leg in LEGS],
+        llm=MockLLM(),
+        mode=mode,
+        num_queries=1,
+        similarity_top_k=DEPTH,
+        use_async=False,
+    )
+
+    def system(texts: Sequence[str], /) -> list[list[str]]:
+        return [[node.node.node_id for node in fusion.retrieve(text)] for text in texts]
+
+    return system
+
+
+def peers(legs: Legs) -> Mapping[str, ev.System]:
+    return {
+        "RRF": rrf(legs),
+        "LangChain ensemble": langchain(legs),
+        "LlamaIndex rrf": llama_index(legs, FUSION_MODES.RECIPROCAL_RANK),
+        "LlamaIndex relative": llama_index(legs, FUSION_MODES.RELATIVE_SCORE),
+        "LlamaIndex dist": llama_index(legs, FUSION_MODES.DIST_BASED_SCORE),
+    }
+
+
+def indexed(collection: ev.Collection, folder: Path) -> Index:
+    """The collection's index; an earlier run's is used again, since unchanged texts cost nothing."""
+    path = folder / collection.name
+    index = Index.open(path) if path.exists() else Index.create(path, chunk_tokens=None)
+    index.add(collection.documents)
+    return index
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--out", type=Path, default=Path("results/quality"))
+    parser.add_argument("--work", type=Path, help="keep the indexes here")
+    arguments = parser.parse_args()
+    console = Console(width=160)
+    evaluations = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in arguments.sets:
+            collection = ev.read_collection(arguments.data / name)
+            index = indexed(collection, arguments.work or Path(scratch))
+            legs = Legs(index, [collection.queries[id] for id in collection.judged])
+            measured = {**own_systems(index), **peers(legs)}
+            evaluations.append(ev.evaluate(measured, collection, depth=DEPTH))
+            console.print(f"{name}: done")
+            signature = asdict(index.space.signature)
+    versions = ("rag-embed", "lancedb", "langchain-classic", "llama-index-core")
+    settings = {name: importlib.metadata.version(name) for name in versions}
+    report = ev.make_report(
+        evaluations,
+        baseline="rag_embed",
+        title="Fusion quality, same legs",
+        settings={**settings, "encoder": signature["model"]},
+    )
+    console.print(ev.to_rich(report))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.with_suffix(".json").write_text(ev.to_json(report), encoding="utf-8")
+    arguments.out.with_suffix(".md").write_text(ev.to_markdown(report), encoding="utf-8")
+    arguments.out.with_suffix(".html").write_text(ev.to_html(report), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

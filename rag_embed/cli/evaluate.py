@@ -1,0 +1,124 @@
+"""``rag-embed eval``: each leg alone against the whole retriever, on labelled queries."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag_embed import evaluation as ev
+from rag_embed.cli.show import err, out
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+from rag_embed.types import Document
+
+
+def evaluate(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="An index, a folder with corpus.jsonl, queries.jsonl and qrels, or a corpus.jsonl."
+        ),
+    ],
+    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl")] = None,
+    qrels: Annotated[Path | None, typer.Argument(help="qrels.tsv")] = None,
+    metric: Annotated[str, typer.Option(help="The metric systems are compared by.")] = "ndcg@10",
+    chunk_tokens: Annotated[
+        int, typer.Option(help="Cut corpus entries into chunks; 0 keeps them whole.")
+    ] = 0,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report.json, .md, .html and plots.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Measure dense, lexical and the default mixture, with paired bootstrap intervals."""
+    with tempfile.TemporaryDirectory() as folder:
+        if (queries is None) != (qrels is None):
+            raise BadInput("Give both queries and qrels, or neither with a collection's folder.")
+        if (source / "settings.lance").is_dir():
+            index = Index.open(source)
+            collection = _labelled(index, source, queries, qrels)
+        else:
+            collection = _collection(source, queries, qrels)
+            err.print(f"indexing {len(collection.documents)} documents ...")
+            index = Index.create(folder, chunk_tokens=chunk_tokens or None)
+            index.add(collection.documents)
+        measured = ev.evaluate(systems(index), collection, metrics=_metrics(metric))
+        signature = asdict(index.space.signature)
+    report = ev.make_report(
+        [measured],
+        baseline="dense",
+        metric=metric,
+        seed=seed,
+        settings={
+            "rag_embed": importlib.metadata.version("rag-embed"),
+            "encoder": signature,
+            "chunk_tokens": index.splitter.max_tokens,
+        },
+    )
+    if to is not None:
+        _write(report, to)
+    if as_json:
+        out.print(ev.to_json(report), markup=False, soft_wrap=True)
+    else:
+        out.print(ev.to_rich(report))
+
+
+def systems(index: Index) -> Mapping[str, ev.System]:
+    """Every leg of an index alone, and all of them together."""
+    whole = index.retriever
+    alone = {
+        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}))
+        for leg in whole.legs
+    }
+    return {**alone, "rag_embed": ev.from_retriever(whole)}
+
+
+def _labelled(
+    index: Index, source: Path, queries: Path | None, qrels: Path | None
+) -> ev.Collection:
+    """The index's own documents with the given labels."""
+    if queries is None or qrels is None:
+        raise BadInput(
+            "An index has no labels of its own: rag-embed eval KB queries.jsonl qrels.tsv"
+        )
+    documents = tuple(Document(id, "") for id in index.store.document_ids())
+    return ev.read_labels(documents, queries, qrels, name=source.name)
+
+
+def _collection(source: Path, queries: Path | None, qrels: Path | None) -> ev.Collection:
+    if queries is None or qrels is None:
+        return ev.read_collection(source)
+    corpus = source / "corpus.jsonl" if source.is_dir() else source
+    return ev.read_files(corpus, queries, qrels, name=corpus.resolve().parent.name)
+
+
+def _metrics(metric: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((metric, *ev.DEFAULT_METRICS)))
+
+
+def _write(report: ev.Report, folder: Path) -> None:
+    from rag_embed.evaluation.plots import difference_plot, metric_bars, png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(ev.to_json(report), encoding="utf-8")
+    (folder / "report.md").write_text(ev.to_markdown(report), encoding="utf-8")
+    (folder / "report.html").write_text(ev.to_html(report), encoding="utf-8")
+    (folder / "systems.png").write_bytes(png(metric_bars(report.comparison)))
+    (folder / "differences.png").write_bytes(
+        png(
+            difference_plot(
+                report.evaluations,
+                "rag_embed",
+                report.comparison.baseline,
+                report.comparison.metric,
+            )
+        )
+    )
+    err.print(f"wrote report.json, report.md, report.html and two plots to {folder}")

@@ -1,0 +1,145 @@
+"""``rag-embed index``: files into an index, again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from rag_embed.analysis import Analyzer
+from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.errors import BadInput, StoreError
+from rag_embed.index import Index
+from rag_embed.ingest import AddReport
+from rag_embed.reading import paths, read
+from rag_embed.types import Document, Skipped
+
+_SHOWN = 20
+
+
+def index(
+    sources: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+    to: Annotated[str, typer.Option(help="Folder or object-store URI of the index.")],
+    model: Annotated[
+        str | None, typer.Option(help="sentence-transformers model, for a new index.")
+    ] = None,
+    chunk_tokens: Annotated[
+        int, typer.Option(help="Longest chunk in tokens, for a new index.")
+    ] = 200,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of lexical search, for a new index.")] = "english",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete documents whose file is gone.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 if a file was skipped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
+    started = time.perf_counter()
+    kb = _opened(to, model, chunk_tokens, field or [], language)
+    with _bar() as bar:
+        task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
+
+        def progress(report: AddReport) -> None:
+            _advance(bar, task, report, started)
+
+        documents = _all(sources)
+        if prune:
+            report, pruned = kb.sync(documents, progress=progress)
+        else:
+            report, pruned = kb.add(documents, progress=progress), 0
+    seconds = time.perf_counter() - started
+    if as_json:
+        emit({**asdict(report), "pruned": pruned, "seconds": round(seconds, 3), "index": to})
+    else:
+        _print(report, pruned, seconds, to)
+    if strict and report.skipped:
+        raise typer.Exit(4)
+
+
+def _opened(
+    to: str, model: str | None, chunk_tokens: int, fields: Sequence[str], language: str
+) -> Index:
+    try:
+        return Index.open(to)
+    except StoreError as missing:
+        if "no index at" not in str(missing) and "holds no rag_embed index" not in str(missing):
+            raise
+    return Index.create(
+        to,
+        encoder=model,
+        chunk_tokens=chunk_tokens,
+        fields=dict(_declared(field) for field in fields),
+        analyzer=Analyzer(language),
+    )
+
+
+def _declared(text: str) -> tuple[str, str]:
+    name, colon, kind = text.partition(":")
+    if not colon:
+        raise BadInput(f"--field takes name:type, such as year:int; got {text!r}.")
+    return name, kind
+
+
+def _all(sources: Sequence[Path]) -> Iterator[Document | Skipped]:
+    for source in sources:
+        yield from read(source)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files, {task.fields[chunks]} chunks{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def _advance(bar: Progress, task: TaskID, report: AddReport, started: float) -> None:
+    done = report.documents + len(report.skipped)
+    rate = report.chunks / (time.perf_counter() - started)
+    total = bar.tasks[task].total or 0  # a JSON-lines file holds many documents
+    bar.update(
+        task,
+        completed=done,
+        total=max(done, total),
+        chunks=report.chunks,
+        rate=f" ({rate:.0f}/s)" if report.chunks else "",
+    )
+
+
+def _print(report: AddReport, pruned: int, seconds: float, to: str) -> None:
+    rows: dict[str, object] = {
+        "added": report.added,
+        "replaced": report.replaced,
+        "unchanged": report.unchanged,
+        "pruned": pruned,
+        "chunks written": report.chunks,
+        "skipped": len(report.skipped),
+        "seconds": f"{seconds:.1f}",
+    }
+    out.print(facts(to, rows))
+    for skipped in report.skipped[:_SHOWN]:
+        err.print(f"skipped {skipped.source}: {skipped.reason}", markup=False)
+    if len(report.skipped) > _SHOWN:
+        err.print(f"... and {len(report.skipped) - _SHOWN} more; --json lists all")

@@ -1,0 +1,115 @@
+"""How things look in a terminal, and how they look as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rag_embed.types import Hit
+
+_PREVIEW = 300
+
+out = Console(highlight=False)
+"""Results."""
+
+err = Console(stderr=True, highlight=False)
+"""Progress and complaints, so that results can be piped."""
+
+
+def complain(message: str) -> None:
+    """Print an error message."""
+    err.print(Text.assemble(("error: ", "bold red"), message))
+
+
+def emit(value: Any) -> None:  # noqa: ANN401
+    """Print JSON on standard output."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def hit_json(hit: Hit, rank: int) -> dict[str, Any]:
+    """A hit as JSON; the keys are stable."""
+    return {
+        "rank": rank,
+        "id": hit.id,
+        "doc_id": hit.chunk.doc_id,
+        "title": hit.chunk.title,
+        "headings": list(hit.chunk.headings),
+        "start": hit.chunk.start,
+        "end": hit.chunk.end,
+        "text": hit.text,
+        "metadata": dict(hit.chunk.metadata),
+        "score": round(hit.score, 5),
+        "relevance": round(hit.relevance, 4),
+        "parts": [
+            {
+                "leg": part.leg,
+                "raw": round(part.raw, 5),
+                "normalised": round(part.normalised, 5),
+                "weight": part.weight,
+                "contribution": round(part.contribution, 5),
+            }
+            for part in hit.parts
+        ],
+        "siblings": [chunk.id for chunk in hit.siblings],
+    }
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """Print hits for a reader: where, how relevant, and the beginning of the text."""
+    for rank, hit in enumerate(hits, 1):
+        chunk = hit.chunk
+        where = " › ".join([chunk.title, *(h for h in chunk.headings if h != chunk.title)])
+        head = Text.assemble(
+            (f"{rank:>2} ", "dim"),
+            (where or chunk.doc_id, "bold"),
+            (f"  {chunk.doc_id} [{chunk.start}:{chunk.end}]", "dim"),
+            (f"  relevance {hit.relevance:.2f}", "green" if hit.relevance >= 0.5 else "yellow"),
+        )
+        out.print(head, soft_wrap=True)
+        out.print(Text(preview(hit.text), "default"), soft_wrap=False)
+        out.print()
+
+
+def preview(text: str) -> str:
+    """The beginning of a text on few lines."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _PREVIEW else flat[:_PREVIEW].rsplit(" ", 1)[0] + " …"
+
+
+def why_table(hits: Sequence[Hit]) -> Table:
+    """Each leg's raw score, normalised score, weight and contribution for every hit."""
+    table = Table(title="score = sum of weight x normalised", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("chunk", overflow="fold")
+    for leg in _legs(hits):
+        table.add_column(f"{leg}\nraw", justify="right")
+        table.add_column(f"{leg}\nx weight", justify="right")
+    table.add_column("score", justify="right", style="bold")
+    table.add_column("relevance", justify="right")
+    for rank, hit in enumerate(hits, 1):
+        cells = []
+        for part in hit.parts:
+            cells += [f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.2f}"]
+        table.add_row(str(rank), hit.id, *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
+    return table
+
+
+def _legs(hits: Sequence[Hit]) -> list[str]:
+    return [part.leg for part in hits[0].parts] if hits else []
+
+
+def facts(title: str, rows: Mapping[str, object]) -> Table:
+    """Names and values, one a line."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table

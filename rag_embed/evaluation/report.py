@@ -1,0 +1,182 @@
+"""A report: evaluations, their comparison and what they were made with; as text or JSON.
+
+The HTML page lives in `rag_embed.evaluation.page`, the pictures in `rag_embed.evaluation.plots`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from rag_embed.errors import BadInput
+from rag_embed.evaluation.outcomes import Evaluation
+from rag_embed.evaluation.significance import Comparison, Row, compare
+from rag_embed.evaluation.tables import Table, tables
+from rag_embed.maths.resampling import Difference, Estimate
+
+FORMAT = "rag-embed-evaluation"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What was measured and what it means.
+
+    Attributes:
+        title: Heading.
+        evaluations: One per collection.
+        comparison: Of all systems, by the main metric.
+        settings: What the caller wants to be on record (models, versions, date);
+            JSON-serialisable.
+    """
+
+    title: str
+    evaluations: tuple[Evaluation, ...]
+    comparison: Comparison
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def tables(self) -> list[Table]:
+        """The report's tables as strings."""
+        return tables(self.evaluations, self.comparison)
+
+
+def make_report(
+    evaluations: Sequence[Evaluation],
+    *,
+    baseline: str | None = None,
+    metric: str = "ndcg@10",
+    title: str = "Retrieval evaluation",
+    settings: Mapping[str, Any] | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Report:
+    """Compare the systems and put everything in one place.
+
+    Args:
+        evaluations: One per collection, all with the same systems.
+        baseline: System the others are compared with; the first one when None.
+        metric: The main metric; the others are reported as means.
+        title: Heading.
+        settings: Kept and shown as they are; JSON-serialisable.
+        resamples: Bootstrap samples.
+        seed: Their seed.
+        level: Coverage of the intervals.
+
+    Raises:
+        BadInput: As `rag_embed.evaluation.compare`, or a setting is not JSON-serialisable.
+    """
+    settings = dict(settings or {})
+    try:
+        json.dumps(settings)
+    except TypeError as error:
+        raise BadInput(f"Report settings must be JSON-serialisable: {error}.") from None
+    comparison = compare(evaluations, baseline, metric, resamples=resamples, seed=seed, level=level)
+    return Report(title, tuple(evaluations), comparison, settings)
+
+
+def to_rich(report: Report) -> Group:
+    """For a terminal: give it to ``rich.console.Console.print``."""
+    parts: list[RichTable | Text] = []
+    for table in report.tables():
+        drawn = RichTable(
+            title=Text(table.title, style="bold"),
+            caption=Text(table.note, style="dim"),
+            title_justify="left",
+            caption_justify="left",
+        )
+        for place, name in enumerate(table.columns):
+            number = place >= table.labels
+            drawn.add_column(
+                Text(name),
+                justify="right" if number else "left",
+                no_wrap=number,
+                overflow="ellipsis" if number else "fold",
+            )
+        for row in table.rows:
+            # Text, not str: a name in square brackets is no markup.
+            drawn.add_row(*(Text(cell) for cell in row))
+        parts += [drawn, Text()]
+    return Group(*parts[:-1])
+
+
+def to_markdown(report: Report) -> str:
+    """For a README or a pull request."""
+    blocks = [f"# {_plain(report.title)}"]
+    for table in report.tables():
+        rule = ["---" if place < table.labels else "---:" for place in range(len(table.columns))]
+        lines = [_line(table.columns), _line(rule), *(_line(row) for row in table.rows)]
+        blocks += [f"## {_plain(table.title)}", "\n".join(lines)]
+        blocks += [_plain(table.note)] if table.note else []
+    if report.settings:
+        lines = [f"- {_plain(key)}: {_plain(_shown(v))}" for key, v in report.settings.items()]
+        blocks += ["## Settings", "\n".join(lines)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def to_json(report: Report) -> str:
+    """For machines: every query's scores too. Read back by `read_report`."""
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "title": report.title,
+        "settings": dict(report.settings),
+        "comparison": asdict(report.comparison),
+        "evaluations": [evaluation.to_dict() for evaluation in report.evaluations],
+    }
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def read_report(text: str) -> Report:
+    """The inverse of `to_json`.
+
+    Raises:
+        BadInput: Not JSON, not such a report, or one of a newer version.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"Expected a report in JSON ({error}); write one with to_json().") from None
+    if not isinstance(data, dict) or (data.get("format"), data.get("version")) != (FORMAT, VERSION):
+        raise BadInput(
+            f"Expected a report of format {FORMAT!r}, version {VERSION}; write one with to_json()."
+        )
+    try:
+        compared = dict(data["comparison"])
+        compared["rows"] = tuple(_row(entry) for entry in compared["rows"])
+        evaluations = tuple(Evaluation.from_dict(entry) for entry in data["evaluations"])
+        return Report(data["title"], evaluations, Comparison(**compared), data["settings"])
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"The report is incomplete ({error}); measure again.") from None
+
+
+def _row(entry: Mapping[str, Any]) -> Row:
+    difference = entry["difference"]
+    return Row(
+        entry["collection"],
+        entry["system"],
+        entry["queries"],
+        Estimate(**entry["mean"]),
+        None if difference is None else Difference(**difference),
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_plain(cell) for cell in cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    for mark in "\\|*_`[]<>#":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,200 @@
+"""Run systems over a collection and keep every query's scores.
+
+A system is any callable from query texts to ranked document ids, so anything can be measured,
+also what is not a retriever of this library. Comparing the outcomes is the business of
+`rag_embed.evaluation.significance`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.outcomes import Evaluation, Outcome
+from rag_embed.filters import Filter
+from rag_embed.maths.metrics import Metric
+from rag_embed.protocols import Retriever
+from rag_embed.types import Grouping, Query
+
+DEFAULT_METRICS = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map@100")
+
+
+class System(Protocol):
+    """What is measured."""
+
+    def __call__(self, queries: Sequence[str], /) -> Sequence[Sequence[str]]:
+        """Per query text the ids of documents, best first, none twice."""
+        ...
+
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the system's name, queries done, and queries in all; first with 0 done."""
+
+
+def from_retriever(
+    retriever: Retriever,
+    *,
+    depth: int = 100,
+    group_by: Grouping = "document",
+    where: Filter | None = None,
+    user: str | None = None,
+) -> System:
+    """Make a system of a retriever: its hits' documents, each at its best rank.
+
+    Asks for more hits until ``depth`` different documents are there or the retriever has no more.
+
+    Args:
+        retriever: What is measured.
+        depth: Documents wanted, at least the ``depth`` of `evaluate`.
+        group_by: How the retriever is asked; ``"chunk"`` ranks documents by their best chunk.
+        where: Filter of every query.
+        user: User of every query.
+    """
+
+    def ranked(texts: Sequence[str], /) -> list[list[str]]:
+        found: list[list[str]] = [[] for _ in texts]
+        open_ = list(range(len(texts)))
+        k = depth
+        while open_:
+            queries = [
+                Query(texts[i], k=k, where=where, user=user, group_by=group_by) for i in open_
+            ]
+            again = []
+            for i, hits in zip(open_, retriever.retrieve(queries), strict=True):
+                found[i] = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))[:depth]
+                # Fewer hits than asked for: there are no others.
+                if len(found[i]) < depth and len(hits) >= k:
+                    again.append(i)
+            open_, k = again, 2 * k
+        return found
+
+    return ranked
+
+
+def evaluate(
+    systems: Mapping[str, System],
+    collection: Collection,
+    *,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    depth: int = 100,
+    batch: int = 32,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure systems on the judged queries of a collection.
+
+    Args:
+        systems: What to measure, by the name shown in reports.
+        collection: Queries without a relevant document are left out, and counted.
+        metrics: Like ``"ndcg@10"``; no cut-off may exceed ``depth``.
+        depth: How long the systems' rankings are at least; no metric may look deeper.
+        batch: Queries per call. The time per query is that of its batch over the batch size:
+            use 1 to measure what a single caller waits.
+        progress: Told after every batch.
+
+    Raises:
+        BadInput: Nothing to measure, a metric is unknown or deeper than ``depth``, or a system
+            returns a wrong number of rankings, an id twice, or an id outside the corpus.
+
+    Example:
+        >>> from rag_embed.types import Document
+        >>> two = (Document("a", "first"), Document("b", "second"))
+        >>> collection = Collection("tiny", two, {"q": "which"}, {"q": {"b": 1}})
+        >>> run = evaluate({"fixed": lambda texts: [["a", "b"] for _ in texts]}, collection)
+        >>> run.mean("fixed", "mrr@10")
+        0.5
+    """
+    parsed = [Metric.parse(metric) for metric in metrics]
+    _check(systems, collection, parsed, depth, batch)
+    query_ids = collection.judged
+    return Evaluation(
+        collection.name,
+        len(collection.documents),
+        query_ids,
+        len(collection.queries) - len(query_ids),
+        depth,
+        batch,
+        {
+            name: _measure(name, system, collection, parsed, batch, progress)
+            for name, system in systems.items()
+        },
+    )
+
+
+def _check(
+    systems: Mapping[str, System],
+    collection: Collection,
+    metrics: Sequence[Metric],
+    depth: int,
+    batch: int,
+) -> None:
+    if not systems:
+        raise BadInput("No system to measure; give at least one as {name: system}.")
+    if not metrics:
+        raise BadInput("No metric to measure; give at least one, like 'ndcg@10'.")
+    if not collection.judged:
+        raise BadInput(
+            f"Collection {collection.name!r} has no query with a relevant document; "
+            "nothing can be measured on it."
+        )
+    if depth < 1 or batch < 1:
+        raise BadInput(f"depth and batch must be at least 1, got {depth} and {batch}.")
+    for metric in metrics:
+        if metric.k > depth:
+            raise BadInput(
+                f"Metric {metric} looks deeper than the rankings, which end at depth={depth}; "
+                f"raise depth to {metric.k} at least."
+            )
+
+
+def _measure(
+    name: str,
+    system: System,
+    collection: Collection,
+    metrics: Sequence[Metric],
+    batch: int,
+    progress: Progress | None,
+) -> Outcome:
+    known = {document.id for document in collection.documents}
+    query_ids = collection.judged
+    scores = np.empty((len(metrics), len(query_ids)))
+    milliseconds = np.empty(len(query_ids))
+    if progress:
+        progress(name, 0, len(query_ids))
+    for start in range(0, len(query_ids), batch):
+        ids = query_ids[start : start + batch]
+        texts = [collection.queries[id_] for id_ in ids]
+        began = time.perf_counter()
+        rankings = system(texts)
+        stop = start + len(ids)
+        milliseconds[start:stop] = (time.perf_counter() - began) * 1000 / len(ids)
+        if len(rankings) != len(ids):
+            raise BadInput(
+                f"System {name!r} got {len(ids)} queries and returned {len(rankings)} rankings; "
+                "it must return one per query, an empty one where nothing is found."
+            )
+        for column, (id_, ranking) in enumerate(zip(ids, rankings, strict=True), start):
+            _check_ranking(name, id_, ranking, known)
+            scores[:, column] = [metric(ranking, collection.qrels[id_]) for metric in metrics]
+        if progress:
+            progress(name, stop, len(query_ids))
+    by_metric = {str(metric): row for metric, row in zip(metrics, scores, strict=True)}
+    return Outcome(by_metric, milliseconds)
+
+
+def _check_ranking(name: str, query: str, ranking: Sequence[str], known: set[str]) -> None:
+    if len(set(ranking)) != len(ranking):
+        raise BadInput(
+            f"System {name!r} returned a document twice for query {query!r}; "
+            "keep each one's best rank only."
+        )
+    unknown = next((id_ for id_ in ranking if id_ not in known), None)
+    if unknown is not None:
+        raise BadInput(
+            f"System {name!r} returned {unknown!r} for query {query!r}, which is no document of "
+            "the collection; return document ids (not chunk ids) of the same corpus."
+        )

@@ -1,0 +1,172 @@
+"""Compare measured systems: means with intervals, differences from a baseline with p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.evaluation.outcomes import Evaluation
+from rag_embed.maths.metrics import Metric
+from rag_embed.maths.resampling import (
+    Difference,
+    Estimate,
+    bootstrap,
+    stratified_paired_bootstrap,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system on one collection, or averaged over all of them.
+
+    Attributes:
+        collection: Name of the collection, None for the average of the collections' means.
+        system: Name of the system.
+        queries: Queries behind the figures.
+        mean: The score, with its own interval.
+        difference: From the baseline; None for the baseline itself.
+    """
+
+    collection: str | None
+    system: str
+    queries: int
+    mean: Estimate
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All systems on all collections by one metric.
+
+    Attributes:
+        metric: Like ``"ndcg@10"``.
+        baseline: What the differences are taken from.
+        rows: Per collection all systems; then the average rows, when there are several collections.
+        resamples: Bootstrap samples.
+        seed: Their seed.
+        level: Coverage of the intervals.
+    """
+
+    metric: str
+    baseline: str
+    rows: tuple[Row, ...]
+    resamples: int
+    seed: int
+    level: float
+
+    def row(self, system: str, collection: str | None = None) -> Row:
+        """One system's row on a collection; None is the average.
+
+        Raises:
+            BadInput: There is no such row.
+        """
+        for row in self.rows:
+            if row.system == system and row.collection == collection:
+                return row
+        raise BadInput(f"The comparison has no row for {system!r} on {collection!r}.")
+
+
+def compare(
+    evaluations: Sequence[Evaluation],
+    baseline: str | None = None,
+    metric: str = "ndcg@10",
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Comparison:
+    """Means, and paired differences from a baseline, per collection and on average.
+
+    Args:
+        evaluations: One per collection, all with the same systems.
+        baseline: Name of a system; the first one when None.
+        metric: One that was measured.
+        resamples: Bootstrap samples, >= 100.
+        seed: The same seed gives the same intervals.
+        level: Coverage of the intervals.
+
+    Raises:
+        BadInput: No evaluation, collections or systems do not fit, or nothing was measured by
+            that name.
+    """
+    names = _systems(evaluations)
+    baseline = names[0] if baseline is None else baseline
+    if baseline not in names:
+        raise BadInput(f"The baseline {baseline!r} was not measured; choose of {', '.join(names)}.")
+    metric = str(Metric.parse(metric))
+    rows: list[Row] = []
+    for evaluation in evaluations:
+        rows += _rows([evaluation], evaluation.collection, baseline, metric, resamples, seed, level)
+    if len(evaluations) > 1:
+        rows += average(evaluations, baseline, metric, resamples=resamples, seed=seed, level=level)
+    return Comparison(metric, baseline, tuple(rows), resamples, seed, level)
+
+
+def average(
+    evaluations: Sequence[Evaluation],
+    baseline: str,
+    metric: str = "ndcg@10",
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[Row]:
+    """Macro average over collections: every collection counts the same, whatever its size.
+
+    Intervals and p-values come from resampling the queries within each collection. Arguments and
+    errors as in `compare`.
+    """
+    _systems(evaluations)
+    return _rows(evaluations, None, baseline, metric, resamples, seed, level)
+
+
+def _rows(
+    evaluations: Sequence[Evaluation],
+    collection: str | None,
+    baseline: str,
+    metric: str,
+    resamples: int,
+    seed: int,
+    level: float,
+) -> list[Row]:
+    rows = []
+    against = [evaluation.scores(baseline, metric) for evaluation in evaluations]
+    for name in evaluations[0].systems:
+        scores = [evaluation.scores(name, metric) for evaluation in evaluations]
+        difference = None
+        if name != baseline:
+            difference = stratified_paired_bootstrap(
+                list(zip(scores, against, strict=True)),
+                resamples=resamples,
+                seed=seed,
+                level=level,
+            )
+        mean = bootstrap(scores, resamples=resamples, seed=seed, level=level)
+        queries = int(np.sum([row.size for row in scores]))
+        rows.append(Row(collection, name, queries, mean, difference))
+    return rows
+
+
+def _systems(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Names of the systems, the same in all evaluations."""
+    if not evaluations:
+        raise BadInput("Nothing to compare; give at least one evaluation.")
+    names = list(evaluations[0].systems)
+    seen: set[str] = set()
+    for evaluation in evaluations:
+        if evaluation.collection in seen:
+            raise BadInput(
+                f"Collection {evaluation.collection!r} occurs twice; join the evaluations of one "
+                "collection with Evaluation.joined, or name the collections differently."
+            )
+        seen.add(evaluation.collection)
+        if set(evaluation.systems) != set(names):
+            raise BadInput(
+                f"Every collection needs the same systems: {', '.join(names)} on "
+                f"{evaluations[0].collection!r}, but {', '.join(evaluation.systems)} on "
+                f"{evaluation.collection!r}."
+            )
+    return names

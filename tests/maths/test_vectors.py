@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rag_embed.maths.bm25 import Postings
+from rag_embed.maths.diversity import mmr
+from rag_embed.maths.moments import Moments
+from rag_embed.maths.vectors import best, unit
+
+matrices = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(0, 20), st.integers(1, 8)),
+    elements=st.floats(-100, 100, width=32),
+)
+
+
+@given(matrices)
+def test_unit_rows_have_length_one_whatever_comes(rows) -> None:
+    scaled = unit(rows)
+    assert scaled.shape == rows.shape and scaled.dtype == np.float32
+    assert scaled.flags.c_contiguous
+    np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), 1.0, rtol=1e-5)
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.floats(-1e3, 1e3)), unique_by=lambda pair: pair[0]),
+    st.integers(0, 30),
+)
+def test_best_is_sorting_by_rounded_score_then_id(pairs, n) -> None:
+    ids = [id for id, _ in pairs]
+    scores = np.array([score for _, score in pairs])
+    expected = sorted(range(len(ids)), key=lambda i: (-np.round(scores[i], 5), ids[i]))
+    assert best(ids, scores, n).tolist() == expected[:n]
+
+
+@given(matrices.filter(len), st.integers(0, 2**32 - 1))
+def test_moments_give_the_score_distribution_of_the_whole_corpus(rows, seed) -> None:
+    rows = unit(rows)
+    query = unit(np.random.default_rng(seed).normal(size=(1, rows.shape[1])))[0]
+    scores = rows @ query
+    z = Moments.of(rows).z(query, scores)
+    deviation = scores.astype(np.float64).std()
+    if deviation > 0.01:
+        np.testing.assert_allclose(z, (scores - scores.mean()) / deviation, atol=2e-2)
+    assert np.isfinite(z).all()
+
+
+def test_moments_of_nothing_and_of_one_row_are_finite() -> None:
+    none = Moments.of(np.zeros((0, 3), np.float32))
+    assert none.count == 0 and none.mean.shape == (3,)
+    one = Moments.of(np.eye(1, 3, dtype=np.float32))
+    assert one.z(np.eye(1, 3, dtype=np.float32)[0], np.ones(1, np.float32)).tolist() == [0.0]
+
+
+@given(matrices, st.floats(0, 1))
+def test_mmr_is_an_order_and_fewer_is_a_prefix(rows, diversity) -> None:
+    rows = unit(rows)
+    scores = -np.arange(len(rows), dtype=np.float64)
+    full = mmr(scores, rows, diversity, len(rows))
+    assert sorted(full) == list(range(len(rows)))
+    assert mmr(scores, rows, diversity, 3) == full[:3]
+    assert mmr(scores, rows, 0.0, len(rows)) == list(range(len(rows)))
+
+
+def test_mmr_worked_example() -> None:
+    """By hand: relevance 1, .5, 0; after the first, item 1 is a copy (cosine 1), item 2 unlike."""
+    rows = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    scores = np.array([3.0, 2.0, 1.0])
+    assert mmr(scores, rows, 0.25, 3) == [0, 1, 2]  # .75*.5 - .25*1 = .125 > 0
+    assert mmr(scores, rows, 0.4, 3) == [0, 2, 1]  # .60*.5 - .40*1 = -.1 < 0
+
+
+def test_bm25_by_hand() -> None:
+    """Three texts, lengths 2, 3, 1, mean 2; idf(a) = ln(1 + 1.5/2.5), idf(c) = ln(1 + 2.5/1.5)."""
+    postings = Postings.of([["a", "b"], ["a", "a", "c"], ["d"]])
+    idf_a, idf_c = np.log(1.6), np.log(1 + 2.5 / 1.5)
+    first = idf_a * 2.2 / (1 + 1.2)
+    second = idf_a * 2 * 2.2 / (2 + 1.2 * (0.25 + 0.75 * 1.5)) + idf_c * 2.2 / (
+        1 + 1.2 * (0.25 + 0.75 * 1.5)
+    )
+    np.testing.assert_allclose(postings.scores(["a", "c", "zz"]), [first, second, 0.0], rtol=1e-6)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcde"), max_size=6), max_size=8),
+    st.lists(st.sampled_from("abcdef")),
+)
+def test_bm25_is_positive_exactly_where_a_word_is_shared(texts, query) -> None:
+    scores = Postings.of(texts).scores(query)
+    assert [score > 0 for score in scores] == [bool(set(text) & set(query)) for text in texts]

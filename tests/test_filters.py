@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields
+from rag_embed.filters import And, Not, Or, columns, field, matches
+from rag_embed.types import Document
+
+rows = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": st.integers(0, 3) | st.none(),
+        "b": st.sampled_from("xyz"),
+        "t": st.lists(st.sampled_from("pq")),
+    },
+)
+leaves = st.one_of(
+    st.builds(
+        lambda op, v: getattr(field("a"), f"__{op}__")(v),
+        st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge"]),
+        st.integers(0, 3),
+    ),
+    st.builds(lambda v: field("b").is_in(v), st.lists(st.sampled_from("xyz"))),
+    st.builds(lambda v: field("t").has(v), st.sampled_from("pq")),
+    st.sampled_from([field("a").is_missing(), field("b").is_missing()]),
+)
+filters = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(lambda x: ~x, inner),
+        st.builds(lambda x, y: x & y, inner, inner),
+        st.builds(lambda x, y: x | y, inner, inner),
+    ),
+    max_leaves=8,
+)
+
+
+@given(filters, filters, rows)
+def test_logic_is_two_valued(one, two, row) -> None:
+    assert matches(~one, row) is not matches(one, row)
+    assert matches(one & two, row) is (matches(one, row) and matches(two, row))
+    assert matches(one | two, row) is (matches(one, row) or matches(two, row))
+    assert matches(~(one & two), row) is matches(~one | ~two, row)
+    assert columns(one) <= {"a", "b", "t"}
+    assert hash(one) == hash(one)
+
+
+def test_a_missing_value_matches_no_comparison() -> None:
+    for row in ({}, {"a": None}):
+        assert not matches(field("a") == 1, row) and not matches(field("a") != 1, row)
+        assert matches(field("a").is_missing(), row) and matches(~(field("a") == 1), row)
+
+
+def test_misuse_is_refused() -> None:
+    with pytest.raises(BadInput, match="& | ~"):
+        bool(field("a") == 1 and field("b") == 2)
+    with pytest.raises(BadInput):
+        field("a") == [1, 2]  # noqa: B015
+    with pytest.raises(BadInput):
+        (field("a") == 1) & True
+    with pytest.raises(BadInput):
+        field("a").is_in("abc")
+    with pytest.raises(BadInput):
+        field("")
+    assert isinstance(~(field("a") == 1), Not)
+    assert isinstance((field("a") == 1) | (field("b") == 1), Or)
+    assert isinstance((field("a") == 1) & (field("b") == 1), And)
+
+
+def test_fields_are_checked_when_declared_and_when_stored() -> None:
+    for bad in ({"year": complex}, {"id": str}, {"not a name": int}, {"year": "number"}):
+        with pytest.raises(BadInput):
+            Fields.of(bad)
+    fields = Fields.of({"year": int, "score": "float", "tags": list[str], "ok": bool})
+    stored = fields.values(
+        Document("d", "", metadata={"year": 3, "score": 1, "tags": ("a",), "ok": True})
+    )
+    assert stored == {"year": 3, "score": 1.0, "tags": ["a"], "ok": True}
+    for bad in (
+        {"year": True},
+        {"year": 1.5},
+        {"tags": "a"},
+        {"tags": [1]},
+        {"ok": 1},
+        {"score": "1"},
+    ):
+        with pytest.raises(BadInput, match="declared as"):
+            fields.values(Document("d", "", metadata=bad))

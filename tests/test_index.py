@@ -1,0 +1,312 @@
+"""What `Index` promises, on LanceDB and in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query, Skipped, field
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+
+WORDS = ["fox", "whale", "tea", "wine", "river", "stone", "cloud", "bread", "lamp", "violin", "engine", "harbour"]
+
+
+def corpus(n: int = 40) -> list[Document]:
+    return [
+        Document(
+            f"d{i}",
+            f"The {WORDS[i % 12]} meets the {WORDS[(i * 5 + 1) % 12]} near number {i}. "
+            f"Later the {WORDS[(i * 7 + 3) % 12]} goes home.",
+            f"Story {i}",
+            {"number": i, "kind": "even" if i % 2 == 0 else "odd"},
+        )
+        for i in range(n)
+    ]
+
+
+class Counting(HashEncoder):
+    """Counts the texts it encodes."""
+
+    encoded = 0
+
+    def encode_document(self, texts, /):
+        self.encoded += len(texts)
+        return super().encode_document(texts)
+
+
+FIELDS = {"number": int, "kind": str}
+
+
+@pytest.fixture(params=["memory", "lance"])
+def index(request, tmp_path) -> Index:
+    if request.param == "memory":
+        return Index.in_memory(encoder=Counting(), fields=FIELDS)
+    return Index.create(tmp_path / "kb", encoder=Counting(), fields=FIELDS)
+
+
+def ids(hits) -> list[str]:
+    return [hit.id for hit in hits]
+
+
+class TestSearch:
+    def test_finds_by_words_and_says_why(self, index) -> None:
+        index.add(corpus())
+        hit = index.search("number 17")[0]
+        assert hit.chunk.doc_id == "d17"
+        assert hit.text == corpus()[17].text and hit.chunk.title == "Story 17"
+        assert [part.leg for part in hit.parts] == ["dense", "lexical"]
+        assert sum(part.contribution for part in hit.parts) == pytest.approx(hit.score, abs=1e-6)
+        assert 0.0 <= hit.relevance <= 1.0
+
+    def test_fewer_hits_are_a_prefix_of_more(self, index) -> None:
+        index.add(corpus(300))
+        full = ids(index.search("the fox and the violin", k=1000))
+        assert len(full) == 300 == len(set(full))
+        for k in (0, 1, 5, 99, 100, 101, 250):
+            assert ids(index.search("the fox and the violin", k=k)) == full[:k]
+
+    def test_a_batch_answers_like_single_queries(self, index) -> None:
+        index.add(corpus())
+        queries = [
+            Query("fox and whale", k=3),
+            Query("", k=3),
+            Query("wine", k=7, where=field("kind") == "odd"),
+            Query("wine", k=0),
+            Query("lamp engine", k=5, group_by="document", diversity=0.5),
+        ]
+        together = index.search_many(queries)
+        assert [ids(hits) for hits in together] == [ids(index.search(q)) for q in queries]
+        assert together[1] == [] and together[3] == [] and len(together[2]) == 7
+
+    def test_filters_hold_in_every_leg(self, index) -> None:
+        index.add(corpus())
+        hits = index.search(
+            "fox wine", k=50, where=(field("number") >= 10) & ~(field("kind") == "odd")
+        )
+        numbers = sorted(hit.chunk.metadata["number"] for hit in hits)
+        assert numbers == list(range(10, 40, 2))
+        assert index.search("fox", where=field("number") > 1000) == []
+
+    def test_owner_sees_shared_and_own_only(self, index) -> None:
+        index.add(
+            [*corpus(3), Document("s", "secret fox", user="ann"), Document("t", "x", user="bob")]
+        )
+        assert {h.chunk.doc_id for h in index.search("secret fox", k=9)} == {"d0", "d1", "d2"}
+        own = {h.chunk.doc_id for h in index.search("secret fox", k=9, user="ann")}
+        assert own == {"d0", "d1", "d2", "s"}
+        widened = (field("user_id") == "bob") | field("user_id").is_missing()
+        seen = {h.chunk.doc_id for h in index.search("x", k=9, user="ann", where=widened)}
+        assert "t" not in seen
+
+    def test_another_owner_cannot_take_over_an_id(self, index) -> None:
+        index.add([Document("s", "secret fox", user="ann")])
+        for user in (None, "bob"):
+            with pytest.raises(BadInput, match="another owner"):
+                index.add([Document("s", "mine now", user=user)])
+        assert index.search("secret", user="ann")[0].text == "secret fox"
+
+    def test_group_by_document_gives_each_document_once(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=12)
+        index.add(replace(d, text=d.text * 5) for d in corpus(12))
+        chunks = index.search("fox home", k=400)
+        grouped = index.search("fox home", k=400, group_by="document")
+        first = list(dict.fromkeys(hit.chunk.doc_id for hit in chunks))
+        assert [hit.chunk.doc_id for hit in grouped] == first and len(first) == 12
+        assert all(s.doc_id == hit.chunk.doc_id for hit in grouped for s in hit.siblings)
+        assert any(hit.siblings for hit in grouped)
+
+    def test_diversity_keeps_the_best_and_drops_copies(self, index) -> None:
+        copies = [Document(f"c{i}", "red fox in the snow") for i in range(5)]
+        index.add([*copies, Document("z", "a red boat with a fox flag on a lake")])
+        assert ids(index.search("red fox", k=2)) == ["c0#0-19", "c1#0-19"]
+        assert ids(index.search("red fox", k=2, diversity=0.6)) == ["c0#0-19", "z#0-36"]
+
+    def test_min_relevance_cuts_the_tail(self, index) -> None:
+        index.add(corpus())
+        hits = index.search("number 17", k=40)
+        cut = hits[3].relevance
+        kept = index.search("number 17", k=40, min_relevance=cut)
+        assert ids(kept) == [h.id for h in hits if h.relevance >= cut] and 0 < len(kept) < 40
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"k": -1}, {"k": 2.5}, {"min_relevance": 2}, {"diversity": -1}, {"group_by": "page"}],
+    )
+    def test_bad_options_are_refused(self, index, options) -> None:
+        with pytest.raises(BadInput):
+            index.search("fox", **options)
+
+    def test_neighbours_and_section(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=8)
+        text = "# A\n\nOne two three four five six.\n\nSeven eight nine ten eleven.\n\n# B\n\nLast one."
+        index.add([Document("d", text, metadata={"format": "markdown"})])
+        middle = next(hit for hit in index.search("seven eight nine", k=9) if "Seven" in hit.text)
+        around = index.neighbours(middle, before=1, after=0)
+        assert [chunk.ordinal for chunk in around] == [
+            middle.chunk.ordinal - 1,
+            middle.chunk.ordinal,
+        ]
+        section = index.section(middle)
+        assert all(chunk.headings[:1] == ("A",) for chunk in section) and len(section) >= 2
+
+
+class TestAdd:
+    def test_unchanged_documents_cost_no_encoding(self, index) -> None:
+        report = index.add(corpus())
+        assert (report.added, report.chunks) == (40, 40)
+        encoded = index.space.encoder.encoded
+        again = index.add(corpus())
+        assert (again.added, again.replaced, again.unchanged, again.chunks) == (0, 0, 40, 0)
+        assert index.space.encoder.encoded == encoded
+
+    def test_any_change_replaces(self, index) -> None:
+        base = Document("d", "old fox text", "T", {"number": 1})
+        index.add([base])
+        for changed in (
+            replace(base, text="new whale text"),
+            replace(base, title="U"),
+            replace(base, metadata={"number": 2}),
+        ):
+            assert index.add([changed]).replaced == 1
+            assert index.document("d") == changed and len(index) == 1
+        assert index.search("x", where=field("number") == 1) == []
+
+    def test_deleted_documents_vanish(self, index) -> None:
+        index.add(corpus())
+        assert index.delete(["d3", "d4", "unknown"]) == 2
+        assert index.document("d3") is None and len(index) == 38
+        assert not {"d3#0-79"} & set(ids(index.search("number 3", k=99)))
+        with pytest.raises(BadInput):
+            index.delete("d5")
+
+    def test_sync_removes_what_is_gone_but_not_what_was_skipped(self, index) -> None:
+        index.add(corpus(5))
+        report, gone = index.sync([*corpus(2), Skipped("d4", "unreadable today")])
+        assert (report.unchanged, gone) == (2, 2)
+        assert sorted(index.store.document_ids()) == ["d0", "d1", "d4"]
+
+    def test_repeated_ids_in_one_call_are_reported(self, index) -> None:
+        report = index.add([Document("a", "first"), Document("a", "second")])
+        assert report.added == 1 and report.skipped[0].source == "a"
+        assert index.document("a") == Document("a", "first")
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            Document("a", "x", metadata={"bad": object()}),
+            Document("a", "x", metadata={"number": "three"}),
+            Document("a\0", "x"),
+            Document("\ud800", "x"),
+        ],
+        ids=["object", "type", "nul id", "surrogate id"],
+    )
+    def test_documents_that_cannot_be_stored_change_nothing(self, index, document) -> None:
+        index.add(corpus(3))
+        with pytest.raises(BadInput):
+            index.add([Document("b", "good"), document])
+        assert sorted(index.store.document_ids()) == ["d0", "d1", "d2"] and len(index) == 3
+
+    def test_odd_texts_are_stored_as_they_are(self, index) -> None:
+        texts = {
+            "nul": "a\0b fox",
+            "emoji": "👩‍👩‍👧" * 50,
+            "word": "x" * 50_000,
+            "blank": " \n\t ",
+            "none": "",
+        }
+        index.add([Document(name, text) for name, text in texts.items()])
+        index.add([Document("lone", "fox \ud800 river")])
+        for name, text in texts.items():
+            assert index.document(name).text == text
+        assert index.document("lone").text == "fox \ufffd river"
+        assert index.add([Document("lone", "fox \ud800 river")]).unchanged == 1
+        assert {hit.chunk.doc_id for hit in index.search("fox", k=2)} == {"nul", "lone"}
+
+    def test_progress_reports_every_batch(self, index) -> None:
+        seen = []
+        final = index.add(corpus(3000), progress=seen.append)
+        assert len(seen) >= 3 and seen[-1] == final
+        assert [r.chunks for r in seen] == sorted(r.chunks for r in seen)
+
+    def test_empty_corpus(self, index) -> None:
+        assert index.add([]).documents == 0
+        assert index.search("anything") == [] and len(index) == 0
+
+
+class TestOpen:
+    def test_everything_is_there_again(self, tmp_path) -> None:
+        first = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields=FIELDS, chunk_tokens=50)
+        first.add(corpus())
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder())
+        assert again.splitter.max_tokens == 50 and again.fields.types == first.fields.types
+        assert [(h.id, h.score) for h in again.search("fox")] == [
+            (h.id, h.score) for h in first.search("fox")
+        ]
+        assert again.add(corpus()).unchanged == 40
+
+    def test_wrong_encoder_is_refused(self, tmp_path) -> None:
+        Index.create(tmp_path / "kb", encoder=HashEncoder(dim=64))
+        with pytest.raises(SpaceMismatch, match="dim"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder(dim=128))
+
+    def test_missing_and_existing(self, tmp_path) -> None:
+        with pytest.raises(StoreError, match="no index"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder())
+        assert not (tmp_path / "kb").exists()
+        Index.create(tmp_path / "kb", encoder=HashEncoder())
+        with pytest.raises(StoreError, match="already"):
+            Index.create(tmp_path / "kb", encoder=HashEncoder())
+
+    def test_a_creation_that_died_is_made_anew(self, tmp_path) -> None:
+        import lancedb
+        import pyarrow as pa
+
+        lancedb.connect(tmp_path / "kb").create_table("chunks", pa.table({"half": [1]}))
+        with pytest.raises(StoreError, match="interrupted"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder())
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        assert index.add(corpus(3)).added == 3
+
+    def test_a_half_written_document_is_written_again(self, tmp_path) -> None:
+        """Chunks were committed, the process died before the document's row was."""
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        old, new = Document("d", "old text of the fox"), Document("d", "new text of the whale")
+        index.add([old])
+        rows = index.store._documents.to_arrow()
+        index.add([new])
+        merge = index.store._documents.merge_insert("id").when_matched_update_all()
+        merge.execute(rows)
+        assert index.store.known(["d"]) == {"d": ("", None)}
+        assert index.add([old]).replaced == 1
+        assert ids(index.search("fox whale", k=9)) == ["d#0-19"]
+
+
+def test_writers_in_two_handles_do_not_duplicate_or_lose(tmp_path) -> None:
+    first = Index.create(tmp_path / "kb", encoder=HashEncoder())
+    second = Index.open(tmp_path / "kb", encoder=HashEncoder())
+    first.add(corpus(10))
+    assert second.add(corpus(10)).unchanged == 10
+    second.add([replace(corpus(1)[0], text="changed elsewhere")])
+    assert first.search("changed elsewhere", k=1)[0].text == "changed elsewhere"
+    assert first.delete(["d0"]) == 1 and len(second) == 9
+    assert second.search("changed elsewhere", k=1)[0].chunk.doc_id != "d0"
+
+
+def test_scores_do_not_depend_on_the_store(tmp_path) -> None:
+    memory = Index.in_memory(encoder=HashEncoder())
+    lance = Index.create(tmp_path / "kb", encoder=HashEncoder())
+    on_disk = Index.open(tmp_path / "kb", encoder=HashEncoder())
+    on_disk.store.cache_bytes = 0
+    for index in (memory, lance):
+        index.add(corpus(200))
+    for query in ("fox whale", "number 150", "the engine goes home", "nothing in common: zebra"):
+        reference = memory.search(query, k=20)
+        for index in (lance, on_disk):
+            hits = index.search(query, k=20)
+            assert ids(hits) == ids(reference)
+            np.testing.assert_allclose(
+                [h.score for h in hits], [h.score for h in reference], atol=2e-5
+            )
