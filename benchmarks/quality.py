@@ -35,7 +35,17 @@ from rag_embed import Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.cli.evaluate import systems as own_systems
 
-SETS = ["scifact", "cosqa", "squad_ctx", "policyqa_ctx", "anthropic_docs", "limit_small", "cranfield", "cacm", "chroma_chunks"]
+SETS = [
+    "scifact",
+    "cosqa",
+    "squad_ctx",
+    "policyqa_ctx",
+    "anthropic_docs",
+    "limit_small",
+    "cranfield",
+    "cacm",
+    "chroma_chunks",
+]
 DEPTH = 100
 LEGS = ("dense", "lexical")
 

@@ -19,7 +19,7 @@ from rag_embed.protocols import ChunkEncoder, Encoder, Store
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import DEFAULT as DEFAULT_CALIBRATION
-from rag_embed.ranking.relevance import Calibration
+from rag_embed.ranking.relevance import Calibration, fitted
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
 
@@ -71,6 +71,7 @@ class Index:
         *,
         encoder: Encoder | str | None = None,
         chunk_tokens: int | None = 200,
+        chunk_overlap: int = 0,
         situate: Situate = "titled",
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
@@ -83,6 +84,7 @@ class Index:
             encoder: An encoder, or the name or path of a sentence-transformers model;
                 all-MiniLM-L6-v2 by default.
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
+            chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
             situate: ``"titled"`` puts title and headings before a chunk when it is encoded.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
             analyzer: Language and stemming of lexical search.
@@ -97,7 +99,7 @@ class Index:
 
         declared = Fields.of(fields or {})
         space = _situated(situate, _loaded(encoder))
-        splitter = TokenSplitter(space.encoder, chunk_tokens)
+        splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
         store = LanceStore.create(
             path,
             {"dense": space.signature.dim},
@@ -141,7 +143,7 @@ class Index:
                 f"{space.signature.model!r} differs in {{field: (index, encoder)}} {difference}. "
                 "Pass the original encoder, or build a new index."
             )
-        splitter = TokenSplitter(space.encoder, settings["index"]["chunk_tokens"])
+        splitter = TokenSplitter.from_settings(space.encoder, settings["index"]["splitter"])
         calibration = settings.get("calibration")
         return cls(
             store,
@@ -156,6 +158,7 @@ class Index:
         *,
         encoder: Encoder | str | None = None,
         chunk_tokens: int | None = 200,
+        chunk_overlap: int = 0,
         situate: Situate = "titled",
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
@@ -164,14 +167,14 @@ class Index:
         from rag_embed.stores.memory import MemoryStore
 
         space = _situated(situate, _loaded(encoder))
-        splitter = TokenSplitter(space.encoder, chunk_tokens)
+        splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
         store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
         return cls._made(store, splitter, space)
 
     @classmethod
     def _made(cls, store: Store, splitter: TokenSplitter, space: ChunkEncoder) -> Index:
         signature = asdict(space.signature)
-        store.configure({"index": {"signature": signature, "chunk_tokens": splitter.max_tokens}})
+        store.configure({"index": {"signature": signature, "splitter": splitter.settings}})
         return cls(store, splitter, space, DEFAULT_CALIBRATION)
 
     def add(
@@ -243,6 +246,30 @@ class Index:
         if isinstance(queries, str):
             raise BadInput("search_many() takes a list of queries, got one str.")
         return self.retriever.retrieve([_query(query, options) for query in queries])
+
+    def calibrate(
+        self, judged: Mapping[str, Sequence[str]], *, depth: int = 20, user: str | None = None
+    ) -> Calibration:
+        """Fit relevance to your own labels and store it with the index.
+
+        Args:
+            judged: Query text -> ids of the documents that answer it; an empty list says that the
+                index holds no answer.
+            depth: Hits per query that are compared with the labels.
+            user: Whose documents count beside the shared ones.
+
+        Raises:
+            BadInput: No hit, or every hit, answers its query.
+        """
+        found = self.search_many(list(judged), k=depth, user=user)
+        pairs = [
+            (hit.score, hit.chunk.doc_id in right)
+            for right, hits in zip(judged.values(), found, strict=True)
+            for hit in hits
+        ]
+        self.calibration = fitted([score for score, _ in pairs], [right for _, right in pairs])
+        self.store.configure({"calibration": asdict(self.calibration)})
+        return self.calibration
 
     @property
     def retriever(self) -> Hybrid:

@@ -11,7 +11,20 @@ from rag_embed import Document, Index, Query, Skipped, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 
-WORDS = ["fox", "whale", "tea", "wine", "river", "stone", "cloud", "bread", "lamp", "violin", "engine", "harbour"]
+WORDS = [
+    "fox",
+    "whale",
+    "tea",
+    "wine",
+    "river",
+    "stone",
+    "cloud",
+    "bread",
+    "lamp",
+    "violin",
+    "engine",
+    "harbour",
+]
 
 
 def corpus(n: int = 40) -> list[Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -98,8 +98,14 @@ def _declared(text: str) -> tuple[str, str]:
 
 
 def _all(sources: Sequence[Path]) -> Iterator[Document | Skipped]:
+    """Everything below the sources; with several, ids begin with the name of their folder."""
     for source in sources:
-        yield from read(source)
+        prefix = f"{source.resolve().name}/" if len(sources) > 1 and source.is_dir() else ""
+        for one in read(source):
+            if isinstance(one, Skipped):
+                yield replace(one, source=prefix + one.source)
+            else:
+                yield replace(one, id=prefix + one.id)
 
 
 def _bar() -> Progress:

@@ -65,7 +65,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits for a reader: where, how relevant, and the beginning of the text."""
     for rank, hit in enumerate(hits, 1):
         chunk = hit.chunk
-        where = " › ".join([chunk.title, *(h for h in chunk.headings if h != chunk.title)])
+        where = " > ".join([chunk.title, *(h for h in chunk.headings if h != chunk.title)])
         head = Text.assemble(
             (f"{rank:>2} ", "dim"),
             (where or chunk.doc_id, "bold"),

@@ -11,7 +11,8 @@ from rag_embed.situated.titled import titled
 from rag_embed.types import Hit
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f}
+body{font:16px/1.5 system-ui,sans-serif;color:#1b1b1f;max-width:60rem}
+body{margin:2rem auto;padding:0 1rem}
 article{border:1px solid #d5d7de;border-radius:8px;padding:1rem 1.2rem;margin:1rem 0}
 h2{font-size:1.05rem;margin:0} small{color:#5d6270} mark{background:#ffe9a8}
 .bar{display:flex;height:12px;border-radius:6px;overflow:hidden;background:#eceef3;margin:.6rem 0}
@@ -51,7 +52,7 @@ def _article(rank: int, hit: Hit, words: Sequence[str]) -> str:
             f"<td>{part.normalised:+.3f}</td><td>{part.weight:.2f}</td>"
             f"<td>{part.contribution:+.3f}</td></tr>"
         )
-    head = " › ".join(dict.fromkeys([hit.chunk.title, *hit.chunk.headings])) or hit.chunk.doc_id
+    head = " > ".join(dict.fromkeys([hit.chunk.title, *hit.chunk.headings])) or hit.chunk.doc_id
     return (
         f"<article><h2>{rank}. {html.escape(head)}</h2><small>{html.escape(hit.id)} · "
         f"score {hit.score:.3f} · relevance {hit.relevance:.2f}</small><div class='bar'>{bar}</div>"

@@ -1,0 +1,9 @@
+"""From files to documents, without dying on a broken one and without dropping one silently.
+
+One module per kind of file; `files` walks folders and picks the reader. Text that a reader makes
+is plain text or Markdown (from HTML); cutting it is the business of `rag_embed.chunking`.
+"""
+
+from rag_embed.reading.files import paths, read
+
+__all__ = ["paths", "read"]

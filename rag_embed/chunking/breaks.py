@@ -1,0 +1,191 @@
+# ruff: noqa: RUF001 - punctuation of many scripts is meant
+"""Where a text may be cut, how bad a cut there is, and the smallest pieces between the cuts."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from enum import IntEnum
+
+import numpy as np
+
+from rag_embed.chunking.graphemes import safe_cut
+from rag_embed.chunking.outline import Outline
+from rag_embed.chunking.sentences import sentence_starts
+from rag_embed.chunking.tokens import TokenCounts
+
+
+class Break(IntEnum):
+    """Kinds of places to cut at, best first."""
+
+    SECTION = 0
+    BLOCK = 1
+    ITEM = 2
+    SENTENCE = 3
+    LINE = 4
+    LEAD = 5
+    """Between ``the following:`` and what follows."""
+    CLAUSE = 6
+    WORD = 7
+    TOKEN = 8
+    HEADING = 9
+    """Between a heading and its text."""
+
+
+_LINE = r"(?:\r\n?|\n)"
+_BLOCKS = re.compile(rf"(?:{_LINE}[^\S\r\n]*{_LINE}|[\f\u2029])\s*")
+_ITEMS = re.compile(
+    r"(?:^|(?<=[\r\n]))[^\S\r\n]*(?=(?:[-*+•‣▪–]|\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\r\n]|\|)"
+)
+_LINES = re.compile(rf"{_LINE}\s*")
+_CLAUSES = re.compile(r"[.!?;:,]\s+(?=\S)|[，、；：](?=\S)")
+_SPACES = re.compile(r"\s+")
+_CLOSES_BLOCK = "})]"
+
+Piece = tuple[int, int, Break]
+"""Start, end and what lies after it; no white space at its ends."""
+
+
+def pieces(
+    text: str, start: int, end: int, outline: Outline, counts: TokenCounts, budget: int
+) -> list[Piece]:
+    """Cut ``text[start:end]`` at every place better than a line end, and further where needed.
+
+    Args:
+        text: The whole text.
+        start: Offset of the first character.
+        end: Offset after the last one.
+        outline: Its sections and code.
+        counts: Its tokens.
+        budget: Tokens a piece may have. A single character that has more stays one piece.
+
+    Returns:
+        Ordered pieces that hold all visible characters.
+    """
+    cuts = _structure(text, start, end, outline)
+    found: list[Piece] = []
+    coarse = list(_between(text, start, end, cuts))
+    for piece, fits in zip(coarse, _fitting(coarse, counts, budget), strict=True):
+        if fits:
+            found.append(piece)
+        else:
+            found.extend(_refined(text, *piece, counts, budget))
+    return found
+
+
+def _fitting(pieces: list[Piece], counts: TokenCounts, budget: int) -> list[bool]:
+    starts = np.array([piece[0] for piece in pieces], np.int64)
+    ends = np.array([piece[1] for piece in pieces], np.int64)
+    fits: list[bool] = (counts.until(ends) - counts.before(starts) <= budget).tolist()
+    return fits
+
+
+def _structure(text: str, start: int, end: int, outline: Outline) -> dict[int, Break]:
+    """First visible character after a cut -> kind of the cut; those inside sentences aside."""
+    cuts: dict[int, Break] = {}
+    ranges = outline.verbatim
+    position = start
+    nth = bisect_right(ranges, start, key=lambda item: item[1])
+    while nth < len(ranges) and ranges[nth][0] < end:
+        first, last = max(position, ranges[nth][0]), min(ranges[nth][1], end)
+        _prose(text, position, first, cuts)
+        _verbatim(text, first, last, outline.source, cuts)
+        position = last
+        nth += 1
+    _prose(text, position, end, cuts)
+    inside = slice(
+        bisect_left(outline.sections, start, key=lambda item: item.start),
+        bisect_left(outline.sections, end, key=lambda item: item.start),
+    )
+    for section in outline.sections[inside]:
+        cuts[_visible(text, section.start)] = Break.SECTION
+    for section in outline.sections[inside]:
+        if section.body > section.start:
+            cuts[_visible(text, section.body)] = Break.HEADING
+    return cuts
+
+
+def _prose(text: str, start: int, end: int, cuts: dict[int, Break]) -> None:
+    for offset in sentence_starts(text, start, end):
+        cuts[offset] = Break.SENTENCE
+    for match in _ITEMS.finditer(text, start, end):
+        cuts[match.end()] = Break.ITEM
+    for match in _BLOCKS.finditer(text, start, end):
+        cuts[match.end()] = Break.BLOCK
+    cuts[_visible(text, start)] = Break.BLOCK
+
+
+def _verbatim(text: str, start: int, end: int, source: bool, cuts: dict[int, Break]) -> None:
+    for match in _LINES.finditer(text, start, end):
+        cuts[match.end()] = Break.LINE
+    for match in _BLOCKS.finditer(text, start, end):
+        offset = match.end()
+        at_margin = text[offset - 1] in "\r\n" and text[offset : offset + 1] not in _CLOSES_BLOCK
+        cuts[offset] = Break.BLOCK if source and at_margin else Break.ITEM
+    cuts[_visible(text, start)] = Break.BLOCK
+
+
+def _visible(text: str, offset: int) -> int:
+    match = _SPACES.match(text, offset)
+    return match.end() if match else offset
+
+
+def _between(
+    text: str, start: int, end: int, cuts: dict[int, Break], last: Break = Break.BLOCK
+) -> Iterator[Piece]:
+    """The visible parts between cuts; the cut after the last one is of kind ``last``."""
+    inner = sorted(offset for offset in cuts if start < offset < end)
+    for first, stop in zip([start, *inner], [*inner, end], strict=True):
+        piece = text[first:stop]
+        visible = piece.strip()
+        if visible:
+            first += len(piece) - len(piece.lstrip())
+            kind = cuts[stop] if stop < end else last
+            if Break.SECTION < kind <= Break.ITEM and visible[-1] == ":":
+                kind = Break.LEAD
+            yield first, first + len(visible), kind
+
+
+def _refined(
+    text: str, start: int, end: int, last: Break, counts: TokenCounts, budget: int
+) -> Iterator[Piece]:
+    """Cut a piece that has too many tokens: at line ends, then at clauses, then at words."""
+    found: list[Piece] = [(start, end, last)]
+    for kind, pattern in ((Break.LINE, _LINES), (Break.CLAUSE, _CLAUSES)):
+        finer: list[Piece] = []
+        for piece, fits in zip(found, _fitting(found, counts, budget), strict=True):
+            if fits:
+                finer.append(piece)
+            else:
+                a, b, after = piece
+                cuts = {match.end(): kind for match in pattern.finditer(text, a, b)}
+                finer.extend(_between(text, a, b, cuts, after))
+        found = finer
+    for piece, fits in zip(found, _fitting(found, counts, budget), strict=True):
+        if fits:
+            yield piece
+        else:
+            yield from _words(text, *piece, counts, budget)
+
+
+def _words(
+    text: str, start: int, end: int, last: Break, counts: TokenCounts, budget: int
+) -> Iterator[Piece]:
+    """Equal parts of a piece without punctuation, between words where one ends in time."""
+    spaces = [match.start() for match in _SPACES.finditer(text, start, end)]
+    while True:
+        tokens = counts.between(start, end)
+        reach = counts.reach(start, budget)
+        if tokens <= budget or reach is None or reach >= end:
+            yield start, end, last
+            return
+        even = counts.reach(start, -(-tokens // -(-tokens // budget)))
+        target = min(reach, even if even is not None else reach)
+        nth = bisect_right(spaces, target) - 1
+        if nth >= 0 and spaces[nth] > start:
+            stop, kind = spaces[nth], Break.WORD
+        else:
+            stop, kind = safe_cut(text, start, target), Break.TOKEN
+        yield start, stop, kind
+        start = _visible(text, stop)

@@ -1,0 +1,115 @@
+"""Sections of a document, and which of them may share a chunk.
+
+The parts that know a syntax are `markdown` and `python`; this file only knows levels and sizes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NEWLINE = re.compile(r"\r\n?|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """From a heading (or definition) to the next one of any level.
+
+    Attributes:
+        start: Offset of its heading.
+        body: Offset after its heading line; equal to ``start`` when there is none.
+        level: 0 for text before the first heading, larger is deeper.
+        path: Its headings, outermost first, its own included.
+    """
+
+    start: int
+    body: int
+    level: int
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Structure of one text.
+
+    Attributes:
+        sections: In order; the first starts at 0 and together they cover the text.
+        verbatim: Ordered, disjoint ranges in which lines count and sentences do not (code).
+        source: Whether it is source code: then blank lines before the left margin end a block.
+    """
+
+    sections: tuple[Section, ...] = (Section(0, 0, 0),)
+    verbatim: tuple[tuple[int, int], ...] = ()
+    source: bool = False
+
+
+def line_starts(text: str) -> list[int]:
+    r"""Offset of each line, with the line ends that CommonMark and Python know.
+
+    Example:
+        >>> line_starts("a\r\nb\n")
+        [0, 3, 5]
+    """
+    return [0, *(match.end() for match in NEWLINE.finditer(text))]
+
+
+def common_path(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Longest path that all sections share.
+
+    Example:
+        >>> common_path([Section(0, 0, 1, ("A",)), Section(5, 9, 2, ("A", "B"))])
+        ('A',)
+    """
+    first, last = min(s.path for s in sections), max(s.path for s in sections)
+    shared = 0
+    while shared < min(len(first), len(last)) and first[shared] == last[shared]:
+        shared += 1
+    return first[:shared]
+
+
+def groups(
+    sections: Sequence[Section], sizes: Sequence[int], budget: int, tiny: int
+) -> list[tuple[int, int]]:
+    """Runs ``[first, last)`` of sections that may share chunks; chunks never cross two runs.
+
+    A tiny section (at most ``tiny`` tokens) leads into its first subsection, of whatever size.
+    Otherwise only a tiny section joins the run before it: one of tiny sections, as long as it
+    stands under the same heading as the first of them, or one that ends with its parent or a
+    tiny sibling and stays within ``budget``.
+
+    Example:
+        >>> s = [Section(0, 0, 1), Section(0, 0, 2), Section(0, 0, 2), Section(0, 0, 1)]
+        >>> groups(s, [5, 150, 20, 150], budget=200, tiny=50)
+        [(0, 2), (2, 3), (3, 4)]
+        >>> groups(s, [5, 20, 20, 150], budget=200, tiny=50)
+        [(0, 3), (3, 4)]
+    """
+    n = len(sections)
+    leads = [False] * (n + 1)
+    for i in range(n - 2, -1, -1):
+        deeper = sections[i + 1].level > sections[i].level
+        leads[i] = sizes[i] <= tiny and deeper and (sizes[i + 1] > tiny or leads[i + 1])
+    runs: list[tuple[int, int]] = []
+    total, small = 0, False  # tokens of the last run, and whether all its sections are tiny
+    for i in range(n):
+        joins = i > 0 and leads[i - 1]
+        if i > 0 and not joins and not leads[i] and sizes[i] <= tiny:
+            related = _related(sections, sizes, runs[-1][0], i, tiny)
+            joins = related and (small or total + sizes[i] <= budget)
+        if joins:
+            runs[-1] = (runs[-1][0], i + 1)
+        else:
+            runs.append((i, i + 1))
+            total, small = 0, True
+        total += sizes[i]
+        small = small and sizes[i] <= tiny
+    return runs
+
+
+def _related(
+    sections: Sequence[Section], sizes: Sequence[int], first: int, i: int, tiny: int
+) -> bool:
+    if sections[i].level > sections[i - 1].level:
+        return True
+    return sizes[i - 1] <= tiny and sections[i].level >= sections[first].level

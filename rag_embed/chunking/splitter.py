@@ -1,0 +1,153 @@
+"""`TokenSplitter`: from a document to its chunks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from rag_embed.chunking.breaks import pieces
+from rag_embed.chunking.markdown import markdown_outline
+from rag_embed.chunking.outline import Outline, common_path, groups
+from rag_embed.chunking.packing import pack
+from rag_embed.chunking.python import python_outline
+from rag_embed.chunking.tokens import TokenCounts
+from rag_embed.errors import BadInput
+from rag_embed.types import Chunk, Document, Spans
+
+
+class Tokens(Protocol):
+    """The part of an encoder that a splitter needs."""
+
+    def token_spans(self, text: str, /) -> Spans:
+        """Character offsets of the tokens in ``text``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSplitter:
+    r"""Cuts at headings, paragraphs, list items, sentences, words - the best place that fits.
+
+    ``document.metadata["format"]`` names the syntax: ``"markdown"`` and ``"html"`` (which the
+    reader makes Markdown) have headings, ``"code"`` has lines, with ``"language": "python"``
+    also definitions; anything else is plain text. Chunks are in order, cover every visible
+    character, start and end with one, and do not overlap unless ``overlap`` is set. A chunk's
+    headings are those that all of its text stands under. A section shares chunks only with its
+    own subsections, or with small sections (a quarter of ``max_tokens``) beside it.
+
+    Attributes:
+        encoder: Counts tokens; the whole text is given to it once per document.
+        max_tokens: Tokens per chunk at most; None makes one chunk of each document. A single
+            character that has more tokens is a chunk of its own.
+        overlap: Tokens, in whole sentences, that a chunk repeats from the one before it in the same
+            section; at most half of ``max_tokens``.
+
+    Raises:
+        BadInput: The numbers are out of range.
+
+    Example:
+        >>> class Words:
+        ...     def token_spans(self, text):
+        ...         import re
+        ...         return np.array([m.span() for m in re.finditer(r"\w+", text)]).reshape(-1, 2)
+        >>> guide = Document("d", "# Files\n\nOpen it. Read it.", metadata={"format": "markdown"})
+        >>> [(c.text, c.headings) for c in TokenSplitter(Words(), max_tokens=3).split(guide)]
+        [('# Files\n\nOpen it.', ('Files',)), ('Read it.', ('Files',))]
+    """
+
+    encoder: Tokens
+    max_tokens: int | None = 200
+    overlap: int = 0
+
+    def __post_init__(self) -> None:
+        limit = self.max_tokens
+        if limit is not None and (not _is_int(limit) or limit < 1):
+            raise BadInput(f"max_tokens must be an integer >= 1 or None, got {limit!r}.")
+        if not _is_int(self.overlap) or self.overlap < 0:
+            raise BadInput(f"overlap must be an integer >= 0, got {self.overlap!r}.")
+        if self.overlap and (limit is None or self.overlap > limit // 2):
+            raise BadInput(
+                f"overlap must be at most half of max_tokens, got overlap={self.overlap} with "
+                f"max_tokens={limit}; lower it or raise max_tokens."
+            )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides where to cut, the encoder aside; JSON-serialisable."""
+        return {"max_tokens": self.max_tokens, "overlap": self.overlap}
+
+    @classmethod
+    def from_settings(cls, encoder: Tokens, settings: Mapping[str, Any]) -> TokenSplitter:
+        """The splitter that has these `settings`.
+
+        Raises:
+            BadInput: A setting is missing, unknown or out of range.
+        """
+        if set(settings) != {"max_tokens", "overlap"}:
+            raise BadInput(
+                "Splitter settings must be exactly max_tokens and overlap, got "
+                f"{sorted(settings)}; the index was made by another version of rag_embed."
+            )
+        return cls(encoder, settings["max_tokens"], settings["overlap"])
+
+    def split(self, document: Document, /) -> list[Chunk]:
+        """Chunks in reading order; none for a document without visible text."""
+        text = document.text
+        start, end = _visible(text, 0, len(text))
+        if start == end:
+            return []
+        if self.max_tokens is None:
+            return [Chunk.of(document, start, end)]
+        counts = TokenCounts.of(self.encoder.token_spans(text))
+        outline = _outline(document)
+        chunks = []
+        for ordinal, (first, last) in enumerate(self._spans(text, outline, counts)):
+            of = slice(
+                bisect_right(outline.sections, first, key=lambda item: item.start) - 1,
+                bisect_left(outline.sections, last, key=lambda item: item.start),
+            )
+            path = common_path(outline.sections[of])
+            chunks.append(Chunk.of(document, first, last, ordinal=ordinal, headings=path))
+        return chunks
+
+    def _spans(self, text: str, outline: Outline, counts: TokenCounts) -> Iterator[tuple[int, int]]:
+        budget = self.max_tokens or 0
+        starts = [section.start for section in outline.sections]
+        ends = [*starts[1:], len(text)]
+        sizes = counts.until(np.array(ends)) - counts.before(np.array(starts))
+        for first, last in groups(outline.sections, sizes.tolist(), budget, budget // 4):
+            start, end = _visible(text, starts[first], ends[last - 1])
+            if start == end:
+                continue
+            if counts.between(start, end) <= budget:
+                yield start, end
+                continue
+            room = budget - self.overlap
+            parts = pieces(text, start, end, outline, counts, room)
+            yield from pack(parts, counts, budget, self.overlap)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _outline(document: Document) -> Outline:
+    kind = document.metadata.get("format")
+    if kind in ("markdown", "html"):
+        return markdown_outline(document.text)
+    if kind == "code" and document.metadata.get("language") == "python":
+        return python_outline(document.text)
+    if kind == "code":
+        return Outline(verbatim=((0, len(document.text)),), source=True)
+    return Outline()
+
+
+def _visible(text: str, start: int, end: int) -> tuple[int, int]:
+    """The range without white space at its ends; empty when there is nothing else."""
+    part = text[start:end]
+    visible = part.strip()
+    first = start + len(part) - len(part.lstrip()) if visible else start
+    return first, first + len(visible)

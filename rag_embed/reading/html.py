@@ -1,0 +1,115 @@
+# ruff: noqa: SIM905 - lists of tags read best as text
+"""HTML files, by Beautiful Soup (extra ``html``): what is to be read becomes Markdown."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag_embed.errors import BadInput, MissingExtra
+from rag_embed.reading.base import decode, made
+from rag_embed.reading.markup import Writer
+from rag_embed.reading.text import first_heading
+from rag_embed.types import Document, Skipped
+
+if TYPE_CHECKING:
+    from bs4 import PageElement, Tag
+
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_HEAD = 4096
+_UNSEEN = "script style noscript template svg math iframe object canvas title".split()
+_CONTROLS = "button select input textarea dialog".split()
+_AROUND = "nav footer aside".split()
+_ROLES = frozenset({"navigation", "contentinfo", "search"})
+_KEEPS = ("main", "article", "blockquote")
+_PERMALINKS = frozenset({"", "#", "¶", "§", "🔗"})
+
+
+def read_html(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """Headings, paragraphs, lists, tables and code of a page as Markdown; ``format`` is ``"html"``.
+
+    Left out: scripts, styles, form controls, hidden elements, navigation, and footers and asides
+    outside the content. A page with one ``<main>`` that has text is that element.
+
+    Raises:
+        MissingExtra: Beautiful Soup is not installed.
+    """
+    raw = path.read_bytes()
+    charset = _CHARSET.search(raw[:_HEAD])
+    decoded = decode(raw, charset.group(1).decode("ascii", "replace") if charset else None)
+    if decoded is None:
+        yield Skipped(name, "binary, or damaged text")
+        return
+    markup, encoding = decoded
+    try:
+        title, text = html_text(markup)
+    except BadInput as error:
+        yield Skipped(name, str(error))
+        return
+    yield made(path, name, text, title or first_heading(text), encoding, format="html")
+
+
+def html_text(markup: str) -> tuple[str, str]:
+    r"""Title and Markdown of a page.
+
+    Raises:
+        BadInput: The parser refuses the page.
+        MissingExtra: Beautiful Soup is not installed.
+
+    Example:
+        >>> html_text("<title>T</title><h2>Go</h2><ul><li>a<li><a href=x>b</a></ul><nav>no</nav>")
+        ('T', '## Go\n\n- a\n- b')
+    """
+    try:
+        import bs4
+        from bs4.builder import ParserRejectedMarkup
+    except ImportError as error:
+        raise MissingExtra("beautifulsoup4", "html", "Reading HTML files") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it guesses that short texts are file names
+        try:
+            soup = bs4.BeautifulSoup(markup, "html.parser")
+        except (ParserRejectedMarkup, AssertionError, ValueError) as error:
+            raise BadInput(f"Broken HTML: {' '.join(str(error).split())}") from error
+    title = " ".join(soup.title.get_text().split()) if soup.title else ""
+    _strip(soup)
+    mains = soup.find_all("main")
+    text = _converted(mains[0]) if len(mains) == 1 else ""
+    return title, text or _converted(soup)
+
+
+def _strip(soup: Tag) -> None:
+    """Remove what nobody reads the page for."""
+    doomed = soup.find_all([*_UNSEEN, *_CONTROLS])
+    doomed += soup.find_all(hidden=True)
+    doomed += soup.find_all(attrs={"aria-hidden": "true"})
+    doomed += soup.find_all(lambda tag: tag.get("role") in _ROLES)
+    for tag in soup.find_all(_AROUND):
+        if tag.name == "nav" or tag.find_parent(_KEEPS) is None:
+            doomed.append(tag)
+    for heading in soup.find_all(re.compile("^h[1-6]$")):
+        doomed += [link for link in heading.find_all("a") if link.get_text() in _PERMALINKS]
+    for tag in doomed:
+        tag.extract()
+
+
+def _converted(root: Tag) -> str:
+    """Walk without recursion: pages may be nested thousands deep."""
+    import bs4
+
+    writer = Writer()
+    waiting: list[tuple[PageElement, bool]] = [(root, True)]
+    while waiting:
+        node, entering = waiting.pop()
+        if type(node) is bs4.NavigableString:
+            writer.text(str(node))
+        elif isinstance(node, bs4.Tag):
+            if not entering:
+                writer.leave(node.name)
+            elif writer.enter(node):
+                waiting.append((node, False))
+                waiting.extend((child, True) for child in reversed(node.contents))
+    return writer.finish()

@@ -1,0 +1,84 @@
+"""JSON lines: one document per line, streamed."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rag_embed.errors import BadInput
+from rag_embed.types import Document, Skipped
+
+_OWN = frozenset({"id", "_id", "text", "title", "metadata", "user"})
+
+
+def read_jsonl(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """One document per line; a broken line is reported and the others go on.
+
+    Fields: ``text``; ``id`` or ``_id`` (a string or integer; without it the id is
+    ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``metadata``, an object - without it the
+    remaining fields that are strings, numbers or booleans. Empty lines are ignored.
+    """
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            if not line.strip():
+                continue
+            place = f"{name}:{number}"
+            try:
+                yield _document(json.loads(line.decode("utf-8"), parse_constant=_refuse), place)
+            except RecursionError:
+                yield Skipped(place, "nested too deeply")
+            except ValueError as error:  # BadInput, broken JSON and wrong encoding are all of these
+                yield Skipped(place, str(error))
+
+
+def _document(record: object, place: str) -> Document:
+    if not isinstance(record, dict):
+        raise BadInput(f"expected a JSON object, got {type(record).__name__}")
+    text, title, user = record.get("text"), record.get("title"), record.get("user")
+    if not isinstance(text, str):
+        raise BadInput(f"field 'text' must be a string, got {type(text).__name__}")
+    if not text.strip():
+        raise BadInput("no text")
+    metadata = record.get("metadata")
+    if metadata is None:
+        metadata = {
+            key: value
+            for key, value in record.items()
+            if key not in _OWN and isinstance(value, (str, int, float, bool))
+        }
+    document = Document(
+        _identity(record, place),
+        text,
+        title="" if title is None else title,
+        metadata=metadata,
+        user=user,
+    )
+    _require_unicode(document)
+    return document
+
+
+def _identity(record: Mapping[str, Any], place: str) -> str:
+    found = record.get("id", record.get("_id"))
+    if found is None:
+        return place
+    if isinstance(found, bool) or not isinstance(found, (str, int)):
+        raise BadInput(f"field 'id' must be a string or integer, got {type(found).__name__}")
+    return str(found)
+
+
+def _require_unicode(document: Document) -> None:
+    parts = (document.id, document.text, document.title, document.user or "")
+    try:
+        "".join(parts).encode("utf-8")
+        json.dumps(document.metadata, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInput("holds half of a surrogate pair, which no file can store") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise BadInput(f"{constant} is not JSON")

@@ -1,0 +1,144 @@
+# ruff: noqa: SIM905 - lists of tags read best as text
+"""Writing Markdown from the elements of a page, one after the other."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_BLOCKS = frozenset(
+    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure "
+    "footer form header hr html legend li main menu ol p pre section summary table tbody td tfoot "
+    "th thead tr ul caption".split()
+) | set(_HEADINGS)
+_CELLS = frozenset({"td", "th"})
+_LISTS = frozenset({"ul", "ol", "menu"})
+_LAYOUT = [*_HEADINGS, "table", "ul", "ol", "pre"]
+"""A table around one of these arranges a page; it has no rows worth keeping."""
+
+_MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|```|~~~|(?:=+|-+|_+|\*+)\s*$|<)", re.MULTILINE)
+_SPACES = re.compile(r"\s+")
+_FENCES = re.compile(r"`{3,}")
+
+
+class Writer:
+    """Collects blocks; the caller walks the page and says what it enters and leaves."""
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[bool, str]] = []
+        self._inline: list[str] = []
+        self._lists: list[int | None] = []
+        self._marker = ""
+
+    def text(self, text: str) -> None:
+        """Characters between tags."""
+        self._inline.append(_SPACES.sub(" ", text))
+
+    def enter(self, tag: Tag) -> bool:
+        """Start an element; False when it is written already and its content is to be left out."""
+        name = tag.name
+        if name in _BLOCKS:
+            self._flush()
+        if name == "pre":
+            self._code(tag.get_text())
+            return False
+        if name == "table" and tag.find(_LAYOUT) is None:
+            self._table(tag)
+            return False
+        if name == "br":
+            self._inline.append("\n")
+        elif name == "img":
+            self._inline.append(f" {tag.get('alt') or ''} ")
+        elif name in _LISTS:
+            self._lists.append(1 if name == "ol" else None)
+        elif name == "li":
+            self._bullet()
+        return True
+
+    def leave(self, name: str) -> None:
+        """End an element."""
+        if name in _HEADINGS:
+            self._heading(_HEADINGS[name])
+        elif name in _BLOCKS:
+            self._flush()
+        if name in _LISTS and self._lists:
+            self._lists.pop()
+        if name == "li":
+            self._marker = ""
+
+    def finish(self) -> str:
+        """The whole text."""
+        self._flush()
+        parts: list[str] = []
+        for nth, (item, block) in enumerate(self._blocks):
+            if nth:
+                parts.append("\n" if item and self._blocks[nth - 1][0] else "\n\n")
+            parts.append(block)
+        return "".join(parts).strip()
+
+    def _taken(self) -> str:
+        lines = "".join(self._inline).split("\n")
+        self._inline.clear()
+        return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)
+
+    def _flush(self) -> None:
+        text = self._taken()
+        if not text:
+            return
+        text = _MARKUP.sub(r"\\", text)
+        if self._lists:
+            indent = "  " * (len(self._lists) - 1)
+            marker = self._marker or "  "
+            text = indent + marker + text.replace("\n", f"\n{indent}{' ' * len(marker)}")
+            self._marker = ""
+        self._blocks.append((bool(self._lists), text))
+
+    def _heading(self, level: int) -> None:
+        text = " ".join(self._taken().split())
+        if text:
+            self._blocks.append((False, f"{'#' * level} {text}"))
+
+    def _bullet(self) -> None:
+        number = self._lists[-1] if self._lists else None
+        self._marker = "- " if number is None else f"{number}. "
+        if number is not None:
+            self._lists[-1] = number + 1
+
+    def _code(self, code: str) -> None:
+        code = code.strip("\n").rstrip()
+        if code:
+            longest = max((len(run) for run in _FENCES.findall(code)), default=2)
+            fence = "`" * (longest + 1)
+            self._blocks.append((False, f"{fence}\n{code}\n{fence}"))
+
+    def _table(self, table: Tag) -> None:
+        lines: list[str] = []
+        for row in self._rows(table):
+            cells = [" ".join(" ".join(parts).split()).replace("|", r"\|") for parts in row]
+            if any(cells):
+                lines.append(f"| {' | '.join(cells)} |")
+                if len(lines) == 1:
+                    lines.append(f"|{' --- |' * len(cells)}")
+        self._flush()  # a caption
+        if lines:
+            self._blocks.append((False, "\n".join(lines)))
+
+    def _rows(self, table: Tag) -> list[list[list[str]]]:
+        """Rows of cells of texts, in document order: rows and cells may never have been closed."""
+        import bs4
+
+        rows: list[list[list[str]]] = []
+        for node in table.descendants:
+            if isinstance(node, bs4.Tag):
+                if node.name == "tr" or (node.name in _CELLS and not rows):
+                    rows.append([])
+                if node.name in _CELLS:
+                    rows[-1].append([])
+            elif type(node) is bs4.NavigableString:
+                texts = rows[-1][-1] if rows and rows[-1] else self._inline
+                texts.append(str(node))
+        return rows

@@ -1,0 +1,131 @@
+"""Plain text, Markdown and source files: stored as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from rag_embed.chunking.markdown import markdown_outline
+from rag_embed.reading.base import Reader, made, read_text
+from rag_embed.types import Document, Skipped
+
+LANGUAGES = {
+    ".bash": "shell",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cfg": "ini",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".csv": "csv",
+    ".cxx": "cpp",
+    ".dart": "dart",
+    ".erl": "erlang",
+    ".ex": "elixir",
+    ".exs": "elixir",
+    ".go": "go",
+    ".gradle": "groovy",
+    ".groovy": "groovy",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".hs": "haskell",
+    ".ini": "ini",
+    ".java": "java",
+    ".jl": "julia",
+    ".js": "javascript",
+    ".json": "json",
+    ".jsx": "javascript",
+    ".kt": "kotlin",
+    ".lua": "lua",
+    ".m": "objective-c",
+    ".mjs": "javascript",
+    ".ml": "ocaml",
+    ".php": "php",
+    ".pl": "perl",
+    ".proto": "protobuf",
+    ".ps1": "powershell",
+    ".py": "python",
+    ".pyi": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".scala": "scala",
+    ".sh": "shell",
+    ".sql": "sql",
+    ".swift": "swift",
+    ".tf": "terraform",
+    ".toml": "toml",
+    ".ts": "typescript",
+    ".tsv": "csv",
+    ".tsx": "typescript",
+    ".vue": "vue",
+    ".xml": "xml",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".zig": "zig",
+}
+"""File suffix -> ``metadata["language"]``."""
+
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*\n((?:(?:[\w.-]+[ \t]*:|[ \t#-]).*\n|\n)+?)---[ \t]*(?:\n|\Z)"
+)
+_TITLE = re.compile(r"^title[ \t]*:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
+
+
+def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """A text file, as it is."""
+    found = read_text(path, name)
+    if isinstance(found, Skipped):
+        yield found
+    else:
+        text, encoding = found
+        yield made(path, name, text, "", encoding, format="text")
+
+
+def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """A Markdown file; front matter goes to ``metadata["front_matter"]``, its title leads."""
+    found = read_text(path, name)
+    if isinstance(found, Skipped):
+        yield found
+        return
+    text, encoding = found
+    metadata = {"format": "markdown"}
+    front, text = front_matter(text)
+    title = _TITLE.search(front)
+    if front:
+        metadata["front_matter"] = front
+    heading = title.group(2) if title else first_heading(text)
+    yield made(path, name, text, heading, encoding, **metadata)
+
+
+def code_reader(language: str) -> Reader:
+    """The reader of source files in this language."""
+    return partial(_read_code, language)
+
+
+def _read_code(language: str, path: Path, name: str) -> Iterator[Document | Skipped]:
+    found = read_text(path, name)
+    if isinstance(found, Skipped):
+        yield found
+    else:
+        text, encoding = found
+        yield made(path, name, text, "", encoding, format="code", language=language)
+
+
+def first_heading(text: str) -> str:
+    """The first heading of a Markdown text, or ``""``."""
+    paths = (section.path for section in markdown_outline(text).sections)
+    return next((path[0] for path in paths if path), "")
+
+
+def front_matter(text: str) -> tuple[str, str]:
+    r"""Split off a block of ``key: value`` lines between ``---`` at the start of a text.
+
+    Example:
+        >>> front_matter("---\ntitle: A\n---\nText"), front_matter("---\nText\n---\n")[0]
+        (('title: A\n', 'Text'), '')
+    """
+    match = _FRONT_MATTER.match(text)
+    return (match.group(1), text[match.end() :]) if match else ("", text)

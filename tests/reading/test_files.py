@@ -1,0 +1,208 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from rag_embed.errors import BadInput
+from rag_embed.reading import paths, read
+from rag_embed.types import Document, Skipped
+
+
+def write(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def names(items):
+    return [item.id if isinstance(item, Document) else f"!{item.source}" for item in items]
+
+
+def reasons(items):
+    return {item.source: item.reason for item in items if isinstance(item, Skipped)}
+
+
+def test_a_folder_in_the_order_of_names(tmp_path):
+    write(
+        tmp_path,
+        {
+            "b.txt": "b",
+            "a/z.md": "# Z",
+            "a/B.py": "x = 1",
+            "README": "r",
+            "c.log": "c",
+            "d.rst": "d",
+        },
+    )
+    documents = list(read(tmp_path))
+    assert names(documents) == ["README", "a/B.py", "a/z.md", "b.txt", "c.log", "d.rst"]
+    assert documents == list(read(str(tmp_path)))
+    assert [document.metadata for document in documents] == [
+        {"path": "README", "format": "text"},
+        {"path": "a/B.py", "format": "code", "language": "python"},
+        {"path": "a/z.md", "format": "markdown"},
+        {"path": "b.txt", "format": "text"},
+        {"path": "c.log", "format": "text"},
+        {"path": "d.rst", "format": "text"},
+    ]
+    assert [document.title for document in documents] == ["README", "B", "Z", "b", "c", "d"]
+
+
+def test_what_is_not_read_is_reported(tmp_path):
+    write(
+        tmp_path,
+        {
+            ".git/config": "x",
+            ".env": "SECRET=1",
+            "node_modules/a.js": "x",
+            "env/pyvenv.cfg": "x",
+            "env/a.py": "x",
+            "image.png": b"\x89PNG\x00",
+            "binary.txt": b"a\x00b",
+            "empty.txt": "",
+            "blank.md": " \n\t\n",
+            "good.txt": "good",
+        },
+    )
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "dead.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "good.txt")
+    os.mkfifo(tmp_path / "pipe.txt")
+    items = list(read(tmp_path))
+    assert names(items) == [
+        "!.env",
+        "!.git",
+        "!binary.txt",
+        "!blank.md",
+        "!dead.txt",
+        "!empty.txt",
+        "!env",
+        "good.txt",
+        "!image.png",
+        "link.txt",
+        "!loop",
+        "!node_modules",
+        "!pipe.txt",
+    ]
+    why = reasons(items)
+    assert why[".git"] == why[".env"] == "hidden"
+    assert why["empty.txt"] == why["blank.md"] == "no text"
+    assert why["env"] == "virtual environment"
+    assert "unknown kind of file (.png)" in why["image.png"]
+    assert "link to a folder" in why["loop"]
+    assert why["dead.txt"] == "dead link"
+    assert why["pipe.txt"] == "not a regular file"
+    assert "binary" in why["binary.txt"]
+
+
+def test_patterns(tmp_path):
+    write(
+        tmp_path,
+        {
+            "a.md": "a",
+            "docs/b.md": "b",
+            "docs/x/c.md": "c",
+            "docs/d.txt": "d",
+            "e.odd": "e",
+            ".md": "",
+        },
+    )
+    assert names(read(tmp_path, patterns=["*.md"])) == ["!.md", "a.md", "docs/b.md", "docs/x/c.md"]
+    assert names(read(tmp_path, patterns=["docs/**/*.md"])) == ["docs/b.md", "docs/x/c.md"]
+    assert names(read(tmp_path, patterns=["d.txt", "*.odd"])) == ["docs/d.txt", "e.odd"]
+    assert names(read(tmp_path, patterns=[])) == []
+    assert names(read(tmp_path / "e.odd")) == ["e.odd"]
+    with pytest.raises(BadInput, match="list"):
+        read(tmp_path, patterns="*.md")
+
+
+def test_paths_are_those_that_are_read(tmp_path):
+    write(tmp_path, {"b/a.md": "x", "a.odd": "x", ".git/x.md": "x", "c.txt": ""})
+    found = [path.relative_to(tmp_path).as_posix() for path in paths([tmp_path])]
+    assert found == ["a.odd", "b/a.md", "c.txt"]
+    assert list(paths([tmp_path / "c.txt", tmp_path], patterns=["*.md"])) == [
+        tmp_path / "c.txt",
+        tmp_path / "b/a.md",
+    ]
+    with pytest.raises(BadInput, match="nothere"):
+        list(paths([tmp_path, tmp_path / "nothere"]))
+
+
+def test_a_missing_path(tmp_path):
+    with pytest.raises(BadInput, match="nothere"):
+        read(tmp_path / "nothere")
+
+
+def test_an_unreadable_file_or_folder_does_not_stop_the_others(tmp_path, monkeypatch):
+    write(tmp_path, {"a.txt": "a", "b.txt": "b", "sub/c.txt": "c"})
+    read_bytes, listdir = Path.read_bytes, os.listdir
+
+    def refuse_a(self):
+        if self.name == "a.txt":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(self)
+
+    def refuse_sub(path):
+        if Path(path).name == "sub":
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_a)
+    monkeypatch.setattr(os, "listdir", refuse_sub)
+    items = list(read(tmp_path))
+    assert names(items) == ["!a.txt", "b.txt", "!sub"]
+    assert all("Permission denied" in reason for reason in reasons(items).values())
+
+
+def test_file_names_that_are_not_text(tmp_path):
+    try:
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"))).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    (item,) = read(tmp_path)
+    assert item.source == "\\xff.txt"
+    assert "UTF-8" in item.reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "encoding"),
+    [
+        ("\ufeffé\r\nb\rc".encode(), "é\nb\nc", None),
+        ("é\n".encode("utf-16"), "é\n", "utf-16-le"),
+        (b"\xfe\xff" + "é".encode("utf-16-be"), "é", "utf-16-be"),
+        ("é".encode("utf-32"), "é", "utf-32-le"),
+        (b"caf\xe9 \x80", "café €", "cp1252"),
+        (b"caf\xe9 \x81", "café \x81", "latin-1"),
+    ],
+)
+def test_encodings(tmp_path, raw, text, encoding):
+    (tmp_path / "a.txt").write_bytes(raw)
+    (document,) = read(tmp_path)
+    assert document.text == text
+    assert document.metadata.get("encoding") == encoding
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\x00" * 10])
+def test_damaged_text(tmp_path, raw):
+    (tmp_path / "a.txt").write_bytes(raw)
+    (item,) = read(tmp_path)
+    assert isinstance(item, Skipped)
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "rest"),
+    [
+        ("intro\n\n## The *one*\n\n# Two\n", "The one", None),
+        ("no heading", "doc", None),
+        ('---\ntitle: "From front"\ntags:\n  - a\n---\n# H\n', "From front", "# H\n"),
+        ("---\ndate: 1\n---\n# H\n", "H", "# H\n"),
+        ("---\njust a rule\n---\n", "just a rule", None),
+    ],
+)
+def test_markdown(tmp_path, text, title, rest):
+    write(tmp_path, {"doc.md": text})
+    (document,) = read(tmp_path)
+    assert (document.title, document.text) == (title, rest or text)
+    if rest:
+        assert f"---\n{document.metadata['front_matter']}---\n{document.text}" == text

@@ -1,0 +1,133 @@
+import bs4
+import pytest
+from bs4.builder import ParserRejectedMarkup
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag_embed.chunking.markdown import markdown_outline
+from rag_embed.errors import BadInput
+from rag_embed.reading import read
+from rag_embed.reading.html import html_text
+from rag_embed.types import Skipped
+
+
+def text(markup):
+    return html_text(markup)[1]
+
+
+def test_a_page(tmp_path):
+    (tmp_path / "p.html").write_text(
+        """<!doctype html><html><head><title> My
+        page</title><style>p{}</style></head><body>
+        <header>
+        <h1>Guide<a class=headerlink href=#g>¶</a></h1></header><nav><a href=/>Home</a></nav>
+        <!-- no --><p>Some <b>bold</b>,
+          <a href=x>linked</a>&nbsp;text<br>next &amp; last.</p>
+        <div hidden>gone</div><script>var x;</script><button>Press</button>
+        <h2>Steps</h2><ol><li>One<li><p>Two</p><p>more</p><ul><li>inner</ul></ol>
+        <pre>a  b
+  c &lt;d&gt;</pre><img alt="A plan" src=x>
+        <table><tr><th>K<th>V</tr><tr><td>a|b<td><p>1</p></table>
+        <footer>All rights</footer></body></html>""",
+        encoding="utf-8",
+    )
+    (document,) = read(tmp_path)
+    assert document.title == "My page"
+    assert document.metadata == {"path": "p.html", "format": "html"}
+    assert document.text == (
+        "# Guide\n\nSome bold, linked text\nnext & last.\n\n## Steps\n\n"
+        "1. One\n2. Two\n  more\n  - inner\n\n```\na  b\n  c <d>\n```\n\nA plan\n\n"
+        "| K | V |\n| --- | --- |\n| a\\|b | 1 |"
+    )
+    paths = [section.path for section in markdown_outline(document.text).sections]
+    assert paths == [("Guide",), ("Guide", "Steps")]
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<div>around</div><main><p>in</p><footer>f</footer></main>", "in\n\nf"),
+        ("<p>shell</p><main><script>app()</script></main>", "shell"),
+        ("<article>a<aside>note</aside></article><aside>ad</aside>", "a\n\nnote"),
+        (
+            "<p># no heading<p>```<br>x<p>a<br>===<p>&lt;!-- b",
+            "\\# no heading\n\n\\```\nx\n\na\n\\===\n\n\\<!-- b",
+        ),
+        ("<pre>```\nx\n```</pre>", "````\n```\nx\n```\n````"),
+        ("<table><tr><td><h2>L</h2></td><td>right</td></tr></table>", "## L\n\nright"),
+        (
+            "<table><caption>Cap</caption><td>a<td>b<tr><td>c</table>",
+            "Cap\n\n| a | b |\n| --- | --- |\n| c |",
+        ),
+        ("<h2>  </h2><p></p>x", "x"),
+        ("<ul><li><h3>H</h3>t</ul>", "### H\n\n- t"),
+        ("plain", "plain"),
+        ("", ""),
+        ("<p>un<b>closed<p>next", "unclosed\n\nnext"),
+        ("a<div>b</div>c", "a\n\nb\n\nc"),
+        ("<svg><title>icon</title></svg><p>x</p>", "x"),
+        ("<head><meta charset=utf-8><body>unclosed head", "unclosed head"),
+    ],
+)
+def test_markup(markup, expected):
+    assert text(markup) == expected
+
+
+def test_escaped_text_makes_no_section():
+    markup = "<p>&lt;!-- open</p><h2>After</h2><p># not</p>"
+    assert [s.path for s in markdown_outline(text(markup)).sections] == [(), ("After",)]
+
+
+MARKUP = """<!-- --> <![CDATA[ ]]> <![ <! > </ & &#xD800; &#0; a <p> <td> </tr> <table> <ul> <li>
+</li> </ul> <pre> <h1> </h1> <main> <nav> <br> <?x <caption>"""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(MARKUP.split())).map("".join))
+def test_any_markup_gives_text_that_can_be_stored(markup):
+    try:
+        title, found = html_text(markup)
+    except BadInput:
+        return
+    (title + found).encode("utf-8")
+
+
+def test_a_page_that_the_parser_refuses(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise ParserRejectedMarkup("no\nname token")
+
+    monkeypatch.setattr(bs4, "BeautifulSoup", refuse)
+    (tmp_path / "p.html").write_text("<p>x")
+    assert list(read(tmp_path)) == [Skipped("p.html", "Broken HTML: no name token")]
+
+
+def test_deep_nesting():
+    assert text("<div>" * 5_000 + "deep") == "deep"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "encoding"),
+    [
+        ('<meta charset="shift_jis"><p>日本'.encode("shift_jis"), "日本", "shift_jis"),
+        ('<meta charset="nonsense"><p>é'.encode(), "é", None),
+        ('<meta charset="utf-8"><p>é'.encode("cp1252"), "é", "cp1252"),
+    ],
+)
+def test_declared_encodings(tmp_path, raw, expected, encoding):
+    (tmp_path / "p.htm").write_bytes(raw)
+    (document,) = read(tmp_path)
+    assert document.text == expected
+    assert document.metadata.get("encoding") == encoding
+
+
+@pytest.mark.parametrize("raw", [b"<script>x</script>", b"", b"\x00\x01"])
+def test_pages_without_text(tmp_path, raw):
+    (tmp_path / "p.html").write_bytes(raw)
+    (item,) = read(tmp_path)
+    assert isinstance(item, Skipped)
+
+
+def test_titles(tmp_path):
+    (tmp_path / "a.html").write_text("<h2>First</h2><h1>Second</h1>")
+    (tmp_path / "b.html").write_text("<p>x")
+    assert [document.title for document in read(tmp_path)] == ["First", "b"]

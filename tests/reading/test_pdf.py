@@ -1,0 +1,98 @@
+import sys
+
+import pytest
+
+from rag_embed.reading import read
+from rag_embed.types import Skipped
+
+pypdf = pytest.importorskip("pypdf")
+
+
+def pdf(*pages, title=b""):
+    """A PDF by hand: one content stream with one line of Helvetica per page."""
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
+    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    objects.append(b"<< /Title (%s) >>" % title)
+    kids = []
+    for text in pages:
+        stream = b"BT /F1 12 Tf 72 700 Td (%s) Tj ET" % text
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        kids.append(b"%d 0 R" % (len(objects) + 1))
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % len(objects)
+        )
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    return out + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R /Info 4 0 R >>\n"
+        b"startxref\n%d\n%%%%EOF\n" % (size, table, size, len(out))
+    )
+
+
+def test_pages(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"", b"Hello three.", title=b"The title"))
+    (document,) = read(tmp_path)
+    assert document.text == "Hello one.\n\n\n\nHello three."
+    assert document.title == "The title"
+    assert document.metadata == {"path": "a.pdf", "format": "pdf", "pages": [0, 12, 14]}
+
+
+def test_no_text_and_no_title(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(pdf(b""))
+    (tmp_path / "b.pdf").write_bytes(pdf(b"x"))
+    scanned, plain = read(tmp_path)
+    assert isinstance(scanned, Skipped)
+    assert "images" in scanned.reason
+    assert plain.title == "b"
+
+
+@pytest.mark.parametrize("raw", [b"", b"not a pdf", b"%PDF-1.4\ngarbage", pdf(b"x")[:300]])
+def test_broken_files_are_reported(tmp_path, raw, caplog):
+    (tmp_path / "a.pdf").write_bytes(raw)
+    (tmp_path / "b.txt").write_text("b")
+    broken, good = read(tmp_path)
+    assert isinstance(broken, Skipped)
+    assert good.id == "b.txt"
+
+
+@pytest.mark.parametrize("password", ["secret", ""])
+def test_encrypted_files(tmp_path, password):
+    (tmp_path / "plain.pdf").write_bytes(pdf(b"Hello one."))
+    writer = pypdf.PdfWriter(clone_from=tmp_path / "plain.pdf")
+    writer.encrypt(password, owner_password="owner", algorithm="RC4-128")
+    writer.write(tmp_path / "locked.pdf")
+    locked, _ = read(tmp_path)
+    if password:
+        assert "encrypted" in locked.reason
+    else:
+        assert locked.text == "Hello one."
+
+
+def test_one_broken_page(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two."))
+    extract = pypdf.PageObject.extract_text
+
+    def refuse_second(self):
+        if self.page_number == 1:
+            raise KeyError("/Contents")
+        return extract(self)
+
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", refuse_second)
+    broken, document = read(tmp_path)
+    assert broken.source == "a.pdf page 2"
+    assert document.text.strip() == "Hello one."
+
+
+@pytest.mark.parametrize(("package", "name"), [("pypdf", "a.pdf"), ("bs4", "a.html")])
+def test_a_missing_package_is_a_reason(tmp_path, monkeypatch, package, name):
+    (tmp_path / name).write_text("<p>x")
+    monkeypatch.setitem(sys.modules, package, None)
+    (item,) = read(tmp_path)
+    assert f"pip install 'rag-embed[{name[2:]}]'" in item.reason
