@@ -6,7 +6,8 @@
       ModelUnavailable   a model cannot be found, or is not the one it claims to be
       SpaceMismatch      the encoder is not the one the index was built with
       StoreError         the index on disk is missing, foreign, read-only, full or broken
-      UnfaithfulEncoder  a fast encoder does not reproduce the model it replaces
+      UnsupportedModel   a fast encoder cannot run this kind of model; `SentenceEncoder` can
+      UnfaithfulEncoder  a fast encoder does not reproduce the model it stands for
 
 Each message says what was expected, what came, and what to do.
 """
@@ -42,6 +43,10 @@ class SpaceMismatch(RagEmbedError):
 
 class StoreError(RagEmbedError):
     """The index cannot be read or written."""
+
+
+class UnsupportedModel(RagEmbedError):
+    """A fast encoder cannot run this kind of model; `SentenceEncoder` can."""
 
 
 class UnfaithfulEncoder(RagEmbedError):

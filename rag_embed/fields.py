@@ -65,7 +65,7 @@ class Fields:
         return {name: self._checked(document, name) for name in self.types}
 
     def _checked(self, document: Document, name: str) -> Any:  # noqa: ANN401
-        value: Any = document.metadata.get(name)
+        value = document.metadata.get(name)
         kind = self.types[name]
         if value is None:
             return None
@@ -73,7 +73,7 @@ class Fields:
             if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
                 return list(value)
         elif isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):
-            return float(value) if kind == "float" else value
+            return value * 1.0 if kind == "float" else value
         raise BadInput(
             f"Document {document.id!r}: field {name!r} is declared as {kind}, got {value!r}. "
             "Correct the value or leave it out."

