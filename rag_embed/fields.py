@@ -73,7 +73,7 @@ class Fields:
             if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
                 return list(value)
         elif isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):
-            return value * 1.0 if kind == "float" else value
+            return float(value) if isinstance(value, int) and kind == "float" else value
         raise BadInput(
             f"Document {document.id!r}: field {name!r} is declared as {kind}, got {value!r}. "
             "Correct the value or leave it out."

@@ -105,9 +105,10 @@ class Index:
             {"dense": space.signature.dim},
             fields=declared,
             analyzer=analyzer,
+            settings=_settings(space, splitter),
             storage_options=storage_options,
         )
-        return cls._made(store, splitter, space)
+        return cls(store, splitter, space, DEFAULT_CALIBRATION)
 
     @classmethod
     def open(
@@ -169,12 +170,7 @@ class Index:
         space = _situated(situate, _loaded(encoder))
         splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
         store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
-        return cls._made(store, splitter, space)
-
-    @classmethod
-    def _made(cls, store: Store, splitter: TokenSplitter, space: ChunkEncoder) -> Index:
-        signature = asdict(space.signature)
-        store.configure({"index": {"signature": signature, "splitter": splitter.settings}})
+        store.configure(_settings(space, splitter))
         return cls(store, splitter, space, DEFAULT_CALIBRATION)
 
     def add(
@@ -316,6 +312,11 @@ class Index:
     def __len__(self) -> int:
         """Number of chunks."""
         return len(self.store.view())
+
+
+def _settings(space: ChunkEncoder, splitter: TokenSplitter) -> dict[str, Any]:
+    """What `Index.open` needs beside the store's own settings."""
+    return {"index": {"signature": asdict(space.signature), "splitter": splitter.settings}}
 
 
 def _query(query: str | Query, options: Options) -> Query:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tokenizers import Tokenizer
 
+from rag_embed.encoders.layout import Layout
 from rag_embed.types import Spans
 
 _PIECE = 32_768
@@ -31,6 +32,12 @@ class Tokens:
         self._cut = Tokenizer.from_str(definition)
         self._cut.no_padding()
         self._cut.enable_truncation(max_tokens)
+
+    @classmethod
+    def of(cls, layout: Layout) -> Tokens:
+        """The tokenizer in a model's folder."""
+        definition = (layout.transformer / "tokenizer.json").read_text(encoding="utf-8")
+        return cls(definition, layout.max_tokens)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to ``max_tokens``."""

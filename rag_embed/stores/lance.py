@@ -14,8 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
@@ -27,8 +26,9 @@ from lancedb.expr import col
 from lancedb.index import FTS, BTree, IvfRq
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import RagEmbedError, StoreError
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.explained import explained
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.rows import row_values
 from rag_embed.stores.schema import (
@@ -77,34 +77,47 @@ class LanceStore:
         *,
         fields: Fields | None = None,
         analyzer: Analyzer | None = None,
+        settings: Mapping[str, Any] | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> LanceStore:
         """Make an empty index.
 
-        The settings row is written last: what was left by a process that died before is no index
-        and is made anew.
+        The settings are written last, in one commit: what was left by a process that died before
+        is no index and is made anew.
 
         Args:
             uri: A folder, or ``s3://``, ``gs://``, ``az://``.
             spaces: Name and dimension of each vector space.
             fields: Metadata that filters may use.
             analyzer: Settings of the full-text index.
+            settings: What `settings` gives back from the start; see `configure`.
             storage_options: Credentials and region of an object store.
 
         Raises:
+            BadInput: The path is empty.
             StoreError: There is an index already, or the place cannot be written.
         """
+        if not os.fspath(uri):
+            raise BadInput("The path of an index is empty; name a folder.")
         fields, analyzer = fields or Fields({}), analyzer or Analyzer()
         database = _connect(uri, storage_options)
-        if _stored(database):
+        with explained("open the index", uri):
+            stored = _stored(database)
+        if stored:
             raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
         schemas = {
             "chunks": chunk_schema(spaces, fields),
             "documents": DOCUMENT_SCHEMA,
             "settings": SETTINGS_SCHEMA,
         }
-        with _explained("create the index", uri):
-            for name in set(_TABLES) & set(database.list_tables(limit=1000).tables):
+        with explained("create the index", uri):
+            left = set(_TABLES) & set(database.list_tables(limit=1000).tables)
+            if "documents" in left and database.open_table("documents").count_rows():
+                raise StoreError(
+                    f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
+                    "settings.lance from a copy, or choose another folder."
+                )
+            for name in left:
                 database.drop_table(name)
             for name, schema in schemas.items():
                 table = database.create_table(name, schema=schema)
@@ -114,7 +127,7 @@ class LanceStore:
             for column in ("id", "doc_id"):
                 chunks.create_index(column, config=BTree())
             database.open_table("documents").create_index("id", config=BTree())
-            settings = {
+            own = {
                 "format": FORMAT,
                 "spaces": dict(spaces),
                 "fields": dict(fields.types),
@@ -124,8 +137,8 @@ class LanceStore:
                     "stop_words": analyzer.stop_words,
                 },
             }
-            _put(database.open_table("settings"), {"store": settings})
-        return cls(os.fspath(uri), database, settings)
+            _put(database.open_table("settings"), {"store": own, **(settings or {})})
+        return cls(os.fspath(uri), database, own)
 
     @classmethod
     def open(
@@ -139,7 +152,8 @@ class LanceStore:
         if "://" not in os.fspath(uri) and not Path(uri).is_dir():
             raise StoreError(f"There is no index at {os.fspath(uri)!r}; create one first.")
         database = _connect(uri, storage_options)
-        settings = _stored(database)
+        with explained("open the index", uri):
+            settings = _stored(database)
         if not settings:
             raise StoreError(
                 f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
@@ -150,29 +164,34 @@ class LanceStore:
                 f"The index has format {settings['format']}, this version reads {FORMAT}. "
                 "Upgrade rag_embed, or build the index again."
             )
-        with _explained("open the index", uri):
+        with explained("open the index", uri):
             return cls(os.fspath(uri), database, settings)
 
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
-        return _all(self._settings)
+        with explained("read the index", self.uri):
+            return _all(self._settings)
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with _explained("write settings", self.uri):
+        with explained("write settings", self.uri):
             _put(self._settings, values)
 
     def view(self) -> LanceView:
         """See `protocols.Store`."""
-        with self._lock, _explained("read the index", self.uri):
+        with self._lock, explained("read the index", self.uri):
             versions = (self._chunks.version, self._documents.version)
             if self._latest is None or self._latest[0] != versions:
                 handles = [self._database.open_table(name) for name in ("chunks", "documents")]
                 for handle, version in zip(handles, versions, strict=True):
                     handle.checkout(version)
                 chunks, documents = handles
-                view = LanceView(chunks, documents, self.spaces, self.fields, self.cache_bytes)
-                self._latest = (versions, view)
+                self._latest = (
+                    versions,
+                    LanceView(
+                        self.uri, chunks, documents, self.spaces, self.fields, self.cache_bytes
+                    ),
+                )
             return self._latest[1]
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
@@ -183,7 +202,7 @@ class LanceStore:
         """
         if not ids:
             return {}
-        with _explained("read the index", self.uri):
+        with explained("read the index", self.uri):
             among = col("id").isin(list(ids))
             columns = ["id", "hash", "user_id", "chunks"]
             documents = self._documents.search().where(among).select(columns).to_list()
@@ -218,7 +237,7 @@ class LanceStore:
         schema = chunk_schema(self.spaces, self.fields)
         table = chunk_table(schema, chunks, hashes, values, vectors, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
-        with _explained("write to the index", self.uri):
+        with explained("write to the index", self.uri):
             merge = self._chunks.merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
@@ -229,14 +248,16 @@ class LanceStore:
         """See `protocols.Store`."""
         if not doc_ids:
             return 0
-        with _explained("delete from the index", self.uri):
+        with explained("delete from the index", self.uri):
             self._chunks.delete(col("doc_id").isin(list(doc_ids)))
             result = self._documents.delete(col("id").isin(list(doc_ids)))
         return int(result.num_deleted_rows)
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
-        ids: list[str] = self._documents.search().select(["id"]).to_arrow()["id"].to_pylist()
+        with explained("read the index", self.uri):
+            rows = self._documents.search().select(["id"]).to_arrow()
+        ids: list[str] = rows["id"].to_pylist()
         return ids
 
     def optimize(self) -> None:
@@ -246,7 +267,7 @@ class LanceStore:
         older than a week. From `index_from` rows that do not fit into memory it builds a
         compressed (RaBitQ) vector index; below, a scan is faster than an index.
         """
-        with _explained("optimize the index", self.uri):
+        with explained("optimize the index", self.uri):
             rows = self._chunks.count_rows()
             named = {index.name for index in self._chunks.list_indices()}
             for name, dim in self.spaces.items():
@@ -259,7 +280,7 @@ class LanceStore:
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""
-        with _explained("read the index", self.uri):
+        with explained("read the index", self.uri):
             return {
                 "documents": self._documents.count_rows(),
                 "chunks": self._chunks.count_rows(),
@@ -271,7 +292,7 @@ class LanceStore:
 
 
 def _connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
-    with _explained("open the folder", uri):
+    with explained("open the folder", uri):
         return lancedb.connect(
             uri,
             read_consistency_interval=timedelta(0),
@@ -323,22 +344,3 @@ def _size(uri: str) -> int | None:
     if "://" in uri:
         return None
     return sum(path.stat().st_size for path in Path(uri).rglob("*") if path.is_file())
-
-
-@contextmanager
-def _explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn LanceDB's errors, which come as OSError, RuntimeError or ValueError, into StoreError."""
-    try:
-        yield
-    except RagEmbedError:
-        raise
-    except (OSError, RuntimeError, ValueError) as error:
-        text = str(error)
-        place = f"Could not {action} at {os.fspath(uri)!r}"
-        if "os error 28" in text or "No space left" in text:
-            advice = "The disk is full; free some space and run it again, nothing stored is lost."
-        elif "os error 30" in text or "os error 13" in text or "Permission denied" in text:
-            advice = "The place is not writable; check its permissions or choose another."
-        else:
-            advice = text
-        raise StoreError(f"{place}: {advice}") from error

@@ -22,6 +22,7 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
+from rag_embed.stores.explained import explained
 from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of
 from rag_embed.types import Chunk, Document, Scores, Vectors
 
@@ -64,6 +65,7 @@ class LanceView:
     """One version of a `LanceStore`; both handles are checked out and never move.
 
     Attributes:
+        uri: Where the index is, for error messages.
         table: ``chunks`` at a fixed version.
         documents: ``documents`` at a fixed version.
         spaces: Name and dimension of each space.
@@ -71,6 +73,7 @@ class LanceView:
         cache_bytes: Vectors of a space are held in memory up to this size.
     """
 
+    uri: str
     table: Any
     documents: Any
     spaces: Mapping[str, int]
@@ -86,12 +89,12 @@ class LanceView:
 
     @cached_property
     def _count(self) -> int:
-        return int(self.table.count_rows())
+        return self._count_rows(None)
 
     @cached_property
     def private(self) -> bool:
         """See `protocols.View`."""
-        return bool(self.table.count_rows(_OWNED.to_sql()))
+        return bool(self._count_rows(_OWNED))
 
     def nearest(
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
@@ -126,7 +129,7 @@ class LanceView:
                 return [], np.empty(0, np.float32)
             search = self.table.search(MatchQuery(text, "lexical_text"), query_type="fts")
             search = _where(search, condition).select(["id", "_score"])
-            found = search.limit(min(len(self), n + _TIES)).to_arrow()
+            found = self._read(search.limit(min(len(self), n + _TIES)))
             return _ranked(found, found["_score"].to_numpy(), n)
 
         return list(_THREADS.map(one, texts))
@@ -157,7 +160,8 @@ class LanceView:
 
     def document(self, doc_id: str, /) -> Document | None:
         """See `protocols.View`."""
-        rows = self.documents.search().where(col("id") == lit(doc_id)).limit(1).to_list()
+        search = self.documents.search().where(col("id") == lit(doc_id)).limit(1)
+        rows = self._read(search).to_pylist()
         return document_of(rows[0]) if rows else None
 
     def moments(self, space: str, /) -> Moments:
@@ -171,7 +175,7 @@ class LanceView:
     def _sample(self, space: str) -> Vectors:
         step = max(1, len(self) // SAMPLE)
         offsets = list(range(0, len(self), step))
-        found = self.table.take_offsets(offsets).select([f"v_{space}"]).to_arrow()
+        found = self._read(self.table.take_offsets(offsets).select([f"v_{space}"]))
         return _matrix(found[f"v_{space}"], self.spaces[space])
 
     def _load(self, space: str) -> Resident | None:
@@ -183,7 +187,7 @@ class LanceView:
         with self._lock:
             if space not in self._resident:
                 search = self.table.search().select(["id", f"v_{space}"]).with_row_id(True)
-                found = search.to_arrow()
+                found = self._read(search)
                 ids = found["id"].to_pylist()
                 self._resident[space] = Resident(
                     ids,
@@ -202,7 +206,8 @@ class LanceView:
         if where is None:
             return None
         if where not in self._masks:
-            found = self.table.search().where(self._condition(where)).select(["id"]).to_arrow()
+            search = self.table.search().where(self._condition(where)).select(["id"])
+            found = self._read(search)
             rows = sorted(held.position[id] for id in found["id"].to_pylist())
             if len(self._masks) >= _MASKS:
                 self._masks.clear()
@@ -215,12 +220,12 @@ class LanceView:
         search = self.table.search(vectors, vector_column_name=f"v_{space}").distance_type("dot")
         if condition is None:
             search = search.refine_factor(_REFINE)
-        elif self.table.count_rows(condition.to_sql()) < _EXACT_BELOW * len(self):
+        elif self._count_rows(condition) < _EXACT_BELOW * len(self):
             search = search.bypass_vector_index()
         else:
             search = search.minimum_nprobes(20).maximum_nprobes(0).refine_factor(_REFINE)
         search = _where(search, condition).select(["id", "_distance"])
-        found = search.limit(min(len(self), n + _TIES)).to_arrow()
+        found = self._read(search.limit(min(len(self), n + _TIES)))
         if len(vectors) == 1 and "query_index" not in found.column_names:
             return [_ranked(found, 1.0 - found["_distance"].to_numpy(), n)]
         parts = []
@@ -236,7 +241,17 @@ class LanceView:
         else:  # half the time of a search by id
             rows = [held.row_ids[held.position[id]] for id in ids if id in held.position]
             search = self.table.take_row_ids(rows)
-        return search.select(list(columns)).to_arrow()
+        return self._read(search.select(list(columns)))
+
+    def _read(self, search: Any) -> pa.Table:  # noqa: ANN401
+        with explained("read the index", self.uri):
+            return search.to_arrow()
+
+    def _count_rows(self, condition: Expr | None) -> int:
+        with explained("read the index", self.uri):
+            return int(
+                self.table.count_rows(condition if condition is None else condition.to_sql())
+            )
 
 
 def _where(search: Any, condition: Expr | None) -> Any:  # noqa: ANN401

@@ -1,0 +1,189 @@
+"""Converting a model for OpenVINO once, and checking that its vectors are those of torch.
+
+The cache holds a folder per model, named by the hash of its weights: the graph, the vectors that
+torch gives for `PROBES`, and per precision the worst cosine to them. Only a model that is not there
+needs torch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import openvino as ov
+
+from rag_embed.encoders.layout import Layout
+from rag_embed.encoders.models import ModelFiles, cache_folder, write_atomically
+from rag_embed.encoders.runner import Runner
+from rag_embed.encoders.tokens import Tokens
+from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
+from rag_embed.types import Vectors
+
+FAITHFUL = 0.999
+"""Smallest cosine to torch, over all probes, that counts as the same model."""
+
+_FORMAT = 1
+_BUDGET = 2048
+_log = logging.getLogger(__name__)
+
+_SENTENCES = (
+    "How do I close a file?",
+    "The quick brown fox jumps over the lazy dog.",
+    "def read(path: str) -> bytes: return open(path, 'rb').read()",
+    "La bibliothèque est ouverte de neuf à dix-huit heures, sauf le dimanche.",
+    "Results: 45.3 % (95 % CI 41.2-49.4) of n = 1,204 patients; p < 0.001.",
+    "We share personal information with our affiliates only as described in this policy.",
+    "zxqv 0x7f3a9c TODO!!! @user #tag https://example.org/a?b=c&d=e",
+    "天気がいいから、散歩しましょう。",
+)
+PROBES = (
+    "",
+    "a",
+    *_SENTENCES,
+    *(
+        " ".join(_SENTENCES[i % 8] for i in range(start, start + n))
+        for start, n in (
+            (0, 2),
+            (3, 3),
+            (5, 4),
+            (1, 6),
+            (2, 8),
+            (7, 10),
+            (4, 14),
+            (6, 20),
+            (0, 40),
+            (3, 80),
+        )
+    ),
+)
+"""Texts of many kinds, from nothing to beyond what most models read."""
+
+
+def faithful_runner(
+    files: ModelFiles, layout: Layout, precision: str, budget: int = _BUDGET
+) -> tuple[Runner, str]:
+    """A runner whose vectors are those of torch, and the precision it computes in.
+
+    Args:
+        files: The model.
+        layout: How it is built.
+        precision: ``"f32"``, ``"bf16"``, or ``"auto"``: bf16 where the CPU computes in it and the
+            model bears it.
+        budget: Padded tokens per batch.
+
+    Raises:
+        UnsupportedModel: OpenVINO cannot convert it.
+        UnfaithfulEncoder: Its vectors differ from those of torch.
+    """
+    core = ov.Core()
+    folder = cache_folder() / "openvino" / f"{files.weights[:32]}-{_FORMAT}"
+    model, reference = _stored(core, folder) or _converted(files, layout, folder)
+    wanted = [precision] if precision != "auto" else _native(core)
+    tokens = Tokens.of(layout)
+    worst = {}
+    for one in wanted:
+        runner = Runner(core, model, layout, one, budget)
+        worst[one] = _worst(folder / f"{one}.json", runner, tokens, reference)
+        if worst[one] >= FAITHFUL:
+            return runner, one
+        _log.info("%s in %s: cosine %.5f to torch, too low", files.name, one, worst[one])
+    raise UnfaithfulEncoder(
+        f"{files.name!r} through OpenVINO has cosines down to {min(worst.values()):.4f} to torch, "
+        f"expected {FAITHFUL} at least ({worst}). Use SentenceEncoder."
+    )
+
+
+def _native(core: ov.Core) -> list[str]:
+    """Precisions to try on this CPU, fastest first."""
+    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ["bf16", "f32"] if native else ["f32"]
+
+
+def _worst(remembered: Path, runner: Runner, tokens: Tokens, reference: Vectors) -> float:
+    """Smallest cosine between the runner's and torch's vectors; measured once per precision."""
+    try:
+        return float(json.loads(remembered.read_text())["worst_cosine"])
+    except (OSError, ValueError, KeyError):
+        pass  # not measured yet
+    rows = runner.rows(tokens.ids(PROBES))
+    worst = float((rows * reference).sum(axis=1).min())
+    write_atomically(remembered, json.dumps({"worst_cosine": worst}).encode())
+    return worst
+
+
+def _stored(core: ov.Core, folder: Path) -> tuple[ov.Model, Vectors] | None:
+    if not (folder / "reference.npy").is_file():
+        return None
+    return core.read_model(folder / "model.xml"), np.load(folder / "reference.npy")
+
+
+def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Model, Vectors]:
+    """Convert with torch, and keep the result where the cache can be written."""
+    import torch
+
+    from rag_embed.encoders.sentence import SentenceEncoder
+
+    encoder = SentenceEncoder(str(files.path), device="cpu", query_prompt="", document_prompt="")
+    reference = encoder.encode_document(PROBES)
+
+    class TokenVectors(torch.nn.Module):
+        def __init__(self, transformer: torch.nn.Module) -> None:
+            super().__init__()
+            self.transformer = transformer
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            states: torch.Tensor = self.transformer(input_ids=ids, attention_mask=mask)[0]
+            return states
+
+    module = TokenVectors(cast(torch.nn.Module, encoder.model.transformers_model)).eval()
+    ids = torch.full((2, 16), layout.pad + 1, dtype=torch.long)
+    mask = torch.ones_like(ids)
+    mask[1, 8:] = 0
+    free = [ov.PartialShape([-1, -1])] * 2
+    try:
+        with torch.inference_mode(), _quiet():
+            model = ov.convert_model(module, example_input=(ids, mask), input=free)
+    except Exception as error:  # the converter raises whatever the traced model raises
+        raise UnsupportedModel(
+            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
+            "Use SentenceEncoder."
+        ) from error
+    _keep(model, reference, folder)
+    return model, reference
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Tracing warns of values it takes as constant; the comparison with torch is what counts."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _keep(model: ov.Model, reference: Vectors, folder: Path) -> None:
+    """Move a complete folder into the cache; another process may have been faster."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent))
+        try:
+            ov.save_model(model, draft / "model.xml", compress_to_fp16=False)
+            np.save(draft / "reference.npy", reference)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except (OSError, RuntimeError) as error:
+        _log.info("converted model not kept in %s: %s", folder, error)

@@ -1,0 +1,85 @@
+"""The same weights through OpenVINO on a CPU: several times faster, and started without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from rag_embed.encoders.batching import encoded_once
+from rag_embed.encoders.conversion import faithful_runner
+from rag_embed.encoders.layout import Layout
+from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.tokens import Tokens
+from rag_embed.errors import BadInput
+from rag_embed.types import Signature, Spans, Vectors
+
+Precision: TypeAlias = Literal["auto", "f32", "bf16"]
+_BUDGET = 2048
+
+
+class OpenVINOEncoder:
+    """A sentence-transformers model on the CPU, its vectors those of torch.
+
+    The model is converted once, compared with torch on texts of many kinds (`conversion`), and kept
+    in the cache folder under the hash of its weights; from then on torch is not imported. Vectors
+    live in the space of a `SentenceEncoder` of the same model. Safe to use from several threads.
+
+    Args:
+        model: Name or path; see `models.resolve`.
+        query_prompt: Put before queries; the model's own ``query`` prompt by default.
+        document_prompt: Put before documents; the model's own ``document`` prompt by default.
+        token_budget: Padded tokens per batch.
+        precision: ``"f32"``, ``"bf16"``, or ``"auto"``: bf16 on CPUs that compute in it.
+
+    Raises:
+        ModelUnavailable: The model cannot be found.
+        UnsupportedModel: It is more than a transformer with mean or first-token pooling.
+        UnfaithfulEncoder: Its vectors are not those of torch.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT,
+        *,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        token_budget: int = _BUDGET,
+        precision: Precision = "auto",
+    ) -> None:
+        if precision not in ("auto", "f32", "bf16"):
+            raise BadInput(f"precision must be 'auto', 'f32' or 'bf16', got {precision!r}.")
+        files = resolve(model)
+        layout = Layout.of(files)
+        self._tokens = Tokens.of(layout)
+        self._runner, self.precision = faithful_runner(files, layout, precision, token_budget)
+        self.signature = Signature(
+            model=files.name,
+            weights=files.weights,
+            dim=layout.dim,
+            max_tokens=layout.max_tokens,
+            pooling=layout.pooling,
+            query_prompt=_first(query_prompt, layout.prompts.get("query")),
+            document_prompt=_first(document_prompt, layout.prompts.get("document")),
+        )
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.Encoder`."""
+        return self._encode(texts, self.signature.query_prompt)
+
+    def encode_document(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.Encoder`."""
+        return self._encode(texts, self.signature.document_prompt)
+
+    def token_spans(self, text: str, /) -> Spans:
+        """See `protocols.Encoder`."""
+        return self._tokens.spans(text)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+        def encode(distinct: list[str]) -> Vectors:
+            return self._runner.rows(self._tokens.ids([prompt + text for text in distinct]))
+
+        return encoded_once(texts, self.signature.dim, encode)
+
+
+def _first(given: str | None, own: str | None) -> str:
+    return given if given is not None else own or ""

@@ -1,0 +1,87 @@
+"""Running a compiled OpenVINO model over batches of token ids, on all cores."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+
+from rag_embed.encoders.batching import batches
+from rag_embed.encoders.layout import Layout
+from rag_embed.maths.vectors import unit
+from rag_embed.types import Vectors
+
+
+class Runner:
+    """Token ids in, unit rows out.
+
+    Every core computes batches of its own: a batch is never spread over cores, so its result does
+    not depend on what else is running.
+
+    Args:
+        core: OpenVINO.
+        model: The transformer: ids and mask to token vectors.
+        layout: Pooling and padding.
+        precision: ``"f32"`` or ``"bf16"``.
+        budget: Padded tokens per batch.
+    """
+
+    def __init__(
+        self, core: ov.Core, model: ov.Model, layout: Layout, precision: str, budget: int
+    ) -> None:
+        self.layout = layout
+        self.budget = budget
+        self._threads = os.cpu_count() or 1
+        self._compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "NUM_STREAMS": str(self._threads),
+                "INFERENCE_NUM_THREADS": str(self._threads),
+            },
+        )
+        self._local = threading.local()
+        self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="openvino")
+
+    def rows(self, ids: Sequence[Sequence[int]]) -> Vectors:
+        """``(n, dim)`` unit rows, one per list of token ids."""
+        rows = np.empty((len(ids), self.layout.dim), dtype=np.float32)
+
+        def one(batch: tuple[int, list[int]]) -> None:
+            padded, members = batch
+            rows[members] = self._forward([ids[i] for i in members], padded)
+
+        parts = list(batches([len(some) for some in ids], self.budget))
+        if len(parts) == 1:
+            one(parts[0])
+        else:
+            list(self._workers.map(one, parts))
+        return unit(rows)
+
+    def _forward(self, ids: Sequence[Sequence[int]], padded: int) -> npt.NDArray[np.float32]:
+        tokens = np.full((len(ids), padded), self.layout.pad, dtype=np.int64)
+        mask = np.zeros((len(ids), padded), dtype=np.int64)
+        for row, some in enumerate(ids):
+            tokens[row, : len(some)] = some
+            mask[row, : len(some)] = 1
+        request = self._request()
+        request.infer([tokens, mask], share_inputs=True)
+        states = request.get_output_tensor(0).data
+        if self.layout.pooling == "cls":
+            return np.array(states[:, 0])
+        weights = mask.astype(np.float32) / mask.sum(axis=1, keepdims=True)
+        pooled: npt.NDArray[np.float32] = np.einsum("bsd,bs->bd", states, weights)
+        return pooled
+
+    def _request(self) -> Any:  # noqa: ANN401
+        """This thread's own inference request."""
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        return self._local.request
