@@ -276,7 +276,11 @@ class LanceStore:
                     config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
                     self._chunks.create_index(f"v_{name}", config=config)
             for table in (self._chunks, self._documents):
-                table.optimize(cleanup_older_than=timedelta(days=7))
+                try:
+                    table.optimize(cleanup_older_than=timedelta(days=7))
+                except RuntimeError as error:
+                    if "commit conflict" not in str(error):
+                        raise  # otherwise another process is just doing the same
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""

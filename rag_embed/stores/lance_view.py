@@ -34,7 +34,7 @@ _EXACT_BELOW = 0.05
 """Share of rows under which a filtered search skips the vector index: an index probes a bounded
 number of partitions and would return too few of the rows that pass."""
 
-_REFINE = 5
+_REFINE = 10
 _MASKS = 64
 _TIES = 32
 """Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
