@@ -8,8 +8,10 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing fo
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
@@ -19,11 +21,27 @@ from rag_embed.errors import RagEmbedError
 
 app = typer.Typer(
     name="rag-embed",
-    help="Documents in, a better hybrid retriever out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rag-embed {importlib.metadata.version('rag-embed')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Documents in, a better hybrid retriever out."""
+
+
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("ask-why")(search.ask_why)
@@ -39,4 +57,7 @@ def main() -> None:
         app()
     except RagEmbedError as error:
         complain(str(error))
+        sys.exit(1)
+    except OSError as error:  # a page or report that cannot be written
+        complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
         sys.exit(1)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from rag_embed.cli.show import emit, out
 from rag_embed.errors import RagEmbedError
@@ -41,7 +42,7 @@ def doctor(
     """Check the installation, the default model and, if given, an index; exit 1 if it is bad."""
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
-    checks.append(_checked("encoder", _encoder if kb is None else lambda: _index(kb)))
+    checks.append(_checked("encoder", _encoder) if kb is None else _checked(kb, lambda: _index(kb)))
     if as_json:
         emit([{"name": c.name, "state": c.state, "detail": c.detail} for c in checks])
     else:
@@ -50,7 +51,7 @@ def doctor(
             table.add_column(column)
         marks = {"ok": "[green]✓[/green]", "note": "[yellow]·[/yellow]", "bad": "[red]✗[/red]"}
         for check in checks:
-            table.add_row(marks[check.state], check.name, check.detail)
+            table.add_row(marks[check.state], Text(check.name), Text(check.detail))
         out.print(table)
     if any(check.state == "bad" for check in checks):
         raise typer.Exit(1)
@@ -85,8 +86,19 @@ def _encoder() -> Check:
 
 
 def _index(kb: str) -> Check:
+    """Reads all that a search reads, and counts documents whose writing was interrupted."""
     index = Index.open(kb)
+    index.search("a first question", k=1)
     stats = index.stats()
+    ids = list(index.store.document_ids())
+    half = sum(not digest for digest, _ in index.store.known(ids).values())
+    if half:
+        return Check(
+            kb,
+            "bad",
+            f"{half} of {len(ids)} documents are incomplete: their writing was interrupted. "
+            "Run the same rag-embed index again; it finishes them.",
+        )
     facts = ", ".join(
         f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
     )

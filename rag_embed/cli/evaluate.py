@@ -65,7 +65,7 @@ def evaluate(
     if to is not None:
         _write(report, to)
     if as_json:
-        out.print(ev.to_json(report), markup=False, soft_wrap=True)
+        typer.echo(ev.to_json(report))
     else:
         out.print(ev.to_rich(report))
 
@@ -121,4 +121,4 @@ def _write(report: ev.Report, folder: Path) -> None:
             )
         )
     )
-    err.print(f"wrote report.json, report.md, report.html and two plots to {folder}")
+    err.print(f"wrote report.json, report.md, report.html and two plots to {folder}", markup=False)

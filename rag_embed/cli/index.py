@@ -37,13 +37,15 @@ def index(
         str | None, typer.Option(help="sentence-transformers model, for a new index.")
     ] = None,
     chunk_tokens: Annotated[
-        int, typer.Option(help="Longest chunk in tokens, for a new index.")
-    ] = 200,
+        int | None, typer.Option(help="Longest chunk in tokens, for a new index [default: 200].")
+    ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
     ] = None,
-    language: Annotated[str, typer.Option(help="Of lexical search, for a new index.")] = "english",
+    language: Annotated[
+        str | None, typer.Option(help="Of lexical search, for a new index [default: english].")
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete documents whose file is gone.")
     ] = False,
@@ -52,7 +54,8 @@ def index(
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
-    kb = _opened(to, model, chunk_tokens, field or [], language)
+    _check_names(sources)
+    kb = _opened(to, model, chunk_tokens, dict(map(_declared, field or [])), language)
     with _bar() as bar:
         task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
 
@@ -73,21 +76,48 @@ def index(
         raise typer.Exit(4)
 
 
+def _check_names(sources: Sequence[Path]) -> None:
+    names = [source.resolve().name for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(
+                f"Several sources are called {name!r}, and their documents would get the same ids. "
+                "Index the folder above them, or rename one."
+            )
+
+
 def _opened(
-    to: str, model: str | None, chunk_tokens: int, fields: Sequence[str], language: str
+    to: str,
+    model: str | None,
+    chunk_tokens: int | None,
+    fields: dict[str, str],
+    language: str | None,
 ) -> Index:
     try:
-        return Index.open(to)
+        kb = Index.open(to)
     except StoreError as missing:
         if "no index at" not in str(missing) and "holds no rag_embed index" not in str(missing):
             raise
-    return Index.create(
-        to,
-        encoder=model,
-        chunk_tokens=chunk_tokens,
-        fields=dict(_declared(field) for field in fields),
-        analyzer=Analyzer(language),
-    )
+        return Index.create(
+            to,
+            encoder=model,
+            chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
+            fields=fields,
+            analyzer=Analyzer(language or "english"),
+        )
+    _check("--model", model, kb.space.signature.model)
+    _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
+    _check("--field", fields or None, dict(kb.fields.types))
+    _check("--language", language, kb.analyzer.language)
+    return kb
+
+
+def _check(option: str, asked: object, built: object) -> None:
+    if asked is not None and asked != built:
+        raise BadInput(
+            f"The index was built with {option} {built}, not {asked}. Leave {option} out, or build "
+            "a new index."
+        )
 
 
 def _declared(text: str) -> tuple[str, str]:

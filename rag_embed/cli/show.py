@@ -15,10 +15,10 @@ from rag_embed.types import Hit
 
 _PREVIEW = 300
 
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 """Results."""
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 """Progress and complaints, so that results can be piped."""
 
 
@@ -65,7 +65,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits for a reader: where, how relevant, and the beginning of the text."""
     for rank, hit in enumerate(hits, 1):
         chunk = hit.chunk
-        where = " > ".join([chunk.title, *(h for h in chunk.headings if h != chunk.title)])
+        where = " > ".join(filter(None, dict.fromkeys([chunk.title, *chunk.headings])))
         head = Text.assemble(
             (f"{rank:>2} ", "dim"),
             (where or chunk.doc_id, "bold"),
@@ -97,7 +97,7 @@ def why_table(hits: Sequence[Hit]) -> Table:
         cells = []
         for part in hit.parts:
             cells += [f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.2f}"]
-        table.add_row(str(rank), hit.id, *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
+        table.add_row(str(rank), Text(hit.id), *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
     return table
 
 
@@ -107,9 +107,9 @@ def _legs(hits: Sequence[Hit]) -> list[str]:
 
 def facts(title: str, rows: Mapping[str, object]) -> Table:
     """Names and values, one a line."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=Text(title), title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     return table

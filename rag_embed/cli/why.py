@@ -52,7 +52,8 @@ def _article(rank: int, hit: Hit, words: Sequence[str]) -> str:
             f"<td>{part.normalised:+.3f}</td><td>{part.weight:.2f}</td>"
             f"<td>{part.contribution:+.3f}</td></tr>"
         )
-    head = " > ".join(dict.fromkeys([hit.chunk.title, *hit.chunk.headings])) or hit.chunk.doc_id
+    path = filter(None, dict.fromkeys([hit.chunk.title, *hit.chunk.headings]))
+    head = " > ".join(path) or hit.chunk.doc_id
     return (
         f"<article><h2>{rank}. {html.escape(head)}</h2><small>{html.escape(hit.id)} · "
         f"score {hit.score:.3f} · relevance {hit.relevance:.2f}</small><div class='bar'>{bar}</div>"

@@ -1,0 +1,62 @@
+"""`rag-embed eval`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CORPUS = {"d1": "Close a file with a manager.", "d2": "Lists are sorted in place.", "d3": "Tea."}
+QUERIES = {"q1": "closing files", "q2": "sort a list", "q3": "tea"}
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    rows = [json.dumps({"_id": id, "title": "", "text": text}) for id, text in CORPUS.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(rows))
+    rows = [json.dumps({"_id": id, "text": text}) for id, text in QUERIES.items()]
+    (folder / "queries.jsonl").write_text("\n".join(rows))
+    rows = [f"q{i}\td{i}\t1" for i in (1, 2, 3)]
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(rows))
+    return folder
+
+
+def test_folder(run, labelled, tmp_path) -> None:
+    done = run("eval", labelled, "--out", "report", "--json")
+    assert done.code == 0 and "indexing 3 documents" in done.err
+    report = done.json
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == report
+    text = json.dumps(report)
+    assert all(f'"{name}"' in text for name in ("dense", "lexical", "rag_embed"))
+    for name in ("report.md", "report.html"):
+        assert "lexical" in (tmp_path / "report" / name).read_text()
+    for name in ("systems.png", "differences.png"):
+        assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_table(run, labelled) -> None:
+    done = run("eval", labelled, "--metric", "recall@1")
+    assert done.code == 0 and "Recall@1" in done.out and "lexical" in done.out
+
+
+def test_index_with_labels(run, labelled) -> None:
+    assert run("index", labelled / "corpus.jsonl", "--to", "kb").code == 0
+    labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
+    whole = run("eval", "kb", *labels, "--json")
+    assert whole.code == 0 and "indexing" not in whole.err
+    assert "rag_embed" in json.dumps(whole.json)
+    assert run("eval", "kb").code == 1
+    half = run("eval", "kb", labels[0])
+    assert half.code == 1 and "both queries and qrels" in half.err
+
+
+def test_bad_input(run, labelled) -> None:
+    missing = run("eval", "nowhere")
+    assert missing.code == 1 and "nowhere" in missing.err
+    metric = run("eval", labelled, "--metric", "beauty@10")
+    assert metric.code == 1 and "beauty" in metric.err
+    (labelled / "queries.jsonl").write_text("{not json\n")
+    broken = run("eval", labelled)
+    assert broken.code == 1 and "queries.jsonl:1" in broken.err.replace("\n", "")

@@ -1,0 +1,150 @@
+"""`rag-embed search` and `rag-embed ask-why`."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+
+def found(result) -> set[str]:
+    return {hit["doc_id"] for hit in result.json["hits"]}
+
+
+def test_table(run, kb) -> None:
+    done = run("search", kb, "red fox")
+    assert done.code == 0 and "relevance" in done.out and "The red fox runs." in done.out
+    assert "Old [bold]fox[/red]" in done.out, "texts are no markup"
+
+
+def test_json(run, kb) -> None:
+    done = run("search", kb, "red fox", "-k", "2", "--json")
+    assert done.code == 0 and done.err == ""
+    assert done.json.keys() == {"query", "seconds", "hits"}
+    first, second = done.json["hits"]
+    assert first.keys() == {
+        "rank",
+        "id",
+        "doc_id",
+        "title",
+        "headings",
+        "start",
+        "end",
+        "text",
+        "metadata",
+        "score",
+        "relevance",
+        "parts",
+        "siblings",
+    }
+    assert [first["rank"], second["rank"]] == [1, 2] and first["score"] >= second["score"]
+    total = sum(part["contribution"] for part in first["parts"])
+    assert total == pytest.approx(first["score"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        (["year>=2020"], {"new"}),
+        (["year < 2020"], {"old"}),
+        (["year!=2019"], {"new"}),
+        (["lang=en", "year==2024"], {"new"}),
+        (["score>0.4"], {"new"}),
+        (["draft=true"], {"new"}),
+        (["tags~a b"], {"new"}),
+        (["doc_id=old"], {"old"}),
+        (["title=<img src=x onerror=y>"], {"xss"}),
+    ],
+)
+def test_conditions(run, kb, conditions, expected) -> None:
+    arguments = [part for condition in conditions for part in ("--where", condition)]
+    assert found(run("search", kb, "fox", *arguments, "--json")) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "complaint"),
+    [
+        ("year", "Cannot read the condition"),
+        ("=2020", "Cannot read the condition"),
+        ("year>=soon", "'soon'"),
+        ("draft=maybe", "'maybe'"),
+        ("colour=red", "not a declared field"),
+        ("year~2020", "use == or is_in"),
+        ("tags=x", "has(value)"),
+        ("lang='; DROP TABLE chunks", None),
+    ],
+)
+def test_bad_conditions(run, kb, condition, complaint) -> None:
+    done = run("search", kb, "fox", "--where", condition)
+    if complaint is None:
+        assert done.code == 3
+    else:
+        assert done.code == 1 and complaint in done.err.replace("\n", " ") and done.out == ""
+
+
+def test_nothing_found(run, kb) -> None:
+    for arguments in (("fox", "-k", "0"), ("",), ("fox", "--where", "year=1")):
+        done = run("search", kb, *arguments, "--json")
+        assert done.code == 3 and done.json["hits"] == [] and "nothing found" in done.err
+
+
+def test_by_document(run, kb) -> None:
+    chunks = run("search", kb, "whales sing", "-k", "4", "--json").json["hits"]
+    assert [hit["doc_id"] for hit in chunks].count("long") > 1
+    hits = run("search", kb, "whales sing", "-k", "4", "--by-document", "--json").json["hits"]
+    assert len({hit["doc_id"] for hit in hits}) == len(hits) == 4
+    assert hits[0]["doc_id"] == "long" and hits[0]["siblings"]
+
+
+def test_users(run, kb) -> None:
+    assert "own" not in found(run("search", kb, "fox of Ann", "--json"))
+    assert "own" in found(run("search", kb, "fox of Ann", "--user", "ann", "--json"))
+
+
+def test_wrong_usage(run, kb) -> None:
+    for arguments in (("-k", "-1"), ("-k", "x"), ("--min-relevance", "2"), ("--diversity", "-1")):
+        assert run("search", kb, "fox", *arguments).code == 2
+    missing = run("search", "nowhere", "fox")
+    assert missing.code == 1 and "no index at 'nowhere'" in missing.err
+
+
+class Links(HTMLParser):
+    """Collects the tags, and everything a browser would fetch or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.active: list[str] = []
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.add(tag)
+        for name, _ in attrs:
+            if name in ("src", "href", "action") or name.startswith("on"):
+                self.active.append(f"{tag} {name}")
+
+
+def test_ask_why_page_is_self_contained_and_inert(run, kb, tmp_path) -> None:
+    query = "fox <script>alert(2)</script> \"quoted\" 'single' </title><b>"
+    done = run("ask-why", kb, query, "--html", "why.html")
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert done.code == 0
+    links = Links()
+    links.feed(page)
+    assert links.active == [] and not links.tags & {"script", "img", "link", "iframe", "b"}
+    assert "&lt;script&gt;alert(2)&lt;/script&gt;" in page
+    assert "&lt;img src=x onerror=y&gt;" in page and "<mark>fox</mark>" in page
+    assert "://" not in page and "@import" not in page and "url(" not in page
+
+
+def test_ask_why_table_and_json(run, kb) -> None:
+    table = run("ask-why", kb, "red fox")
+    assert table.code == 0 and "weight x normalised" in table.out
+    assert "words in common: red, fox" in table.out
+    hits = run("ask-why", kb, "red foxes", "--json").json["hits"]
+    assert hits[0]["matched_words"] == ["red", "fox"]
+    assert run("ask-why", kb, "fox", "-k", "0").code == 3
+
+
+def test_ask_why_page_that_cannot_be_written(run, kb) -> None:
+    done = run("ask-why", kb, "fox", "--html", "no/such/folder.html")
+    assert done.code == 1 and "error: No such file" in done.err and "Traceback" not in done.err

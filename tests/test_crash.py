@@ -1,0 +1,93 @@
+"""SIGKILL at random instants while documents are added loses and doubles nothing."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import StoreError
+from rag_embed.ingest import AddReport
+
+DOCUMENTS = 1500
+KILLS = 4
+
+
+def documents() -> list[Document]:
+    """Each has several chunks, so that a batch holds a part of all documents only."""
+    chance = random.Random(1)
+    words = [f"word{i}" for i in range(300)]
+    return [
+        Document(f"d{i}", ". ".join(" ".join(chance.choices(words, k=9)) for _ in range(12)))
+        for i in range(DOCUMENTS)
+    ]
+
+
+def add(kb: str) -> None:
+    """What the killed process does: says every batch, then that it is through."""
+    encoder = HashEncoder(16)
+    try:
+        index = Index.open(kb, encoder=encoder)
+    except StoreError:  # the first run, or killed before it had made the index
+        index = Index.create(kb, encoder=encoder, chunk_tokens=40)
+
+    def say(report: AddReport) -> None:
+        sys.stdout.write(f"batch {report.chunks}\n")
+        sys.stdout.flush()
+
+    index.add(documents(), progress=say)
+    sys.stdout.write("done\n")
+
+
+def started(kb: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, str(kb)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def tables(kb: Path) -> list[pa.Table]:
+    store = Index.open(kb, encoder=HashEncoder(16)).store
+    return [
+        table.to_arrow().sort_by("id").combine_chunks()
+        for table in (store._chunks, store._documents)
+    ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_runs_end_like_an_uninterrupted_one(tmp_path) -> None:
+    chance = random.Random(0)
+    whole, kb = tmp_path / "whole", tmp_path / "kb"
+    index = Index.create(whole, encoder=HashEncoder(16), chunk_tokens=40)
+    report = index.add(documents())
+    assert report.added == DOCUMENTS and report.chunks > 2 * DOCUMENTS
+    interrupted = 0
+    for kill in range(KILLS):
+        process = started(kb)
+        assert process.stdout is not None
+        if kill % 2:  # while it writes: after a batch, when there is one left
+            process.stdout.readline()
+            time.sleep(chance.uniform(0.0, 0.2))
+        else:  # at any time: while it imports, makes the index, reads it, encodes or writes
+            time.sleep(chance.uniform(0.2, 1.5))
+        process.send_signal(signal.SIGKILL)
+        rest, _ = process.communicate()
+        interrupted += kill % 2 and process.returncode == -signal.SIGKILL and "done" not in rest
+    assert interrupted >= 1
+    last = started(kb)
+    said, complaints = last.communicate()
+    assert last.returncode == 0 and said.endswith("done\n"), complaints
+    for killed, expected in zip(tables(kb), tables(whole), strict=True):
+        assert killed.equals(expected)
+    chunks, _ = tables(kb)
+    assert len(set(chunks["id"].to_pylist())) == chunks.num_rows == report.chunks
+
+
+if __name__ == "__main__":
+    add(sys.argv[1])

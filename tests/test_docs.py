@@ -1,0 +1,103 @@
+"""Every code block of the README and the docs does what it says.
+
+Python blocks of a file run one after the other in one empty folder; bash blocks run line by line in
+the same folder, as far as they are commands of this project.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+
+ROOT = Path(__file__).parents[1]
+FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(r"^(`{3,})(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+_SHOWN_ONLY = {"console", "text", "json"}
+
+
+def blocks(path: Path) -> list[tuple[str, str, int]]:
+    """Language, code and line number of the first line of code of every fenced block."""
+    text = path.read_text(encoding="utf-8")
+    return [(m[2], m[3], text.count("\n", 0, m.start(3)) + 1) for m in _FENCE.finditer(text)]
+
+
+def lines(code: str) -> list[str]:
+    """Commands of a bash block, continued lines joined, comments left out."""
+    joined = code.replace("\\\n", " ")
+    return [line.strip() for line in joined.splitlines() if line.strip() and line[0] != "#"]
+
+
+def run_line(line: str, cwd: Path) -> None:
+    words = shlex.split(line, comments=True)
+    match words:
+        case ["rag-embed", *arguments]:
+            command = [str(Path(sys.executable).with_name("rag-embed")), *arguments]
+            done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stderr}"
+        case ["make", *targets]:
+            makefile = (ROOT / "Makefile").read_text()
+            for target in targets:
+                assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), line
+        case ["pip", "install", *requirements]:
+            assert requirements, line
+            for requirement in requirements:
+                installable(requirement)
+        case ["git", "clone", _] | ["cd", _]:
+            pass
+        case ["python", script, *arguments] if (ROOT / script).is_file():
+            command = [sys.executable, str(ROOT / script), "--help"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stderr
+            for option in (one for one in arguments if one.startswith("-")):
+                assert re.search(rf"(?<![\w-]){option.partition('=')[0]}\b", done.stdout), line
+        case _:
+            pytest.fail(f"no rule runs or checks this line: {line}")
+
+
+def installable(requirement: str) -> None:
+    form = re.fullmatch(r"rag-embed(?:\[([\w,-]+)\])?", requirement)
+    assert form is not None, f"not this package: {requirement}"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(form[1].split(",")) if form[1] else set()
+    assert extras <= project["optional-dependencies"].keys(), requirement
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="reads pyproject.toml with tomllib")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_blocks(path, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "docs"}
+    for language, code, line in blocks(path):
+        where = f"{path.name}:{line}"
+        if language == "python":
+            # Line numbers of the file, so that a traceback points at it.
+            exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
+        elif language == "bash":
+            for command in lines(code):
+                run_line(command, tmp_path)
+        else:
+            assert language in _SHOWN_ONLY, f"{where}: nothing is known about {language!r} blocks"
+
+
+def test_no_block_is_overlooked() -> None:
+    """Every fence opens or closes a block that was found."""
+    for path in FILES:
+        fences = re.findall(r"^\s*(?:`{3,}|~{3,})", path.read_text("utf-8"), re.MULTILINE)
+        assert len(fences) == 2 * len(blocks(path)), path
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["rm -rf .", "rag-embed search nowhere x", "make nothing", "pip install 'rag-embed[no]'", "ls"],
+)
+def test_wrong_lines_are_noticed(line, tmp_path) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        run_line(line, tmp_path)

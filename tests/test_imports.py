@@ -1,0 +1,67 @@
+"""What an import costs, and what it offers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rag_embed
+
+HEAVY = {"torch", "transformers", "sentence_transformers", "lancedb", "openvino"}
+
+
+def loaded(statement: str) -> set[str]:
+    """Top-level packages in memory after a statement in a fresh process."""
+    script = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_package_alone_loads_nothing_heavy() -> None:
+    found = loaded("import rag_embed; dir(rag_embed)")
+    assert "rag_embed" in found and not found & (HEAVY | {"numpy", "pyarrow"})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from rag_embed import *",
+        "from rag_embed import Index, Document, Query, field, read",
+        "import rag_embed.encoders, rag_embed.protocols, rag_embed.evaluation",
+        "import rag_embed.cli",
+    ],
+)
+def test_names_load_no_model_and_no_store(statement) -> None:
+    assert not loaded(statement) & (HEAVY | {"pyarrow"})
+
+
+def test_every_name_resolves() -> None:
+    assert sorted(rag_embed.__all__) == sorted(rag_embed._HOMES) == sorted(dir(rag_embed))
+    for name in rag_embed.__all__:
+        found = getattr(rag_embed, name)
+        assert found.__name__ == name and found.__module__.startswith("rag_embed.")
+    with pytest.raises(AttributeError, match="no_such_name"):
+        rag_embed.no_such_name  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    source = Path(rag_embed.__file__).read_text()
+    block = source[source.index("if TYPE_CHECKING:") : source.index("_HOMES")]
+    imported = {
+        (name.strip(), home)
+        for home, names in re.findall(r"from rag_embed\.(\w+) import (.+)", block)
+        for name in names.split(",")
+    }
+    assert imported == set(rag_embed._HOMES.items())
+
+
+def test_newest_changelog_entry_is_this_version() -> None:
+    changelog = Path(__file__).parents[1] / "CHANGELOG.md"
+    versions = re.findall(r"^## (\d+\.\d+\.\d+)", changelog.read_text(), re.MULTILINE)
+    assert versions[0] == importlib.metadata.version("rag-embed")
