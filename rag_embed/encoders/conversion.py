@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import openvino as ov
 
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import ModelFiles, cache_folder, write_atomically
+from rag_embed.encoders.ov import openvino as ov
 from rag_embed.encoders.runner import Runner
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.layout import Layout
+from rag_embed.encoders.ov import openvino as ov
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Vectors
 
