@@ -26,7 +26,7 @@ from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Sk
 Situate: TypeAlias = Literal["titled", "isolated"]
 _SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
 
-WEIGHTS: Mapping[str, float] = {"dense": 0.65, "lexical": 0.35}
+WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5}
 """The default mixture; see benchmarks/quality.py."""
 
 

@@ -19,8 +19,8 @@ from rag_embed.types import Query, Scores, Vectors
 
 _DEEP = 1000
 
-Z_SCALE = 8.0
-"""A dense hit 8 standard deviations above its corpus counts as much as the best lexical hit."""
+Z_EQUAL = 4.4
+"""A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
 
 
 class Answers(Protocol):
@@ -54,10 +54,13 @@ class Leg(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DenseLeg:
-    """Cosine in one space, normalised to ``z / 8`` against the whole corpus (see `maths.moments`).
+    """Cosine in one space, normalised to how surprising it is in its corpus.
 
-    The z-score keeps how *sure* the space is of a query: where nothing stands out it stays small,
-    and the lexical leg decides.
+    ``sign(z) * (z / 4.4)^2`` with ``z`` against the whole corpus (see `maths.moments`). The square
+    follows from the Gaussian tail: ``-log P(Z > z)`` grows as ``z^2 / 2``, and BM25, a sum of log
+    odds, is on that scale too. It keeps how *sure* the space is of a query: where nothing stands
+    out it stays small, and the lexical leg decides. Power and scale were chosen on document-disjoint
+    halves of public sets (``benchmarks/quality.py`` reports on whole sets and on the other halves).
     """
 
     name: str
@@ -97,7 +100,7 @@ class DenseAnswers:
     def normalise(self, query: int, raw: Scores) -> Scores:
         """See `Answers`."""
         z = self.view.moments(self.space).z(self.rows[query], raw)
-        return (z / Z_SCALE).astype(np.float32)
+        return (np.sign(z) * (z / Z_EQUAL) ** 2).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,31 @@
+"""All encoders fulfil one contract."""
+
+from __future__ import annotations
+
+import pytest
+from contracts.encoder import EncoderContract
+
+from rag_embed.encoders import HashEncoder
+
+
+class TestHashEncoder(EncoderContract):
+    @pytest.fixture
+    def encoder(self):
+        return HashEncoder()
+
+
+class TestSentenceEncoder(EncoderContract):
+    @pytest.fixture
+    def encoder(self, tiny):
+        from rag_embed.encoders import SentenceEncoder
+
+        return SentenceEncoder(str(tiny), device="cpu")
+
+
+class TestOpenVINOEncoder(EncoderContract):
+    @pytest.fixture
+    def encoder(self, tiny, cache):
+        pytest.importorskip("openvino")
+        from rag_embed.encoders import OpenVINOEncoder
+
+        return OpenVINOEncoder(str(tiny))

