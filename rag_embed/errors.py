@@ -5,7 +5,8 @@
       MissingExtra       an optional dependency is not installed (also an ImportError)
       ModelUnavailable   a model cannot be found, or is not the one it claims to be
       SpaceMismatch      the encoder is not the one the index was built with
-      StoreError         the index on disk is missing, foreign, read-only, full or broken
+      StoreError         the index on disk is foreign, read-only, full or broken
+        NoIndex          there is no index at that place
       UnsupportedModel   a fast encoder cannot run this kind of model; `SentenceEncoder` can
       UnfaithfulEncoder  a fast encoder does not reproduce the model it stands for
 
@@ -43,6 +44,10 @@ class SpaceMismatch(RagEmbedError):
 
 class StoreError(RagEmbedError):
     """The index cannot be read or written."""
+
+
+class NoIndex(StoreError):
+    """There is no index at that place."""
 
 
 class UnsupportedModel(RagEmbedError):

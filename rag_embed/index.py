@@ -14,7 +14,7 @@ from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
-from rag_embed.ingest import AddReport, Ingest, Progress
+from rag_embed.ingest import AddReport, Ingest, Progress, came_from
 from rag_embed.protocols import ChunkEncoder, Encoder, Store
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
@@ -126,7 +126,7 @@ class Index:
             storage_options: Credentials and region of an object store.
 
         Raises:
-            StoreError: There is no index.
+            NoIndex: There is none.
             ModelUnavailable: The model cannot be loaded.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
@@ -198,17 +198,23 @@ class Index:
     ) -> tuple[AddReport, int]:
         """`add`, then delete every stored document that did not come; returns how many went.
 
-        A document whose source was skipped stays.
+        Documents whose source was skipped stay: a file, all below a folder, all of a JSON-lines
+        file with a broken line.
         """
         seen: set[str] = set()
 
         def watched() -> Iterable[Document | Skipped]:
             for one in documents:
-                seen.add(one.source if isinstance(one, Skipped) else one.id)
+                if isinstance(one, Document):
+                    seen.add(one.id)
                 yield one
 
         report = self.add(watched(), progress=progress)
-        return report, self.delete([id for id in self.store.document_ids() if id not in seen])
+        gone = [id for id in self.store.document_ids() if id not in seen]
+        if report.skipped:
+            view = self.store.view()
+            gone = [id for id in gone if not came_from(view.document(id), report.skipped)]
+        return report, self.delete(gone)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id; returns how many were there. Unknown ids are no error."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -161,6 +162,20 @@ def cleaned(document: Document) -> Document:
     if document.text.isascii() and document.title.isascii():
         return document
     return replace(document, text=_storable(document.text), title=_storable(document.title))
+
+
+def came_from(document: Document | None, skipped: Sequence[Skipped]) -> bool:
+    """Whether a document's source is among those skipped, or lies below one of them.
+
+    Example:
+        >>> came_from(Document("a/b.md", "text"), [Skipped("a", "cannot be listed")])
+        True
+    """
+    if document is None:
+        return False
+    names = {document.id, str(document.metadata.get("path", document.id))}
+    sources = {re.sub(r":\d+$", "", one.source) for one in skipped}
+    return any(name == s or name.startswith(f"{s}/") for name in names for s in sources)
 
 
 def _storable(text: str) -> str:

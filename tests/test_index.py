@@ -201,6 +201,18 @@ class TestAdd:
         assert (report.unchanged, gone) == (2, 2)
         assert sorted(index.store.document_ids()) == ["d0", "d1", "d4"]
 
+    def test_sync_keeps_what_lies_below_a_skipped_source(self, index) -> None:
+        index.add(
+            [
+                Document("folder/a.md", "one"),
+                Document("r1", "two", metadata={"path": "data/rows.jsonl"}),
+                Document("folder2/b.md", "three"),
+            ]
+        )
+        skipped = [Skipped("folder", "cannot be listed"), Skipped("data/rows.jsonl:7", "broken")]
+        assert index.sync(skipped)[1] == 1
+        assert sorted(index.store.document_ids()) == ["folder/a.md", "r1"]
+
     def test_repeated_ids_in_one_call_are_reported(self, index) -> None:
         report = index.add([Document("a", "first"), Document("a", "second")])
         assert report.added == 1 and report.skipped[0].source == "a"

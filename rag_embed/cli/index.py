@@ -21,7 +21,7 @@ from rich.progress import (
 
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import emit, err, facts, out
-from rag_embed.errors import BadInput, StoreError
+from rag_embed.errors import BadInput, NoIndex
 from rag_embed.index import Index
 from rag_embed.ingest import AddReport
 from rag_embed.reading import paths, read
@@ -95,9 +95,7 @@ def _opened(
 ) -> Index:
     try:
         kb = Index.open(to)
-    except StoreError as missing:
-        if "no index at" not in str(missing) and "holds no rag_embed index" not in str(missing):
-            raise
+    except NoIndex:
         return Index.create(
             to,
             encoder=model,
@@ -135,7 +133,8 @@ def _all(sources: Sequence[Path]) -> Iterator[Document | Skipped]:
             if isinstance(one, Skipped):
                 yield replace(one, source=prefix + one.source)
             else:
-                yield replace(one, id=prefix + one.id)
+                path = prefix + str(one.metadata.get("path", one.id))
+                yield replace(one, id=prefix + one.id, metadata={**one.metadata, "path": path})
 
 
 def _bar() -> Progress:

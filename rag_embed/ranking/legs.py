@@ -100,7 +100,8 @@ class DenseAnswers:
     def normalise(self, query: int, raw: Scores) -> Scores:
         """See `Answers`."""
         z = self.view.moments(self.space).z(self.rows[query], raw)
-        return (np.sign(z) * (z / Z_EQUAL) ** 2).astype(np.float32)
+        surprise: Scores = (np.sign(z) * (z / Z_EQUAL) ** 2).astype(np.float32)
+        return surprise
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ def _document(record: object, place: str) -> Document:
             for key, value in record.items()
             if key not in _OWN and isinstance(value, (str, int, float, bool))
         }
+    if not isinstance(metadata, dict):
+        raise BadInput(f"field 'metadata' must be an object, got {type(metadata).__name__}")
+    metadata = {"path": place.rpartition(":")[0], **metadata}
     document = Document(
         _identity(record, place),
         text,

@@ -26,7 +26,7 @@ from lancedb.expr import col
 from lancedb.index import FTS, BTree, IvfRq
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import BadInput, StoreError
+from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.explained import explained
 from rag_embed.stores.lance_view import LanceView
@@ -147,15 +147,16 @@ class LanceStore:
         """Open an index.
 
         Raises:
-            StoreError: There is none, or a newer version of rag_embed wrote it.
+            NoIndex: There is none.
+            StoreError: A newer version of rag_embed wrote it, or it is damaged.
         """
         if "://" not in os.fspath(uri) and not Path(uri).is_dir():
-            raise StoreError(f"There is no index at {os.fspath(uri)!r}; create one first.")
+            raise NoIndex(f"There is no index at {os.fspath(uri)!r}; create one first.")
         database = _connect(uri, storage_options)
         with explained("open the index", uri):
             settings = _stored(database)
         if not settings:
-            raise StoreError(
+            raise NoIndex(
                 f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
                 "interrupted; create it first."
             )

@@ -19,12 +19,10 @@ def test_records(tmp_path):
         {"text": "Three", "user": "ann"},
     )
     assert items == [
-        Document("a", "One\r\n", title="T", metadata={"year": 3, "ok": True}),
-        Document("7", "Two", metadata={"tags": ["x"]}),
-        Document("f.jsonl:4", "Three", user="ann"),
+        Document("a", "One\r\n", title="T", metadata={"path": "f.jsonl", "year": 3, "ok": True}),
+        Document("7", "Two", metadata={"path": "f.jsonl", "tags": ["x"]}),
+        Document("f.jsonl:4", "Three", metadata={"path": "f.jsonl"}, user="ann"),
     ]
-    assert items[0].metadata == {"year": 3, "ok": True}
-    assert items[1].metadata == {"tags": ["x"]}
 
 
 def test_a_broken_line_does_not_stop_the_others(tmp_path):
