@@ -3,8 +3,8 @@
     python benchmarks/encoding.py --data DATA [--out FILE.json] [--texts 1500] [--repeats 3]
 
 All encoders take turns on the same texts, so that a machine that slows down slows all of them.
-Cosines compare every text with stock sentence-transformers in float32. A cold start is a new process
-from its first import to one encoded query, with the converted model cached.
+Cosines compare every text with stock sentence-transformers in float32. A cold start is a new
+process, from its start to one encoded query, with the converted model cached.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ from rag_embed.types import Chunk, Document, Skipped
 _LOOK_UP = 256
 """Documents whose hashes are compared at once."""
 
-_FLUSH = 1024
-"""Chunks after which a batch is written."""
+_FLUSH_CHUNKS = 8192
+_FLUSH_CHARACTERS = 500_000
+"""A batch is written when it has so many chunks, or so many characters: about half a minute of
+encoding on a CPU, and few commits for many tiny texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Ingest:
             changed, report = self._changed(usable, report)
             for document, digest in changed:
                 batch.append((document, digest, self.splitter.split(document)))
-                if sum(len(chunks) for _, _, chunks in batch) >= _FLUSH:
+                if _full(batch):
                     report = self._write(batch, report, progress)
                     batch = []
         return self._write(batch, report, progress)
@@ -129,6 +131,12 @@ class Ingest:
         if progress is not None:
             progress(report)
         return report
+
+
+def _full(batch: Sequence[tuple[Document, str, list[Chunk]]]) -> bool:
+    chunks = sum(len(chunks) for _, _, chunks in batch)
+    characters = sum(len(document.text) for document, _, _ in batch)
+    return chunks >= _FLUSH_CHUNKS or characters >= _FLUSH_CHARACTERS
 
 
 def content_hash(document: Document) -> str:

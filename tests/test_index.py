@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed import Document, Index, Query, Skipped, field
+from rag_embed import Document, Index, Query, Skipped, field, ingest
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 
@@ -250,7 +250,8 @@ class TestAdd:
         assert index.add([Document("lone", "fox \ud800 river")]).unchanged == 1
         assert {hit.chunk.doc_id for hit in index.search("fox", k=2)} == {"nul", "lone"}
 
-    def test_progress_reports_every_batch(self, index) -> None:
+    def test_progress_reports_every_batch(self, index, monkeypatch) -> None:
+        monkeypatch.setattr(ingest, "_FLUSH_CHUNKS", 1000)
         seen = []
         final = index.add(corpus(3000), progress=seen.append)
         assert len(seen) >= 3 and seen[-1] == final

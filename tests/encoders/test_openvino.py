@@ -53,7 +53,10 @@ def test_a_second_start_imports_no_torch(tiny, cache):
 
 
 def test_importing_the_package_imports_neither_torch_nor_openvino():
-    script = "import sys, rag_embed.encoders; print([m for m in ('torch', 'openvino') if m in sys.modules])"
+    script = (
+        "import sys, rag_embed.encoders\n"
+        "print([m for m in ('torch', 'openvino') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 
