@@ -65,7 +65,7 @@ class Analyzer:
         stem: Reduce words to stems. Exact names and codes are found a little better without.
         stop_words: Words that do not count. ``None`` means the English list for English, else none.
 
-    Example:
+    Examples:
         >>> Analyzer().words("The cafés were running")
         ['cafe', 'run']
     """

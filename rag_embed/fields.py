@@ -29,7 +29,7 @@ FieldTypes: TypeAlias = Mapping[str, Any]
 class Fields:
     """The declared fields of an index, as ``{name: type name}``.
 
-    Example:
+    Examples:
         >>> fields = Fields.of({"year": int, "tags": list[str]})
         >>> fields.values(Document("d", "text", metadata={"year": 2024, "other": 1}))
         {'year': 2024, 'tags': None}

@@ -106,7 +106,7 @@ def _scalar(value: object) -> Scalar:
 class Field:
     """A column to compare: one of the declared ``fields``, or ``id``, ``doc_id``, ``title``.
 
-    Example:
+    Examples:
         >>> recent = (field("year") >= 2020) & field("lang").is_in(["en", "de"])
         >>> matches(recent, {"year": 2024, "lang": "de"})
         True
@@ -197,7 +197,7 @@ def matches(where: Filter, row: Mapping[str, Any]) -> bool:
 def columns(where: Filter) -> frozenset[str]:
     """Names of all columns a filter reads.
 
-    Example:
+    Examples:
         >>> sorted(columns((field("a") == 1) | ~field("b").is_missing()))
         ['a', 'b']
     """

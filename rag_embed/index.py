@@ -46,7 +46,7 @@ class Index:
 
     Make one with `create`, `open` or `in_memory`.
 
-    Example:
+    Examples:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
         >>> index = Index.in_memory(encoder=HashEncoder())

@@ -175,7 +175,7 @@ def cleaned(document: Document) -> Document:
 def came_from(document: Document | None, skipped: Sequence[Skipped]) -> bool:
     """Whether a document's source is among those skipped, or lies below one of them.
 
-    Example:
+    Examples:
         >>> came_from(Document("a/b.md", "text"), [Skipped("a", "cannot be listed")])
         True
     """

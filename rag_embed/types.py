@@ -38,7 +38,7 @@ class Document:
         metadata: JSON-serialisable values; the declared ``fields`` among them can be filtered on.
         user: Owner. ``None`` means shared with everybody.
 
-    Example:
+    Examples:
         >>> Document("guide", "Use a context manager.", title="Files").title
         'Files'
     """
@@ -106,7 +106,7 @@ class Chunk:
     ) -> Chunk:
         """Cut ``document.text[start:end]`` and give it its deterministic id.
 
-        Example:
+        Examples:
             >>> Chunk.of(Document("d", "one two"), 4, 7).text
             'two'
         """
@@ -140,7 +140,7 @@ class Skipped:
 def doc_id_of(chunk_id: str) -> str:
     """The document a chunk id belongs to.
 
-    Example:
+    Examples:
         >>> doc_id_of("notes#1.md#0-40")
         'notes#1.md'
     """
@@ -263,7 +263,7 @@ class Signature:
     def difference(self, other: Signature) -> dict[str, tuple[Any, Any]]:
         """Where two spaces differ, ``model`` aside: its path may change, its weights may not.
 
-        Example:
+        Examples:
             >>> a = Signature("m", "v1", 8, 256)
             >>> a.difference(Signature("m", "v2", 8, 256))
             {'weights': ('v1', 'v2')}

@@ -15,7 +15,7 @@ def safe_cut(text: str, start: int, target: int) -> int:
     When there is none near, the character is split at ``target``; the result is always above
     ``start``, so that cutting makes progress.
 
-    Example:
+    Examples:
         >>> safe_cut("abe\u0301f", 0, 3), safe_cut("abe\u0301f", 0, 2), safe_cut("ab", 0, 0)
         (2, 2, 1)
     """

@@ -20,7 +20,7 @@ def markdown_outline(text: str) -> Outline:
 
     A ``#`` in a code block is no heading, nor is a heading inside a list item or a quotation.
 
-    Example:
+    Examples:
         >>> [s.path for s in markdown_outline("# A\n\n## *B*\n\n```\n# no\n```\n").sections]
         [('A',), ('A', 'B')]
     """

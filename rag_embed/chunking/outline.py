@@ -47,7 +47,7 @@ class Outline:
 def line_starts(text: str) -> list[int]:
     r"""Offset of each line, with the line ends that CommonMark and Python know.
 
-    Example:
+    Examples:
         >>> line_starts("a\r\nb\n")
         [0, 3, 5]
     """
@@ -57,7 +57,7 @@ def line_starts(text: str) -> list[int]:
 def common_path(sections: Sequence[Section]) -> tuple[str, ...]:
     """Longest path that all sections share.
 
-    Example:
+    Examples:
         >>> common_path([Section(0, 0, 1, ("A",)), Section(5, 9, 2, ("A", "B"))])
         ('A',)
     """
@@ -78,7 +78,7 @@ def groups(
     stands under the same heading as the first of them, or one that ends with its parent or a
     tiny sibling and stays within ``budget``.
 
-    Example:
+    Examples:
         >>> s = [Section(0, 0, 1), Section(0, 0, 2), Section(0, 0, 2), Section(0, 0, 1)]
         >>> groups(s, [5, 150, 20, 150], budget=200, tiny=50)
         [(0, 2), (2, 3), (3, 4)]

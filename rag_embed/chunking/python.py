@@ -19,7 +19,7 @@ def python_outline(text: str) -> Outline:
 
     Text that does not parse, or is longer than `LARGEST`, is one section of source code.
 
-    Example:
+    Examples:
         >>> source = "import os\nclass A:\n    def f(self): ...\n"
         >>> [section.path for section in python_outline(source).sections]
         [(), ('A',), ('A', 'f')]

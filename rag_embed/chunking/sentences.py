@@ -39,7 +39,7 @@ def sentence_starts(text: str, start: int = 0, end: int | None = None) -> list[i
         start: Offset of the first character.
         end: Offset after the last one; None for the end of the text.
 
-    Example:
+    Examples:
         >>> text = 'Dr. Wu paid 3.50 (approx. 4). "Why?" he asked. No one knew...'
         >>> [text[i : i + 6] for i in sentence_starts(text)]
         ['"Why?"', 'No one']

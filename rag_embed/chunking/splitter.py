@@ -48,7 +48,7 @@ class TokenSplitter:
     Raises:
         BadInput: The numbers are out of range.
 
-    Example:
+    Examples:
         >>> class Words:
         ...     def token_spans(self, text):
         ...         import re

@@ -26,7 +26,7 @@ class TokenCounts:
         starts: ``(n,)`` int64, sorted.
         ends: ``(n,)`` int64, sorted on its own.
 
-    Example:
+    Examples:
         >>> counts = TokenCounts.of(np.array([[0, 3], [4, 7], [7, 8]]))
         >>> counts.between(0, 7), counts.between(5, 8), counts.reach(0, 2)
         (2, 2, 7)

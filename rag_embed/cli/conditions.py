@@ -29,7 +29,7 @@ def parsed(conditions: Sequence[str], fields: Fields) -> Filter | None:
     Raises:
         BadInput: A condition cannot be read.
 
-    Example:
+    Examples:
         >>> parsed(["year>=2020"], Fields({"year": "int"}))
         Compare(field='year', op='>=', value=2020)
     """

@@ -23,7 +23,7 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[tuple[int, list[int
     Yields:
         ``(padded length, positions)``, longest first: running out of memory shows at once.
 
-    Example:
+    Examples:
         >>> list(batches([3, 40, 16], budget=48))
         [(48, [1]), (16, [0, 2])]
     """

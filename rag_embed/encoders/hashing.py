@@ -24,7 +24,7 @@ class HashEncoder:
     Args:
         dim: Length of a vector.
 
-    Example:
+    Examples:
         >>> rows = HashEncoder().encode_document(["red fox", "the red fox", "blue sea"])
         >>> bool(rows[0] @ rows[1] > rows[0] @ rows[2])
         True

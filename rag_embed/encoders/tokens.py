@@ -80,7 +80,7 @@ class Tokens:
 def storable(text: str) -> str:
     r"""Lone surrogates, which cannot be encoded, become U+FFFD; offsets stay.
 
-    Example:
+    Examples:
         >>> storable("a\ud800b") == "a\ufffdb"
         True
     """

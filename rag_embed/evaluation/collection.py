@@ -28,7 +28,7 @@ class Collection:
     Raises:
         BadInput: Two documents share an id, or a judged query does not exist.
 
-    Example:
+    Examples:
         >>> Collection("c", (Document("d", "text"),), {"q": "why"}, {"q": {"d": 1}}).judged
         ('q',)
     """
@@ -97,7 +97,7 @@ def split_by_document(
     Raises:
         BadInput: ``train_share`` is not between 0 and 1, or all queries are tied together.
 
-    Example:
+    Examples:
         >>> documents = tuple(Document(id_, "text") for id_ in "ab")
         >>> two = Collection("c", documents, {"1": "x", "2": "y"}, {"1": {"a": 1}, "2": {"b": 1}})
         >>> train, test = split_by_document(two)

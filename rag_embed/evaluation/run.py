@@ -100,7 +100,7 @@ def evaluate(
         BadInput: Nothing to measure, a metric is unknown or deeper than ``depth``, or a system
             returns a wrong number of rankings, an id twice, or an id outside the corpus.
 
-    Example:
+    Examples:
         >>> from rag_embed.types import Document
         >>> two = (Document("a", "first"), Document("b", "second"))
         >>> collection = Collection("tiny", two, {"q": "which"}, {"q": {"b": 1}})

@@ -47,7 +47,7 @@ def tables(evaluations: Sequence[Evaluation], comparison: Comparison) -> list[Ta
 def p_value(p: float) -> str:
     """As printed.
 
-    Example:
+    Examples:
         >>> p_value(0.0002), p_value(0.0412)
         ('<0.001', '0.041')
     """
@@ -57,7 +57,7 @@ def p_value(p: float) -> str:
 def signed(value: float) -> str:
     """As printed; what rounds to nothing has no sign.
 
-    Example:
+    Examples:
         >>> signed(0.01), signed(-0.0001)
         ('+0.010', '0.000')
     """

@@ -51,7 +51,7 @@ class Postings:
     def scores(self, query: Sequence[str]) -> npt.NDArray[np.float32]:
         """BM25 of every text for an analysed query; 0 where no word is shared.
 
-        Example:
+        Examples:
             >>> postings = Postings.of([["red", "fox"], ["blue", "fox"]])
             >>> postings.scores(["red"]).round(3).tolist()
             [0.693, 0.0]

@@ -25,7 +25,7 @@ def mmr(
         ``(1 - diversity) * score - diversity * max cosine to those chosen``. Fewer are a prefix
         of more.
 
-    Example:
+    Examples:
         >>> rows = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> mmr(np.array([1.0, 0.9, 0.2]), rows, 0.7, 2)
         [0, 2]

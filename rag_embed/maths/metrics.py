@@ -39,7 +39,7 @@ def ndcg(ranking: Sequence[str], judged: Mapping[str, float], k: int | None = No
     Raises:
         BadInput: ``ranking`` holds an id twice, nothing is relevant, or ``k`` < 1.
 
-    Example:
+    Examples:
         >>> round(ndcg(["b", "a"], {"a": 2, "b": 1}, 10), 3)
         0.86
     """
@@ -50,7 +50,7 @@ def ndcg(ranking: Sequence[str], judged: Mapping[str, float], k: int | None = No
 def recall(ranking: Sequence[str], judged: Mapping[str, float], k: int | None = None) -> float:
     """Share of the relevant documents that is among the first ``k``. Arguments as in `ndcg`.
 
-    Example:
+    Examples:
         >>> recall(["a", "x"], {"a": 1, "b": 1}, 10)
         0.5
     """
@@ -64,7 +64,7 @@ def precision(ranking: Sequence[str], judged: Mapping[str, float], k: int | None
     Places that a short ranking leaves empty count as not relevant. With ``k`` None the share is
     that of the whole ranking, 0 for an empty one.
 
-    Example:
+    Examples:
         >>> precision(["a", "x"], {"a": 1}, 5)
         0.2
     """
@@ -76,7 +76,7 @@ def precision(ranking: Sequence[str], judged: Mapping[str, float], k: int | None
 def hit(ranking: Sequence[str], judged: Mapping[str, float], k: int | None = None) -> float:
     """1 when a relevant document is among the first ``k``, else 0 (trec_eval's ``success``).
 
-    Example:
+    Examples:
         >>> hit(["x", "a"], {"a": 1}, 1), hit(["x", "a"], {"a": 1}, 2)
         (0.0, 1.0)
     """
@@ -89,7 +89,7 @@ def reciprocal_rank(
 ) -> float:
     """1 / rank of the first relevant document, 0 when none is among the first ``k``.
 
-    Example:
+    Examples:
         >>> reciprocal_rank(["x", "a"], {"a": 1}, 10)
         0.5
     """
@@ -106,7 +106,7 @@ def average_precision(
     The denominator is all relevant documents even where that is more than ``k``, as in trec_eval's
     ``map_cut``; so a perfect ranking can score below 1 there.
 
-    Example:
+    Examples:
         >>> average_precision(["a", "x", "b"], {"a": 1, "b": 1}, 10) == (1 + 2 / 3) / 2
         True
     """
@@ -144,7 +144,7 @@ class Metric:
         Raises:
             BadInput: Not of that form, or no such metric.
 
-        Example:
+        Examples:
             >>> Metric.parse("nDCG@10")
             Metric(name='ndcg', k=10)
         """

@@ -33,7 +33,7 @@ class Moments:
     def of(cls, rows: npt.NDArray[np.float32]) -> Moments:
         """Moments of ``(n, dim)`` rows; zeros when n = 0.
 
-        Example:
+        Examples:
             >>> Moments.of(np.array([[1, 0], [0, 1]], dtype=np.float32)).mean.tolist()
             [0.5, 0.5]
         """

@@ -73,7 +73,7 @@ def bootstrap(
     Raises:
         BadInput: No set, an empty one, a score that is not finite, or a setting out of range.
 
-    Example:
+    Examples:
         >>> bootstrap([[0.5, 0.5, 0.5]])
         Estimate(value=0.5, low=0.5, high=0.5)
     """
@@ -103,7 +103,7 @@ def paired_bootstrap(
     Raises:
         BadInput: Lengths differ, no query, a score that is not finite, or a setting out of range.
 
-    Example:
+    Examples:
         >>> same = paired_bootstrap([0.1, 0.9], [0.1, 0.9])
         >>> same.value, same.p
         (0.0, 1.0)

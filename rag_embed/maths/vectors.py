@@ -20,7 +20,7 @@ def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     Returns:
         ``(n, dim)`` C-contiguous float32.
 
-    Example:
+    Examples:
         >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
         [[0.6000000238418579, 0.800000011920929], [1.0, 0.0]]
     """
@@ -45,7 +45,7 @@ def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.ND
     Returns:
         ``(min(n, len(ids)),)`` positions. Fewer are always a prefix of more.
 
-    Example:
+    Examples:
         >>> best(["b", "a", "c"], np.array([0.5, 0.5, 0.9]), 2).tolist()
         [2, 1]
     """

@@ -20,7 +20,7 @@ class Calibration:
         slope: > 0.
         intercept: The even chance lies at the score ``-intercept / slope``.
 
-    Example:
+    Examples:
         >>> round(Calibration(8.0, -4.0).relevance(0.5), 2)
         0.5
     """
@@ -53,7 +53,7 @@ def fitted(scores: Sequence[float], labels: Sequence[bool]) -> Calibration:
     Raises:
         BadInput: There are not both kinds of labels, or higher scores go with worse answers.
 
-    Example:
+    Examples:
         >>> fitted([0.1, 0.2, 0.7, 0.9], [False, False, True, True]).relevance(0.8) > 0.6
         True
     """

@@ -30,7 +30,7 @@ def decode(raw: bytes, declared: str | None = None) -> tuple[str, str] | None:
     A byte order mark decides, then ``declared`` where it fits, then UTF-8, then Windows-1252, then
     Latin-1. Line ends become ``"\n"``. Bytes with a NUL and no byte order mark are no text.
 
-    Example:
+    Examples:
         >>> decode(b"caf\xc3\xa9\r\n"), decode(b"caf\xe9"), decode(b"\x00\x01")
         (('café\n', 'utf-8'), ('café', 'cp1252'), None)
     """

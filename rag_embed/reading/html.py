@@ -59,7 +59,7 @@ def html_text(markup: str) -> tuple[str, str]:
         BadInput: The parser refuses the page.
         MissingExtra: Beautiful Soup is not installed.
 
-    Example:
+    Examples:
         >>> html_text("<title>T</title><h2>Go</h2><ul><li>a<li><a href=x>b</a></ul><nav>no</nav>")
         ('T', '## Go\n\n- a\n- b')
     """

@@ -123,7 +123,7 @@ def first_heading(text: str) -> str:
 def front_matter(text: str) -> tuple[str, str]:
     r"""Split off a block of ``key: value`` lines between ``---`` at the start of a text.
 
-    Example:
+    Examples:
         >>> front_matter("---\ntitle: A\n---\nText"), front_matter("---\nText\n---\n")[0]
         (('title: A\n', 'Text'), '')
     """

@@ -12,7 +12,7 @@ from rag_embed.types import Chunk, Document, Signature, Vectors
 def titled(chunk: Chunk) -> str:
     r"""The chunk's text under its title and those headings that do not repeat the title.
 
-    Example:
+    Examples:
         >>> chunk = Chunk.of(Document("d", "Call close().", title="Files"), 0, 13)
         >>> titled(chunk)
         'Files\nCall close().'

@@ -104,7 +104,7 @@ class MemoryView:
 class MemoryStore:
     """A `protocols.Store` that forgets everything when the process ends.
 
-    Example:
+    Examples:
         >>> from rag_embed import Document
         >>> store = MemoryStore({"dense": 2})
         >>> chunk = Chunk.of(Document("d", "red fox"), 0, 7)

@@ -33,3 +33,9 @@ def test_tokens_of_a_long_text_are_those_of_the_whole_text():
     text = "Wörter, die zählen; naïve café's 日本 don't stop " * 2500
     expected = WHOLE.encode(text, add_special_tokens=False).offsets
     assert TOKENS.spans(text).tolist() == [list(pair) for pair in expected]
+
+
+@pytest.mark.parametrize("sparse", [" " * 190, "\n" * 3000, "x" * 190 + " ", "x" * 3000 + " "])
+def test_few_tokens_in_many_characters_do_not_cut_the_rest(sparse):
+    text = sparse + "some words that follow and are read too " * 400
+    assert TOKENS.ids([text])[0][1:-1] == WHOLE.encode(text, add_special_tokens=False).ids[:10]
