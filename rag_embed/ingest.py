@@ -81,11 +81,18 @@ class Ingest:
             report = replace(report, skipped=report.skipped + skipped)
             changed, report = self._changed(usable, report)
             for document, digest in changed:
-                batch.append((document, digest, self.splitter.split(document)))
+                batch.append((document, digest, self._cut(document)))
                 if _full(batch):
                     report = self._write(batch, report, progress)
                     batch = []
         return self._write(batch, report, progress)
+
+    def _cut(self, document: Document) -> list[Chunk]:
+        """The document's chunks; one without text has an empty one that its title is found by."""
+        chunks = self.splitter.split(document)
+        if not chunks and document.title.strip():
+            return [Chunk.of(document, 0, 0)]
+        return chunks
 
     def _changed(
         self, documents: Sequence[Document], report: AddReport

@@ -250,6 +250,12 @@ class TestAdd:
         assert index.add([Document("lone", "fox \ud800 river")]).unchanged == 1
         assert {hit.chunk.doc_id for hit in index.search("fox", k=2)} == {"nul", "lone"}
 
+    def test_a_document_with_a_title_alone_is_found_by_it(self, index) -> None:
+        index.add([Document("t", "", "A fast sorting method"), Document("nothing", "  ")])
+        [hit] = index.search("sorting methods")
+        assert (hit.id, hit.text, hit.chunk.title) == ("t#0-0", "", "A fast sorting method")
+        assert len(index) == 1 and index.document("nothing") is not None
+
     def test_progress_reports_every_batch(self, index, monkeypatch) -> None:
         monkeypatch.setattr(ingest, "_FLUSH_CHUNKS", 1000)
         seen = []

@@ -19,8 +19,10 @@ from rag_embed.types import Query, Scores, Vectors
 
 _DEEP = 1000
 
-Z_EQUAL = 4.4
+Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
+
+_POWER = 1.5
 
 
 class Answers(Protocol):
@@ -56,11 +58,10 @@ class Leg(Protocol):
 class DenseLeg:
     """Cosine in one space, normalised to how surprising it is in its corpus.
 
-    ``sign(z) * (z / 4.4)^2`` with ``z`` against the whole corpus (see `maths.moments`). The square
-    follows from the Gaussian tail: ``-log P(Z > z)`` grows as ``z^2 / 2``, and BM25, a sum of log
-    odds, is on that scale too. It keeps how *sure* the space is of a query: where nothing stands
-    out it stays small, and the lexical leg decides. Power and scale were chosen on document-disjoint
-    halves of public sets (``benchmarks/quality.py`` reports on whole sets and on the other halves).
+    ``sign(z) * |z / 4.8|^1.5`` with ``z`` against the whole corpus (see `maths.moments`). It keeps
+    how *sure* the space is of a query: where nothing stands out it stays small, and the lexical leg
+    decides; what stands out far counts more than in proportion. Power and scale were chosen on
+    one document-disjoint half of nine public sets, ``benchmarks/fusion.py`` reports on the other.
     """
 
     name: str
@@ -100,7 +101,7 @@ class DenseAnswers:
     def normalise(self, query: int, raw: Scores) -> Scores:
         """See `Answers`."""
         z = self.view.moments(self.space).z(self.rows[query], raw)
-        surprise: Scores = (np.sign(z) * (z / Z_EQUAL) ** 2).astype(np.float32)
+        surprise: Scores = (np.sign(z) * np.abs(z / Z_EQUAL) ** _POWER).astype(np.float32)
         return surprise
 
 
