@@ -5,7 +5,7 @@
 Fitted on ``squad_train``: 1,000 of its own questions, and 1,000 questions of ``cosqa`` that it cannot
 answer. Reported on other sets: average precision of all (query, hit) pairs of the 20 best hits, sorted by
 one number across queries; and how well the best hit's number tells a set's own questions from those of
-another set (ROC AUC), for the raw cosine, the dense z-score and the fused score (relevance is monotone in it).
+another set (ROC AUC).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from rag_embed import Index
 from rag_embed import evaluation as ev
+from rag_embed.ranking.relevance import Calibration
 from rag_embed.types import Hit
 
 REPORTED = {"scifact": "cranfield", "anthropic_docs": "cosqa", "chroma_chunks": "scifact"}
@@ -38,15 +40,14 @@ def texts(data: Path, name: str, count: int) -> list[str]:
     return [collection.queries[ids[i]] for i in order]
 
 
-def fit(index: Index, collection: ev.Collection, foreign: list[str]) -> tuple[float, float]:
+def fit(index: Index, collection: ev.Collection, foreign: list[str]) -> Calibration:
     own = list(collection.judged)
     chosen = np.random.default_rng(0).permutation(len(own))[:1000]
     judged = {
         collection.queries[own[i]]: [id for id, grade in collection.qrels[own[i]].items() if grade]
         for i in chosen
     }
-    calibration = index.calibrate({**judged, **{text: [] for text in foreign}}, depth=DEPTH)
-    return calibration.slope, calibration.intercept
+    return index.calibrate({**judged, **{text: [] for text in foreign}})
 
 
 def numbers(hits: list[Hit]) -> dict[str, list[float]]:
@@ -54,6 +55,7 @@ def numbers(hits: list[Hit]) -> dict[str, list[float]]:
     return {
         "cosine": [part.raw for part in dense],
         "dense z": [part.normalised for part in dense],
+        "fused score": [hit.score for hit in hits],
         "relevance": [hit.relevance for hit in hits],
     }
 
@@ -89,20 +91,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
         train = ev.read_collection(arguments.data / "squad_train")
-        slope, intercept = fit(indexed(train, work), train, texts(arguments.data, "cosqa", 1000))
-        console.print(f"fitted on squad_train: Calibration({slope:.2f}, {intercept:.2f})")
+        calibration = fit(indexed(train, work), train, texts(arguments.data, "cosqa", 1000))
+        console.print(f"fitted on squad_train: {calibration}")
         table = Table("set", "number", "average precision", "answerable or not, AUC")
         results = {}
         for name, foreign in REPORTED.items():
             collection = ev.read_collection(arguments.data / name)
             index = indexed(collection, work)
+            index.calibration = calibration
             results[name] = report(index, collection, texts(arguments.data, foreign, 500))
             for number, (precision, auc) in results[name].items():
                 table.add_row(name, number, f"{precision:.3f}", f"{auc:.3f}")
     console.print(table)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    fitted = {"slope": slope, "intercept": intercept}
-    arguments.out.write_text(json.dumps({"fitted": fitted, "sets": results}, indent=2))
+    arguments.out.write_text(json.dumps({"fitted": asdict(calibration), "sets": results}, indent=2))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
 from rag_embed.ingest import AddReport, Ingest, Progress, came_from
 from rag_embed.protocols import ChunkEncoder, Encoder, Store
-from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.hybrid import Hybrid, dense_cosine
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
-from rag_embed.ranking.relevance import DEFAULT as DEFAULT_CALIBRATION
-from rag_embed.ranking.relevance import Calibration, fitted
+from rag_embed.ranking.relevance import Calibration, default, fitted
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
 
@@ -108,7 +107,7 @@ class Index:
             settings=_settings(space, splitter),
             storage_options=storage_options,
         )
-        return cls(store, splitter, space, DEFAULT_CALIBRATION)
+        return cls(store, splitter, space, default(space.signature.weights))
 
     @classmethod
     def open(
@@ -150,7 +149,7 @@ class Index:
             store,
             splitter,
             space,
-            Calibration(**calibration) if calibration else DEFAULT_CALIBRATION,
+            Calibration(**calibration) if calibration else default(space.signature.weights),
         )
 
     @classmethod
@@ -171,7 +170,7 @@ class Index:
         splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
         store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
         store.configure(_settings(space, splitter))
-        return cls(store, splitter, space, DEFAULT_CALIBRATION)
+        return cls(store, splitter, space, default(space.signature.weights))
 
     def add(
         self, documents: Iterable[Document | Skipped], *, progress: Progress | None = None
@@ -250,26 +249,30 @@ class Index:
         return self.retriever.retrieve([_query(query, options) for query in queries])
 
     def calibrate(
-        self, judged: Mapping[str, Sequence[str]], *, depth: int = 20, user: str | None = None
+        self, judged: Mapping[str, Sequence[str]], *, user: str | None = None
     ) -> Calibration:
         """Fit relevance to your own labels and store it with the index.
+
+        Each query's best hit is compared with the labels.
 
         Args:
             judged: Query text -> ids of the documents that answer it; an empty list says that the
                 index holds no answer.
-            depth: Hits per query that are compared with the labels.
             user: Whose documents count beside the shared ones.
 
         Raises:
             BadInput: No hit, or every hit, answers its query.
         """
-        found = self.search_many(list(judged), k=depth, user=user)
-        pairs = [
-            (hit.score, hit.chunk.doc_id in right)
-            for right, hits in zip(judged.values(), found, strict=True)
-            for hit in hits
+        found = self.search_many(list(judged), k=1, user=user)
+        hits = [hit for some in found for hit in some]
+        labels = [
+            hit.chunk.doc_id in right
+            for right, some in zip(judged.values(), found, strict=True)
+            for hit in some
         ]
-        self.calibration = fitted([score for score, _ in pairs], [right for _, right in pairs])
+        self.calibration = fitted(
+            [hit.score for hit in hits], [dense_cosine(hit.parts) for hit in hits], labels
+        )
         self.store.configure({"calibration": asdict(self.calibration)})
         return self.calibration
 

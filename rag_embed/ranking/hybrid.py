@@ -151,11 +151,7 @@ class Hybrid:
     def _chosen(self, view: View, query: Query, ranked: list[Scored]) -> list[list[Scored]]:
         """The query's hits, each with its siblings behind it."""
         if query.min_relevance:
-            ranked = [
-                one
-                for one in ranked
-                if self.calibration.relevance(one.score) >= query.min_relevance
-            ]
+            ranked = [one for one in ranked if self._relevance(one) >= query.min_relevance]
         if query.diversity:
             ranked = self._diverse(view, query, ranked)
         if query.group_by == "chunk":
@@ -164,6 +160,9 @@ class Hybrid:
         for one in ranked:
             groups.setdefault(doc_id_of(one.id), []).append(one)
         return [group[: 1 + _SIBLINGS] for group in list(groups.values())[: query.k]]
+
+    def _relevance(self, one: Scored) -> float:
+        return self.calibration.relevance(one.score, dense_cosine(one.parts))
 
     def _diverse(self, view: View, query: Query, ranked: list[Scored]) -> list[Scored]:
         space = next((leg.name for leg in self.legs if isinstance(leg, DenseLeg)), None)
@@ -183,7 +182,7 @@ class Hybrid:
                 Hit(
                     chunk=chunks[group[0].id],
                     score=group[0].score,
-                    relevance=self.calibration.relevance(group[0].score),
+                    relevance=self._relevance(group[0]),
                     parts=group[0].parts,
                     siblings=tuple(chunks[one.id] for one in group[1:]),
                 )
@@ -191,6 +190,11 @@ class Hybrid:
             ]
             for groups in chosen
         ]
+
+
+def dense_cosine(parts: Sequence[Part]) -> float:
+    """The raw cosine of the dense leg, 0 where there is none."""
+    return next((part.raw for part in parts if part.leg == "dense"), 0.0)
 
 
 def _visible(query: Query, view: View) -> Filter | None:
