@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from typing_extensions import Unpack
 
+from rag_embed import ahead
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch
@@ -107,6 +108,7 @@ class Index:
             settings=_settings(space, splitter),
             storage_options=storage_options,
         )
+        ahead.leave_note(path, space.signature.model)
         return cls(store, splitter, space, default(space.signature.weights))
 
     @classmethod
@@ -129,6 +131,7 @@ class Index:
             ModelUnavailable: The model cannot be loaded.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
+        early = None if encoder else ahead.started(path)
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)
@@ -136,6 +139,8 @@ class Index:
         if "index" not in settings:
             raise BadInput(f"{os.fspath(path)!r} is a bare store; open it with LanceStore.open.")
         stored = Signature(**settings["index"]["signature"])
+        if early is not None and early[0] == stored.model:
+            encoder = early[1].result()
         space = _situated(stored.chunks, _loaded(encoder or stored.model))
         if difference := stored.difference(space.signature):
             raise SpaceMismatch(

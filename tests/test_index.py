@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed import Document, Index, Query, Skipped, field, ingest
+from rag_embed import Document, Index, Query, Skipped, encoders, field, ingest
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 
@@ -278,6 +278,22 @@ class TestOpen:
             (h.id, h.score) for h in first.search("fox")
         ]
         assert again.add(corpus()).unchanged == 40
+
+    def test_the_note_of_the_model_decides_nothing(self, tmp_path, monkeypatch) -> None:
+        Index.create(tmp_path / "kb", encoder=HashEncoder()).add(corpus(3))
+        loaded = []
+        monkeypatch.setattr(
+            encoders,
+            "load",
+            lambda name: loaded.append(name) or HashEncoder(256 if name == "hash" else 8),
+        )
+        note = tmp_path / "kb" / "encoder.json"
+        for content in (note.read_text(), '{"model": "another"}', "broken", None):
+            note.unlink(missing_ok=True)
+            if content is not None:
+                note.write_text(content)
+            assert Index.open(tmp_path / "kb").search("number 1")[0].chunk.doc_id == "d1"
+        assert loaded == ["hash", "another", "hash", "hash", "hash"]
 
     def test_wrong_encoder_is_refused(self, tmp_path) -> None:
         Index.create(tmp_path / "kb", encoder=HashEncoder(dim=64))

@@ -15,7 +15,7 @@ from rag_embed.types import Hit
 
 _PREVIEW = 300
 
-out = Console(highlight=False, emoji=False)
+out = Console(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False)
 """Results."""
 
 err = Console(stderr=True, highlight=False, emoji=False)
