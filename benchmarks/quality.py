@@ -16,19 +16,10 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from langchain_classic.retrievers import EnsembleRetriever
-from langchain_core.documents import Document as LangChainDocument
-from langchain_core.retrievers import BaseRetriever as LangChainRetriever
-from llama_index.core.llms import MockLLM
-from llama_index.core.retrievers import BaseRetriever as LlamaRetriever
-from llama_index.core.retrievers import QueryFusionRetriever
-from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from rich.console import Console
 
 from rag_embed import Index, Query
@@ -70,25 +61,6 @@ class Legs:
             }
 
 
-class LangChainLeg(LangChainRetriever):
-    found: dict[str, Ranked]
-
-    def _get_relevant_documents(self, query: str, **_: Any) -> list[LangChainDocument]:
-        return [LangChainDocument(page_content=id) for id, _ in self.found[query]]
-
-
-class LlamaLeg(LlamaRetriever):
-    def __init__(self, found: dict[str, Ranked]) -> None:
-        super().__init__()
-        self.found = found
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [
-            NodeWithScore(node=TextNode(text=id, id_=id), score=score)
-            for id, score in self.found[query_bundle.query_str]
-        ]
-
-
 def rrf(legs: Legs, k: int = 60) -> ev.System:
     def system(texts: Sequence[str], /) -> list[list[str]]:
         rankings = []
@@ -101,43 +73,6 @@ def rrf(legs: Legs, k: int = 60) -> ev.System:
         return rankings
 
     return system
-
-
-def langchain(legs: Legs) -> ev.System:
-    ensemble = EnsembleRetriever(
-        retrievers=[LangChainLeg(found=legs.found[leg]) for leg in LEGS], weights=[0.5, 0.5]
-    )
-
-    def system(texts: Sequence[str], /) -> list[list[str]]:
-        return [[d.page_content for d in ensemble.invoke(text)][:DEPTH] for text in texts]
-
-    return system
-
-
-def llama_index(legs: Legs, mode: FUSION_MODES) -> ev.System:
-    fusion = QueryFusionRetriever(
-        [LlamaLeg(legs.found[leg]) for leg in LEGS],
-        llm=MockLLM(),
-        mode=mode,
-        num_queries=1,
-        similarity_top_k=DEPTH,
-        use_async=False,
-    )
-
-    def system(texts: Sequence[str], /) -> list[list[str]]:
-        return [[node.node.node_id for node in fusion.retrieve(text)] for text in texts]
-
-    return system
-
-
-def peers(legs: Legs) -> Mapping[str, ev.System]:
-    return {
-        "RRF": rrf(legs),
-        "LangChain ensemble": langchain(legs),
-        "LlamaIndex rrf": llama_index(legs, FUSION_MODES.RECIPROCAL_RANK),
-        "LlamaIndex relative": llama_index(legs, FUSION_MODES.RELATIVE_SCORE),
-        "LlamaIndex dist": llama_index(legs, FUSION_MODES.DIST_BASED_SCORE),
-    }
 
 
 def indexed(collection: ev.Collection, folder: Path) -> Index:
@@ -155,6 +90,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/quality"))
     parser.add_argument("--work", type=Path, help="keep the indexes here")
     arguments = parser.parse_args()
+    from peers import peers  # needs the extra 'bench', --help does not
+
     console = Console(width=160)
     evaluations = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -162,7 +99,7 @@ def main() -> None:
             collection = ev.read_collection(arguments.data / name)
             index = indexed(collection, arguments.work or Path(scratch))
             legs = Legs(index, [collection.queries[id] for id in collection.judged])
-            measured = {**own_systems(index), **peers(legs)}
+            measured = {**own_systems(index), "RRF": rrf(legs), **peers(legs)}
             evaluations.append(ev.evaluate(measured, collection, depth=DEPTH))
             console.print(f"{name}: done")
             signature = asdict(index.space.signature)
