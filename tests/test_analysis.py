@@ -6,7 +6,7 @@ import pytest
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
-from rag_embed.stores.lance import _full_text
+from rag_embed.stores.tables import full_text
 
 TEXTS = [
     "The cafés were running; she'd said: O'Brien's naïve C++ foo_bar 3.11, snake_case!",
@@ -35,7 +35,7 @@ def test_words_are_those_of_the_full_text_index(tmp_path, analyzer) -> None:
     """Our analysis, used by the in-memory reference, against LanceDB's own tokeniser."""
     schema = pa.schema([pa.field("text", pa.string())])
     table = lancedb.connect(tmp_path).create_table("t", schema=schema)
-    table.create_index("text", config=_full_text(analyzer))
+    table.create_index("text", config=full_text(analyzer))
     for text in TEXTS:
         theirs = [token.text for token in table.tokenize(text, column="text")]
         assert analyzer.words(text) == theirs, text

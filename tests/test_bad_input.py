@@ -167,7 +167,7 @@ class TestReadOnly:
                 lambda: index.add([Document("new", "text")]),
                 lambda: index.add([replace(corpus()[3], text="changed")]),
                 lambda: index.delete(["d3"]),
-                lambda: index.calibrate({"fox number 3": ["d3"]}),
+                lambda: index.calibrate({"fox number 3": ["d3"], "price of tea": []}),
             ):
                 with pytest.raises(StoreError, match=r"kb.*not writable"):
                     change()

@@ -53,7 +53,7 @@ class Postings:
 
         Examples:
             >>> postings = Postings.of([["red", "fox"], ["blue", "fox"]])
-            >>> postings.scores(["red"]).round(3).tolist()
+            >>> [round(float(score), 3) for score in postings.scores(["red"])]
             [0.693, 0.0]
         """
         total = np.zeros(len(self.lengths))

@@ -11,7 +11,6 @@ What it guards against, each one a regression test:
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +19,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import lancedb
 import pyarrow as pa
 from lancedb.expr import col
-from lancedb.index import FTS, BTree, IvfRq
+from lancedb.index import BTree, IvfRq
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput, NoIndex, StoreError
@@ -38,11 +36,21 @@ from rag_embed.stores.schema import (
     chunk_table,
     document_table,
 )
+from rag_embed.stores.tables import (
+    TABLES,
+    connect,
+    full_text,
+    put,
+    read_all,
+    read_analyzer,
+    size_on_disk,
+    stored_settings,
+    upsert,
+)
 from rag_embed.types import Chunk, Document, Vectors
 
 FORMAT = 1
 _BATCH = 10_000
-_TABLES = ("chunks", "documents", "settings")
 _INDEX_FROM = 100_000
 
 
@@ -59,7 +67,7 @@ class LanceStore:
         self.uri = uri
         self.spaces: dict[str, int] = dict(settings["spaces"])
         self.fields = Fields(settings["fields"])
-        self.analyzer = _analyzer(settings["analyzer"])
+        self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = _INDEX_FROM
         self._database = database
@@ -100,9 +108,9 @@ class LanceStore:
         if not os.fspath(uri):
             raise BadInput("The path of an index is empty; name a folder.")
         fields, analyzer = fields or Fields({}), analyzer or Analyzer()
-        database = _connect(uri, storage_options)
+        database = connect(uri, storage_options)
         with explained("open the index", uri):
-            stored = _stored(database)
+            stored = stored_settings(database)
         if stored:
             raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
         schemas = {
@@ -111,7 +119,7 @@ class LanceStore:
             "settings": SETTINGS_SCHEMA,
         }
         with explained("create the index", uri):
-            left = set(_TABLES) & set(database.list_tables(limit=1000).tables)
+            left = set(TABLES) & set(database.list_tables(limit=1000).tables)
             if "documents" in left and database.open_table("documents").count_rows():
                 raise StoreError(
                     f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
@@ -123,7 +131,7 @@ class LanceStore:
                 table = database.create_table(name, schema=schema)
                 table.set_unenforced_primary_key("key" if name == "settings" else "id")
             chunks = database.open_table("chunks")
-            chunks.create_index("lexical_text", config=_full_text(analyzer))
+            chunks.create_index("lexical_text", config=full_text(analyzer))
             for column in ("id", "doc_id"):
                 chunks.create_index(column, config=BTree())
             database.open_table("documents").create_index("id", config=BTree())
@@ -137,7 +145,7 @@ class LanceStore:
                     "stop_words": analyzer.stop_words,
                 },
             }
-            _put(database.open_table("settings"), {"store": own, **(settings or {})})
+            put(database.open_table("settings"), {"store": own, **(settings or {})})
         return cls(os.fspath(uri), database, own)
 
     @classmethod
@@ -152,9 +160,9 @@ class LanceStore:
         """
         if "://" not in os.fspath(uri) and not Path(uri).is_dir():
             raise NoIndex(f"There is no index at {os.fspath(uri)!r}; create one first.")
-        database = _connect(uri, storage_options)
+        database = connect(uri, storage_options)
         with explained("open the index", uri):
-            settings = _stored(database)
+            settings = stored_settings(database)
         if not settings:
             raise NoIndex(
                 f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
@@ -171,12 +179,12 @@ class LanceStore:
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            return _all(self._settings)
+            return read_all(self._settings)
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         with explained("write settings", self.uri):
-            _put(self._settings, values)
+            put(self._settings, values)
 
     def view(self) -> LanceView:
         """See `protocols.Store`."""
@@ -243,7 +251,7 @@ class LanceStore:
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
             merge.execute(pa.Table.from_batches(table.to_batches(_BATCH), schema))
-            _upsert(self._documents, "id", rows)
+            upsert(self._documents, "id", rows)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
@@ -292,60 +300,5 @@ class LanceStore:
                 "spaces": dict(self.spaces),
                 "fields": dict(self.fields.types),
                 "versions": len(self._chunks.list_versions()),
-                "bytes": _size(self.uri),
+                "bytes": size_on_disk(self.uri),
             }
-
-
-def _connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
-    with explained("open the folder", uri):
-        return lancedb.connect(
-            uri,
-            read_consistency_interval=timedelta(0),
-            storage_options=dict(options) if options else None,
-        )
-
-
-def _stored(database: Any) -> dict[str, Any]:  # noqa: ANN401
-    if not set(_TABLES) <= set(database.list_tables(limit=1000).tables):
-        return {}
-    stored: dict[str, Any] = _all(database.open_table("settings")).get("store", {})
-    return stored
-
-
-def _all(table: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {row["key"]: json.loads(row["value_json"]) for row in table.search().to_list()}
-
-
-def _put(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401
-    rows = [{"key": key, "value_json": json.dumps(value)} for key, value in values.items()]
-    _upsert(table, "key", pa.Table.from_pylist(rows, schema=SETTINGS_SCHEMA))
-
-
-def _upsert(table: Any, key: str, rows: pa.Table) -> None:  # noqa: ANN401
-    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
-    merge.execute(rows)
-
-
-def _full_text(analyzer: Analyzer) -> FTS:
-    return FTS(
-        language=analyzer.language.capitalize(),
-        stem=analyzer.stem,
-        remove_stop_words=bool(analyzer.blocked),
-        custom_stop_words=list(analyzer.blocked) or None,
-        ascii_folding=True,
-        lower_case=True,
-        max_token_length=40,
-    )
-
-
-def _analyzer(settings: Mapping[str, Any]) -> Analyzer:
-    stop_words = settings["stop_words"]
-    words = None if stop_words is None else tuple(stop_words)
-    return Analyzer(settings["language"], settings["stem"], words)
-
-
-def _size(uri: str) -> int | None:
-    """Bytes on disk, None for an object store."""
-    if "://" in uri:
-        return None
-    return sum(path.stat().st_size for path in Path(uri).rglob("*") if path.is_file())
