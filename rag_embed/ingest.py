@@ -76,15 +76,17 @@ class Ingest:
         report = AddReport()
         seen: set[str] = set()
         batch: list[tuple[Document, str, list[Chunk]]] = []
+        room = _Room()
         for some in _batches(documents, _LOOK_UP):
             usable, skipped = _usable(some, seen)
             report = replace(report, skipped=report.skipped + skipped)
             changed, report = self._changed(usable, report)
             for document, digest in changed:
-                batch.append((document, digest, self._cut(document)))
-                if _full(batch):
+                chunks = self._cut(document)
+                batch.append((document, digest, chunks))
+                if room.full_after(document, chunks):
                     report = self._write(batch, report, progress)
-                    batch = []
+                    batch, room = [], _Room()
         return self._write(batch, report, progress)
 
     def _cut(self, document: Document) -> list[Chunk]:
@@ -140,10 +142,17 @@ class Ingest:
         return report
 
 
-def _full(batch: Sequence[tuple[Document, str, list[Chunk]]]) -> bool:
-    chunks = sum(len(chunks) for _, _, chunks in batch)
-    characters = sum(len(document.text) for document, _, _ in batch)
-    return chunks >= _FLUSH_CHUNKS or characters >= _FLUSH_CHARACTERS
+class _Room:
+    """How much of a batch is used."""
+
+    def __init__(self) -> None:
+        self._chunks = self._characters = 0
+
+    def full_after(self, document: Document, chunks: Sequence[Chunk]) -> bool:
+        """Count a document in; True when the batch should be written."""
+        self._chunks += len(chunks)
+        self._characters += len(document.text)
+        return self._chunks >= _FLUSH_CHUNKS or self._characters >= _FLUSH_CHARACTERS
 
 
 def content_hash(document: Document) -> str:
