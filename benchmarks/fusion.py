@@ -26,6 +26,7 @@ from rag_embed import Query
 from rag_embed import evaluation as ev
 from rag_embed.errors import BadInput
 from rag_embed.maths.metrics import ndcg
+from rag_embed.types import doc_id_of
 
 POWERS, SCALES = (1.0, 1.5, 2.0, 2.5), (3.6, 4.0, 4.4, 4.8, 5.2)
 LINEAR = (1.0, 4.4)
@@ -59,7 +60,7 @@ def candidates(collection: ev.Collection, work: Path) -> list[Candidates]:
     train = training_half(collection)
     return [
         Candidates(
-            [id.rpartition("#")[0] for id in pool],
+            [doc_id_of(id) for id in pool],
             moments.z(rows[i], raw[i]).astype(np.float64),
             words[i].astype(np.float64) / max(float(words[i].max(initial=0.0)), 1e-9),
             dict(collection.qrels[id]),

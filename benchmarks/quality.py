@@ -25,6 +25,7 @@ from rich.console import Console
 from rag_embed import Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.cli.evaluate import systems as own_systems
+from rag_embed.types import doc_id_of
 
 SETS = [
     "scifact",
@@ -53,10 +54,7 @@ class Legs:
         for leg in index.retriever.legs:
             tops = leg.ask(view, queries).top([None] * len(texts), DEPTH)
             self.found[leg.name] = {
-                text: [
-                    (id.rpartition("#")[0], float(score))
-                    for id, score in zip(ids, scores, strict=True)
-                ]
+                text: [(doc_id_of(id), float(score)) for id, score in zip(ids, scores, strict=True)]
                 for text, (ids, scores) in zip(texts, tops, strict=True)
             }
 

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import ChunkEncoder, Splitter, Store
+from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped
 
 _LOOK_UP = 256
@@ -185,7 +186,7 @@ def cleaned(document: Document) -> Document:
         )
     if document.text.isascii() and document.title.isascii():
         return document
-    return replace(document, text=_storable(document.text), title=_storable(document.title))
+    return replace(document, text=storable(document.text), title=storable(document.title))
 
 
 def came_from(document: Document | None, skipped: Sequence[Skipped]) -> bool:
@@ -200,14 +201,6 @@ def came_from(document: Document | None, skipped: Sequence[Skipped]) -> bool:
     names = {document.id, str(document.metadata.get("path", document.id))}
     sources = {re.sub(r":\d+$", "", one.source) for one in skipped}
     return any(name == s or name.startswith(f"{s}/") for name in names for s in sources)
-
-
-def _storable(text: str) -> str:
-    try:
-        text.encode()
-        return text
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def _usable(

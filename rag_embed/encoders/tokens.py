@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from rag_embed.encoders.layout import Layout
+from rag_embed.text import storable
 from rag_embed.types import Spans
 
 _PIECE = 32_768
@@ -75,20 +76,6 @@ class Tokens:
                 return beginning
             size *= 4
         return text
-
-
-def storable(text: str) -> str:
-    r"""Lone surrogates, which cannot be encoded, become U+FFFD; offsets stay.
-
-    Examples:
-        >>> storable("a\ud800b") == "a\ufffdb"
-        True
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
-    return text
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:

@@ -137,12 +137,13 @@ class LanceView:
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""
         resident = self._load(space)
+        position: Mapping[str, int]
         if resident is None:
             found = self._by_id(ids, ["id", f"v_{space}"])
             position = {id: i for i, id in enumerate(found["id"].to_pylist())}
             matrix = _matrix(found[f"v_{space}"], self.spaces[space])
         else:
-            position, matrix = dict(resident.position), resident.matrix
+            position, matrix = resident.position, resident.matrix
         missing = [id for id in ids if id not in position]
         if missing:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
