@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from rag_embed.errors import BadInput
-from rag_embed.filters import And, Compare, Filter, Has, In, Not, Or, columns
+from rag_embed.filters import (
+    METADATA,
+    Compare,
+    Contains,
+    Filter,
+    Has,
+    In,
+    Leaf,
+    Missing,
+    Scalar,
+    columns,
+    leaves,
+    renamed,
+)
 from rag_embed.types import Document
 
 BUILT_IN: Mapping[str, str] = {"id": "str", "doc_id": "str", "title": "str", "user_id": "str"}
@@ -49,10 +62,9 @@ class Fields:
             label = kind if isinstance(kind, str) else _NAMES.get(kind, "")
             if label not in _NAMES.values():
                 raise BadInput(f"Field {name!r}: the type must be one of {list(_NAMES.values())}.")
-            if not isinstance(name, str) or not name.isidentifier() or name in BUILT_IN:
-                raise BadInput(
-                    f"Field {name!r}: a name is an identifier other than {list(BUILT_IN)}."
-                )
+            taken = [*BUILT_IN, "metadata"]
+            if not isinstance(name, str) or not name.isidentifier() or name in taken:
+                raise BadInput(f"Field {name!r}: a name is an identifier other than {taken}.")
             known[name] = label
         return cls(known)
 
@@ -79,42 +91,56 @@ class Fields:
             "Correct the value or leave it out."
         )
 
-    def check(self, where: Filter | None) -> None:
-        """Check that a filter reads known columns and compares them with values of their type.
+    def resolved(self, where: Filter | None) -> Filter | None:
+        """The filter on this index's columns: ``metadata.year`` becomes ``year`` if declared.
 
         Raises:
-            BadInput: It does not.
+            BadInput: It reads a column that does not exist, or compares one with a value of
+                another type.
         """
         if where is None:
-            return
+            return None
         types = {**BUILT_IN, **self.types}
-        for name in sorted(columns(where) - types.keys()):
-            raise BadInput(
-                f"Cannot filter on {name!r}: it is not a declared field. Known: {sorted(types)}. "
-                "Declare it with Index.create(..., fields={...})."
-            )
-        for leaf in _leaves(where):
-            _check_leaf(leaf, types[leaf.field])
+        resolved = renamed(where, self._column)
+        for leaf in leaves(resolved):
+            if leaf.field in types:
+                _check_leaf(leaf, types[leaf.field])
+            elif not leaf.field.startswith(METADATA):
+                raise BadInput(
+                    f"Cannot filter on {leaf.field!r}: it is not a declared field. Known: "
+                    f"{sorted(types)}. Declare it with Index.create(..., fields={{...}}), or "
+                    f"write field({METADATA + leaf.field!r}) to look into the metadata."
+                )
+        return resolved
+
+    def _column(self, name: str) -> str:
+        key = name.removeprefix(METADATA)
+        return key if key in self.types else name
 
 
-def _leaves(where: Filter) -> list[Compare | In | Has]:
-    match where:
-        case And(parts) | Or(parts):
-            return [leaf for part in parts for leaf in _leaves(part)]
-        case Not(part):
-            return _leaves(part)
-        case Compare() | In() | Has():
-            return [where]
-        case _:
-            return []
+def reads_metadata(where: Filter | None) -> TypeGuard[Filter]:
+    """Whether a resolved filter reads metadata that is not in a column."""
+    return where is not None and any(name.startswith(METADATA) for name in columns(where))
 
 
-def _check_leaf(leaf: Compare | In | Has, kind: str) -> None:
-    listed = kind == "list[str]"
-    if listed != isinstance(leaf, Has):
+def _check_leaf(leaf: Leaf, kind: str) -> None:
+    if isinstance(leaf, Missing):
+        return
+    if (kind == "list[str]") != isinstance(leaf, Has):
+        listed = kind == "list[str]"
         advice = "use field(...).has(value)" if listed else "use == or is_in, not has"
         raise BadInput(f"Field {leaf.field!r} is a {kind}: {advice}.")
-    expected = _TYPES["str" if listed else kind]
-    for value in leaf.values if isinstance(leaf, In) else (leaf.value,):
+    expected = _TYPES["str" if kind == "list[str]" else kind]
+    for value in _values(leaf):
         if not isinstance(value, expected) or (isinstance(value, bool) and kind != "bool"):
             raise BadInput(f"Field {leaf.field!r} is a {kind}, cannot compare it with {value!r}.")
+
+
+def _values(leaf: Compare | In | Has | Contains) -> tuple[Scalar, ...]:
+    match leaf:
+        case In(_, values):
+            return values
+        case Contains(_, text):
+            return (text,)
+        case _:
+            return (leaf.value,)

@@ -189,15 +189,13 @@ def cleaned(document: Document) -> Document:
     return replace(document, text=storable(document.text), title=storable(document.title))
 
 
-def came_from(document: Document | None, skipped: Sequence[Skipped]) -> bool:
+def came_from(document: Document, skipped: Sequence[Skipped]) -> bool:
     """Whether a document's source is among those skipped, or lies below one of them.
 
     Examples:
         >>> came_from(Document("a/b.md", "text"), [Skipped("a", "cannot be listed")])
         True
     """
-    if document is None:
-        return False
     names = {document.id, str(document.metadata.get("path", document.id))}
     sources = {re.sub(r":\d+$", "", one.source) for one in skipped}
     return any(name == s or name.startswith(f"{s}/") for name in names for s in sources)

@@ -101,8 +101,12 @@ class View(Protocol):
         """All chunks of a document in reading order."""
         ...
 
-    def document(self, doc_id: str, /) -> Document | None:
-        """The document as it was added, or None."""
+    def documents(self, ids: Sequence[str], /) -> list[Document]:
+        """Those of the documents that exist, as they were added, in the order of ``ids``."""
+        ...
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """Ids of the documents with a chunk that matches, sorted."""
         ...
 
     def moments(self, space: str, /) -> Moments:

@@ -42,7 +42,7 @@ def content(index: Index):
     """Everything a reader can see: documents, their chunks, and a search."""
     view = index.store.view()
     ids = sorted(index.store.document_ids())
-    documents = [view.document(id) for id in ids]
+    documents = view.documents(ids)
     chunks = [view.document_chunks(id) for id in ids]
     assert len(index) == sum(map(len, chunks)), "a chunk belongs to no document"
     assert all(

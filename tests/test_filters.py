@@ -26,6 +26,7 @@ leaves = st.one_of(
     st.builds(lambda v: field("b").is_in(v), st.lists(st.sampled_from("xyz"))),
     st.builds(lambda v: field("t").has(v), st.sampled_from("pq")),
     st.sampled_from([field("a").is_missing(), field("b").is_missing()]),
+    st.builds(lambda v: field("b").contains(v), st.sampled_from(["x", "", "yz"])),
 )
 filters = st.recursive(
     leaves,
@@ -54,6 +55,28 @@ def test_a_missing_value_matches_no_comparison() -> None:
         assert matches(field("a").is_missing(), row) and matches(~(field("a") == 1), row)
 
 
+def test_values_of_different_kinds_are_unequal_and_have_no_order() -> None:
+    for value, other in ((1, True), (0, False), (1, "1"), ("a", 1), ([1], 1), ({"x": 1}, 1)):
+        row = {"a": value}
+        assert not matches(field("a") == other, row) and matches(field("a") != other, row)
+        assert not matches(field("a").is_in([other]), row)
+        assert not matches(field("a") < other, row) and not matches(field("a") >= other, row)
+    assert matches(field("a") == 1.0, {"a": 1}) and matches(field("a") < 1.5, {"a": 1})
+    assert not matches(field("a").has("b"), {"a": "abc"}) and matches(
+        field("a").has("b"), {"a": ("b",)}
+    )
+    assert not matches(field("a").contains("b"), {"a": ["b"]})
+
+
+def test_metadata_paths() -> None:
+    row = {"title": "t", "metadata": {"title": "m", "a": {"b": {"c": 1}}, "a.b": {"d": 2}, "x": 3}}
+    for name, value in (("title", "m"), ("a.b.c", 1), ("a.b.d", None), ("x", 3), ("x.y", None)):
+        where = field(f"metadata.{name}")
+        assert matches(where.is_missing() if value is None else where == value, row), name
+    assert matches(field("title") == "t", row)
+    assert matches(field("metadata.a").is_missing(), {})
+
+
 def test_misuse_is_refused() -> None:
     with pytest.raises(BadInput, match="& | ~"):
         bool(field("a") == 1 and field("b") == 2)
@@ -65,13 +88,21 @@ def test_misuse_is_refused() -> None:
         field("a").is_in("abc")
     with pytest.raises(BadInput):
         field("")
+    with pytest.raises(BadInput):
+        field("a").contains(1)
     assert isinstance(~(field("a") == 1), Not)
     assert isinstance((field("a") == 1) | (field("b") == 1), Or)
     assert isinstance((field("a") == 1) & (field("b") == 1), And)
 
 
 def test_fields_are_checked_when_declared_and_when_stored() -> None:
-    for bad in ({"year": complex}, {"id": str}, {"not a name": int}, {"year": "number"}):
+    for bad in (
+        {"year": complex},
+        {"id": str},
+        {"not a name": int},
+        {"year": "number"},
+        {"metadata": str},
+    ):
         with pytest.raises(BadInput):
             Fields.of(bad)
     fields = Fields.of({"year": int, "score": "float", "tags": list[str], "ok": bool})

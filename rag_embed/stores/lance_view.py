@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,16 @@ from lancedb.expr import Expr, col, lit
 from lancedb.query import MatchQuery
 
 from rag_embed.errors import BadInput
-from rag_embed.fields import Fields
+from rag_embed.fields import Fields, reads_metadata
 from rag_embed.filters import Filter
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.explained import explained
+from rag_embed.stores.scanned import SCANNED_COLUMNS, Scanned
 from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of
-from rag_embed.types import Chunk, Document, Scores, Vectors
+from rag_embed.types import Chunk, Document, Scores, Vectors, doc_id_of
+
+T = TypeVar("T")
 
 SAMPLE = 65_536
 """Rows that moments are taken over when the vectors are not held in memory: mean scores are then
@@ -40,6 +43,9 @@ _TIES = 32
 """Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
 
 _OWNED = col("has_user_id") == lit(True)
+_FEW = 1000
+"""Chunk ids that a full-text search is given as a filter; of more, it finds all and drops some."""
+
 _THREADS = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="lance")
 
 
@@ -67,7 +73,7 @@ class LanceView:
     Attributes:
         uri: Where the index is, for error messages.
         table: ``chunks`` at a fixed version.
-        documents: ``documents`` at a fixed version.
+        document_table: ``documents`` at a fixed version.
         spaces: Name and dimension of each space.
         fields: The declared fields.
         cache_bytes: Vectors of a space are held in memory up to this size.
@@ -75,13 +81,14 @@ class LanceView:
 
     uri: str
     table: Any
-    documents: Any
+    document_table: Any
     spaces: Mapping[str, int]
     fields: Fields
     cache_bytes: int
     _resident: dict[str, Resident] = field(default_factory=dict)
     _moments: dict[str, Moments] = field(default_factory=dict)
-    _masks: dict[Filter, npt.NDArray[np.intp]] = field(default_factory=dict)
+    _masks: dict[str, npt.NDArray[np.intp]] = field(default_factory=dict)
+    _passing: dict[str, list[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def __len__(self) -> int:
@@ -100,7 +107,7 @@ class LanceView:
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `protocols.View`."""
-        self.fields.check(where)
+        where = self.fields.resolved(where)
         n = min(n, len(self))
         if n == 0 or len(vectors) == 0:
             return [([], np.empty(0, np.float32)) for _ in vectors]
@@ -121,15 +128,20 @@ class LanceView:
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `protocols.View`."""
-        condition = self._condition(where)
+        where = self.fields.resolved(where)
         n = min(n, len(self))
+        among = set(self._scan(where)) if reads_metadata(where) else None
+        sifted = among is not None and len(among) > _FEW
+        condition = None if sifted else self._condition(where)
 
         def one(text: str) -> tuple[list[str], Scores]:
             if n == 0 or not text.strip():
                 return [], np.empty(0, np.float32)
             search = self.table.search(MatchQuery(text, "lexical_text"), query_type="fts")
             search = _where(search, condition).select(["id", "_score"])
-            found = self._read(search.limit(min(len(self), n + _TIES)))
+            found = self._read(search.limit(len(self) if sifted else min(len(self), n + _TIES)))
+            if sifted:
+                found = found.filter(pc.is_in(found["id"], pa.array(sorted(among or ()))))
             return _ranked(found, found["_score"].to_numpy(), n)
 
         return list(_THREADS.map(one, texts))
@@ -159,11 +171,21 @@ class LanceView:
         search = self.table.search().where(col("doc_id") == lit(doc_id)).select(CHUNK_COLUMNS)
         return sorted(map(chunk_of, search.to_arrow().to_pylist()), key=lambda chunk: chunk.ordinal)
 
-    def document(self, doc_id: str, /) -> Document | None:
+    def documents(self, ids: Sequence[str], /) -> list[Document]:
         """See `protocols.View`."""
-        search = self.documents.search().where(col("id") == lit(doc_id)).limit(1)
-        rows = self._read(search).to_pylist()
-        return document_of(rows[0]) if rows else None
+        if not ids:
+            return []
+        search = self.document_table.search().where(col("id").isin(list(ids)))
+        rows = {row["id"]: row for row in self._read(search).to_pylist()}
+        return [document_of(rows[id]) for id in ids if id in rows]
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """See `protocols.View`."""
+        where = self.fields.resolved(where)
+        if reads_metadata(where):
+            return sorted({doc_id_of(id) for id in self._scan(where)})
+        search = _where(self.table.search(), self._condition(where)).select(["doc_id"])
+        return sorted(set(self._read(search)["doc_id"].to_pylist()))
 
     def moments(self, space: str, /) -> Moments:
         """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
@@ -199,21 +221,35 @@ class LanceView:
             return self._resident[space]
 
     def _condition(self, where: Filter | None) -> Expr | None:
-        self.fields.check(where)
-        return None if where is None else compiled(where, self.fields)
+        """A resolved filter for LanceDB."""
+        if where is None:
+            return None
+        if reads_metadata(where):
+            return _among(self._scan(where))
+        return compiled(where, self.fields)
+
+    def _scan(self, where: Filter) -> list[str]:
+        """Ids of the chunks whose metadata passes; remembered like masks."""
+        return _remembered(self._passing, where, lambda: self._rows.passing(where))
+
+    @cached_property
+    def _rows(self) -> Scanned:
+        return Scanned.of(self._read(self.table.search().select(SCANNED_COLUMNS)), self.fields)
 
     def _allowed(self, held: Resident, where: Filter | None) -> npt.NDArray[np.intp] | None:
         """Rows of the matrix that pass; remembered, since tenants and sections recur."""
         if where is None:
             return None
-        if where not in self._masks:
-            search = self.table.search().where(self._condition(where)).select(["id"])
-            found = self._read(search)
-            rows = sorted(held.position[id] for id in found["id"].to_pylist())
-            if len(self._masks) >= _MASKS:
-                self._masks.clear()
-            self._masks[where] = np.array(rows, dtype=np.intp)
-        return self._masks[where]
+
+        def rows() -> npt.NDArray[np.intp]:
+            if reads_metadata(where):
+                ids = self._scan(where)
+            else:
+                search = self.table.search().where(self._condition(where)).select(["id"])
+                ids = self._read(search)["id"].to_pylist()
+            return np.array(sorted(held.position[id] for id in ids), dtype=np.intp)
+
+        return _remembered(self._masks, where, rows)
 
     def _nearest_on_disk(
         self, space: str, vectors: Vectors, n: int, condition: Expr | None
@@ -238,7 +274,7 @@ class LanceView:
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         held = next(iter(self._resident.values()), None)
         if held is None:
-            search = self.table.search().where(col("id").isin(list(ids)) if ids else lit(False))
+            search = self.table.search().where(_among(ids))
         else:  # half the time of a search by id
             rows = [held.row_ids[held.position[id]] for id in ids if id in held.position]
             search = self.table.take_row_ids(rows)
@@ -253,6 +289,20 @@ class LanceView:
             return int(
                 self.table.count_rows(condition if condition is None else condition.to_sql())
             )
+
+
+def _remembered(known: dict[str, T], where: Filter, found: Callable[[], T]) -> T:
+    """Look a filter up by its text: as keys of a dict, ``x == 1`` and ``x == True`` are one."""
+    key = repr(where)
+    if key not in known:
+        if len(known) >= _MASKS:
+            known.clear()
+        known[key] = found()
+    return known[key]
+
+
+def _among(ids: Sequence[str]) -> Expr:
+    return col("id").isin(list(ids)) if ids else lit(False)
 
 
 def _where(search: Any, condition: Expr | None) -> Any:  # noqa: ANN401

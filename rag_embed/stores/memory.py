@@ -17,7 +17,7 @@ from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.situated.titled import titled
 from rag_embed.stores.rows import row_values
-from rag_embed.types import Chunk, Document, Scores, Vectors
+from rag_embed.types import Chunk, Document, Scores, Vectors, doc_id_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +26,14 @@ class MemoryView:
 
     chunks_by_id: Mapping[str, Chunk]
     rows: Mapping[str, Mapping[str, Any]]
-    documents: Mapping[str, tuple[Document, str]]
+    stored: Mapping[str, tuple[Document, str]]
     matrix: Mapping[str, Vectors]
     postings: Postings
     analyzer: Analyzer
     fields: Fields
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
+    known_moments: dict[str, Moments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", list(self.chunks_by_id))
@@ -79,16 +80,22 @@ class MemoryView:
         """See `protocols.View`."""
         return [chunk for chunk in self.chunks_by_id.values() if chunk.doc_id == doc_id]
 
-    def document(self, doc_id: str, /) -> Document | None:
+    def documents(self, ids: Sequence[str], /) -> list[Document]:
         """See `protocols.View`."""
-        return self.documents[doc_id][0] if doc_id in self.documents else None
+        return [self.stored[id][0] for id in ids if id in self.stored]
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """See `protocols.View`."""
+        return sorted({doc_id_of(self.ids[i]) for i in self._allowed(where)})
 
     def moments(self, space: str, /) -> Moments:
         """See `protocols.View`."""
-        return Moments.of(self.matrix[space])
+        if space not in self.known_moments:
+            self.known_moments[space] = Moments.of(self.matrix[space])
+        return self.known_moments[space]
 
     def _allowed(self, where: Filter | None) -> np.ndarray[Any, np.dtype[np.intp]]:
-        self.fields.check(where)
+        where = self.fields.resolved(where)
         keep = [
             i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
         ]
@@ -133,7 +140,7 @@ class MemoryStore:
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
         """See `protocols.Store`."""
-        documents = self._view.documents
+        documents = self._view.stored
         return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
 
     def replace(
@@ -157,18 +164,18 @@ class MemoryStore:
             name: np.concatenate([self._view.matrix[name][kept], vectors[name]]).astype(np.float32)
             for name in self.spaces
         }
-        known = {**self._view.documents, **{d.id: (d, digest) for d, digest in documents}}
+        known = {**self._view.stored, **{d.id: (d, digest) for d, digest in documents}}
         self._view = self._built(by_id, rows, known, matrix)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
-        gone = set(doc_ids) & self._view.documents.keys()
+        gone = set(doc_ids) & self._view.stored.keys()
         keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
         ids = [self._view.ids[i] for i in keep]
         self._view = self._built(
             {id: self._view.chunks_by_id[id] for id in ids},
             {id: self._view.rows[id] for id in ids},
-            {id: value for id, value in self._view.documents.items() if id not in gone},
+            {id: value for id, value in self._view.stored.items() if id not in gone},
             {name: matrix[keep] for name, matrix in self._view.matrix.items()},
         )
         return len(gone)
@@ -183,14 +190,14 @@ class MemoryStore:
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
-        return list(self._view.documents)
+        return list(self._view.stored)
 
     def optimize(self) -> None:
         """Nothing to do: every write leaves the store in its best state."""
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""
-        return {"documents": len(self._view.documents), "chunks": len(self._view)}
+        return {"documents": len(self._view.stored), "chunks": len(self._view)}
 
     def _built(
         self,

@@ -44,8 +44,9 @@ def row_values(
     for chunk in chunks:
         if chunk.doc_id not in by_id:
             raise BadInput(f"Chunk {chunk.id!r} belongs to no document of this write.")
-        built_in = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
-        rows.append({**built_in, "user_id": chunk.user, **values[chunk.doc_id]})
+        built_in: dict[str, Any] = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
+        built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
+        rows.append({**built_in, **values[chunk.doc_id]})
     return rows
 
 

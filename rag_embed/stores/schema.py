@@ -19,7 +19,7 @@ from lancedb.expr import Expr, col, lit
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.filters import And, Compare, Filter, Has, In, Missing, Not, Or
+from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
 from rag_embed.situated.titled import titled
 from rag_embed.types import Chunk, Document, Vectors
 
@@ -198,8 +198,10 @@ def compiled(where: Filter, fields: Fields) -> Expr:
             return _present(column) & test if column in _nullable(fields) else test
 
 
-def _test(leaf: Compare | In | Has, column: Expr) -> Expr:
+def _test(leaf: Compare | In | Has | Contains, column: Expr) -> Expr:
     match leaf:
+        case Contains(_, text, ignore_case):
+            return column.lower().contains(text.lower()) if ignore_case else column.contains(text)
         case In(_, values):
             return column.isin(list(values)) if values else lit(False)
         case Has(_, value):

@@ -9,7 +9,7 @@ from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
 from rag_embed.filters import field, matches
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Vectors
+from rag_embed.types import Vectors, doc_id_of
 
 DIM = 8
 FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
@@ -41,9 +41,24 @@ def ids(found) -> list[str]:
 
 CORPUS = [
     Document("a", "red fox\nblue whale", "Animals", {"year": 2020, "lang": "en", "tags": ["x"]}),
-    Document("b", "red wine", "Drinks", {"year": 2021, "lang": "fr", "score": 0.5, "draft": True}),
-    Document("c", "green tea\nblack tea", "Drinks", {"lang": "en", "tags": ["x", "y'"]}),
-    Document("d", "O'Brien's tea -- \"quoted\"; DROP TABLE", "", {"year": 2022, "draft": False}),
+    Document(
+        "b",
+        "red wine",
+        "Drinks",
+        {"year": 2021, "lang": "fr", "score": 0.5, "draft": True, "title": "own", "n": 1},
+    ),
+    Document(
+        "c",
+        "green tea\nblack tea",
+        "Drinks",
+        {"lang": "en", "tags": ["x", "y'"], "by": {"name": "Zoë", "a.b": 1}, "n": True},
+    ),
+    Document(
+        "d",
+        "O'Brien's tea -- \"quoted\"; DROP TABLE",
+        "",
+        {"year": 2022, "draft": False, "lang": "STRASSE İ ΣΑΣ", "n": "1", "mixed": [1, "x"]},
+    ),
     Document("ann#1", "secret fox", "Private", {"year": 2020}, user="ann"),
 ]
 
@@ -56,7 +71,8 @@ class StoreContract:
         assert len(view) == 0 and not view.private
         assert view.nearest("dense", vector("x"), 5, None)[0][0] == []
         assert view.lexical(["fox"], 5, None)[0][0] == []
-        assert view.chunks(["nope"]) == [] and view.document("nope") is None
+        assert view.chunks(["nope"]) == [] and view.documents(["nope"]) == []
+        assert view.matching(None) == []
         assert view.moments("dense").count == 0
         assert store.known(["a"]) == {} and store.delete(["a"]) == 0
         store.optimize()
@@ -67,7 +83,7 @@ class StoreContract:
         chunk = view.chunks(["a#8-18"])[0]
         assert chunk == Chunk.of(CORPUS[0], 8, 18, ordinal=1)
         assert chunk.metadata == CORPUS[0].metadata
-        assert view.document("d") == CORPUS[3] and view.document("ann#1") == CORPUS[4]
+        assert view.documents(["ann#1", "zz", "d"]) == [CORPUS[4], CORPUS[3]]
         assert ids(view.document_chunks("a")) == ["a#0-7", "a#8-18"]
         assert ids(view.chunks(["b#0-8", "missing", "a#0-7"])) == ["b#0-8", "a#0-7"]
         assert sorted(store.document_ids()) == ["a", "ann#1", "b", "c", "d"]
@@ -132,6 +148,30 @@ class StoreContract:
             field("lang") == "en' OR '1'='1",
             field("user_id").is_missing() | (field("user_id") == "ann"),
             field("user_id").is_missing(),
+            field("lang").contains("n"),
+            field("lang").contains("STR"),
+            field("lang").contains("straSSE i", ignore_case=True),
+            field("lang").contains("ας", ignore_case=True),
+            field("lang").contains("İ", ignore_case=True),
+            ~field("title").contains("rin"),
+            field("lang").contains("%"),
+            field("lang").contains(""),
+            field("metadata.n") == 1,
+            field("metadata.n") == True,  # noqa: E712
+            field("metadata.n") != 1,
+            field("metadata.n") < 5,
+            field("metadata.n").is_in([1, "1"]),
+            ~(field("metadata.n") == "1"),
+            field("metadata.title") == "own",
+            field("metadata.by.name").contains("ZOË", ignore_case=True),
+            field("metadata.by.a.b") == 1,
+            field("metadata.by") == "x",
+            field("metadata.by").is_missing(),
+            field("metadata.mixed").has("x") | field("metadata.mixed").has(True),
+            field("metadata.nope").is_missing() & (field("year") >= 2021),
+            field("metadata.year") >= 2021,
+            field("metadata.tags").has("x") & (field("metadata.lang") == "en"),
+            (field("metadata.n") == 1) | (field("user_id") == "ann"),
         ],
         ids=str,
     )
@@ -142,12 +182,40 @@ class StoreContract:
         for document in CORPUS:
             for chunk in view.document_chunks(document.id):
                 row = {"id": chunk.id, "doc_id": document.id, "title": document.title}
-                if matches(where, {**row, **document.metadata, "user_id": document.user}):
+                row |= {name: document.metadata.get(name) for name in FIELDS}
+                row |= {"user_id": document.user, "metadata": document.metadata}
+                if matches(where, row):
                     expected.add(chunk.id)
         assert set(view.nearest("dense", vector("q"), 99, where)[0][0]) == expected
         words = "fox whale wine tea red blue"
         anything = set(view.lexical([words], 99, None)[0][0])
         assert set(view.lexical([words], 99, where)[0][0]) == expected & anything
+        assert view.matching(where) == sorted({doc_id_of(id) for id in expected})
+
+    def test_metadata_filters_on_many_chunks(self, store) -> None:
+        """More ids pass than are handed to a search as a list."""
+        write(
+            store,
+            *(Document(f"{i:04}", f"word w{i}", metadata={"i": i}) for i in range(1500)),
+        )
+        store.optimize()
+        view = store.view()
+        where = field("metadata.i") >= 300
+        expected = [f"{i:04}" for i in range(300, 1500)]
+        assert view.matching(where) == expected
+        assert sorted(map(doc_id_of, view.lexical(["word"], 5000, where)[0][0])) == expected
+        nearest = view.nearest("dense", vector("q"), 5000, where)[0][0]
+        assert sorted(map(doc_id_of, nearest)) == expected
+        assert view.lexical(["word"], 7, where)[0][0] == view.lexical(["word"], 99, where)[0][0][:7]
+        assert view.lexical(["w299"], 7, where)[0][0] == []
+
+    def test_equal_keys_of_different_kinds_are_different_filters(self, store) -> None:
+        write(store, *CORPUS)
+        view = store.view()
+        for value, expected in ((1, ["b"]), (True, ["c"]), (1.0, ["b"]), ("1", ["d"])):
+            where = field("metadata.n") == value
+            found = view.nearest("dense", vector("q"), 99, where)[0][0]
+            assert sorted({doc_id_of(id) for id in found}) == expected == view.matching(where)
 
     def test_unknown_fields_and_wrong_types_are_refused(self, store) -> None:
         write(store, *CORPUS)
@@ -160,6 +228,9 @@ class StoreContract:
             field("tags") == "x",
             field("year").has("x"),
             field("year") == True,  # noqa: E712
+            field("metadata.year") == "2020",
+            field("year").contains("2"),
+            field("tags").contains("x"),
         ):
             with pytest.raises(BadInput):
                 view.nearest("dense", vector("q"), 3, where)
@@ -172,7 +243,7 @@ class StoreContract:
         store.optimize()
         view = store.view()
         assert ids(view.document_chunks("a")) == ["a#0-7", "a#8-16", "a#17-22"]
-        assert view.document_chunks("b") == [] and view.document("b") == Document("b", "")
+        assert view.document_chunks("b") == [] and view.documents(["b"]) == [Document("b", "")]
         assert view.lexical(["whale wine"], 9, None)[0][0] == []
         assert store.known(["a", "b", "c", "zz"]) == {
             "a": ("h2", None),
@@ -186,7 +257,7 @@ class StoreContract:
         gone = view_ids = ids(store.view().document_chunks("c"))
         assert store.delete(["c", "nope"]) == 1
         view = store.view()
-        assert view.chunks(gone) == [] and view.document("c") is None
+        assert view.chunks(gone) == [] and view.documents(["c"]) == []
         assert not set(view_ids) & set(view.nearest("dense", vector("green tea"), 99, None)[0][0])
         assert view.lexical(["green"], 9, None)[0][0] == []
         assert "c" not in store.known(["c"]) and "c" not in store.document_ids()
@@ -240,7 +311,7 @@ class StoreContract:
         write(store, *documents)
         view = store.view()
         for document in documents:
-            assert view.document(document.id) == document
+            assert view.documents([document.id]) == [document]
             assert [c.text for c in view.document_chunks(document.id)] == [document.text]
         assert len(view.lexical(["tea"], 9, None)[0][0]) == len(texts)
         assert store.delete([documents[2].id]) == 1 and len(store.view()) == 4
