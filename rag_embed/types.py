@@ -152,7 +152,7 @@ class Query:
     """What is asked. The only thing that travels at query time.
 
     Attributes:
-        text: The question or keywords. An empty text finds nothing.
+        text: The question or keywords. An empty text finds nothing, unless there are vectors.
         k: How many hits at most, >= 0.
         where: Only chunks that match this filter.
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only.
@@ -160,6 +160,8 @@ class Query:
         min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
+        vectors: Space -> ``(dim,)`` query vector to use there instead of the encoded text; its
+            length does not matter.
     """
 
     text: str
@@ -169,6 +171,7 @@ class Query:
     min_relevance: float = 0.0
     diversity: float = 0.0
     group_by: Grouping = "chunk"
+    vectors: Mapping[str, Vectors] = field(default_factory=dict, hash=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -179,6 +182,10 @@ class Query:
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
+        if not isinstance(self.vectors, Mapping):
+            raise BadInput(
+                f"Query.vectors maps space names to vectors, got {type(self.vectors).__name__}."
+            )
         if self.group_by not in get_args(Grouping):
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."

@@ -57,7 +57,7 @@ class Hybrid:
         """See `protocols.Retriever`; all queries are encoded and searched as one batch."""
         view = self.store.view()
         hits: list[list[Hit]] = [[] for _ in queries]
-        asked = [i for i, query in enumerate(queries) if query.k and query.text.strip()]
+        asked = [i for i, query in enumerate(queries) if query.k and _asks(query)]
         if asked and len(view):
             found = self._retrieve(view, [queries[i] for i in asked])
             for i, one in zip(asked, found, strict=True):
@@ -195,6 +195,10 @@ class Hybrid:
 def dense_cosine(parts: Sequence[Part]) -> float:
     """The raw cosine of the dense leg, 0 where there is none."""
     return next((part.raw for part in parts if part.leg == "dense"), 0.0)
+
+
+def _asks(query: Query) -> bool:
+    return bool(query.text.strip() or query.vectors)
 
 
 def _visible(query: Query, view: View) -> Filter | None:

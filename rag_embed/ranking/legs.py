@@ -13,7 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
+from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
+from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, View
 from rag_embed.types import Query, Scores, Vectors
 
@@ -62,14 +64,46 @@ class DenseLeg:
     how *sure* the space is of a query: where nothing stands out it stays small, and the lexical leg
     decides; what stands out far counts more than in proportion. Power and scale were chosen on
     one document-disjoint half of nine public sets, ``benchmarks/fusion.py`` reports on the other.
+
+    Attributes:
+        name: The space.
+        encoder: Encodes queries; ``None`` where every query brings its own vector.
     """
 
     name: str
-    encoder: ChunkEncoder
+    encoder: ChunkEncoder | None
 
     def ask(self, view: View, queries: Sequence[Query]) -> DenseAnswers:
-        """See `Leg`."""
-        return DenseAnswers(self.name, view, self.encoder.encode_query([q.text for q in queries]))
+        """See `Leg`.
+
+        Raises:
+            BadInput: A query's own vector does not fit, or there is neither vector nor encoder.
+        """
+        dim = view.moments(self.name).mean.size
+        rows = np.empty((len(queries), dim), np.float32)
+        given = [i for i, query in enumerate(queries) if self.name in query.vectors]
+        if given:
+            rows[given] = unit(np.stack([self._given(queries[i], dim) for i in given]))
+        encoded = sorted(set(range(len(queries))) - set(given))
+        if encoded:
+            rows[encoded] = self._encoded([queries[i].text for i in encoded])
+        return DenseAnswers(self.name, view, rows)
+
+    def _given(self, query: Query, dim: int) -> Vectors:
+        row = np.asarray(query.vectors[self.name], dtype=np.float32)
+        if row.shape != (dim,) or not np.isfinite(row).all():
+            raise BadInput(
+                f"Space {self.name!r}: expected a finite query vector of shape {(dim,)}, "
+                f"got shape {row.shape}. Was it made by the model of this index?"
+            )
+        return row
+
+    def _encoded(self, texts: list[str]) -> Vectors:
+        if self.encoder is None:
+            raise BadInput(f"There is no encoder for space {self.name!r}: give Query.vectors.")
+        if not all(text.strip() for text in texts):
+            raise BadInput(f"A query has neither a text nor a vector for space {self.name!r}.")
+        return self.encoder.encode_query(texts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +197,8 @@ class LexicalAnswers:
 
 
 def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:
-    groups: dict[Filter | None, list[int]] = {}
+    """Which queries share a filter; by its text, since ``x == 1`` equals ``x == True`` as a key."""
+    groups: dict[str, tuple[Filter | None, list[int]]] = {}
     for i, shared in enumerate(where):
-        groups.setdefault(shared, []).append(i)
-    return list(groups.items())
+        groups.setdefault(repr(shared), (shared, []))[1].append(i)
+    return list(groups.values())
