@@ -56,3 +56,7 @@ class UnsupportedModel(RagEmbedError):
 
 class UnfaithfulEncoder(RagEmbedError):
     """A fast encoder's vectors differ too much from those of the model it stands for."""
+
+
+class NoContext(RagEmbedError):
+    """A chunk that was to be encoded under a written context got none."""

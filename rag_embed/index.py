@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -20,10 +20,13 @@ from rag_embed.protocols import ChunkEncoder, Encoder, Store
 from rag_embed.ranking.hybrid import Hybrid, dense_cosine
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
+from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
 
-Situate: TypeAlias = Literal["titled", "isolated"]
+Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], ChunkEncoder]
+"""How much of its document a chunk's vector sees: a name, or for example ``described(write)``."""
+
 _SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5}
@@ -85,7 +88,8 @@ class Index:
                 all-MiniLM-L6-v2 by default.
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
             chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
-            situate: ``"titled"`` puts title and headings before a chunk when it is encoded.
+            situate: ``"titled"`` puts title and headings before a chunk when it is encoded,
+                ``"isolated"`` nothing, `situated.described` what a language model writes.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
             analyzer: Language and stemming of lexical search.
             storage_options: Credentials and region of an object store.
@@ -98,8 +102,9 @@ class Index:
         from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
         declared = Fields.of(fields or {})
-        space = _situated(situate, _loaded(encoder))
-        splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
+        model = _loaded(encoder)
+        space = _situated(situate, model)
+        splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         store = LanceStore.create(
             path,
             {"dense": space.signature.dim},
@@ -117,6 +122,7 @@ class Index:
         path: str | os.PathLike[str],
         *,
         encoder: Encoder | str | None = None,
+        situate: Situate | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> Index:
         """Open an index.
@@ -124,6 +130,8 @@ class Index:
         Args:
             path: Where it was created.
             encoder: The encoder it was built with, when it cannot be loaded by its stored name.
+            situate: What `create` was given, when that was no name; without it the index can be
+                searched, but not added to.
             storage_options: Credentials and region of an object store.
 
         Raises:
@@ -141,14 +149,15 @@ class Index:
         stored = Signature(**settings["index"]["signature"])
         if early is not None and early[0] == stored.model:
             encoder = early[1].result()
-        space = _situated(stored.chunks, _loaded(encoder or stored.model))
+        model = _loaded(encoder or stored.model)
+        space = _situated(situate or _named(stored.chunks), model)
         if difference := stored.difference(space.signature):
             raise SpaceMismatch(
                 f"The index at {os.fspath(path)!r} was built with {stored.model!r}; the encoder "
                 f"{space.signature.model!r} differs in {{field: (index, encoder)}} {difference}. "
                 "Pass the original encoder, or build a new index."
             )
-        splitter = TokenSplitter.from_settings(space.encoder, settings["index"]["splitter"])
+        splitter = TokenSplitter.from_settings(model, settings["index"]["splitter"])
         calibration = settings.get("calibration")
         return cls(
             store,
@@ -171,8 +180,9 @@ class Index:
         """Make an index that lives as long as the process; arguments as in `create`."""
         from rag_embed.stores.memory import MemoryStore
 
-        space = _situated(situate, _loaded(encoder))
-        splitter = TokenSplitter(space.encoder, chunk_tokens, chunk_overlap)
+        model = _loaded(encoder)
+        space = _situated(situate, model)
+        splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
         store.configure(_settings(space, splitter))
         return cls(store, splitter, space, default(space.signature.weights))
@@ -217,7 +227,8 @@ class Index:
         gone = [id for id in self.store.document_ids() if id not in seen]
         if report.skipped:
             view = self.store.view()
-            gone = [id for id in gone if not came_from(view.document(id), report.skipped)]
+            stays = {d.id for d in view.documents(gone) if came_from(d, report.skipped)}
+            gone = [id for id in gone if id not in stays]
         return report, self.delete(gone)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -313,7 +324,19 @@ class Index:
 
     def document(self, id: str) -> Document | None:
         """A document as it was added, None when unknown."""
-        return self.store.view().document(id)
+        return next(iter(self.documents([id])), None)
+
+    def documents(self, ids: Sequence[str]) -> list[Document]:
+        """Those of the documents that exist, as they were added, in the order of ``ids``."""
+        return self.store.view().documents(ids)
+
+    def matching(self, where: Filter | None = None) -> list[str]:
+        """Ids of the documents with a chunk that matches, sorted.
+
+        Raises:
+            BadInput: The filter does not fit the fields.
+        """
+        return self.store.view().matching(where)
 
     def optimize(self) -> None:
         """Compact files and update search indexes; `add` and `delete` do it themselves."""
@@ -347,7 +370,14 @@ def _loaded(encoder: Encoder | str | None) -> Encoder:
     return encoders.load(encoder) if encoder else encoders.load()
 
 
-def _situated(name: str, encoder: Encoder) -> Titled | Isolated:
-    if name not in _SITUATED:
-        raise BadInput(f"situate must be one of {list(_SITUATED)}, got {name!r}.")
-    return _SITUATED[name](encoder)
+def _situated(situate: Situate, encoder: Encoder) -> ChunkEncoder:
+    if callable(situate):
+        return situate(encoder)
+    if situate not in _SITUATED:
+        raise BadInput(f"situate must be one of {list(_SITUATED)} or callable, got {situate!r}.")
+    return _SITUATED[situate](encoder)
+
+
+def _named(chunks: str) -> Situate:
+    """What an index says of itself; by a name of its own when its maker must be given."""
+    return _SITUATED.get(chunks) or (lambda encoder: SearchOnly(encoder, chunks))

@@ -10,6 +10,7 @@ import pytest
 from rag_embed import Document, Index, Query, Skipped, encoders, field, ingest
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+from rag_embed.ranking.legs import DenseLeg
 
 WORDS = [
     "fox",
@@ -358,3 +359,47 @@ def test_scores_do_not_depend_on_the_store(tmp_path) -> None:
             np.testing.assert_allclose(
                 [h.score for h in hits], [h.score for h in reference], atol=2e-5
             )
+
+
+def test_a_query_can_bring_its_own_vector() -> None:
+    encoder = HashEncoder()
+    index = Index.in_memory(encoder=encoder)
+    index.add([Document("a", "The fox is red."), Document("b", "The sea is blue.")])
+    row = encoder.encode_query(["the sea is blue"])[0]
+    alone = index.search(Query("", vectors={"dense": row}))
+    assert [hit.chunk.doc_id for hit in alone] == ["b", "a"]
+    assert {part.leg: part.raw for part in alone[0].parts}["lexical"] == 0.0
+    longer = index.search(Query("", vectors={"dense": 7 * row}))
+    assert [hit.score for hit in longer] == pytest.approx([hit.score for hit in alone])
+    mixed = index.search_many([Query("fox", vectors={"dense": row}), "fox", Query("fox")])
+    assert mixed[1] == mixed[2] and mixed[0] != mixed[1]
+    for bad in (row[:5], row[None], row * np.nan):
+        with pytest.raises(BadInput, match="finite query vector of shape"):
+            index.search(Query("fox", vectors={"dense": bad}))
+    with pytest.raises(BadInput, match="neither a text nor a vector"):
+        index.search(Query("", vectors={"other": row}))
+    with pytest.raises(BadInput, match="maps space names"):
+        Query("fox", vectors=row)
+
+
+def test_a_leg_without_an_encoder_needs_vectors() -> None:
+    encoder = HashEncoder()
+    index = Index.in_memory(encoder=encoder)
+    index.add([Document("a", "The fox is red.")])
+    bare = replace(index.retriever, legs=(DenseLeg("dense", None),))
+    row = encoder.encode_query(["fox"])[0]
+    assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
+    with pytest.raises(BadInput, match=r"give Query\.vectors"):
+        bare.retrieve([Query("fox")])
+
+
+def test_documents_by_id_and_by_filter() -> None:
+    index = Index.in_memory(encoder=HashEncoder(), fields={"year": int})
+    stored = [Document(f"d{i}", f"text {i}", metadata={"year": i, "odd": i % 2}) for i in range(4)]
+    index.add(stored)
+    assert index.documents(["d3", "zz", "d0"]) == [stored[3], stored[0]]
+    assert index.document("zz") is None and index.document("d1") == stored[1]
+    assert index.matching() == ["d0", "d1", "d2", "d3"]
+    assert index.matching((field("year") > 0) & (field("metadata.odd") == 1)) == ["d1", "d3"]
+    with pytest.raises(BadInput, match=r"field\('metadata\.odd'\)"):
+        index.matching(field("odd") == 1)

@@ -1,0 +1,71 @@
+"""Where written contexts are kept, by key: in memory, or in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from threading import Lock
+from typing import Protocol
+
+
+class Cache(Protocol):
+    """Keeps contexts. Implementations: `InMemory`, `OnDisk`."""
+
+    def get(self, keys: Sequence[str], /) -> Mapping[str, str]:
+        """Those that are known."""
+        ...
+
+    def put(self, key: str, context: str, /) -> None:
+        """Keep one, before this returns."""
+        ...
+
+
+class InMemory:
+    """A cache that ends with the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def get(self, keys: Sequence[str], /) -> Mapping[str, str]:
+        """See `Cache`."""
+        return {key: self._known[key] for key in keys if key in self._known}
+
+    def put(self, key: str, context: str, /) -> None:
+        """See `Cache`."""
+        self._known[key] = context
+
+
+class OnDisk:
+    """A cache in one SQLite file.
+
+    Args:
+        path: The file; made if there is none.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._lock = Lock()
+        with self._connected() as database, database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS contexts (key TEXT PRIMARY KEY, text TEXT)"
+            )
+
+    def get(self, keys: Sequence[str], /) -> Mapping[str, str]:
+        """See `Cache`."""
+        with self._connected() as database:
+            rows = database.execute(
+                "SELECT key, text FROM contexts WHERE key IN (SELECT value FROM json_each(?))",
+                [json.dumps(list(keys))],
+            )
+            return dict(rows.fetchall())
+
+    def put(self, key: str, context: str, /) -> None:
+        """See `Cache`."""
+        with self._lock, self._connected() as database, database:
+            database.execute("INSERT OR REPLACE INTO contexts VALUES (?, ?)", [key, context])
+
+    def _connected(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(self.path, timeout=60))
