@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ADAPTERS := integrations/langchain-rag-embed integrations/llama-index-retrievers-rag-embed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rag-embed demo
@@ -20,6 +21,9 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict
 
+wheels: $(VENV)/.dev
+	$(BIN)/python .ci/wheels.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -29,8 +33,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fast,offline]'
 	touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+$(VENV)/.dev: pyproject.toml constraints.txt $(ADAPTERS:=/pyproject.toml) | $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' $(ADAPTERS:%=-e %)
 	touch $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/.dev
