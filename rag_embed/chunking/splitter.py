@@ -34,13 +34,14 @@ class TokenSplitter:
     ``document.metadata["format"]`` names the syntax: ``"markdown"`` and ``"html"`` (which the
     reader makes Markdown) have headings, ``"code"`` has lines, with ``"language": "python"``
     also definitions; anything else is plain text. Chunks are in order, cover every visible
-    character, start and end with one, and do not overlap unless ``overlap`` is set. A chunk's
-    headings are those that all of its text stands under. A section shares chunks only with its
-    own subsections, or with small sections (a quarter of ``max_tokens``) beside it.
+    character, start and end with one (a document kept whole is kept as it is), and do not overlap
+    unless ``overlap`` is set. A chunk's headings are those that all of its text stands under. A
+    section shares chunks only with its own subsections, or with small sections (a quarter of
+    ``max_tokens``) beside it.
 
     Attributes:
         encoder: Counts tokens; the whole text is given to it once per document.
-        max_tokens: Tokens per chunk at most; None makes one chunk of each document. A single
+        max_tokens: Tokens per chunk at most; None makes one chunk of each whole document. A single
             character that has more tokens is a chunk of its own.
         overlap: Tokens, in whole sentences, that a chunk repeats from the one before it in the same
             section; at most half of ``max_tokens``.
@@ -100,7 +101,7 @@ class TokenSplitter:
         if start == end:
             return []
         if self.max_tokens is None:
-            return [Chunk.of(document, start, end)]
+            return [Chunk.of(document, 0, len(text))]
         counts = TokenCounts.of(self.encoder.token_spans(text))
         outline = _outline(document)
         chunks = []

@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from rag_embed.encoders.function import FunctionEncoder
 from rag_embed.encoders.hashing import HashEncoder
 from rag_embed.encoders.models import DEFAULT
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rag_embed.encoders.openvino import OpenVINOEncoder
     from rag_embed.encoders.sentence import SentenceEncoder
 
-__all__ = ["HashEncoder", "OpenVINOEncoder", "SentenceEncoder", "load"]
+__all__ = ["FunctionEncoder", "HashEncoder", "OpenVINOEncoder", "SentenceEncoder", "load"]
 
 _HOMES = {"SentenceEncoder": "sentence", "OpenVINOEncoder": "openvino"}
 _log = logging.getLogger(__name__)

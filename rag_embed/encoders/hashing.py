@@ -9,11 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from rag_embed.encoders.words import word_spans
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, Spans, Vectors
-
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 class HashEncoder:
@@ -50,8 +49,7 @@ class HashEncoder:
 
     def token_spans(self, text: str, /) -> Spans:
         """See `protocols.Encoder`: words and punctuation marks."""
-        spans = [match.span() for match in _TOKEN.finditer(text)]
-        return np.array(spans, dtype=np.int64).reshape(-1, 2)
+        return word_spans(text)
 
     def _rows(self, texts: Sequence[str]) -> Vectors:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
