@@ -183,6 +183,8 @@ def _packed(values: Sequence[str] | None) -> str | None:
 def compiled(where: Filter, fields: Fields) -> Expr:
     """A filter as a LanceDB expression; values are literals of the expression, never SQL text."""
     match where:
+        case And(()) | Or(()):
+            return lit(isinstance(where, And))
         case And(parts):
             return _joined(parts, fields, Expr.__and__)
         case Or(parts):

@@ -7,7 +7,7 @@ import pytest
 
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
-from rag_embed.filters import field, matches
+from rag_embed.filters import And, Or, field, matches
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Vectors, doc_id_of
 
@@ -148,6 +148,9 @@ class StoreContract:
             field("lang") == "en' OR '1'='1",
             field("user_id").is_missing() | (field("user_id") == "ann"),
             field("user_id").is_missing(),
+            And(()),
+            Or(()),
+            ~And(()) | (field("lang") == "en"),
             field("lang").contains("n"),
             field("lang").contains("STR"),
             field("lang").contains("straSSE i", ignore_case=True),

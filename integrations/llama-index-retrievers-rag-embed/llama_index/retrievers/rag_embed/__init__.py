@@ -1,0 +1,21 @@
+"""rag_embed in LlamaIndex: retriever, vector store, embedding model and node parser."""
+
+from llama_index.retrievers.rag_embed.embeddings import EmbeddingEncoder, RagEmbedEmbedding
+from llama_index.retrievers.rag_embed.filters import to_filter
+from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
+from llama_index.retrievers.rag_embed.nodes import to_documents, to_node
+from llama_index.retrievers.rag_embed.retriever import RagEmbedRetriever
+from llama_index.retrievers.rag_embed.vector_store import RagEmbedVectorStore
+from llama_index.retrievers.rag_embed.writers import context_writer
+
+__all__ = [
+    "EmbeddingEncoder",
+    "RagEmbedEmbedding",
+    "RagEmbedNodeParser",
+    "RagEmbedRetriever",
+    "RagEmbedVectorStore",
+    "context_writer",
+    "to_documents",
+    "to_filter",
+    "to_node",
+]

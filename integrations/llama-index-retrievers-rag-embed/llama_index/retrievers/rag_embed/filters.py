@@ -1,0 +1,141 @@
+"""LlamaIndex's metadata filters as rag_embed filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, get_args
+
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
+
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields
+from rag_embed.filters import METADATA, And, Field, Filter, Missing, Not, Or, Scalar, field
+
+Where: TypeAlias = MetadataFilters | MetadataFilter | Filter | None
+"""What restricts a search: LlamaIndex's filters, or rag_embed's own."""
+
+_NOTHING = Missing("id")
+"""Matches no chunk: every chunk has an id."""
+
+
+def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
+    """Translate a filter; ``None``, and filters without any condition, restrict nothing.
+
+    A key means ``metadata.<key>``, with dots for nested values. As in `SimpleVectorStore`, a
+    missing value matches ``!=``, ``nin`` and ``is_empty`` alone. Different on purpose:
+
+    - values of different kinds (text, number, truth value) are unequal and have no order;
+      `SimpleVectorStore` raises on ``"2020" > 2019`` and takes ``True`` for ``1``;
+    - ``contains``, ``any`` and ``all`` look into lists, not also into the letters of a text;
+    - ``text_match`` on a value that is no text does not match, instead of raising;
+    - ``in`` and ``nin`` need a list, the other operators (``any`` and ``all`` aside) one value;
+    - filters may be nested; NOT means that none of its filters match.
+
+    ``is_empty`` holds for a missing value, null and ``""``, and for ``[]`` in a
+    `RagEmbedVectorStore`; in an `Index`, ``[]`` is a value.
+
+    Args:
+        where: The filter.
+        fields: The declared fields of the index.
+
+    Raises:
+        BadInput: An operator and its value do not go together, or it is no filter.
+
+    Examples:
+        >>> to_filter(MetadataFilter(key="year", value=2020, operator=FilterOperator.GTE))
+        Compare(field='metadata.year', op='>=', value=2020)
+    """
+    if where is None or isinstance(where, get_args(Filter)):
+        return where
+    if isinstance(where, MetadataFilter):
+        return _leaf(where, fields or Fields({}))
+    if isinstance(where, MetadataFilters):
+        return _group(where, fields or Fields({}))
+    raise BadInput(
+        f"Expected MetadataFilters, MetadataFilter or a rag_embed filter, got {type(where).__name__}."
+    )
+
+
+def _group(group: MetadataFilters, fields: Fields) -> Filter | None:
+    if not group.filters:
+        return None
+    parts = [to_filter(one, fields) for one in group.filters]
+    some = tuple(part for part in parts if part is not None)
+    open_ended = len(some) < len(parts)
+    if group.condition == FilterCondition.NOT:
+        return _NOTHING if open_ended else Not(Or(some))
+    if group.condition == FilterCondition.OR:
+        return None if open_ended else Or(some)
+    return And(some) if some else None
+
+
+def _leaf(one: MetadataFilter, fields: Fields) -> Filter:
+    name = field(METADATA + one.key)
+    if one.operator == FilterOperator.IS_EMPTY:
+        textual = fields.types.get(one.key, "str") == "str"
+        return name.is_missing() | (name == "") if textual else name.is_missing()
+    if one.operator in _TEXT:
+        ignore_case = one.operator == FilterOperator.TEXT_MATCH_INSENSITIVE
+        return name.contains(_text(one), ignore_case=ignore_case)
+    if one.operator in _OF_LIST:
+        return _OF_LIST[one.operator](name, _values(one))
+    return _OF_ONE[one.operator](name, _value(one))
+
+
+def _value(one: MetadataFilter) -> Scalar:
+    if one.value is None or isinstance(one.value, list):
+        raise BadInput(
+            f"Filter on {one.key!r}: {one.operator.value!r} compares with one value, got "
+            f"{one.value!r}. For lists use 'in', 'any' or 'all'; for no value, 'is_empty'."
+        )
+    return one.value
+
+
+def _values(one: MetadataFilter) -> Sequence[Scalar]:
+    if not isinstance(one.value, list):
+        raise BadInput(
+            f"Filter on {one.key!r}: {one.operator.value!r} takes a list of values, got "
+            f"{one.value!r}; wrap it in a list."
+        )
+    return one.value
+
+
+def _text(one: MetadataFilter) -> str:
+    if not isinstance(one.value, str):
+        raise BadInput(
+            f"Filter on {one.key!r}: {one.operator.value!r} looks for a str, got {one.value!r}."
+        )
+    return one.value
+
+
+def _shares_any(name: Field, values: Sequence[Scalar]) -> Filter:
+    return Or(tuple(name.has(value) for value in values)) if values else _NOTHING
+
+
+def _has_all(name: Field, values: Sequence[Scalar]) -> Filter:
+    return And(tuple(name.has(value) for value in values)) if values else ~name.is_missing()
+
+
+_TEXT = (FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE)
+
+_OF_ONE: dict[FilterOperator, Callable[[Field, Scalar], Filter]] = {
+    FilterOperator.EQ: lambda name, value: name == value,
+    FilterOperator.NE: lambda name, value: ~(name == value),
+    FilterOperator.GT: lambda name, value: name > value,
+    FilterOperator.GTE: lambda name, value: name >= value,
+    FilterOperator.LT: lambda name, value: name < value,
+    FilterOperator.LTE: lambda name, value: name <= value,
+    FilterOperator.CONTAINS: lambda name, value: name.has(value),
+}
+
+_OF_LIST: dict[FilterOperator, Callable[[Field, Sequence[Scalar]], Filter]] = {
+    FilterOperator.IN: lambda name, values: name.is_in(values),
+    FilterOperator.NIN: lambda name, values: ~name.is_in(values),
+    FilterOperator.ANY: _shares_any,
+    FilterOperator.ALL: _has_all,
+}
