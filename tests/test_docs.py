@@ -18,7 +18,11 @@ if sys.version_info >= (3, 11):
     import tomllib
 
 ROOT = Path(__file__).parents[1]
-FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "integrations").glob("*/README.md")),
+]
 _FENCE = re.compile(r"^(`{3,})(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _SHOWN_ONLY = {"console", "text", "json"}
 
@@ -63,6 +67,8 @@ def run_line(line: str, cwd: Path) -> None:
 
 
 def installable(requirement: str) -> None:
+    if (ROOT / "integrations" / requirement / "pyproject.toml").is_file():
+        return
     form = re.fullmatch(r"rag-embed(?:\[([\w,-]+)\])?", requirement)
     assert form is not None, f"not this package: {requirement}"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -1,0 +1,21 @@
+"""rag_embed in LangChain: retriever, vector store, document index, embeddings."""
+
+from langchain_rag_embed.document_index import RagEmbedDocumentIndex
+from langchain_rag_embed.documents import to_documents
+from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
+from langchain_rag_embed.filters import RagEmbedTranslator, to_filter
+from langchain_rag_embed.retrievers import RagEmbedRetriever
+from langchain_rag_embed.vectorstores import RagEmbedVectorStore
+from langchain_rag_embed.writers import context_writer
+
+__all__ = [
+    "EmbeddingsEncoder",
+    "RagEmbedDocumentIndex",
+    "RagEmbedEmbeddings",
+    "RagEmbedRetriever",
+    "RagEmbedTranslator",
+    "RagEmbedVectorStore",
+    "context_writer",
+    "to_documents",
+    "to_filter",
+]

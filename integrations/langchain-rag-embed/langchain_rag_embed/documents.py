@@ -1,0 +1,124 @@
+"""Between rag_embed's documents and hits, and LangChain's documents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+from langchain_core.documents import Document as LangChainDocument
+
+from rag_embed import Document, Hit
+
+
+def from_hit(hit: Hit) -> LangChainDocument:
+    """A hit as a LangChain document.
+
+    The metadata is the user's, and beside it ``score``, ``relevance_score`` and ``rag_embed`` (where
+    the chunk is in its document, and what each leg said), unless the user's has such a key.
+
+    Examples:
+        >>> from rag_embed import Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add([Document("a", "The fox is red.", metadata={"year": 2024})]).added
+        1
+        >>> found = from_hit(index.search("fox")[0])
+        >>> found.metadata["year"], found.metadata["rag_embed"]["doc_id"]
+        (2024, 'a')
+    """
+    chunk = hit.chunk
+    ours: dict[str, Any] = {
+        "score": float(hit.score),
+        "relevance_score": float(hit.relevance),
+        "rag_embed": {
+            "doc_id": chunk.doc_id,
+            "title": chunk.title,
+            "headings": list(chunk.headings),
+            "start": int(chunk.start),
+            "end": int(chunk.end),
+            "explanation": [
+                {
+                    "leg": part.leg,
+                    "raw": float(part.raw),
+                    "normalised": float(part.normalised),
+                    "weight": float(part.weight),
+                    "contribution": float(part.contribution),
+                }
+                for part in hit.parts
+            ],
+        },
+    }
+    return LangChainDocument(
+        id=chunk.id, page_content=chunk.text, metadata=ours | deepcopy(dict(chunk.metadata))
+    )
+
+
+def from_document(document: Document) -> LangChainDocument:
+    """A stored document as a LangChain document, nothing added."""
+    return LangChainDocument(
+        id=document.id, page_content=document.text, metadata=deepcopy(dict(document.metadata))
+    )
+
+
+def to_document(
+    document: LangChainDocument, id: str, *, title_key: str | None = "title"
+) -> Document:
+    """A LangChain document under an id; its title is ``metadata[title_key]`` if that is a str."""
+    title = document.metadata.get(title_key) if title_key is not None else None
+    return Document(
+        id,
+        document.page_content,
+        title=title if isinstance(title, str) else "",
+        metadata=document.metadata,
+    )
+
+
+def to_documents(
+    documents: Iterable[LangChainDocument],
+    *,
+    id_key: str = "source",
+    title_key: str | None = "title",
+) -> Iterator[Document]:
+    """What a LangChain loader or splitter yields, for `rag_embed.Index.add`.
+
+    A document keeps its id. One without an id gets ``metadata[id_key]``, with ``#2``, ``#3`` ... for
+    further documents of the same source, such as the pages of a file; else a hash of its content.
+
+    Args:
+        documents: Consumed lazily.
+        id_key: Metadata key that names where a document comes from.
+        title_key: Metadata key of the title; ``None`` for no titles.
+
+    Examples:
+        >>> pages = [LangChainDocument(page, metadata={"source": "a.pdf"}) for page in ("x", "y")]
+        >>> [document.id for document in to_documents(pages)]
+        ['a.pdf', 'a.pdf#2']
+    """
+    seen: set[str] = set()
+    pages: dict[str, int] = {}
+    for document in documents:
+        source = document.metadata.get(id_key)
+        if document.id is not None:
+            id = document.id
+        elif source is not None and str(source):
+            id = _next_page(str(source), seen, pages)
+        else:
+            id = _hashed(document)
+        seen.add(id)
+        yield to_document(document, id, title_key=title_key)
+
+
+def _next_page(source: str, seen: set[str], pages: dict[str, int]) -> str:
+    id = source
+    while id in seen:
+        pages[source] = pages.get(source, 1) + 1
+        id = f"{source}#{pages[source]}"
+    return id
+
+
+def _hashed(document: LangChainDocument) -> str:
+    content = json.dumps([document.page_content, document.metadata], sort_keys=True, default=str)
+    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,67 @@
+"""The index behind a vector store: given, opened or made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from rag_embed import Index
+from rag_embed.errors import BadInput, NoIndex
+from rag_embed.fields import Fields, FieldTypes
+from rag_embed.protocols import Encoder
+
+
+def index_of_whole_documents(
+    index: Index | str | os.PathLike[str] | None,
+    encoder: Encoder | None,
+    fields: FieldTypes | None,
+    storage_options: Mapping[str, str] | None,
+) -> Index:
+    """See `RagEmbedVectorStore`.
+
+    Raises:
+        BadInput: An argument does not fit the index, or the index cuts its documents.
+    """
+    if isinstance(index, Index):
+        if encoder is not None or fields is not None or storage_options is not None:
+            raise BadInput(
+                "embedding, fields and storage_options belong to the making of an index; leave "
+                "them out when you pass an Index."
+            )
+    elif index is None:
+        if storage_options is not None:
+            raise BadInput("storage_options are for an index with a path; this one is in memory.")
+        index = Index.in_memory(encoder=encoder, chunk_tokens=None, fields=fields)
+    else:
+        index = _at(index, encoder, fields, storage_options)
+    if index.splitter.settings["max_tokens"] is not None:
+        raise BadInput(
+            "A vector store keeps documents whole, and this index cuts them. Search it with "
+            "RagEmbedRetriever, or make it with Index.create(..., chunk_tokens=None)."
+        )
+    return index
+
+
+def _at(
+    path: str | os.PathLike[str],
+    encoder: Encoder | None,
+    fields: FieldTypes | None,
+    storage_options: Mapping[str, str] | None,
+) -> Index:
+    try:
+        index = Index.open(path, encoder=encoder, storage_options=storage_options)
+    except NoIndex:
+        return Index.create(
+            path,
+            encoder=encoder,
+            chunk_tokens=None,
+            fields=fields,
+            storage_options=storage_options,
+        )
+    if fields is not None and Fields.of(fields) != index.fields:
+        raise BadInput(
+            f"The index at {os.fspath(path)!r} was made with the fields "
+            f"{dict(index.fields.types)}, got {dict(Fields.of(fields).types)}; leave fields out, "
+            "or build a new index."
+        )
+    return index

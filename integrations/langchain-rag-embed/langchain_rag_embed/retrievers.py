@@ -1,0 +1,214 @@
+"""`RagEmbedRetriever`: a rag_embed index as a LangChain retriever."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Literal, TypeAlias, cast
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForRetrieverRun,
+    CallbackManagerForRetrieverRun,
+)
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import get_config_list, run_in_executor
+from langchain_core.runnables.utils import gather_with_concurrency
+from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation
+
+from langchain_rag_embed.documents import from_hit
+from langchain_rag_embed.filters import FilterLike, to_filter
+from langchain_rag_embed.shared import SharedSearch
+from langchain_rag_embed.tracing import tracing_params
+from rag_embed import Hit, Index, Query
+from rag_embed.errors import BadInput
+from rag_embed.protocols import Retriever
+from rag_embed.types import Grouping
+
+
+class Unset(Enum):
+    """Says that an option does not come with a call, where ``None`` is a value."""
+
+    UNSET = "unset"
+
+
+UNSET: Literal[Unset.UNSET] = Unset.UNSET
+_OPTIONS = ("k", "user", "where", "min_relevance", "diversity", "group_by")
+
+Source: TypeAlias = Index | Retriever | str | os.PathLike[str]
+"""Where hits come from: an index, its path, or anything with rag_embed's ``retrieve``."""
+
+
+def _opened(source: Source) -> Index | Retriever:
+    if isinstance(source, str | os.PathLike):
+        return Index.open(source)
+    if isinstance(source, Index) or callable(getattr(source, "retrieve", None)):
+        return source
+    raise BadInput(
+        "index must be a rag_embed Index, the path of one, or an object with a method "
+        f"retrieve(queries), got {type(source).__name__}."
+    )
+
+
+class RagEmbedRetriever(BaseRetriever):
+    """Finds chunks in a rag_embed index.
+
+    Every option can also come with a call, ``retriever.invoke("foxes", k=2, user=None)``, for
+    ``ainvoke``, ``batch`` and ``abatch`` alike; ``batch`` encodes and searches all inputs at once.
+    A document's metadata holds the user's, and ``score``, ``relevance_score`` and ``rag_embed``.
+
+    Attributes:
+        index: An `Index`, the path of one, or any object with rag_embed's ``retrieve``.
+        k: How many chunks at most.
+        user: Sees shared chunks and this user's own; ``None`` sees shared chunks only. Take it from
+            your authentication, never from a model.
+        where: A rag_embed filter, or a dictionary; see `to_filter`.
+        min_relevance: Drop chunks less relevant than this, in [0, 1].
+        diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
+        group_by: ``"chunk"``, or ``"document"`` for at most one chunk per document.
+
+    Examples:
+        >>> from rag_embed import Document
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add([Document("a", "The fox is red."), Document("b", "The sea is blue.")]).added
+        2
+        >>> retriever = RagEmbedRetriever(index=index, k=1)
+        >>> retriever.invoke("red foxes")[0].page_content
+        'The fox is red.'
+        >>> len(retriever.invoke("red foxes", k=2))
+        2
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    index: Annotated[SkipValidation[Source], BeforeValidator(_opened)]
+    k: int = Field(default=4, ge=0, strict=True)
+    user: str | None = None
+    where: Annotated[SkipValidation[FilterLike], BeforeValidator(to_filter)] = None
+    min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
+    diversity: float = Field(default=0.0, ge=0.0, le=1.0)
+    group_by: Grouping = "chunk"
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | Unset = UNSET,
+        user: str | Unset | None = UNSET,
+        where: FilterLike | Unset = UNSET,
+        min_relevance: float | Unset = UNSET,
+        diversity: float | Unset = UNSET,
+        group_by: Grouping | Unset = UNSET,
+        _found: Callable[[], list[Hit]] | None = None,
+    ) -> list[LangChainDocument]:
+        """See `BaseRetriever`; ``_found`` gives the hits of an item of a batch."""
+        if _found is not None:
+            return [from_hit(hit) for hit in _found()]
+        given = (k, user, where, min_relevance, diversity, group_by)
+        asked = self._query(query, dict(zip(_OPTIONS, given, strict=True)))
+        return [from_hit(hit) for hit in self._retriever.retrieve([asked])[0]]
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | Unset = UNSET,
+        user: str | Unset | None = UNSET,
+        where: FilterLike | Unset = UNSET,
+        min_relevance: float | Unset = UNSET,
+        diversity: float | Unset = UNSET,
+        group_by: Grouping | Unset = UNSET,
+        _found: Callable[[], Awaitable[list[Hit]]] | None = None,
+    ) -> list[LangChainDocument]:
+        """See `BaseRetriever`: the synchronous search in a worker thread."""
+        if _found is not None:
+            return [from_hit(hit) for hit in await _found()]
+        return await run_in_executor(
+            None,
+            self._get_relevant_documents,
+            query,
+            run_manager=run_manager.get_sync(),
+            k=k,
+            user=user,
+            where=where,
+            min_relevance=min_relevance,
+            diversity=diversity,
+            group_by=group_by,
+        )
+
+    def batch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[list[LangChainDocument]]:
+        """Find for many inputs with one search; options as in ``invoke``."""
+        shared = self._shared(inputs, kwargs)
+        documents: list[Any] = []
+        for i, (text, one) in enumerate(self._configured(inputs, config)):
+            try:
+                found = self.invoke(text, one, **kwargs, _found=partial(shared.hits, i))
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                documents.append(error)
+            else:
+                documents.append(found)
+        return documents
+
+    async def abatch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> list[list[LangChainDocument]]:
+        """Find for many inputs with one search; options as in ``ainvoke``."""
+        shared = self._shared(inputs, kwargs)
+        configured = self._configured(inputs, config)
+
+        async def one(i: int) -> Any:  # noqa: ANN401
+            try:
+                return await self.ainvoke(
+                    configured[i][0], configured[i][1], **kwargs, _found=partial(shared.ahits, i)
+                )
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                return error
+
+        limit = configured[0][1].get("max_concurrency") if configured else None
+        return await gather_with_concurrency(limit, *(one(i) for i in range(len(configured))))
+
+    @property
+    def _retriever(self) -> Retriever:
+        source = self.index.retriever if isinstance(self.index, Index) else self.index
+        return cast(Retriever, source)  # paths were opened
+
+    def _shared(self, inputs: Sequence[str], options: Mapping[str, Any]) -> SharedSearch:
+        return SharedSearch(self._retriever, lambda text: self._query(text, options), inputs)
+
+    def _configured(
+        self, inputs: list[str], config: RunnableConfig | list[RunnableConfig] | None
+    ) -> list[tuple[str, RunnableConfig]]:
+        return list(zip(inputs, get_config_list(config, len(inputs)), strict=True))
+
+    def _query(self, text: str, given: Mapping[str, Any]) -> Query:
+        """The query of a call: its own options, else those of this retriever."""
+        options = {
+            name: getattr(self, name) if given.get(name, UNSET) is UNSET else given[name]
+            for name in _OPTIONS
+        }
+        return Query(text, **{**options, "where": to_filter(options["where"])})
+
+    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:  # noqa: ANN401
+        return tracing_params(self.index)

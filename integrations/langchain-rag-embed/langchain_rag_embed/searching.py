@@ -1,0 +1,66 @@
+"""Searches of a vector store: hits with the stored documents they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from langchain_core.documents import Document as LangChainDocument
+
+from langchain_rag_embed.documents import from_document
+from langchain_rag_embed.filters import FilterLike, to_filter
+from rag_embed import Document, Hit, Index, Query
+from rag_embed.errors import BadInput
+
+_SPACE = "dense"
+
+
+def search(
+    index: Index, query: Query, pool: int | None = None
+) -> list[tuple[LangChainDocument, Hit]]:
+    """Documents as they were stored, each with its hit, best first.
+
+    Args:
+        index: Keeps documents whole.
+        query: What is asked.
+        pool: Candidates per leg, when they are not rag_embed's own number.
+
+    Raises:
+        BadInput: An argument is wrong.
+    """
+    retriever = index.retriever
+    if pool is not None:
+        if pool < 1:
+            raise BadInput(f"fetch_k must be at least 1, got {pool}.")
+        retriever = replace(retriever, pool=max(pool, query.k))
+    return [(_stored(index, hit), hit) for hit in retriever.retrieve([query])[0]]
+
+
+def _stored(index: Index, hit: Hit) -> LangChainDocument:
+    """A whole document is its only chunk; one without visible text is a chunk of its title."""
+    chunk = hit.chunk
+    whole = Document(chunk.doc_id, chunk.text, metadata=chunk.metadata)
+    return from_document(whole if chunk.text else index.document(chunk.doc_id) or whole)
+
+
+def documents(found: list[tuple[LangChainDocument, Hit]]) -> list[LangChainDocument]:
+    """The documents alone."""
+    return [document for document, _ in found]
+
+
+def by_vector(embedding: Sequence[float], k: int, filter: FilterLike, user: str | None) -> Query:
+    """A query that is nothing but a vector: only dense evidence counts."""
+    vector = np.asarray(embedding, dtype=np.float32)
+    return Query("", k, to_filter(filter), user, vectors={_SPACE: vector})
+
+
+def diverse(query: Query, lambda_mult: float) -> Query:
+    """The query with LangChain's measure of diversity, where 1 is none.
+
+    Raises:
+        BadInput: It is not between 0 and 1.
+    """
+    if not 0.0 <= lambda_mult <= 1.0:
+        raise BadInput(f"lambda_mult must be between 0 and 1, got {lambda_mult!r}.")
+    return replace(query, diversity=1.0 - lambda_mult)

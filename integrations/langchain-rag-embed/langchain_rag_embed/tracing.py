@@ -1,0 +1,36 @@
+"""What LangSmith is told about a retriever."""
+
+from __future__ import annotations
+
+from langchain_core.retrievers import LangSmithRetrieverParams
+
+from rag_embed import Index
+from rag_embed.stores.memory import MemoryStore
+
+
+def tracing_params(index: object) -> LangSmithRetrieverParams:
+    """Name, store and embedding model; the latter two where an `Index` says them.
+
+    Examples:
+        >>> from rag_embed.encoders import HashEncoder
+        >>> tracing_params(Index.in_memory(encoder=HashEncoder()))["ls_embedding_model"]
+        'hash'
+    """
+    params = LangSmithRetrieverParams(ls_retriever_name="rag_embed")
+    if not isinstance(index, Index):
+        return params
+    in_memory = isinstance(index.store, MemoryStore)
+    params["ls_vector_store_provider"] = "memory" if in_memory else "lancedb"
+    provider, model = _provider(index.space.signature.model)
+    params["ls_embedding_provider"] = provider
+    params["ls_embedding_model"] = model
+    return params
+
+
+def _provider(model: str) -> tuple[str, str]:
+    """Class and model of LangChain embeddings, see `EmbeddingsEncoder`; else ours."""
+    framework, _, rest = model.partition(":")
+    provider, _, name = rest.partition(":")
+    if framework == "langchain" and provider:
+        return provider, name or provider
+    return "rag_embed", model

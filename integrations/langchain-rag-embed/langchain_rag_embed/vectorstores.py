@@ -1,0 +1,291 @@
+"""`RagEmbedVectorStore`: a rag_embed index of whole documents as a LangChain vector store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.embeddings import Embeddings
+from langchain_core.runnables.config import run_in_executor
+from langchain_core.vectorstores import VectorStore
+from typing_extensions import Self
+
+from langchain_rag_embed.documents import from_document, to_document
+from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
+from langchain_rag_embed.filters import FilterLike, to_filter
+from langchain_rag_embed.opening import index_of_whole_documents
+from langchain_rag_embed.searching import by_vector, diverse, documents, search
+from rag_embed import Index, Query
+from rag_embed.errors import BadInput
+from rag_embed.fields import FieldTypes
+from rag_embed.protocols import Encoder
+
+
+class RagEmbedVectorStore(VectorStore):
+    """Whole LangChain documents in a rag_embed index, found by dense and lexical evidence together.
+
+    What comes back is what was stored: id, text and metadata. Cut long documents with a LangChain
+    splitter first, or let rag_embed cut them: `rag_embed.Index` with `RagEmbedRetriever`.
+
+    Args:
+        index: An index that keeps documents whole (``chunk_tokens=None``), or a path, where an
+            index is opened or made; ``None`` for one in memory.
+        embedding: LangChain embeddings or a rag_embed encoder; the default model when left out.
+        fields: Metadata that filters find faster, such as ``{"year": int}``.
+        title_key: Metadata key of the title, which is searched too; ``None`` for no titles.
+        storage_options: Credentials and region of an object store.
+
+    Raises:
+        BadInput: An argument is wrong, or the index cuts its documents.
+        SpaceMismatch: The index at the path was built with another model.
+
+    Examples:
+        >>> from rag_embed.encoders import HashEncoder
+        >>> store = RagEmbedVectorStore(embedding=HashEncoder())
+        >>> store.add_texts(["The fox is red.", "The sea is blue."], ids=["a", "b"])
+        ['a', 'b']
+        >>> store.similarity_search("red foxes", k=1)[0].id
+        'a'
+    """
+
+    def __init__(
+        self,
+        index: Index | str | os.PathLike[str] | None = None,
+        *,
+        embedding: Embeddings | Encoder | None = None,
+        fields: FieldTypes | None = None,
+        title_key: str | None = "title",
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        encoder = EmbeddingsEncoder(embedding) if isinstance(embedding, Embeddings) else embedding
+        self.index = index_of_whole_documents(index, encoder, fields, storage_options)
+        self.title_key = title_key
+
+    @classmethod
+    def from_texts(  # type: ignore[override]  # the base swallows unknown options
+        cls,
+        texts: Iterable[str],
+        embedding: Embeddings | Encoder | None = None,
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str | None] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        fields: FieldTypes | None = None,
+        title_key: str | None = "title",
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Open or make a store at ``path`` (in memory without), and add texts to it."""
+        store = cls(
+            path,
+            embedding=embedding,
+            fields=fields,
+            title_key=title_key,
+            storage_options=storage_options,
+        )
+        store.add_texts(texts, metadatas, ids=ids)
+        return store
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The model of the index."""
+        encoder = cast(Encoder, self.index.splitter.encoder)
+        if isinstance(encoder, EmbeddingsEncoder):
+            return encoder.embeddings
+        return RagEmbedEmbeddings(encoder)
+
+    def add_texts(  # type: ignore[override]  # the base swallows unknown options
+        self,
+        texts: Iterable[str],
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str | None] | None = None,
+        batch_size: int | None = None,
+    ) -> list[str]:
+        """Add texts; see `add_documents`.
+
+        Raises:
+            BadInput: There are not as many metadatas or ids as texts.
+        """
+        texts = list(texts)
+        if metadatas and len(metadatas) != len(texts):
+            raise BadInput(f"Got {len(metadatas)} metadatas for {len(texts)} texts.")
+        documents = [
+            LangChainDocument(page_content=text, metadata=metadata)
+            for text, metadata in zip(texts, metadatas or [{} for _ in texts], strict=True)
+        ]
+        return self.add_documents(documents, ids=ids, batch_size=batch_size)
+
+    def add_documents(  # type: ignore[override]  # the base swallows unknown options
+        self,
+        documents: Iterable[LangChainDocument],
+        *,
+        ids: Sequence[str | None] | None = None,
+        batch_size: int | None = None,
+    ) -> list[str]:
+        """Add documents; one with a known id replaces the stored one, unchanged ones cost nothing.
+
+        Args:
+            documents: With one id twice, the last wins.
+            ids: Instead of the documents' own; where there is neither, one is made.
+            batch_size: Documents per commit; all at once by default.
+
+        Returns:
+            The ids, in the order of the documents.
+
+        Raises:
+            BadInput: A document cannot be stored, or there are not as many ids as documents.
+        """
+        documents = list(documents)
+        if ids is not None and (isinstance(ids, str) or len(ids) != len(documents)):
+            raise BadInput(f"Got {len(ids)} ids for {len(documents)} documents; give one for each.")
+        if batch_size is not None and batch_size < 1:
+            raise BadInput(f"batch_size must be at least 1, got {batch_size}.")
+        given = ids if ids is not None else [None] * len(documents)
+        named = [
+            to_document(document, id or document.id or str(uuid4()), title_key=self.title_key)
+            for document, id in zip(documents, given, strict=True)
+        ]
+        distinct = list({document.id: document for document in named}.values())
+        size = batch_size or len(distinct) or 1
+        for start in range(0, len(distinct), size):
+            self.index.add(distinct[start : start + size])
+        return [document.id for document in named]
+
+    def delete(self, ids: list[str] | None = None) -> bool:  # type: ignore[override]
+        """Delete documents; unknown ids are no error.
+
+        Raises:
+            BadInput: No ids are given, which might have meant everything.
+        """
+        if ids is None:
+            raise BadInput(
+                "delete() needs ids. To delete everything, pass them all: "
+                "store.delete(store.index.matching()), or make a new index."
+            )
+        self.index.delete(ids)
+        return True
+
+    def get_by_ids(self, ids: Sequence[str], /) -> list[LangChainDocument]:
+        """Those of the documents that exist, in the order of ``ids``."""
+        if isinstance(ids, str):
+            raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
+        return [from_document(document) for document in self.index.documents(ids)]
+
+    def similarity_search(  # type: ignore[override]  # the base swallows unknown options
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[LangChainDocument]:
+        """Find documents.
+
+        Args:
+            query: A question or keywords.
+            k: How many at most.
+            filter: A rag_embed filter, or a dictionary; see `to_filter`.
+            user: Sees shared documents and this user's own.
+
+        Raises:
+            BadInput: An argument is wrong.
+        """
+        return documents(search(self.index, Query(query, k, to_filter(filter), user)))
+
+    def similarity_search_with_score(
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[tuple[LangChainDocument, float]]:
+        """`similarity_search` with rag_embed's fused score: higher is better, within one query."""
+        found = search(self.index, Query(query, k, to_filter(filter), user))
+        return [(document, hit.score) for document, hit in found]
+
+    def _similarity_search_with_relevance_scores(  # type: ignore[override]
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[tuple[LangChainDocument, float]]:
+        """Relevance is in [0, 1] and comparable between queries."""
+        found = search(self.index, Query(query, k, to_filter(filter), user))
+        return [(document, hit.relevance) for document, hit in found]
+
+    async def _asimilarity_search_with_relevance_scores(  # type: ignore[override]
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[tuple[LangChainDocument, float]]:
+        search = self._similarity_search_with_relevance_scores
+        return await run_in_executor(None, search, query, k, filter=filter, user=user)
+
+    def similarity_search_by_vector(  # type: ignore[override]
+        self,
+        embedding: Sequence[float],
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[LangChainDocument]:
+        """Find the documents nearest to a vector of the index's model."""
+        return documents(search(self.index, by_vector(embedding, k, filter, user)))
+
+    def similarity_search_with_score_by_vector(
+        self,
+        embedding: Sequence[float],
+        k: int = 4,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[tuple[LangChainDocument, float]]:
+        """`similarity_search_by_vector` with scores, higher is better."""
+        found = search(self.index, by_vector(embedding, k, filter, user))
+        return [(document, hit.score) for document, hit in found]
+
+    def max_marginal_relevance_search(  # type: ignore[override]
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[LangChainDocument]:
+        """Find documents that differ from each other.
+
+        Args:
+            query: A question or keywords.
+            k: How many at most.
+            fetch_k: How many candidates of each leg to choose from.
+            lambda_mult: 1 ranks by score alone, 0 by difference alone.
+            filter: See `similarity_search`.
+            user: See `similarity_search`.
+        """
+        asked = Query(query, k, to_filter(filter), user)
+        return documents(search(self.index, diverse(asked, lambda_mult), fetch_k))
+
+    def max_marginal_relevance_search_by_vector(  # type: ignore[override]
+        self,
+        embedding: Sequence[float],
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        *,
+        filter: FilterLike = None,
+        user: str | None = None,
+    ) -> list[LangChainDocument]:
+        """`max_marginal_relevance_search` for a vector of the index's model."""
+        asked = by_vector(embedding, k, filter, user)
+        return documents(search(self.index, diverse(asked, lambda_mult), fetch_k))

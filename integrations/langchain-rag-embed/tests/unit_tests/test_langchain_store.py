@@ -1,0 +1,330 @@
+"""`RagEmbedVectorStore`: what LangChain's standard tests leave out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_rag_embed import EmbeddingsEncoder, RagEmbedEmbeddings, RagEmbedVectorStore
+
+from rag_embed import Document as OurDocument
+from rag_embed import Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+
+TEXTS = {
+    "fox": "The red fox hunts mice.",
+    "fox2": "The red fox hunts mice!",
+    "sea": "The deep blue sea is full of fish.",
+    "snow": "A red fox in the snow.",
+}
+
+
+def ids(documents):
+    return [document.id for document in documents]
+
+
+@pytest.fixture
+def store(tmp_path, counting):
+    store = RagEmbedVectorStore(tmp_path / "kb", embedding=counting)
+    store.add_texts(list(TEXTS.values()), [{"n": i} for i in range(4)], ids=list(TEXTS))
+    return store
+
+
+ODD = [
+    "quote ' and \" both",
+    "日本語/ä b",
+    "a#0-5",
+    "100%_[x]*?",
+    "'; DROP TABLE chunks; --",
+]
+
+
+async def test_odd_ids_are_just_ids(store):
+    documents = [Document(f"text {i}", id=id, metadata={"i": i}) for i, id in enumerate(ODD)]
+    assert await store.aadd_documents(documents) == ODD
+    assert store.get_by_ids(ODD) == documents
+    assert await store.aget_by_ids([ODD[2]]) == [documents[2]]
+    found = store.similarity_search("text", k=20, filter={"i": {"$exists": True}})
+    assert sorted(ids(found)) == sorted(ODD)
+    assert await store.adelete(ODD[:2]) is True
+    assert store.get_by_ids(ODD) == documents[2:]
+
+
+def test_what_comes_back_is_what_was_stored(store):
+    metadata = {"n": 1, "f": 0.5, "none": None, "list": [1, "a"], "dict": {"ü": True}, "title": "T"}
+    stored = Document("  \n white space, \U0001f98a and é\t\n", id="odd", metadata=metadata)
+    store.add_documents([stored])
+    assert store.get_by_ids(["odd"]) == [stored]
+    assert store.similarity_search("white space", k=1) == [stored]
+
+
+def test_changing_a_result_changes_nothing_stored():
+    store = RagEmbedVectorStore(embedding=HashEncoder())
+    store.add_texts(["The red fox."], [{"tags": {"ü": True}}], ids=["a"])
+    for found in (store.similarity_search("fox"), store.get_by_ids(["a"])):
+        found[0].metadata["tags"]["ü"] = False
+    assert store.get_by_ids(["a"])[0].metadata == {"tags": {"ü": True}}
+
+
+def test_an_empty_text_can_be_kept(store):
+    store.add_documents(
+        [Document("", id="none"), Document(" \n", id="t", metadata={"title": "Owls"})]
+    )
+    assert store.get_by_ids(["none", "t"])[0] == Document("", id="none")
+    found = store.similarity_search("owls", k=1)
+    assert found == [Document(" \n", id="t", metadata={"title": "Owls"})]
+    assert store.delete(["none", "t"]) is True
+    assert store.get_by_ids(["none", "t"]) == []
+
+
+def test_ids_are_given_taken_or_made(store):
+    documents = [Document("one", id="own"), Document("two"), Document("three", id="lost")]
+    added = store.add_documents(documents, ids=[None, None, "given"])
+    assert (added[0], added[2]) == ("own", "given")
+    assert store.get_by_ids(added) == [
+        Document("one", id="own"),
+        Document("two", id=added[1]),
+        Document("three", id="given"),
+    ]
+    assert documents[1].id is None
+    assert store.get_by_ids(["lost"]) == []
+
+
+def test_of_one_id_twice_the_last_wins(store):
+    assert store.add_texts(["first", "second"], ids=["same", "same"]) == ["same", "same"]
+    assert store.get_by_ids(["same"]) == [Document("second", id="same")]
+
+
+def test_batches_are_commits_and_unchanged_documents_cost_nothing(store, counting):
+    counting.documents.clear()
+    documents = [Document(f"text {i}", id=str(i)) for i in range(5)]
+    store.add_documents(documents, batch_size=2)
+    assert counting.documents == [2, 2, 1]
+    store.add_documents([*documents, Document("text 5", id="5")])
+    assert counting.documents == [2, 2, 1, 1]
+    assert store.add_documents([]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"ids": ["a"]}, "1 ids for 2"),
+        ({"ids": "ab"}, "ids"),
+        ({"metadatas": [{}]}, "1 metadatas for 2"),
+        ({"batch_size": 0}, "at least 1"),
+        ({"metadatas": [{"x": object()}, {}]}, "JSON"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_of_add_are_refused(store, arguments, said):
+    before = len(store.index)
+    with pytest.raises(BadInput, match=said):
+        store.add_texts(["one", "two"], **arguments)
+    assert len(store.index) == before
+
+
+async def test_unknown_options_are_errors(store):
+    with pytest.raises(TypeError):
+        store.add_texts(["text"], user="ada")
+    with pytest.raises(TypeError):
+        store.similarity_search("fox", filters={"n": 1})
+    with pytest.raises(TypeError):
+        await store.asimilarity_search("fox", filters={"n": 1})
+    with pytest.raises(TypeError):
+        store.similarity_search_with_relevance_scores("fox", filters={"n": 1})
+    with pytest.raises(TypeError):
+        RagEmbedVectorStore.from_texts(["text"], HashEncoder(), collection="c")
+
+
+async def test_delete_needs_ids(store):
+    for wrong in (None, "fox"):
+        with pytest.raises(ValueError, match="ids"):
+            store.delete(wrong)
+    with pytest.raises(ValueError, match="ids"):
+        await store.adelete()
+    assert store.delete([]) is True
+    assert store.delete(["unknown"]) is True
+    with pytest.raises(BadInput, match="list of ids"):
+        store.get_by_ids("fox")
+    assert store.delete(store.index.matching()) is True
+    assert store.similarity_search("fox") == []
+
+
+async def test_every_search_has_its_async_twin(store):
+    vector = store.embeddings.embed_query("red fox")
+    options = {"k": 3, "filter": {"n": {"$gte": 1}}, "user": "ada"}
+    calls = {
+        "similarity_search": "red fox",
+        "similarity_search_with_score": "red fox",
+        "similarity_search_with_relevance_scores": "red fox",
+        "similarity_search_by_vector": vector,
+        "max_marginal_relevance_search": "red fox",
+        "max_marginal_relevance_search_by_vector": vector,
+    }
+    for name, argument in calls.items():
+        found = getattr(store, name)(argument, **options)
+        assert len(found) == 3, name
+        assert await getattr(store, f"a{name}")(argument, **options) == found
+        assert getattr(store, name)(argument, k=0) == []
+        assert len(getattr(store, name)(argument, k=100)) == 4
+        with pytest.raises(BadInput, match="k must be"):
+            getattr(store, name)(argument, k=-1)
+
+
+def test_scores_fall_and_relevance_is_between_0_and_1(store):
+    scores = [score for _, score in store.similarity_search_with_score("red fox in the snow")]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > scores[-1]
+    found = store.similarity_search_with_relevance_scores("red fox in the snow")
+    assert found[0][0].id == "snow"
+    assert all(0.0 <= relevance <= 1.0 for _, relevance in found)
+    cut = (found[0][1] + found[1][1]) / 2
+    above = store.similarity_search_with_relevance_scores(
+        "red fox in the snow", score_threshold=cut
+    )
+    assert above == found[:1]
+
+
+def test_a_search_by_vector_is_the_nearest_neighbours(store):
+    encoder = HashEncoder()
+    texts = list(TEXTS.values())
+    titled = encoder.encode_document(texts)
+    row = encoder.encode_query(["blue snow"])[0]
+    nearest = [list(TEXTS)[i] for i in (-(titled @ row)).argsort(kind="stable")]
+    found = store.similarity_search_with_score_by_vector((7.0 * row).tolist(), k=2)
+    assert [document.id for document, _ in found] == nearest[:2]
+    assert ids(store.similarity_search_by_vector(row.tolist(), k=2)) == nearest[:2]
+    with pytest.raises(BadInput, match="shape"):
+        store.similarity_search_by_vector([1.0, 2.0])
+
+
+def test_marginal_relevance_prefers_what_is_different(store):
+    plain = ids(store.similarity_search("red fox hunts mice", k=2))
+    assert sorted(plain) == ["fox", "fox2"]
+    for lambda_mult, expected in ((1.0, plain), (0.3, [plain[0], "sea"])):
+        found = store.max_marginal_relevance_search(
+            "red fox hunts mice", k=2, lambda_mult=lambda_mult
+        )
+        assert ids(found) == expected
+    vector = store.embeddings.embed_query("red fox hunts mice")
+    found = store.max_marginal_relevance_search_by_vector(vector, k=2, lambda_mult=0.3)
+    assert ids(found) == [plain[0], "sea"]
+
+
+def test_marginal_relevance_chooses_among_the_first_candidates(store):
+    query = "red fox hunts mice"
+    first_two = store.max_marginal_relevance_search(query, k=2, fetch_k=2, lambda_mult=0.0)
+    assert sorted(ids(first_two)) == ["fox", "fox2"]
+    assert len(store.max_marginal_relevance_search(query, k=4, fetch_k=1)) == 4
+    for wrong in ({"fetch_k": 0}, {"lambda_mult": 1.5}, {"lambda_mult": -0.5}):
+        with pytest.raises(BadInput, match=next(iter(wrong))):
+            store.max_marginal_relevance_search(query, **wrong)
+
+
+async def test_as_retriever_with_every_search_type(store):
+    plain = store.as_retriever(search_kwargs={"k": 2, "filter": {"n": {"$lt": 3}}})
+    assert ids(plain.invoke("red fox in the snow", filter={"n": 3})) == ["snow"]
+    assert len(await plain.ainvoke("red fox in the snow", k=1)) == 1
+    mmr = store.as_retriever(search_type="mmr", search_kwargs={"k": 2, "lambda_mult": 0.3})
+    assert "sea" in ids(await mmr.ainvoke("red fox hunts mice"))
+    threshold = store.as_retriever(
+        search_type="similarity_score_threshold", search_kwargs={"score_threshold": 1.0}
+    )
+    assert threshold.invoke("penguins") == await threshold.ainvoke("penguins") == []
+    low = store.as_retriever(
+        search_type="similarity_score_threshold", search_kwargs={"score_threshold": 0.0}
+    )
+    assert len(low.invoke("red fox")) == len(await low.ainvoke("red fox")) == 4
+
+
+def test_an_owner_sees_their_own(store):
+    store.index.add([OurDocument("own", "Ada's red fox is called Rob.", user="ada")])
+    assert "own" not in ids(store.similarity_search("red fox called Rob", k=9))
+    assert ids(store.similarity_search("red fox called Rob", k=1, user="ada")) == ["own"]
+
+
+async def test_a_store_is_made_of_texts_or_documents(tmp_path):
+    embedding = DeterministicFakeEmbedding(size=8)
+    texts = ["The red fox.", "The blue sea."]
+    made = RagEmbedVectorStore.from_texts(
+        texts, embedding, [{"year": 1}, {"year": 2}], ids=["a", "b"], path=tmp_path / "one"
+    )
+    assert ids(made.similarity_search("fox", filter={"year": 1})) == ["a"]
+    made = await RagEmbedVectorStore.afrom_texts(texts, embedding, ids=["a", "b"])
+    assert sorted(ids(made.similarity_search("fox"))) == ["a", "b"]
+    documents = [Document(text, id=text[:7]) for text in texts]
+    made = RagEmbedVectorStore.from_documents(documents, embedding, path=tmp_path / "two")
+    assert made.get_by_ids(["The red"]) == documents[:1]
+    made = await RagEmbedVectorStore.afrom_documents(documents, embedding, fields={"year": int})
+    assert made.index.fields.types == {"year": "int"}
+
+
+def test_a_store_is_opened_again(tmp_path, minilm):
+    path = tmp_path / "kb"
+    first = RagEmbedVectorStore(path, embedding=minilm, fields={"year": int})
+    first.add_texts(["The red fox."], [{"year": 2020, "title": "Fox"}], ids=["a"])
+    for again in (
+        RagEmbedVectorStore(str(path)),
+        RagEmbedVectorStore(path, embedding=minilm, fields={"year": int}),
+        RagEmbedVectorStore(Index.open(path)),
+    ):
+        assert ids(again.similarity_search("fox", filter={"year": 2020})) == ["a"]
+        assert again.index.document("a").title == "Fox"
+    with pytest.raises(SpaceMismatch):
+        RagEmbedVectorStore(path, embedding=HashEncoder())
+    with pytest.raises(BadInput, match="fields"):
+        RagEmbedVectorStore(path, fields={"year": str})
+
+
+def test_an_index_must_fit(tmp_path):
+    cuts = Index.create(tmp_path / "cuts", encoder=HashEncoder())
+    for wrong in (cuts, tmp_path / "cuts"):
+        given = {} if wrong is cuts else {"embedding": HashEncoder()}
+        with pytest.raises(BadInput, match="RagEmbedRetriever"):
+            RagEmbedVectorStore(wrong, **given)
+    whole = Index.in_memory(encoder=HashEncoder(), chunk_tokens=None)
+    assert RagEmbedVectorStore(whole).index is whole
+    with pytest.raises(BadInput, match="leave them out"):
+        RagEmbedVectorStore(whole, embedding=HashEncoder())
+    with pytest.raises(BadInput, match="in memory"):
+        RagEmbedVectorStore(embedding=HashEncoder(), storage_options={"key": "x"})
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StoreError):
+        RagEmbedVectorStore(tmp_path / "file", embedding=HashEncoder())
+
+
+def test_titles_come_from_the_key_that_is_named():
+    documents = [Document("text", id="a", metadata={"title": 3, "headline": "Owls"})]
+    titles = []
+    for key in ("title", "headline", None):
+        store = RagEmbedVectorStore(embedding=HashEncoder(), title_key=key)
+        store.add_documents(documents)
+        titles.append(store.index.document("a").title)
+    assert titles == ["", "Owls", ""]
+
+
+def test_the_embeddings_are_those_of_the_index():
+    given = DeterministicFakeEmbedding(size=8)
+    assert RagEmbedVectorStore(embedding=given).embeddings is given
+    whole = Index.in_memory(encoder=EmbeddingsEncoder(given), chunk_tokens=None)
+    assert RagEmbedVectorStore(whole).embeddings is given
+    ours = RagEmbedVectorStore(embedding=HashEncoder()).embeddings
+    assert isinstance(ours, RagEmbedEmbeddings)
+    assert len(ours.embed_query("fox")) == 256
+
+
+async def test_concurrent_writers_and_readers(store):
+    async def write(i):
+        await store.aadd_texts([f"number {i}", "shared"], ids=[f"w{i}", "shared"])
+        assert await store.aget_by_ids([f"w{i}"])
+        return len(await store.asimilarity_search("number", k=50))
+
+    counts = await asyncio.gather(*(write(i) for i in range(6)))
+    assert all(count >= 5 for count in counts)
+    written = [f"w{i}" for i in range(6)]
+    assert sorted(ids(store.similarity_search("number", k=50))) == sorted(
+        [*TEXTS, *written, "shared"]
+    )
