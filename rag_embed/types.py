@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -178,9 +179,16 @@ class Query:
             raise BadInput(f"Query.text must be a str, got {type(self.text).__name__}.")
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 0:
             raise BadInput(f"Query.k must be an integer >= 0, got {self.k!r}.")
+        if self.where is not None and not isinstance(self.where, Filter):
+            raise BadInput(
+                "Query.where is a filter such as field('year') >= 2020, "
+                f"got {type(self.where).__name__}."
+            )
+        if self.user is not None and (not isinstance(self.user, str) or not self.user):
+            raise BadInput(f"Query.user must be a non-empty str or None, got {self.user!r}.")
         for name in ("min_relevance", "diversity"):
             value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
+            if not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
                 raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
         if not isinstance(self.vectors, Mapping):
             raise BadInput(

@@ -147,7 +147,17 @@ class TestSearch:
 
     @pytest.mark.parametrize(
         "options",
-        [{"k": -1}, {"k": 2.5}, {"min_relevance": 2}, {"diversity": -1}, {"group_by": "page"}],
+        [
+            {"k": -1},
+            {"k": 2.5},
+            {"min_relevance": 2},
+            {"min_relevance": "a"},
+            {"diversity": -1},
+            {"group_by": "page"},
+            {"user": 7},
+            {"user": ""},
+            {"where": {"year": 1}},
+        ],
     )
     def test_bad_options_are_refused(self, index, options) -> None:
         with pytest.raises(BadInput):
@@ -391,6 +401,13 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
     assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
     with pytest.raises(BadInput, match=r"give Query\.vectors"):
         bare.retrieve([Query("fox")])
+
+
+def test_a_hybrid_needs_legs_and_a_pool() -> None:
+    retriever = Index.in_memory(encoder=HashEncoder()).retriever
+    for broken in ({"pool": 0}, {"legs": ()}):
+        with pytest.raises(BadInput, match="needs a leg and a pool"):
+            replace(retriever, **broken)
 
 
 def test_documents_by_id_and_by_filter() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag_embed.errors import BadInput
 from rag_embed.filters import And, Filter, field
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import best
@@ -44,7 +45,10 @@ class Hybrid:
         legs: Sources of evidence.
         weights: Weight of each leg by name; a leg that is not named counts nothing.
         calibration: From fused score to relevance.
-        pool: Candidates per leg.
+        pool: Candidates per leg, >= 1.
+
+    Raises:
+        BadInput: There is no leg, or no pool.
     """
 
     store: Store
@@ -52,6 +56,12 @@ class Hybrid:
     weights: Mapping[str, float]
     calibration: Calibration
     pool: int = POOL
+
+    def __post_init__(self) -> None:
+        if not self.legs or self.pool < 1:
+            raise BadInput(
+                f"Hybrid needs a leg and a pool >= 1, got {len(self.legs)} legs and {self.pool}."
+            )
 
     def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
         """See `protocols.Retriever`; all queries are encoded and searched as one batch."""

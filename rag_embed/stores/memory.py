@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.situated.titled import titled
-from rag_embed.stores.rows import row_values
+from rag_embed.stores.rows import row_values, to_json
 from rag_embed.types import Chunk, Document, Scores, Vectors, doc_id_of
 
 
@@ -151,6 +152,7 @@ class MemoryStore:
         /,
     ) -> None:
         """See `protocols.Store`."""
+        documents, chunks = _own(documents, chunks)
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
         replaced = {document.id for document, _ in documents}
         kept = [
@@ -208,3 +210,14 @@ class MemoryStore:
     ) -> MemoryView:
         postings = Postings.of([self.analyzer.words(titled(c)) for c in by_id.values()])
         return MemoryView(by_id, rows, documents, matrix, postings, self.analyzer, self.fields)
+
+
+def _own(
+    documents: Sequence[tuple[Document, str]], chunks: Sequence[Chunk]
+) -> tuple[list[tuple[Document, str]], list[Chunk]]:
+    """Copies whose metadata nobody else can change, as JSON keeps it."""
+    metadata = {document.id: json.loads(to_json(document)) for document, _ in documents}
+    return (
+        [(replace(document, metadata=metadata[document.id]), d) for document, d in documents],
+        [replace(chunk, metadata=metadata.get(chunk.doc_id, {})) for chunk in chunks],
+    )

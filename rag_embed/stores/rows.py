@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,6 +49,21 @@ def row_values(
         built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
         rows.append({**built_in, **values[chunk.doc_id]})
     return rows
+
+
+def to_json(source: Document | Chunk) -> str:
+    """The metadata as JSON.
+
+    Raises:
+        BadInput: It holds something JSON cannot express.
+    """
+    try:
+        return json.dumps(dict(source.metadata))
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"Document {source.id!r}: metadata must be JSON-serialisable ({error}). "
+            "Convert dates and objects to strings or numbers."
+        ) from error
 
 
 def _unique(kind: str, ids: Sequence[str]) -> None:

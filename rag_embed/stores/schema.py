@@ -21,6 +21,7 @@ from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
 from rag_embed.situated.titled import titled
+from rag_embed.stores.rows import to_json
 from rag_embed.types import Chunk, Document, Vectors
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
@@ -147,21 +148,6 @@ def document_of(row: Mapping[str, Any]) -> Document:
     """A document from a row of ``documents``."""
     metadata = json.loads(row["metadata_json"])
     return Document(row["id"], row["text"], row["title"], metadata, row["user_id"])
-
-
-def to_json(source: Document | Chunk) -> str:
-    """The metadata as JSON.
-
-    Raises:
-        BadInput: It holds something JSON cannot express.
-    """
-    try:
-        return json.dumps(dict(source.metadata))
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"Document {source.id!r}: metadata must be JSON-serialisable ({error}). "
-            "Convert dates and objects to strings or numbers."
-        ) from error
 
 
 def _json_by_document(chunks: Sequence[Chunk]) -> dict[str, str]:

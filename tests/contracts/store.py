@@ -266,6 +266,15 @@ class StoreContract:
         assert "c" not in store.known(["c"]) and "c" not in store.document_ids()
         assert store.delete(["c"]) == 0
 
+    def test_what_went_in_is_the_stores_own(self, store) -> None:
+        metadata = {"tags": ["x"], "pair": (1, 2)}
+        write(store, Document("a", "red fox", metadata=metadata))
+        metadata["tags"].append("y")
+        view = store.view()
+        kept = {"tags": ["x"], "pair": [1, 2]}
+        assert view.documents(["a"])[0].metadata == view.chunks(["a#0-7"])[0].metadata == kept
+        assert view.matching(field("metadata.tags").has("y")) == []
+
     def test_a_view_never_changes(self, store) -> None:
         write(store, CORPUS[0])
         before = store.view()

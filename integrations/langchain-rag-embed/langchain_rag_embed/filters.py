@@ -26,8 +26,8 @@ FilterLike: TypeAlias = Filter | Mapping[str, Any] | None
 def to_filter(filter: FilterLike) -> Filter | None:
     """Make a rag_embed filter of what LangChain users write.
 
-    Keys name metadata; several keys must all match. As everywhere in rag_embed, a missing value
-    matches no comparison, ``$ne`` and ``$nin`` included; ``$not`` inverts.
+    Keys name metadata; several keys must all match. A missing value matches ``$ne`` and ``$nin``,
+    as in the query languages this one is taken from, and no other comparison.
 
     Args:
         filter: ``None``, a rag_embed filter (given back as it is), or a dictionary such as
@@ -119,13 +119,13 @@ def _exists(name: Field, value: Any) -> Filter:  # noqa: ANN401
 
 _OPERATORS: Mapping[str, Callable[[Field, Any], Filter]] = {
     "$eq": lambda name, value: name == value,
-    "$ne": lambda name, value: name != value,
+    "$ne": lambda name, value: ~(name == value),
     "$gt": lambda name, value: name > value,
     "$gte": lambda name, value: name >= value,
     "$lt": lambda name, value: name < value,
     "$lte": lambda name, value: name <= value,
     "$in": _one_of,
-    "$nin": lambda name, values: ~_one_of(name, values) & ~name.is_missing(),
+    "$nin": lambda name, values: ~_one_of(name, values),
     "$contains": lambda name, value: name.has(value),
     "$text": lambda name, value: name.contains(value),
     "$exists": _exists,
