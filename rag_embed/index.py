@@ -16,21 +16,23 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
 from rag_embed.ingest import AddReport, Ingest, Progress, came_from
-from rag_embed.protocols import ChunkEncoder, Encoder, Store
-from rag_embed.ranking.hybrid import Hybrid, dense_cosine
-from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.protocols import ChunkEncoder, Encoder, Store, TextSpace
+from rag_embed.ranking.hybrid import Hybrid, basis
+from rag_embed.ranking.late import LateLeg
+from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
 from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.titled import Isolated, Titled
+from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
 
-Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], ChunkEncoder]
+Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], TextSpace]
 """How much of its document a chunk's vector sees: a name, or for example ``described(write)``."""
 
 _SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
 
-WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5}
-"""The default mixture; see benchmarks/quality.py."""
+WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.5}
+"""The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
 
 
 class Options(TypedDict, total=False):
@@ -76,6 +78,7 @@ class Index:
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
         situate: Situate = "titled",
+        tokens: bool = False,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
         storage_options: Mapping[str, str] | None = None,
@@ -90,6 +93,8 @@ class Index:
             chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
             situate: ``"titled"`` puts title and headings before a chunk when it is encoded,
                 ``"isolated"`` nothing, `situated.described` what a language model writes.
+            tokens: Keep every token's vector at one bit a number, and look at the best candidates
+                again word by word; see `ranking.late`.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
             analyzer: Language and stemming of lexical search.
             storage_options: Credentials and region of an object store.
@@ -103,13 +108,14 @@ class Index:
 
         declared = Fields.of(fields or {})
         model = _loaded(encoder)
-        space = _situated(situate, model)
+        space = _space(situate, model, tokens)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         store = LanceStore.create(
             path,
             {"dense": space.signature.dim},
             fields=declared,
             analyzer=analyzer,
+            tokens=["dense"] if tokens else [],
             settings=_settings(space, splitter),
             storage_options=storage_options,
         )
@@ -150,7 +156,10 @@ class Index:
         if early is not None and early[0] == stored.model:
             encoder = early[1].result()
         model = _loaded(encoder or stored.model)
-        space = _situated(situate or _named(stored.chunks), model)
+        plain = _situated(situate or _named(stored.chunks), model)
+        space: ChunkEncoder = plain
+        if stored.tokens:
+            space = WithTokens.from_settings(plain, settings["index"]["tokens"])
         if difference := stored.difference(space.signature):
             raise SpaceMismatch(
                 f"The index at {os.fspath(path)!r} was built with {stored.model!r}; the encoder "
@@ -174,6 +183,7 @@ class Index:
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
         situate: Situate = "titled",
+        tokens: bool = False,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
     ) -> Index:
@@ -181,9 +191,14 @@ class Index:
         from rag_embed.stores.memory import MemoryStore
 
         model = _loaded(encoder)
-        space = _situated(situate, model)
+        space = _space(situate, model, tokens)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
-        store = MemoryStore({"dense": space.signature.dim}, fields=fields, analyzer=analyzer)
+        store = MemoryStore(
+            {"dense": space.signature.dim},
+            fields=fields,
+            analyzer=analyzer,
+            tokens=["dense"] if tokens else [],
+        )
         store.configure(_settings(space, splitter))
         return cls(store, splitter, space, default(space.signature.weights))
 
@@ -286,16 +301,21 @@ class Index:
             for right, some in zip(judged.values(), found, strict=True)
             for hit in some
         ]
-        self.calibration = fitted(
-            [hit.score for hit in hits], [dense_cosine(hit.parts) for hit in hits], labels
+        scores, cosines = (
+            zip(*(basis(hit.parts) for hit in hits), strict=True) if hits else ((), ())
         )
+        self.calibration = fitted(scores, cosines, labels)
         self.store.configure({"calibration": asdict(self.calibration)})
         return self.calibration
 
     @property
     def retriever(self) -> Hybrid:
         """The retriever behind `search`, to nest in wrappers or to change its weights."""
-        legs = (DenseLeg("dense", self.space), LexicalLeg())
+        space = self.space
+        dense: Leg = DenseLeg("dense", space)
+        if isinstance(space, WithTokens):
+            dense = LateLeg("dense", space)
+        legs = (dense, LexicalLeg())
         return Hybrid(self.store, legs, WEIGHTS, self.calibration)
 
     @property
@@ -353,7 +373,15 @@ class Index:
 
 def _settings(space: ChunkEncoder, splitter: TokenSplitter) -> dict[str, Any]:
     """What `Index.open` needs beside the store's own settings."""
-    return {"index": {"signature": asdict(space.signature), "splitter": splitter.settings}}
+    own = {"signature": asdict(space.signature), "splitter": splitter.settings}
+    if isinstance(space, WithTokens):
+        own["tokens"] = space.settings
+    return {"index": own}
+
+
+def _space(situate: Situate, encoder: Encoder, tokens: bool) -> ChunkEncoder:
+    space = _situated(situate, encoder)
+    return WithTokens.of(space) if tokens else space
 
 
 def _query(query: str | Query, options: Options) -> Query:
@@ -370,7 +398,7 @@ def _loaded(encoder: Encoder | str | None) -> Encoder:
     return encoders.load(encoder) if encoder else encoders.load()
 
 
-def _situated(situate: Situate, encoder: Encoder) -> ChunkEncoder:
+def _situated(situate: Situate, encoder: Encoder) -> TextSpace:
     if callable(situate):
         return situate(encoder)
     if situate not in _SITUATED:

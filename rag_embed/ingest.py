@@ -16,8 +16,9 @@ from typing import TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import ChunkEncoder, Splitter, Store
+from rag_embed.situated.tokens import WithTokens
 from rag_embed.text import storable
-from rag_embed.types import Chunk, Document, Skipped
+from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
 
 _LOOK_UP = 256
 """Documents whose hashes are compared at once."""
@@ -135,8 +136,14 @@ class Ingest:
         if batch:
             groups = [(document, chunks) for document, _, chunks in batch]
             chunks = [chunk for _, some in groups for chunk in some]
-            vectors = {name: space.encode_chunks(groups) for name, space in self.spaces.items()}
-            self.store.replace([(document, d) for document, d, _ in batch], chunks, vectors)
+            vectors: dict[str, Vectors] = {}
+            tokens: dict[str, list[TokenBits]] = {}
+            for name, space in self.spaces.items():
+                if isinstance(space, WithTokens):
+                    vectors[name], tokens[name] = space.encode_chunk_tokens(groups)
+                else:
+                    vectors[name] = space.encode_chunks(groups)
+            self.store.replace([(document, d) for document, d, _ in batch], chunks, vectors, tokens)
             report = replace(report, chunks=report.chunks + len(chunks))
         if progress is not None:
             progress(report)

@@ -5,14 +5,28 @@ Implement the methods and the object fits; nothing has to be inherited.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter
+from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.types import Chunk, Document, Hit, Query, Scores, Signature, Spans, Vectors
+from rag_embed.types import (
+    Chunk,
+    Document,
+    Hit,
+    Query,
+    Scores,
+    Signature,
+    Spans,
+    TokenBits,
+    TokenRows,
+    Vectors,
+)
+
+T = TypeVar("T")
 
 
 class Encoder(Protocol):
@@ -33,6 +47,26 @@ class Encoder(Protocol):
 
     def token_spans(self, text: str, /) -> Spans:
         """Character offsets of all of the model's tokens in ``text``, special tokens left out."""
+        ...
+
+
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that can also give the vectors of a text's tokens, at no further forward pass."""
+
+    def encode_query_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_query`, and what ``keep`` makes of each text's tokens.
+
+        ``keep`` is called right after a text's forward pass, maybe from several threads, so that
+        the token vectors of many texts are never in memory together.
+        """
+        ...
+
+    def encode_document_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_document`, and what ``keep`` makes of each text's tokens."""
         ...
 
 
@@ -58,6 +92,19 @@ class ChunkEncoder(Protocol):
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """``(len(texts), dim)`` unit rows in the same space."""
+        ...
+
+
+class TextSpace(ChunkEncoder, Protocol):
+    """A `ChunkEncoder` that puts one text per chunk to an encoder."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """What encodes the texts."""
+        ...
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """One text per chunk, in order."""
         ...
 
 
@@ -91,6 +138,18 @@ class View(Protocol):
         Raises:
             BadInput: An id is not in the store.
         """
+        ...
+
+    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
+        """What is kept of each chunk's tokens, in order.
+
+        Raises:
+            BadInput: An id is not in the store, or the space keeps no tokens.
+        """
+        ...
+
+    def frequencies(self, space: str, /) -> Frequencies:
+        """In how many chunks each token occurs; maybe over a sample of the chunks."""
         ...
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
@@ -140,9 +199,17 @@ class Store(Protocol):
         documents: Sequence[tuple[Document, str]],
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
         /,
     ) -> None:
-        """Store documents (with content hashes) and their chunks; their old chunks vanish."""
+        """Store documents (with content hashes) and their chunks; their old chunks vanish.
+
+        Args:
+            documents: With their content hashes.
+            chunks: All chunks of these documents.
+            vectors: Space -> one row per chunk.
+            tokens: Space -> one entry per chunk, for the spaces that keep tokens.
+        """
         ...
 
     def delete(self, doc_ids: Sequence[str], /) -> int:

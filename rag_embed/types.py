@@ -251,6 +251,34 @@ class Hit:
         return self.chunk.id
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenRows:
+    """The token vectors of one text, special tokens and prompt left out.
+
+    Attributes:
+        ids: ``(n,)`` int32 entries of the model's vocabulary.
+        rows: ``(n, dim)`` float32 of length 1.
+        spans: ``(n, 2)`` int64 characters of the text.
+    """
+
+    ids: npt.NDArray[np.int32]
+    rows: Vectors
+    spans: Spans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenBits:
+    """What is kept of the token vectors of one chunk.
+
+    Attributes:
+        ids: ``(n,)`` int32 entries of the model's vocabulary.
+        bits: ``(n, ceil(dim / 8))`` uint8, see `maths.maxsim.sign_bits`.
+    """
+
+    ids: npt.NDArray[np.int32]
+    bits: npt.NDArray[np.uint8]
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Identity of a vector space. Vectors of two signatures must never be compared.
@@ -264,6 +292,7 @@ class Signature:
         query_prompt: Text put before every query.
         document_prompt: Text put before every document.
         chunks: How a chunk is put to the encoder, for example ``"titled"``.
+        tokens: What is kept of the token vectors, for example ``"sign bits"``; empty for nothing.
     """
 
     model: str
@@ -274,6 +303,7 @@ class Signature:
     query_prompt: str = ""
     document_prompt: str = ""
     chunks: str = ""
+    tokens: str = ""
 
     def difference(self, other: Signature) -> dict[str, tuple[Any, Any]]:
         """Where two spaces differ, ``model`` aside: its path may change, its weights may not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,11 @@ from rag_embed.types import Vectors
 
 _STEP = 16
 """Lengths are padded to a multiple of this: 4 % more tokens on real chunks, and few shapes."""
+
+
+Seen: TypeAlias = Callable[[int, npt.NDArray[np.float32]], None]
+"""Called with a text's position and its ``(tokens, dim)`` vectors, which are valid until it returns;
+from several threads at once, but once per position."""
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[tuple[int, list[int]]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, TypeVar
 
-from rag_embed.encoders.batching import encoded_once
+from tokenizers import Encoding
+
+from rag_embed.encoders.batching import Seen, encoded_once
 from rag_embed.encoders.conversion import faithful_runner
+from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import DEFAULT, resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
-from rag_embed.types import Signature, Spans, Vectors
+from rag_embed.types import Signature, Spans, TokenRows, Vectors
+
+T = TypeVar("T")
 
 Precision: TypeAlias = Literal["auto", "f32", "bf16"]
 _BUDGET = 2048
@@ -70,9 +75,29 @@ class OpenVINOEncoder:
         """See `protocols.Encoder`."""
         return self._encode(texts, self.signature.document_prompt)
 
+    def encode_query_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenEncoder`."""
+        return self._encode_tokens(texts, self.signature.query_prompt, keep)
+
+    def encode_document_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenEncoder`."""
+        return self._encode_tokens(texts, self.signature.document_prompt, keep)
+
     def token_spans(self, text: str, /) -> Spans:
         """See `protocols.Encoder`."""
         return self._tokens.spans(text)
+
+    def _encode_tokens(
+        self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
+    ) -> tuple[Vectors, list[T]]:
+        def forward(_: list[str], encodings: list[Encoding], seen: Seen) -> Vectors:
+            return self._runner.rows([encoding.ids for encoding in encodings], seen)
+
+        return with_tokens(texts, prompt, self._tokens, forward, keep)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         def encode(distinct: list[str]) -> Vectors:

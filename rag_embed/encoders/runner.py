@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.encoders.batching import batches
+from rag_embed.encoders.batching import Seen, batches
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.ov import openvino as ov
 from rag_embed.maths.vectors import unit
@@ -50,13 +50,13 @@ class Runner:
         self._local = threading.local()
         self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="openvino")
 
-    def rows(self, ids: Sequence[Sequence[int]]) -> Vectors:
-        """``(n, dim)`` unit rows, one per list of token ids."""
+    def rows(self, ids: Sequence[Sequence[int]], seen: Seen | None = None) -> Vectors:
+        """``(n, dim)`` unit rows, one per list of token ids; ``seen`` gets the token vectors."""
         rows = np.empty((len(ids), self.layout.dim), dtype=np.float32)
 
         def one(batch: tuple[int, list[int]]) -> None:
             padded, members = batch
-            rows[members] = self._forward([ids[i] for i in members], padded)
+            rows[members] = self._forward(ids, members, padded, seen)
 
         parts = list(batches([len(some) for some in ids], self.budget))
         if len(parts) == 1:
@@ -65,15 +65,20 @@ class Runner:
             list(self._workers.map(one, parts))
         return unit(rows)
 
-    def _forward(self, ids: Sequence[Sequence[int]], padded: int) -> npt.NDArray[np.float32]:
-        tokens = np.full((len(ids), padded), self.layout.pad, dtype=np.int64)
-        mask = np.zeros((len(ids), padded), dtype=np.int64)
-        for row, some in enumerate(ids):
-            tokens[row, : len(some)] = some
-            mask[row, : len(some)] = 1
+    def _forward(
+        self, ids: Sequence[Sequence[int]], members: list[int], padded: int, seen: Seen | None
+    ) -> npt.NDArray[np.float32]:
+        tokens = np.full((len(members), padded), self.layout.pad, dtype=np.int64)
+        mask = np.zeros((len(members), padded), dtype=np.int64)
+        for row, i in enumerate(members):
+            tokens[row, : len(ids[i])] = ids[i]
+            mask[row, : len(ids[i])] = 1
         request = self._request()
         request.infer([tokens, mask], share_inputs=True)
         states = request.get_output_tensor(0).data
+        if seen is not None:
+            for row, i in enumerate(members):
+                seen(i, states[row, : len(ids[i])])
         if self.layout.pooling == "cls":
             return np.array(states[:, 0])
         weights = mask.astype(np.float32) / mask.sum(axis=1, keepdims=True)

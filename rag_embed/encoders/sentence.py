@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from tokenizers import Encoding
 from transformers.utils.logging import disable_progress_bar
 
-from rag_embed.encoders.batching import batches, encoded_once
+from rag_embed.encoders.batching import Seen, batches, encoded_once
+from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.models import DEFAULT, resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Signature, Spans, Vectors
+from rag_embed.types import Signature, Spans, TokenRows, Vectors
+
+T = TypeVar("T")
 
 _CPU_BUDGET = 4096
 _GPU_BUDGET = 65_536
@@ -122,37 +126,73 @@ class SentenceEncoder:
         """See `protocols.Encoder`."""
         return self._encode(texts, self.signature.document_prompt)
 
+    def encode_query_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenEncoder`."""
+        return self._encode_tokens(texts, self.signature.query_prompt, keep)
+
+    def encode_document_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenEncoder`."""
+        return self._encode_tokens(texts, self.signature.document_prompt, keep)
+
     def token_spans(self, text: str, /) -> Spans:
         """See `protocols.Encoder`."""
         return self.tokens.spans(text)
 
+    def _encode_tokens(
+        self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
+    ) -> tuple[Vectors, list[T]]:
+        def forward(distinct: list[str], encodings: list[Encoding], seen: Seen) -> Vectors:
+            clipped = [self.tokens.clipped(text) for text in distinct]
+            return self._rows(clipped, [len(one.ids) for one in encodings], prompt, seen)
+
+        return with_tokens(texts, prompt, self.tokens, forward, keep)
+
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
-        def encode(distinct: list[str]) -> npt.NDArray[np.float32]:
+        def encode(distinct: list[str]) -> Vectors:
             clipped = [self.tokens.clipped(text) for text in distinct]
             lengths = [len(ids) for ids in self.tokens.ids([prompt + text for text in clipped])]
-            rows = np.empty((len(clipped), self.signature.dim), dtype=np.float32)
-            for padded, members in batches(lengths, self.token_budget):
-                rows[members] = self._forward([clipped[i] for i in members], prompt, padded)
-            return unit(rows)
+            return self._rows(clipped, lengths, prompt, None)
 
         return encoded_once(texts, self.signature.dim, encode)
 
-    def _forward(self, texts: list[str], prompt: str, padded: int) -> npt.NDArray[np.float32]:
-        options: dict[str, Any] = {}
+    def _rows(
+        self, texts: list[str], lengths: list[int], prompt: str, seen: Seen | None
+    ) -> Vectors:
+        rows = np.empty((len(texts), self.signature.dim), dtype=np.float32)
+        for padded, members in batches(lengths, self.token_budget):
+            outputs = self._forward([texts[i] for i in members], prompt, padded, seen is not None)
+            if seen is None:
+                rows[members] = outputs
+                continue
+            for i, output in zip(members, outputs, strict=True):
+                rows[i] = _array(output["sentence_embedding"])
+                seen(i, _array(output["token_embeddings"][output["attention_mask"].bool()]))
+        return unit(rows)
+
+    def _forward(self, texts: list[str], prompt: str, padded: int, tokens: bool) -> Any:  # noqa: ANN401
+        """``(n, dim)`` rows; with ``tokens`` each text's outputs of all modules, by name."""
+        options: dict[str, Any] = {"output_value": None} if tokens else {"convert_to_numpy": True}
         if isinstance(self.model[0], Transformer):
             length = min(padded, self.signature.max_tokens)
             padding = {"padding": "max_length", "truncation": True, "max_length": length}
             options["processing_kwargs"] = {"text": padding}
         with self._lock, torch.inference_mode():
-            rows: npt.NDArray[np.float32] = self.model.encode(
+            return self.model.encode(
                 texts,
                 prompt=prompt or "",
                 batch_size=len(texts),
                 show_progress_bar=False,
-                convert_to_numpy=True,
                 **options,
             )
-        return rows
+
+
+def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
 
 
 def _prompt(model: SentenceTransformer, role: str, given: str | None) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from tokenizers import Tokenizer
+import numpy.typing as npt
+from tokenizers import Encoding, Tokenizer
 
 from rag_embed.encoders.layout import Layout
 from rag_embed.text import storable
@@ -45,6 +46,11 @@ class Tokens:
         encodings = self._cut.encode_batch_fast([self.clipped(text) for text in texts])
         return [encoding.ids for encoding in encodings]
 
+    def traced(self, texts: Sequence[str]) -> list[Encoding]:
+        """Like `ids`, with what each token is and where it comes from."""
+        encodings: list[Encoding] = self._cut.encode_batch([self.clipped(text) for text in texts])
+        return encodings
+
     def spans(self, text: str) -> Spans:
         """``(n, 2)`` character offsets of all tokens, special tokens left out."""
         pieces = list(_pieces(storable(text)))
@@ -76,6 +82,19 @@ class Tokens:
                 return beginning
             size *= 4
         return text
+
+
+def content(encoding: Encoding, prompt: int) -> tuple[npt.NDArray[np.intp], Spans]:
+    """Positions and offsets of the tokens that stand for characters behind the prompt.
+
+    Args:
+        encoding: One of `Tokens.traced`.
+        prompt: Length of the prompt in characters.
+    """
+    spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    special = np.array(encoding.special_tokens_mask, dtype=bool)
+    at = np.flatnonzero(~special & (spans[:, 0] >= prompt) & (spans[:, 1] > spans[:, 0]))
+    return at, spans[at] - prompt
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:

@@ -17,12 +17,16 @@ from rag_embed.filters import And, Filter, field
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import best
 from rag_embed.protocols import Store, View
+from rag_embed.ranking.late import TOKENS, LateAnswers, LateLeg, normalised
 from rag_embed.ranking.legs import Answers, DenseLeg, Leg
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.types import Hit, Part, Query, Scores, doc_id_of
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
+
+DEPTH = 40
+"""Candidates whose tokens are looked at."""
 
 _SIBLINGS = 4
 
@@ -46,6 +50,8 @@ class Hybrid:
         weights: Weight of each leg by name; a leg that is not named counts nothing.
         calibration: From fused score to relevance.
         pool: Candidates per leg, >= 1.
+        depth: The best so many candidates are given token evidence, where a leg has it; they stay
+            before the others. The same for every ``k``.
 
     Raises:
         BadInput: There is no leg, or no pool.
@@ -56,6 +62,7 @@ class Hybrid:
     weights: Mapping[str, float]
     calibration: Calibration
     pool: int = POOL
+    depth: int = DEPTH
 
     def __post_init__(self) -> None:
         if not self.legs or self.pool < 1:
@@ -108,7 +115,9 @@ class Hybrid:
             for i in range(len(where))
         ]
         scored = self._fused(answers, tops, ids)
-        for have, new in zip(ranked, scored, strict=True):
+        for query, (have, new) in enumerate(zip(ranked, scored, strict=True)):
+            if not have:
+                new = self._looked_at(answers, query, new)
             known = {one.id for one in have}
             have += [one for one in new if one.id not in known][: pool - len(have)]
         return [all(len(top[i][0]) < pool for top in tops.values()) for i in range(len(where))]
@@ -158,6 +167,27 @@ class Hybrid:
             for i in best(ids, total, len(ids))
         ]
 
+    def _looked_at(
+        self, answers: Mapping[str, Answers], query: int, ranked: list[Scored]
+    ) -> list[Scored]:
+        """The ranking with the best `depth` ordered anew by token evidence, where there is any."""
+        leg = next((leg for leg in answers.values() if isinstance(leg, LateAnswers)), None)
+        first, rest = ranked[: self.depth], ranked[self.depth :]
+        raw = leg.evidence(query, [one.id for one in first]) if leg and first else None
+        if raw is None:
+            return ranked
+        weight = self.weights.get(TOKENS, 0.0)
+        parts = [
+            Part(TOKENS, float(r), float(n), weight)
+            for r, n in zip(raw, normalised(raw), strict=True)
+        ]
+        first = [
+            Scored(one.id, one.score + part.contribution, (*one.parts, part))
+            for one, part in zip(first, parts, strict=True)
+        ]
+        order = best([one.id for one in first], np.array([one.score for one in first]), len(first))
+        return [first[i] for i in order] + rest
+
     def _chosen(self, view: View, query: Query, ranked: list[Scored]) -> list[list[Scored]]:
         """The query's hits, each with its siblings behind it."""
         if query.min_relevance:
@@ -172,10 +202,10 @@ class Hybrid:
         return [group[: 1 + _SIBLINGS] for group in list(groups.values())[: query.k]]
 
     def _relevance(self, one: Scored) -> float:
-        return self.calibration.relevance(one.score, dense_cosine(one.parts))
+        return self.calibration.relevance(*basis(one.parts))
 
     def _diverse(self, view: View, query: Query, ranked: list[Scored]) -> list[Scored]:
-        space = next((leg.name for leg in self.legs if isinstance(leg, DenseLeg)), None)
+        space = next((leg.name for leg in self.legs if isinstance(leg, DenseLeg | LateLeg)), None)
         if space is None or not ranked:
             return ranked
         rows = view.vectors(space, [one.id for one in ranked])
@@ -202,9 +232,13 @@ class Hybrid:
         ]
 
 
-def dense_cosine(parts: Sequence[Part]) -> float:
-    """The raw cosine of the dense leg, 0 where there is none."""
-    return next((part.raw for part in parts if part.leg == "dense"), 0.0)
+def basis(parts: Sequence[Part]) -> tuple[float, float]:
+    """What relevance is made of: the fused score without token evidence, and the dense cosine.
+
+    Token evidence is left out since only the best candidates have it.
+    """
+    score = sum(part.contribution for part in parts if part.leg != TOKENS)
+    return score, next((part.raw for part in parts if part.leg == "dense"), 0.0)
 
 
 def _asks(query: Query) -> bool:

@@ -94,10 +94,17 @@ class Described:
         Raises:
             NoContext: A chunk got no context. The others' are in the cache: add again to go on.
         """
+        return self.encoder.encode_document(self.texts(groups))
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """See `protocols.TextSpace`; contexts are written here.
+
+        Raises:
+            NoContext: A chunk got no context.
+        """
         contexts = self.contexts(groups)
         chunks = [chunk for _, chunks in groups for chunk in chunks]
-        texts = [f"{c}\n{titled(one)}" for c, one in zip(contexts, chunks, strict=True)]
-        return self.encoder.encode_document(texts)
+        return [f"{c}\n{titled(one)}" for c, one in zip(contexts, chunks, strict=True)]
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""

@@ -29,6 +29,10 @@ class SearchOnly:
 
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """Always raises BadInput."""
+        return self.encoder.encode_document(self.texts(groups))
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """Always raises BadInput."""
         raise BadInput(
             f"The chunks of this index are situated by {self.chunks!r}: to add documents, open it "
             "with Index.open(..., situate=...) and what was given to Index.create."

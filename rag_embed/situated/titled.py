@@ -34,7 +34,11 @@ class Isolated:
 
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_document([c.text for _, chunks in groups for c in chunks])
+        return self.encoder.encode_document(self.texts(groups))
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """See `protocols.TextSpace`."""
+        return [chunk.text for _, chunks in groups for chunk in chunks]
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -54,7 +58,11 @@ class Titled:
 
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_document([titled(c) for _, chunks in groups for c in chunks])
+        return self.encoder.encode_document(self.texts(groups))
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """See `protocols.TextSpace`."""
+        return [titled(chunk) for _, chunks in groups for chunk in chunks]
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""

@@ -28,7 +28,7 @@ from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.explained import explained
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.rows import row_values
+from rag_embed.stores.rows import check_tokens, row_values
 from rag_embed.stores.schema import (
     DOCUMENT_SCHEMA,
     SETTINGS_SCHEMA,
@@ -47,7 +47,7 @@ from rag_embed.stores.tables import (
     stored_settings,
     upsert,
 )
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 FORMAT = 1
 _BATCH = 10_000
@@ -66,6 +66,7 @@ class LanceStore:
     def __init__(self, uri: str, database: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
         self.uri = uri
         self.spaces: dict[str, int] = dict(settings["spaces"])
+        self.token_spaces: tuple[str, ...] = tuple(settings.get("tokens", ()))
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
@@ -85,6 +86,7 @@ class LanceStore:
         *,
         fields: Fields | None = None,
         analyzer: Analyzer | None = None,
+        tokens: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> LanceStore:
@@ -98,6 +100,7 @@ class LanceStore:
             spaces: Name and dimension of each vector space.
             fields: Metadata that filters may use.
             analyzer: Settings of the full-text index.
+            tokens: Spaces that keep the tokens of their chunks.
             settings: What `settings` gives back from the start; see `configure`.
             storage_options: Credentials and region of an object store.
 
@@ -114,7 +117,7 @@ class LanceStore:
         if stored:
             raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
         schemas = {
-            "chunks": chunk_schema(spaces, fields),
+            "chunks": chunk_schema(spaces, fields, tokens),
             "documents": DOCUMENT_SCHEMA,
             "settings": SETTINGS_SCHEMA,
         }
@@ -138,6 +141,7 @@ class LanceStore:
             own = {
                 "format": FORMAT,
                 "spaces": dict(spaces),
+                "tokens": list(tokens),
                 "fields": dict(fields.types),
                 "analyzer": {
                     "language": analyzer.language,
@@ -198,7 +202,13 @@ class LanceStore:
                 self._latest = (
                     versions,
                     LanceView(
-                        self.uri, chunks, documents, self.spaces, self.fields, self.cache_bytes
+                        self.uri,
+                        chunks,
+                        documents,
+                        self.spaces,
+                        self.token_spaces,
+                        self.fields,
+                        self.cache_bytes,
                     ),
                 )
             return self._latest[1]
@@ -233,6 +243,7 @@ class LanceStore:
         documents: Sequence[tuple[Document, str]],
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
         /,
     ) -> None:
         """See `protocols.Store`.
@@ -242,9 +253,10 @@ class LanceStore:
         if not documents:
             return
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
+        tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
         hashes = {document.id: digest for document, digest in documents}
-        schema = chunk_schema(self.spaces, self.fields)
-        table = chunk_table(schema, chunks, hashes, values, vectors, self.fields)
+        schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
+        table = chunk_table(schema, chunks, hashes, values, vectors, tokens, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
         with explained("write to the index", self.uri):
             merge = self._chunks.merge_insert("id")

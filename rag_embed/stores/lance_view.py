@@ -20,18 +20,22 @@ from lancedb.query import MatchQuery
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, reads_metadata
 from rag_embed.filters import Filter
+from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.explained import explained
 from rag_embed.stores.scanned import SCANNED_COLUMNS, Scanned
-from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of
-from rag_embed.types import Chunk, Document, Scores, Vectors, doc_id_of
+from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of, tokens_of
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
 T = TypeVar("T")
 
 SAMPLE = 65_536
 """Rows that moments are taken over when the vectors are not held in memory: mean scores are then
 known to about 1/256 of a standard deviation."""
+
+TOKEN_SAMPLE = 4096
+"""Chunks that tokens are counted in: a rarer token weighs as much as one that occurs nowhere."""
 
 _EXACT_BELOW = 0.05
 """Share of rows under which a filtered search skips the vector index: an index probes a bounded
@@ -75,6 +79,7 @@ class LanceView:
         table: ``chunks`` at a fixed version.
         document_table: ``documents`` at a fixed version.
         spaces: Name and dimension of each space.
+        token_spaces: Those that keep tokens.
         fields: The declared fields.
         cache_bytes: Vectors of a space are held in memory up to this size.
     """
@@ -83,10 +88,12 @@ class LanceView:
     table: Any
     document_table: Any
     spaces: Mapping[str, int]
+    token_spaces: Sequence[str]
     fields: Fields
     cache_bytes: int
     _resident: dict[str, Resident] = field(default_factory=dict)
     _moments: dict[str, Moments] = field(default_factory=dict)
+    _frequencies: dict[str, Frequencies] = field(default_factory=dict)
     _masks: dict[str, npt.NDArray[np.intp]] = field(default_factory=dict)
     _passing: dict[str, list[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -161,6 +168,35 @@ class LanceView:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
         return matrix[[position[id] for id in ids]]
 
+    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
+        """See `protocols.View`."""
+        self._keeps_tokens(space)
+        columns = ["id", f"token_ids_{space}", f"token_bits_{space}"]
+        found = self._by_id(list(dict.fromkeys(ids)), columns)
+        kept = dict(
+            zip(found["id"].to_pylist(), tokens_of(found, space, self.spaces[space]), strict=True)
+        )
+        missing = [id for id in ids if id not in kept]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return [kept[id] for id in ids]
+
+    def frequencies(self, space: str, /) -> Frequencies:
+        """See `protocols.View`; over `TOKEN_SAMPLE` evenly spaced chunks at most."""
+        self._keeps_tokens(space)
+        if space not in self._frequencies:
+            column = f"token_ids_{space}"
+            found = self._evenly(TOKEN_SAMPLE, column)[column].to_pylist()
+            ids = [np.frombuffer(one, dtype="<i4") for one in found]
+            self._frequencies[space] = Frequencies.of(ids)
+        return self._frequencies[space]
+
+    def _keeps_tokens(self, space: str) -> None:
+        if space not in self.token_spaces:
+            raise BadInput(
+                f"Space {space!r} keeps no tokens; those that do: {sorted(self.token_spaces)}."
+            )
+
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
         rows = {row["id"]: chunk_of(row) for row in self._by_id(ids, CHUNK_COLUMNS).to_pylist()}
@@ -196,10 +232,14 @@ class LanceView:
         return self._moments[space]
 
     def _sample(self, space: str) -> Vectors:
-        step = max(1, len(self) // SAMPLE)
+        column = f"v_{space}"
+        return _matrix(self._evenly(SAMPLE, column)[column], self.spaces[space])
+
+    def _evenly(self, rows: int, column: str) -> pa.Table:
+        """A column of evenly spaced rows, of all if there are no more."""
+        step = max(1, -(-len(self) // rows))
         offsets = list(range(0, len(self), step))
-        found = self._read(self.table.take_offsets(offsets).select([f"v_{space}"]))
-        return _matrix(found[f"v_{space}"], self.spaces[space])
+        return self._read(self.table.take_offsets(offsets).select([column]))
 
     def _load(self, space: str) -> Resident | None:
         """The space's vectors in memory, read at first use; None when they are too large."""

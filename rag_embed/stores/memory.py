@@ -14,11 +14,12 @@ from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, matches
 from rag_embed.maths.bm25 import Postings
+from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.situated.titled import titled
-from rag_embed.stores.rows import row_values, to_json
-from rag_embed.types import Chunk, Document, Scores, Vectors, doc_id_of
+from rag_embed.stores.rows import check_tokens, row_values, to_json
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,7 @@ class MemoryView:
     postings: Postings
     analyzer: Analyzer
     fields: Fields
+    kept: Mapping[str, Mapping[str, TokenBits]]
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
     known_moments: dict[str, Moments] = field(default_factory=dict)
@@ -72,6 +74,19 @@ class MemoryView:
         if missing:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
         return self.matrix[space][[self.position[id] for id in ids]]
+
+    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
+        """See `protocols.View`."""
+        if space not in self.kept:
+            raise BadInput(f"Space {space!r} keeps no tokens; those that do: {sorted(self.kept)}.")
+        missing = [id for id in ids if id not in self.position]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return [self.kept[space][id] for id in ids]
+
+    def frequencies(self, space: str, /) -> Frequencies:
+        """See `protocols.View`; over all chunks."""
+        return Frequencies.of([one.ids for one in self.tokens(space, self.ids)])
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
@@ -127,13 +142,15 @@ class MemoryStore:
         *,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
+        tokens: Sequence[str] = (),
     ) -> None:
         self.spaces = dict(spaces)
+        self.token_spaces = tuple(tokens)
         self.fields = Fields.of(fields or {})
         self.analyzer = analyzer or Analyzer()
         self._settings: dict[str, Any] = {}
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
-        self._view = self._built({}, {}, {}, empty)
+        self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces})
 
     def view(self) -> MemoryView:
         """See `protocols.Store`."""
@@ -149,11 +166,13 @@ class MemoryStore:
         documents: Sequence[tuple[Document, str]],
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
         /,
     ) -> None:
         """See `protocols.Store`."""
         documents, chunks = _own(documents, chunks)
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
+        tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
         replaced = {document.id for document, _ in documents}
         kept = [
             i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced
@@ -167,7 +186,12 @@ class MemoryStore:
             for name in self.spaces
         }
         known = {**self._view.stored, **{d.id: (d, digest) for d, digest in documents}}
-        self._view = self._built(by_id, rows, known, matrix)
+        kept_tokens = {
+            name: {old[i].id: self._view.kept[name][old[i].id] for i in kept}
+            | {chunk.id: one for chunk, one in zip(chunks, some, strict=True)}
+            for name, some in tokens.items()
+        }
+        self._view = self._built(by_id, rows, known, matrix, kept_tokens)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
@@ -179,6 +203,7 @@ class MemoryStore:
             {id: self._view.rows[id] for id in ids},
             {id: value for id, value in self._view.stored.items() if id not in gone},
             {name: matrix[keep] for name, matrix in self._view.matrix.items()},
+            {name: {id: some[id] for id in ids} for name, some in self._view.kept.items()},
         )
         return len(gone)
 
@@ -207,9 +232,12 @@ class MemoryStore:
         rows: Mapping[str, Mapping[str, Any]],
         documents: Mapping[str, tuple[Document, str]],
         matrix: Mapping[str, Vectors],
+        kept: Mapping[str, Mapping[str, TokenBits]],
     ) -> MemoryView:
         postings = Postings.of([self.analyzer.words(titled(c)) for c in by_id.values()])
-        return MemoryView(by_id, rows, documents, matrix, postings, self.analyzer, self.fields)
+        return MemoryView(
+            by_id, rows, documents, matrix, postings, self.analyzer, self.fields, kept
+        )
 
 
 def _own(

@@ -11,7 +11,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 
 def row_values(
@@ -49,6 +49,37 @@ def row_values(
         built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
         rows.append({**built_in, **values[chunk.doc_id]})
     return rows
+
+
+def check_tokens(
+    tokens: Mapping[str, Sequence[TokenBits]] | None,
+    kept: Sequence[str],
+    spaces: Mapping[str, int],
+    chunks: int,
+) -> Mapping[str, Sequence[TokenBits]]:
+    """Check the tokens of a write.
+
+    Args:
+        tokens: As `protocols.Store.replace` takes them.
+        kept: Spaces that keep tokens.
+        spaces: Dimension of each space.
+        chunks: Number of chunks written.
+
+    Raises:
+        BadInput: A space's tokens are missing, come unasked, or do not fit the chunks.
+    """
+    tokens = tokens or {}
+    if tokens.keys() != set(kept):
+        raise BadInput(f"Expected tokens for spaces {sorted(kept)}, got {sorted(tokens)}.")
+    for name, some in tokens.items():
+        width = -(-spaces[name] // 8)
+        fits = all(one.bits.shape == (len(one.ids), width) for one in some)
+        if len(some) != chunks or not fits:
+            raise BadInput(
+                f"Space {name!r}: expected tokens of {chunks} chunks with {width} bytes each, got "
+                f"those of {len(some)} chunks{'' if fits else ' of another width'}."
+            )
+    return tokens
 
 
 def to_json(source: Document | Chunk) -> str:

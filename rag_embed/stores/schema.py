@@ -22,7 +22,7 @@ from rag_embed.fields import Fields
 from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
 from rag_embed.situated.titled import titled
 from rag_embed.stores.rows import to_json
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _ARROW["list[str]"] = pa.string()
@@ -33,7 +33,9 @@ CHUNK_COLUMNS += ["metadata_json"]
 """What a `Chunk` is read from."""
 
 
-def chunk_schema(spaces: Mapping[str, int], fields: Fields) -> pa.Schema:
+def chunk_schema(
+    spaces: Mapping[str, int], fields: Fields, tokens: Sequence[str] = ()
+) -> pa.Schema:
     """Schema of the ``chunks`` table."""
     columns = [
         pa.field("id", pa.string(), nullable=False),
@@ -54,6 +56,9 @@ def chunk_schema(spaces: Mapping[str, int], fields: Fields) -> pa.Schema:
         columns.append(pa.field(f"f_{name}", _ARROW[kind]))
         columns.append(pa.field(f"has_f_{name}", pa.bool_(), nullable=False))
     columns += [pa.field(f"v_{name}", pa.list_(pa.float32(), dim)) for name, dim in spaces.items()]
+    for name in tokens:  # ids: 4 bytes a token, little-endian; bits: dim / 8 bytes a token
+        columns.append(pa.field(f"token_ids_{name}", pa.binary()))
+        columns.append(pa.field(f"token_bits_{name}", pa.binary()))
     return pa.schema(columns)
 
 
@@ -80,6 +85,7 @@ def chunk_table(
     hashes: Mapping[str, str],
     values: Sequence[Mapping[str, Any]],
     vectors: Mapping[str, Vectors],
+    tokens: Mapping[str, Sequence[TokenBits]],
     fields: Fields,
 ) -> pa.Table:
     """Rows of the ``chunks`` table."""
@@ -106,6 +112,9 @@ def chunk_table(
     for name, rows in vectors.items():
         flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).ravel())
         columns[f"v_{name}"] = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+    for name, some in tokens.items():
+        columns[f"token_ids_{name}"] = [one.ids.astype("<i4").tobytes() for one in some]
+        columns[f"token_bits_{name}"] = [one.bits.tobytes() for one in some]
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
 
 
@@ -126,6 +135,16 @@ def document_table(
         for document, digest in documents
     ]
     return pa.Table.from_pylist(rows, schema=DOCUMENT_SCHEMA)
+
+
+def tokens_of(table: pa.Table, space: str, dim: int) -> list[TokenBits]:
+    """The tokens of each row, in order."""
+    found = []
+    columns = (table[f"token_ids_{space}"], table[f"token_bits_{space}"])
+    for ids, bits in zip(*(column.to_pylist() for column in columns), strict=True):
+        rows = np.frombuffer(bits, dtype=np.uint8).reshape(-1, -(-dim // 8))
+        found.append(TokenBits(np.frombuffer(ids, dtype="<i4"), rows))
+    return found
 
 
 def chunk_of(row: Mapping[str, Any]) -> Chunk:

@@ -1,0 +1,53 @@
+"""How rare tokens are: inverse document frequency over a set of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frequencies:
+    """In how many of ``count`` chunks each token occurs.
+
+    Attributes:
+        count: Number of chunks.
+        chunks_with: ``(v,)`` int64, by token id; ids beyond occur nowhere.
+    """
+
+    count: int
+    chunks_with: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, chunks: Sequence[npt.NDArray[np.int32]]) -> Frequencies:
+        """Count over the token ids of chunks.
+
+        Examples:
+            >>> once, twice = np.array([5], np.int32), np.array([5, 5, 2], np.int32)
+            >>> Frequencies.of([once, twice]).chunks_with.tolist()
+            [0, 0, 1, 0, 0, 2]
+        """
+        filled = [ids for ids in chunks if len(ids)]
+        if not filled:
+            return cls(len(chunks), np.zeros(0, dtype=np.int64))
+        ids = np.concatenate(filled).astype(np.int64)
+        size = int(ids.max()) + 1
+        chunk = np.repeat(np.arange(len(filled)), [len(some) for some in filled])
+        distinct = np.unique(chunk * size + ids) % size
+        return cls(len(chunks), np.bincount(distinct, minlength=size))
+
+    def idf(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """``log(1 + (count - n + 0.5) / (n + 0.5))`` per token, as in BM25.
+
+        Examples:
+            >>> Frequencies(9, np.array([9, 0])).idf(np.array([0, 1, 7], np.int32)).round(2).tolist()
+            [0.05, 3.0, 3.0]
+        """
+        known = ids < len(self.chunks_with)
+        n = np.zeros(len(ids))
+        n[known] = self.chunks_with[ids[known]]
+        rarity: npt.NDArray[np.float64] = np.log1p((self.count - n + 0.5) / (n + 0.5))
+        return rarity

@@ -1,0 +1,104 @@
+"""Token evidence: the best candidates are looked at again, word by word.
+
+One vector blurs names and conjunctions; the token vectors it was pooled from do not. They are only
+read for the best candidates of the other evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_embed.filters import Filter
+from rag_embed.maths.maxsim import maxsim
+from rag_embed.protocols import View
+from rag_embed.ranking.legs import DenseAnswers, DenseLeg
+from rag_embed.situated.tokens import WithTokens
+from rag_embed.types import Chunk, Document, Query, Scores, Signature, TokenRows, Vectors
+
+TOKENS = "tokens"
+"""Name of this evidence in explanations, and the key of its weight."""
+
+EQUAL = 1 / 6
+"""MaxSim that counts as much as the best lexical hit; chosen by benchmarks/tokens.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateLeg:
+    """A `DenseLeg` with token evidence, both from one forward pass of the query.
+
+    The evidence is `maths.maxsim.maxsim` of the query's tokens, weighted by their rarity in the
+    corpus (`maths.frequencies`), divided by `EQUAL`. A query that brings its own vector has none.
+
+    Attributes:
+        name: The space.
+        space: Encodes queries, tokens included.
+    """
+
+    name: str
+    space: WithTokens
+
+    def ask(self, view: View, queries: Sequence[Query]) -> LateAnswers:
+        """See `legs.Leg`."""
+        recorder = _Recorder(self.space, {})
+        dense = DenseLeg(self.name, recorder).ask(view, queries)
+        asked = [None if self.name in q.vectors else recorder.tokens.get(q.text) for q in queries]
+        return LateAnswers(self.name, view, dense, asked)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LateAnswers:
+    """Answers of a `LateLeg`: those of its dense leg, and evidence for given chunks."""
+
+    space: str
+    view: View
+    dense: DenseAnswers
+    asked: list[TokenRows | None]
+
+    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
+        """See `legs.Answers`."""
+        return self.dense.top(where, n)
+
+    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `legs.Answers`."""
+        return self.dense.score(ids)
+
+    def normalise(self, query: int, raw: Scores) -> Scores:
+        """See `legs.Answers`."""
+        return self.dense.normalise(query, raw)
+
+    def evidence(self, query: int, ids: Sequence[str]) -> Scores | None:
+        """MaxSim of the query with each chunk; None where the query has no tokens."""
+        tokens = self.asked[query]
+        if tokens is None or not len(tokens.ids):
+            return None
+        weights = self.view.frequencies(self.space).idf(tokens.ids)
+        kept = self.view.tokens(self.space, ids)
+        return maxsim(tokens.rows, weights, [one.bits for one in kept])
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """Encodes queries for a `DenseLeg` and remembers their tokens by text."""
+
+    space: WithTokens
+    tokens: dict[str, TokenRows]
+
+    @property
+    def signature(self) -> Signature:
+        return self.space.signature
+
+    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+        return self.space.encode_chunks(groups)
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        rows, tokens = self.space.encode_query_tokens(texts)
+        self.tokens.update(zip(texts, tokens, strict=True))
+        return rows
+
+
+def normalised(raw: Scores) -> Scores:
+    """MaxSim on the common scale of the fusion."""
+    return (raw / np.float32(EQUAL)).astype(np.float32)

@@ -1,0 +1,93 @@
+"""`WithTokens` keeps one bit a number of every token's vector beside the chunk's own vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from rag_embed.encoders.probes import PROBES
+from rag_embed.errors import BadInput
+from rag_embed.maths.maxsim import sign_bits
+from rag_embed.maths.vectors import unit
+from rag_embed.protocols import TextSpace, TokenEncoder
+from rag_embed.types import Chunk, Document, Signature, TokenBits, TokenRows, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithTokens:
+    """A space whose chunks keep their tokens, 48 bytes each for 384 dimensions.
+
+    Attributes:
+        space: Decides which text stands for a chunk; its encoder is a `protocols.TokenEncoder`.
+        mean: ``(dim,)`` float32: the model's mean token, which signs are taken about.
+    """
+
+    space: TextSpace
+    mean: Vectors
+
+    @classmethod
+    def of(cls, space: TextSpace) -> WithTokens:
+        """With the mean token of texts of many kinds, so that it depends on the model alone.
+
+        Raises:
+            BadInput: The encoder cannot give token vectors.
+        """
+        if not callable(getattr(space.encoder, "encode_document_tokens", None)):
+            raise BadInput(
+                f"{type(space.encoder).__name__} gives no token vectors, which tokens=True needs. "
+                "Use a sentence-transformers model, or leave tokens out."
+            )
+        encoder = cast(TokenEncoder, space.encoder)
+        _, sums = encoder.encode_document_tokens(
+            list(PROBES), lambda tokens: (tokens.rows.sum(axis=0), len(tokens.rows))
+        )
+        total = np.sum([rows for rows, _ in sums], axis=0)
+        mean = total / sum(count for _, count in sums)
+        return cls(space, mean.astype(np.float32))
+
+    @classmethod
+    def from_settings(cls, space: TextSpace, settings: dict[str, Any]) -> WithTokens:
+        """The space that has these `settings`."""
+        return cls(space, np.array(settings["mean"], dtype=np.float32))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What an index must remember; JSON-serialisable."""
+        return {"mean": self.mean.tolist()}
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`."""
+        return replace(self.space.signature, tokens="sign bits")
+
+    @property
+    def encoder(self) -> TokenEncoder:
+        """What encodes the texts."""
+        return cast(TokenEncoder, self.space.encoder)
+
+    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.space.encode_chunks(groups)
+
+    def encode_chunk_tokens(
+        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /
+    ) -> tuple[Vectors, list[TokenBits]]:
+        """`encode_chunks`, and the tokens of each chunk, from the same forward pass."""
+        return self.encoder.encode_document_tokens(self.space.texts(groups), self._bits)
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.space.encode_query(texts)
+
+    def encode_query_tokens(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
+        """`encode_query`, and each query's tokens, centred and of length 1."""
+        return self.encoder.encode_query_tokens(texts, self._centred)
+
+    def _bits(self, tokens: TokenRows) -> TokenBits:
+        return TokenBits(tokens.ids, sign_bits(tokens.rows, self.mean))
+
+    def _centred(self, tokens: TokenRows) -> TokenRows:
+        return replace(tokens, rows=unit(tokens.rows - self.mean))
