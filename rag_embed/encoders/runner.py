@@ -49,6 +49,7 @@ class Runner:
         )
         self._local = threading.local()
         self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="openvino")
+        self.rows([[layout.pad]])  # all that is set up at first use is, before there are threads
 
     def rows(self, ids: Sequence[Sequence[int]], seen: Seen | None = None) -> Vectors:
         """``(n, dim)`` unit rows, one per list of token ids; ``seen`` gets the token vectors."""

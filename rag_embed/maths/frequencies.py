@@ -16,10 +16,12 @@ class Frequencies:
     Attributes:
         count: Number of chunks.
         chunks_with: ``(v,)`` int64, by token id; ids beyond occur nowhere.
+        mean_length: Tokens per chunk.
     """
 
     count: int
     chunks_with: npt.NDArray[np.int64]
+    mean_length: float = 0.0
 
     @classmethod
     def of(cls, chunks: Sequence[npt.NDArray[np.int32]]) -> Frequencies:
@@ -37,7 +39,7 @@ class Frequencies:
         size = int(ids.max()) + 1
         chunk = np.repeat(np.arange(len(filled)), [len(some) for some in filled])
         distinct = np.unique(chunk * size + ids) % size
-        return cls(len(chunks), np.bincount(distinct, minlength=size))
+        return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids) / len(chunks))
 
     def idf(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """``log(1 + (count - n + 0.5) / (n + 0.5))`` per token, as in BM25.

@@ -24,8 +24,16 @@ from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.explained import explained
+from rag_embed.stores.held_tokens import HeldTokens
 from rag_embed.stores.scanned import SCANNED_COLUMNS, Scanned
-from rag_embed.stores.schema import CHUNK_COLUMNS, chunk_of, compiled, document_of, tokens_of
+from rag_embed.stores.schema import (
+    CHUNK_COLUMNS,
+    chunk_of,
+    compiled,
+    document_of,
+    token_columns,
+    tokens_of,
+)
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
 T = TypeVar("T")
@@ -81,7 +89,7 @@ class LanceView:
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
         fields: The declared fields.
-        cache_bytes: Vectors of a space are held in memory up to this size.
+        cache_bytes: Vectors of a space are held in memory up to this size, and its tokens.
     """
 
     uri: str
@@ -94,6 +102,7 @@ class LanceView:
     _resident: dict[str, Resident] = field(default_factory=dict)
     _moments: dict[str, Moments] = field(default_factory=dict)
     _frequencies: dict[str, Frequencies] = field(default_factory=dict)
+    _tokens: dict[str, HeldTokens] = field(default_factory=dict)
     _masks: dict[str, npt.NDArray[np.intp]] = field(default_factory=dict)
     _passing: dict[str, list[str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -170,16 +179,17 @@ class LanceView:
 
     def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
         """See `protocols.View`."""
-        self._keeps_tokens(space)
-        columns = ["id", f"token_ids_{space}", f"token_bits_{space}"]
-        found = self._by_id(list(dict.fromkeys(ids)), columns)
-        kept = dict(
-            zip(found["id"].to_pylist(), tokens_of(found, space, self.spaces[space]), strict=True)
-        )
-        missing = [id for id in ids if id not in kept]
+        held = self._held_tokens(space)
+        if held is None:
+            found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
+            rows = tokens_of(found, space, self.spaces[space])
+            kept: Mapping[str, TokenBits] = dict(zip(found["id"].to_pylist(), rows, strict=True))
+            missing = [id for id in ids if id not in kept]
+        else:
+            missing = [id for id in ids if id not in held.position]
         if missing:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
-        return [kept[id] for id in ids]
+        return [(kept if held is None else held)[id] for id in ids]
 
     def frequencies(self, space: str, /) -> Frequencies:
         """See `protocols.View`; over `TOKEN_SAMPLE` evenly spaced chunks at most."""
@@ -190,6 +200,18 @@ class LanceView:
             ids = [np.frombuffer(one, dtype="<i4") for one in found]
             self._frequencies[space] = Frequencies.of(ids)
         return self._frequencies[space]
+
+    def _held_tokens(self, space: str) -> HeldTokens | None:
+        """The space's tokens in memory, read at first use; None when they are too many."""
+        frequencies = self.frequencies(space)
+        width = -(-self.spaces[space] // 8)
+        if len(self) * frequencies.mean_length * (4 + width) > self.cache_bytes:
+            return None
+        with self._lock:
+            if space not in self._tokens:
+                search = self.table.search().select(["id", *token_columns(space)])
+                self._tokens[space] = HeldTokens.of(self._read(search), space, width)
+            return self._tokens[space]
 
     def _keeps_tokens(self, space: str) -> None:
         if space not in self.token_spaces:

@@ -137,11 +137,16 @@ def document_table(
     return pa.Table.from_pylist(rows, schema=DOCUMENT_SCHEMA)
 
 
+def token_columns(space: str) -> list[str]:
+    """Columns that hold a space's tokens."""
+    return [f"token_ids_{space}", f"token_bits_{space}"]
+
+
 def tokens_of(table: pa.Table, space: str, dim: int) -> list[TokenBits]:
     """The tokens of each row, in order."""
     found = []
-    columns = (table[f"token_ids_{space}"], table[f"token_bits_{space}"])
-    for ids, bits in zip(*(column.to_pylist() for column in columns), strict=True):
+    columns = [table[name].to_pylist() for name in token_columns(space)]
+    for ids, bits in zip(*columns, strict=True):
         rows = np.frombuffer(bits, dtype=np.uint8).reshape(-1, -(-dim // 8))
         found.append(TokenBits(np.frombuffer(ids, dtype="<i4"), rows))
     return found

@@ -104,3 +104,18 @@ def test_load_takes_openvino_and_says_so(tiny, monkeypatch, caplog):
 def test_an_unknown_precision_is_refused(tiny):
     with pytest.raises(BadInput, match="precision"):
         OpenVINOEncoder(str(tiny), precision="int4")
+
+
+def test_the_first_encode_of_a_process_does_not_hang(tiny, cache):
+    """OpenVINO's binding locks up when two threads are the first to hand it arrays."""
+    script = (
+        "import sys; sys.setswitchinterval(1e-6)\n"
+        "from rag_embed.encoders import OpenVINOEncoder\n"
+        f"encoder = OpenVINOEncoder({str(tiny)!r})\n"
+        "print(len(encoder.encode_document([f'{i} ' * n for i in range(40) for n in (1, 30)])))"
+    )
+    OpenVINOEncoder(str(tiny))  # converted once
+    for _ in range(6):  # one in four hung
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.stdout.strip() == "80", done.stderr
