@@ -58,7 +58,7 @@ def maxsim(
     Examples:
         >>> query = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
         >>> documents = [sign_bits(np.array([[1.0, -1.0]]), np.zeros(2))]
-        >>> maxsim(query, np.array([1.0, 1.0]), documents).tolist()
+        >>> maxsim(query, np.array([1.0, 1.0]), documents).round(4).tolist()
         [0.25]
     """
     scores = np.zeros(len(documents), dtype=np.float32)

@@ -1,0 +1,108 @@
+"""What stores keep of tokens comes back bit for bit, in every mode."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from contracts.store import DIM, vector
+
+from rag_embed import Chunk, Document
+from rag_embed.errors import BadInput
+from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.memory import MemoryStore
+from rag_embed.types import TokenBits
+
+MODES = ["memory", "lance", "lance on disk"]
+
+
+@pytest.fixture(params=MODES)
+def store(request, tmp_path):
+    if request.param == "memory":
+        return MemoryStore({"dense": DIM}, tokens=["dense"])
+    store = LanceStore.create(tmp_path / "kb", {"dense": DIM}, tokens=["dense"])
+    if request.param == "lance on disk":
+        store.cache_bytes = 0
+    return store
+
+
+def bits(seed: int, n: int) -> TokenBits:
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, 70_000, size=n, dtype=np.int32)
+    return TokenBits(ids, rng.integers(0, 256, size=(n, 1), dtype=np.uint8))
+
+
+def write(store, *texts: str, seed: int = 0) -> dict[str, TokenBits]:
+    """One document and chunk per text, as many tokens as characters."""
+    documents = [Document(text, text) for text in texts]
+    chunks = [Chunk.of(document, 0, len(document.text)) for document in documents]
+    kept = [bits(seed + i, len(text)) for i, text in enumerate(texts)]
+    rows = np.concatenate([vector(text) for text in texts])
+    store.replace([(d, "h") for d in documents], chunks, {"dense": rows}, {"dense": kept})
+    return {chunk.id: one for chunk, one in zip(chunks, kept, strict=True)}
+
+
+def same(one: TokenBits, other: TokenBits) -> bool:
+    return np.array_equal(one.ids, other.ids) and np.array_equal(one.bits, other.bits)
+
+
+def test_tokens_come_back_after_replacing_and_deleting(store) -> None:
+    kept = write(store, "a", "bcd", "efgh")
+    before = store.view()
+    kept |= write(store, "bcd", "x", seed=9)
+    store.delete(["a"])
+    store.optimize()
+    del kept["a#0-1"]
+    view = store.view()
+    found = view.tokens("dense", [*kept, *kept])
+    expected = [*kept.values(), *kept.values()]
+    assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+    assert len(before.tokens("dense", ["a#0-1"])[0].ids) == 1
+    with pytest.raises(BadInput, match=r"Unknown chunk ids: \['a#0-1'\]"):
+        view.tokens("dense", ["a#0-1"])
+    assert view.tokens("dense", []) == []
+
+
+def test_frequencies_are_those_of_the_chunks(store) -> None:
+    kept = write(store, "a", "bcd", "efgh")
+    frequencies = store.view().frequencies("dense")
+    assert frequencies.count == 3 and frequencies.mean_length == pytest.approx(8 / 3)
+    for one in kept.values():
+        assert (frequencies.chunks_with[one.ids] >= 1).all()
+    assert frequencies.chunks_with.sum() == sum(len(set(one.ids)) for one in kept.values())
+
+
+def test_tokens_survive_opening_again(tmp_path) -> None:
+    store = LanceStore.create(tmp_path / "kb", {"dense": DIM}, tokens=["dense"])
+    kept = write(store, "a", "bcd")
+    view = LanceStore.open(tmp_path / "kb").view()
+    found = view.tokens("dense", list(kept))
+    assert all(same(a, b) for a, b in zip(found, kept.values(), strict=True))
+
+
+def test_tokens_that_do_not_fit_are_refused_and_change_nothing(store) -> None:
+    document = Document("n", "text")
+    chunk, rows = Chunk.of(document, 0, 4), vector("text")
+    wide = TokenBits(np.zeros(2, np.int32), np.zeros((2, 2), np.uint8))
+    uneven = TokenBits(np.zeros(3, np.int32), np.zeros((2, 1), np.uint8))
+    for tokens in (None, {}, {"dense": []}, {"dense": [wide]}, {"dense": [uneven]}, {"x": [wide]}):
+        with pytest.raises(BadInput, match="tokens"):
+            store.replace([(document, "h")], [chunk], {"dense": rows}, tokens)
+    assert list(store.document_ids()) == []
+
+
+def test_a_space_without_tokens_says_so(tmp_path) -> None:
+    for store in (
+        MemoryStore({"dense": DIM}),
+        LanceStore.create(tmp_path / "kb", {"dense": DIM}),
+    ):
+        for ask in (lambda view: view.tokens("dense", []), lambda view: view.frequencies("dense")):
+            with pytest.raises(BadInput, match="keeps no tokens"):
+                ask(store.view())
+        document = Document("n", "text")
+        with pytest.raises(BadInput, match="Expected tokens for spaces"):
+            store.replace(
+                [(document, "h")],
+                [Chunk.of(document, 0, 4)],
+                {"dense": vector("text")},
+                {"dense": [bits(0, 4)]},
+            )
