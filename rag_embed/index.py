@@ -31,7 +31,7 @@ Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], TextSpa
 
 _SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
 
-WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.5}
+WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.25}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
 
 
@@ -314,7 +314,7 @@ class Index:
         space = self.space
         dense: Leg = DenseLeg("dense", space)
         if isinstance(space, WithTokens):
-            dense = LateLeg("dense", space)
+            dense = LateLeg("dense", space, frozenset(self.analyzer.blocked))
         legs = (dense, LexicalLeg())
         return Hybrid(self.store, legs, WEIGHTS, self.calibration)
 

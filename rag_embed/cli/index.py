@@ -39,6 +39,13 @@ def index(
     chunk_tokens: Annotated[
         int | None, typer.Option(help="Longest chunk in tokens, for a new index [default: 200].")
     ] = None,
+    tokens: Annotated[
+        bool | None,
+        typer.Option(
+            "--tokens/--no-tokens",
+            help="Keep token evidence, for a new index [default: no-tokens].",
+        ),
+    ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
@@ -55,7 +62,7 @@ def index(
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
     _check_names(sources)
-    kb = _opened(to, model, chunk_tokens, dict(map(_declared, field or [])), language)
+    kb = _opened(to, model, chunk_tokens, tokens, dict(map(_declared, field or [])), language)
     with _bar() as bar:
         task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
 
@@ -90,6 +97,7 @@ def _opened(
     to: str,
     model: str | None,
     chunk_tokens: int | None,
+    tokens: bool | None,
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
@@ -100,11 +108,13 @@ def _opened(
             to,
             encoder=model,
             chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
+            tokens=bool(tokens),
             fields=fields,
             analyzer=Analyzer(language or "english"),
         )
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
+    _check("--tokens", tokens, bool(kb.space.signature.tokens))
     _check("--field", fields or None, dict(kb.fields.types))
     _check("--language", language, kb.analyzer.language)
     return kb

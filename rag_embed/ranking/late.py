@@ -6,8 +6,8 @@ read for the best candidates of the other evidence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,22 +30,49 @@ class LateLeg:
     """A `DenseLeg` with token evidence, both from one forward pass of the query.
 
     The evidence is `maths.maxsim.maxsim` of the query's tokens, weighted by their rarity in the
-    corpus (`maths.frequencies`), divided by `EQUAL`. A query that brings its own vector has none.
+    corpus (`maths.frequencies`), divided by `EQUAL`. Stop words and punctuation have no weight: a
+    word such as *who* that a question is made of may be in no document, and would weigh most. A
+    query that brings its own vector has no evidence.
 
     Attributes:
         name: The space.
         space: Encodes queries, tokens included.
+        stop_words: Without weight; those of lexical search.
     """
 
     name: str
     space: WithTokens
+    stop_words: frozenset[str] = frozenset()
 
     def ask(self, view: View, queries: Sequence[Query]) -> LateAnswers:
         """See `legs.Leg`."""
         recorder = _Recorder(self.space, {})
         dense = DenseLeg(self.name, recorder).ask(view, queries)
-        asked = [None if self.name in q.vectors else recorder.tokens.get(q.text) for q in queries]
+        asked = [
+            None if self.name in query.vectors else self._said(query.text, recorder.tokens)
+            for query in queries
+        ]
         return LateAnswers(self.name, view, dense, asked)
+
+    def _said(self, text: str, known: Mapping[str, TokenRows]) -> TokenRows | None:
+        """The tokens with weight."""
+        tokens = known.get(text)
+        if tokens is None:
+            return None
+        said = [i for i, span in enumerate(tokens.spans) if not self._silent(text, *span)]
+        return replace(
+            tokens, ids=tokens.ids[said], rows=tokens.rows[said], spans=tokens.spans[said]
+        )
+
+    def _silent(self, text: str, start: int, end: int) -> bool:
+        """Whether a token is punctuation or part of a stop word."""
+        if not any(letter.isalnum() for letter in text[start:end]):
+            return True
+        while start and text[start - 1].isalnum():
+            start -= 1
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        return text[start:end].lower() in self.stop_words
 
 
 @dataclass(frozen=True, slots=True, eq=False)

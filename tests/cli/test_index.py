@@ -90,6 +90,7 @@ def test_options_of_an_existing_index(run, folder) -> None:
         ("--chunk-tokens", "60"),
         ("--language", "french"),
         ("--model", "another"),
+        ("--tokens",),
     ):
         done = run("index", folder, "--to", "kb", *other)
         assert done.code == 1 and f"built with {other[0]}" in done.err

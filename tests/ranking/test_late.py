@@ -74,10 +74,25 @@ def test_the_evidence_is_the_formula_on_the_models_tokens(index, minilm) -> None
     [query] = minilm.encode_query_tokens([text], lambda tokens: tokens)[1]
     [document] = minilm.encode_document_tokens([hit.text], lambda tokens: tokens)[1]
     mean = index.space.mean
+    words = [text[start:end] for start, end in query.spans]
     weights = index.store.view().frequencies("dense").idf(query.ids)
+    weights *= [word != "and" for word in words]  # the only stop word
+    assert "and" in words
     expected = maxsim(unit(query.rows - mean), weights, [sign_bits(document.rows, mean)])[0]
     assert part(hit, TOKENS).raw == pytest.approx(expected, abs=1e-5)
     assert part(hit, TOKENS).normalised == pytest.approx(expected / EQUAL, abs=1e-4)
+
+
+def test_stop_words_and_punctuation_have_no_weight(index) -> None:
+    hits = index.search("Who is it? (And why?!)", k=40)
+    assert hits and all(part(hit, TOKENS) is None for hit in hits)
+    leg = index.retriever.legs[0]
+    text = "Who's (really) The whoever?"
+    [tokens] = leg.space.encode_query_tokens([text])[1]
+    kept = leg._said(text, {text: tokens})
+    said = {text[start:end].lower() for start, end in kept.spans}
+    assert "really" in said and not said & {"the", "(", ")", "?", "'"}
+    assert {"who", "ever"} & said or "whoever" in said  # a part of another word is no stop word
 
 
 def test_the_best_have_evidence_and_stay_in_front(index) -> None:
