@@ -45,8 +45,8 @@ from rag_embed.ranking.legs import DenseLeg
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.lance import LanceStore
 
-WEIGHTS = (0.0, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
-DEFAULT = 0.25
+WEIGHTS = (0.0, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
+DEFAULT = 0.1875
 FLOAT_QUERIES = 100
 
 Row = npt.NDArray[np.float64]

@@ -31,7 +31,7 @@ Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], TextSpa
 
 _SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
 
-WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.25}
+WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.1875}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
 
 

@@ -31,8 +31,11 @@ def documents() -> list[Document]:
     ]
 
 
-def add(kb: str) -> None:
-    """What the killed process does: says every batch, then that it is through."""
+def add(kb: str, waits: bool) -> None:
+    """What the killed process does: says every batch, then that it is through.
+
+    With ``waits`` it goes on after a batch when a line comes, so that no machine is too fast for it.
+    """
     encoder = HashEncoder(16)
     try:
         index = Index.open(kb, encoder=encoder)
@@ -42,14 +45,17 @@ def add(kb: str) -> None:
     def say(report: AddReport) -> None:
         sys.stdout.write(f"batch {report.chunks}\n")
         sys.stdout.flush()
+        if waits:
+            sys.stdin.readline()
 
     index.add(documents(), progress=say)
     sys.stdout.write("done\n")
 
 
-def started(kb: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, str(kb)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def started(kb: Path, waits: bool = False) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, str(kb), "waits" if waits else "runs"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def tables(kb: Path) -> list[pa.Table]:
@@ -69,16 +75,18 @@ def test_killed_runs_end_like_an_uninterrupted_one(tmp_path) -> None:
     assert report.added == DOCUMENTS and report.chunks > 2 * DOCUMENTS
     interrupted = 0
     for kill in range(KILLS):
-        process = started(kb)
-        assert process.stdout is not None
-        if kill % 2:  # while it writes: after a batch, when there is one left
-            process.stdout.readline()
-            time.sleep(chance.uniform(0.0, 0.2))
-        else:  # at any time: while it imports, makes the index, reads it, encodes or writes
+        process = started(kb, waits=kill < 2)
+        assert process.stdin is not None and process.stdout is not None
+        if kill < 2:  # while it goes on after its first batch
+            assert process.stdout.readline().startswith("batch")
+            process.stdin.write("\n")
+            process.stdin.flush()
+            time.sleep(chance.uniform(0.0, 0.1))
+        else:  # at any time: while it imports, reads the index, encodes or writes
             time.sleep(chance.uniform(0.2, 1.5))
         process.send_signal(signal.SIGKILL)
         rest, _ = process.communicate()
-        interrupted += kill % 2 and process.returncode == -signal.SIGKILL and "done" not in rest
+        interrupted += process.returncode == -signal.SIGKILL and "done" not in rest
     assert interrupted >= 1
     last = started(kb)
     said, complaints = last.communicate()
@@ -90,4 +98,4 @@ def test_killed_runs_end_like_an_uninterrupted_one(tmp_path) -> None:
 
 
 if __name__ == "__main__":
-    add(sys.argv[1])
+    add(sys.argv[1], waits=sys.argv[2] == "waits")
