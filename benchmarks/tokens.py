@@ -112,13 +112,16 @@ def float_evidence(index: Index, some: Sequence[Candidates]) -> list[Row]:
     ids = list(dict.fromkeys(id for one in some for id in one.chunks[: len(one.tokens)]))
     documents = {chunk.id: chunk for chunk in view.chunks(ids)}
     groups = [(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
-    _, rows = space.encoder.encode_document_tokens(space.space.texts(groups), space._centred)
+    _, rows = space.encoder.encode_document_tokens(space.space.texts(groups), space.centred)
     known = dict(zip(documents, rows, strict=True))
-    _, queries = space.encode_query_tokens([one.text for one in some])
-    leg = LateLeg("dense", space, frozenset(index.analyzer.blocked))
+    leg = index.retriever.legs[0]
+    assert isinstance(leg, LateLeg)
+    queries = leg.ask(view, [Query(one.text) for one in some]).asked
     found = []
     for one, query in zip(some, queries, strict=True):
-        query = leg._said(one.text, {one.text: query}) or query
+        if query is None:
+            found.append(np.zeros(len(one.tokens)))
+            continue
         weights = view.frequencies("dense").idf(query.ids)
         scores = np.zeros(len(one.tokens))
         for i, id in enumerate(one.chunks[: len(scores)]):

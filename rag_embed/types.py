@@ -221,6 +221,11 @@ class Part:
         """Share of the fused score: ``weight * normalised``."""
         return self.weight * self.normalised
 
+    @property
+    def explained(self) -> dict[str, str | float]:
+        """All of it for a JSON document: the attributes, and ``contribution``."""
+        return {**asdict(self), "contribution": self.contribution}
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

@@ -21,6 +21,17 @@ K1 = 1.2
 B = 0.75
 
 
+def idf(count: int, n: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.float64]:
+    """Rarity of words that ``n`` of ``count`` texts hold; never negative.
+
+    Examples:
+        >>> round(float(idf(9, np.float64(0))), 2)
+        3.0
+    """
+    rarity: npt.NDArray[np.float64] = np.log1p((count - n + 0.5) / (n + 0.5))
+    return rarity
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Postings:
     """Which texts hold which word, and how often.
@@ -62,7 +73,7 @@ class Postings:
             if word not in self.words:
                 continue
             where, tf = self.words[word]
-            idf = np.log1p((len(total) - len(where) + 0.5) / (len(where) + 0.5))
+            rarity = idf(len(total), np.float64(len(where)))
             norm = K1 * (1 - B + B * self.lengths[where] / mean)
-            total[where] += idf * tf * (K1 + 1) / (tf + norm)
+            total[where] += rarity * tf * (K1 + 1) / (tf + norm)
         return total.astype(np.float32)

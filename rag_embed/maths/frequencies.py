@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.maths.bm25 import idf
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frequencies:
@@ -42,7 +44,7 @@ class Frequencies:
         return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids) / len(chunks))
 
     def idf(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-        """``log(1 + (count - n + 0.5) / (n + 0.5))`` per token, as in BM25.
+        """`maths.bm25.idf` of each token.
 
         Examples:
             >>> Frequencies(9, np.array([9, 0])).idf(np.array([0, 1, 7], np.int32)).round(2).tolist()
@@ -51,5 +53,4 @@ class Frequencies:
         known = ids < len(self.chunks_with)
         n = np.zeros(len(ids))
         n[known] = self.chunks_with[ids[known]]
-        rarity: npt.NDArray[np.float64] = np.log1p((self.count - n + 0.5) / (n + 0.5))
-        return rarity
+        return idf(self.count, n)

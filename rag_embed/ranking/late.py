@@ -16,7 +16,7 @@ from rag_embed.maths.maxsim import maxsim
 from rag_embed.protocols import View
 from rag_embed.ranking.legs import DenseAnswers, DenseLeg
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import Chunk, Document, Query, Scores, Signature, TokenRows, Vectors
+from rag_embed.types import Query, Scores, TokenRows, Vectors
 
 TOKENS = "tokens"
 """Name of this evidence in explanations, and the key of its weight."""
@@ -112,13 +112,6 @@ class _Recorder:
 
     space: WithTokens
     tokens: dict[str, TokenRows]
-
-    @property
-    def signature(self) -> Signature:
-        return self.space.signature
-
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        return self.space.encode_chunks(groups)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         rows, tokens = self.space.encode_query_tokens(texts)

@@ -16,7 +16,7 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import ChunkEncoder, View
+from rag_embed.protocols import View
 from rag_embed.types import Query, Scores, Vectors
 
 _DEEP = 1000
@@ -56,6 +56,14 @@ class Leg(Protocol):
         ...
 
 
+class QueryEncoder(Protocol):
+    """The part of a `protocols.ChunkEncoder` that a leg needs."""
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class DenseLeg:
     """Cosine in one space, normalised to how surprising it is in its corpus.
@@ -71,7 +79,7 @@ class DenseLeg:
     """
 
     name: str
-    encoder: ChunkEncoder | None
+    encoder: QueryEncoder | None
 
     def ask(self, view: View, queries: Sequence[Query]) -> DenseAnswers:
         """See `Leg`.

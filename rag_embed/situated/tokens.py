@@ -84,10 +84,11 @@ class WithTokens:
 
     def encode_query_tokens(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
         """`encode_query`, and each query's tokens, centred and of length 1."""
-        return self.encoder.encode_query_tokens(texts, self._centred)
+        return self.encoder.encode_query_tokens(texts, self.centred)
 
     def _bits(self, tokens: TokenRows) -> TokenBits:
         return TokenBits(tokens.ids, sign_bits(tokens.rows, self.mean))
 
-    def _centred(self, tokens: TokenRows) -> TokenRows:
+    def centred(self, tokens: TokenRows) -> TokenRows:
+        """Tokens about the mean, of length 1."""
         return replace(tokens, rows=unit(tokens.rows - self.mean))

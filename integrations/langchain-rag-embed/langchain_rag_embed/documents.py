@@ -39,16 +39,7 @@ def from_hit(hit: Hit) -> LangChainDocument:
             "headings": list(chunk.headings),
             "start": int(chunk.start),
             "end": int(chunk.end),
-            "explanation": [
-                {
-                    "leg": part.leg,
-                    "raw": float(part.raw),
-                    "normalised": float(part.normalised),
-                    "weight": float(part.weight),
-                    "contribution": float(part.contribution),
-                }
-                for part in hit.parts
-            ],
+            "explanation": [part.explained for part in hit.parts],
         },
     }
     return LangChainDocument(

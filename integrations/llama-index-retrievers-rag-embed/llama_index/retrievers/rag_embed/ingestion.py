@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, model_validator
 from llama_index.core.node_parser import NodeParser
@@ -16,6 +15,7 @@ from llama_index.retrievers.rag_embed.models import loaded
 from llama_index.retrievers.rag_embed.nodes import to_document
 
 from rag_embed.chunking import TokenSplitter
+from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.models import DEFAULT
 from rag_embed.types import Chunk
 
@@ -47,7 +47,7 @@ class RagEmbedNodeParser(NodeParser):
 
     @model_validator(mode="after")
     def _in_range(self) -> RagEmbedNodeParser:
-        TokenSplitter(_NoTokens(), self.chunk_tokens, self.chunk_overlap)
+        TokenSplitter(HashEncoder(), self.chunk_tokens, self.chunk_overlap)
         return self
 
     def _parse_nodes(  # type: ignore[override]  # unknown options raise
@@ -94,10 +94,3 @@ class RagEmbedNodeParser(NodeParser):
 
 def _place(node: BaseNode) -> tuple[int | None, int | None]:
     return (node.start_char_idx, node.end_char_idx) if isinstance(node, TextNode) else (None, None)
-
-
-class _NoTokens:
-    """Stands for an encoder while numbers are checked, so that no model is loaded for it."""
-
-    def token_spans(self, text: str, /) -> Any:  # noqa: ANN401
-        raise NotImplementedError

@@ -58,16 +58,7 @@ def _explained(hit: Hit) -> dict[str, Any]:
     return {
         "title": hit.chunk.title,
         "headings": list(hit.chunk.headings),
-        "explanation": [
-            {
-                "leg": part.leg,
-                "raw": part.raw,
-                "normalised": part.normalised,
-                "weight": part.weight,
-                "contribution": part.contribution,
-            }
-            for part in hit.parts
-        ],
+        "explanation": [part.explained for part in hit.parts],
     }
 
 
