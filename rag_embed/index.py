@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 from typing_extensions import Unpack
 
 from rag_embed import ahead
 from rag_embed.analysis import Analyzer
+from rag_embed.backfill import Filled, backfill
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.fields import Fields, FieldTypes
@@ -327,6 +328,35 @@ class Index:
     def analyzer(self) -> Analyzer:
         """Settings of lexical search."""
         return self.store.analyzer
+
+    def keep_tokens(self, *, progress: Filled | None = None) -> int:
+        """Switch token evidence on in an index that was built without it.
+
+        Chunks are encoded again, in batches that survive being killed: call it again, and it goes
+        on. Until the last one is done, searches are as before.
+
+        Args:
+            progress: Called with the chunks done and those there are to do.
+
+        Returns:
+            How many chunks were given their tokens; 0 when the index keeps them already.
+
+        Raises:
+            BadInput: The encoder gives no token vectors.
+            StoreError: The index cannot be written.
+        """
+        if isinstance(self.space, WithTokens):
+            return 0
+        plain = cast(TextSpace, self.space)
+        begun = self.store.settings().get("filling")
+        space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
+        self.store.grow({}, ["dense"])
+        self.store.configure({"filling": space.settings})
+        settings = {**_settings(space, self.splitter), "filling": None}
+        done = backfill(self.store, "dense", space, settings, vectors=False, progress=progress)
+        self.space = space
+        self.store.optimize()
+        return done
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""

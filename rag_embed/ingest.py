@@ -78,7 +78,7 @@ class Ingest:
         report = AddReport()
         seen: set[str] = set()
         batch: list[tuple[Document, str, list[Chunk]]] = []
-        room = _Room()
+        room = Room()
         for some in _batches(documents, _LOOK_UP):
             usable, skipped = _usable(some, seen)
             report = replace(report, skipped=report.skipped + skipped)
@@ -88,7 +88,7 @@ class Ingest:
                 batch.append((document, digest, chunks))
                 if room.full_after(document, chunks):
                     report = self._write(batch, report, progress)
-                    batch, room = [], _Room()
+                    batch, room = [], Room()
         return self._write(batch, report, progress)
 
     def _cut(self, document: Document) -> list[Chunk]:
@@ -150,8 +150,8 @@ class Ingest:
         return report
 
 
-class _Room:
-    """How much of a batch is used."""
+class Room:
+    """How much of a batch is used: it is written when it is about half a minute of encoding."""
 
     def __init__(self) -> None:
         self._chunks = self._characters = 0

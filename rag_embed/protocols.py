@@ -108,6 +108,24 @@ class TextSpace(ChunkEncoder, Protocol):
         ...
 
 
+class TokenSpace(ChunkEncoder, Protocol):
+    """A `ChunkEncoder` that can also give the tokens of each chunk, from the same forward pass."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """Encodes queries, and their tokens if it is a `TokenEncoder`."""
+        ...
+
+    def encode_chunk_tokens(
+        self,
+        groups: Sequence[tuple[Document, Sequence[Chunk]]],
+        keep: Callable[[TokenRows], T],
+        /,
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_chunks`, and what ``keep`` makes of the tokens of each chunk."""
+        ...
+
+
 class View(Protocol):
     """An unchanging snapshot of a store: all parts of one search read the same version."""
 
@@ -228,6 +246,51 @@ class Store(Protocol):
         """Ids of all documents."""
         ...
 
+    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+        """Make room for new spaces, and for the tokens of spaces, beside what there is.
+
+        Nothing is searched there until `adopt`; documents can be replaced and deleted meanwhile.
+        To call it again with the same arguments changes nothing, with others it starts anew.
+
+        Raises:
+            BadInput: A name is taken, unknown or cannot be used.
+        """
+        ...
+
+    def lacking(self) -> list[str]:
+        """Ids of the chunks that have no value yet where room was made, sorted."""
+        ...
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]],
+        /,
+    ) -> None:
+        """Store values of chunks where room was made; of chunks that are gone, nothing.
+
+        Raises:
+            BadInput: The values do not fit what `grow` made room for.
+        """
+        ...
+
+    def adopt(self, settings: Mapping[str, Any], /) -> None:
+        """Search what was grown from now on, and store settings, in one commit.
+
+        Raises:
+            StoreError: A chunk still lacks its values.
+        """
+        ...
+
+    def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
+        """Remove a space with its tokens, and store settings, in one commit.
+
+        Raises:
+            BadInput: There is no such space, or it is the only one.
+        """
+        ...
+
     def optimize(self) -> None:
         """Compact files and bring search indexes up to date."""
         ...
@@ -242,4 +305,12 @@ class Retriever(Protocol):
 
     def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
         """Hits per query, best first, at most ``query.k``."""
+        ...
+
+
+class Reranker(Protocol):
+    """Looks again at what was found. Implementations: `rag_embed.ranking.rerank`, `encoders`."""
+
+    def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
+        """One score per hit, in order: higher is better, on any scale; hits may be none."""
         ...

@@ -43,7 +43,7 @@ def index(
         bool | None,
         typer.Option(
             "--tokens/--no-tokens",
-            help="Keep token evidence, for a new index [default: no-tokens].",
+            help="Keep token evidence; in an index without it, encode its chunks again.",
         ),
     ] = None,
     field: Annotated[
@@ -64,6 +64,13 @@ def index(
     _check_names(sources)
     kb = _opened(to, model, chunk_tokens, tokens, dict(map(_declared, field or [])), language)
     with _bar() as bar:
+        if tokens and not kb.space.signature.tokens:
+            again = bar.add_task("keeping tokens", total=len(kb), chunks=0, rate="")
+            kb.keep_tokens(
+                progress=lambda done, total: bar.update(
+                    again, completed=done, total=total, chunks=done
+                )
+            )
         task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
 
         def progress(report: AddReport) -> None:
@@ -114,7 +121,8 @@ def _opened(
         )
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
-    _check("--tokens", tokens, bool(kb.space.signature.tokens))
+    if tokens is not True:
+        _check("--tokens", tokens, bool(kb.space.signature.tokens))
     _check("--field", fields or None, dict(kb.fields.types))
     _check("--language", language, kb.analyzer.language)
     return kb

@@ -48,7 +48,7 @@ class HeldTokens:
 
 def _flat(column: pa.ChunkedArray) -> tuple[Bytes, npt.NDArray[np.int64]]:
     """All bytes of a binary column, and ``(rows + 1,)`` where each row begins."""
-    rows = column.to_pylist()
+    rows = [row or b"" for row in column.to_pylist()]
     starts = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=starts[1:])
     return np.frombuffer(b"".join(rows), dtype=np.uint8), starts

@@ -21,28 +21,37 @@ from typing import Any
 
 import pyarrow as pa
 from lancedb.expr import col
-from lancedb.index import BTree, IvfRq
+from lancedb.index import IvfRq
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.explained import explained
+from rag_embed.stores.growth import (
+    GROWING,
+    adopted,
+    drop_columns,
+    dropped,
+    fill,
+    grown,
+    in_step,
+    lacking,
+)
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.rows import check_tokens, row_values
+from rag_embed.stores.rows import check_known, check_tokens, check_vectors, row_values
 from rag_embed.stores.schema import (
-    DOCUMENT_SCHEMA,
-    SETTINGS_SCHEMA,
     chunk_schema,
     chunk_table,
     document_table,
+    space_columns,
 )
 from rag_embed.stores.tables import (
-    TABLES,
     connect,
-    full_text,
+    create_tables,
     put,
     read_all,
     read_analyzer,
+    settings_of,
     size_on_disk,
     stored_settings,
     upsert,
@@ -65,8 +74,6 @@ class LanceStore:
 
     def __init__(self, uri: str, database: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
         self.uri = uri
-        self.spaces: dict[str, int] = dict(settings["spaces"])
-        self.token_spaces: tuple[str, ...] = tuple(settings.get("tokens", ()))
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
@@ -77,6 +84,14 @@ class LanceStore:
         self._settings = database.open_table("settings")
         self._lock = Lock()
         self._latest: tuple[tuple[int, int], LanceView] | None = None
+        self._know(settings)
+
+    def _know(self, own: Mapping[str, Any]) -> None:
+        """Take over the store's settings."""
+        with self._lock:
+            self.spaces: dict[str, int] = dict(own["spaces"])
+            self.token_spaces: tuple[str, ...] = tuple(own["tokens"])
+            self._latest = None
 
     @classmethod
     def create(
@@ -116,39 +131,8 @@ class LanceStore:
             stored = stored_settings(database)
         if stored:
             raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
-        schemas = {
-            "chunks": chunk_schema(spaces, fields, tokens),
-            "documents": DOCUMENT_SCHEMA,
-            "settings": SETTINGS_SCHEMA,
-        }
         with explained("create the index", uri):
-            left = set(TABLES) & set(database.list_tables(limit=1000).tables)
-            if "documents" in left and database.open_table("documents").count_rows():
-                raise StoreError(
-                    f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
-                    "settings.lance from a copy, or choose another folder."
-                )
-            for name in left:
-                database.drop_table(name)
-            for name, schema in schemas.items():
-                table = database.create_table(name, schema=schema)
-                table.set_unenforced_primary_key("key" if name == "settings" else "id")
-            chunks = database.open_table("chunks")
-            chunks.create_index("lexical_text", config=full_text(analyzer))
-            for column in ("id", "doc_id"):
-                chunks.create_index(column, config=BTree())
-            database.open_table("documents").create_index("id", config=BTree())
-            own = {
-                "format": FORMAT,
-                "spaces": dict(spaces),
-                "tokens": list(tokens),
-                "fields": dict(fields.types),
-                "analyzer": {
-                    "language": analyzer.language,
-                    "stem": analyzer.stem,
-                    "stop_words": analyzer.stop_words,
-                },
-            }
+            own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
             put(database.open_table("settings"), {"store": own, **(settings or {})})
         return cls(os.fspath(uri), database, own)
 
@@ -259,10 +243,12 @@ class LanceStore:
         table = chunk_table(schema, chunks, hashes, values, vectors, tokens, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
         with explained("write to the index", self.uri):
+            if set(self._chunks.schema.names) != set(schema.names):
+                table = in_step(table, self._chunks, self._own(), self.uri)
             merge = self._chunks.merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
-            merge.execute(pa.Table.from_batches(table.to_batches(_BATCH), schema))
+            merge.execute(pa.Table.from_batches(table.to_batches(_BATCH), table.schema))
             upsert(self._documents, "id", rows)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
@@ -280,6 +266,61 @@ class LanceStore:
             rows = self._documents.search().select(["id"]).to_arrow()
         ids: list[str] = rows["id"].to_pylist()
         return ids
+
+    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+        """See `protocols.Store`."""
+        wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
+        with explained("add a space to the index", self.uri):
+            own = self._own()
+            grown(self._chunks, own, wanted)
+            put(self._settings, {"store": {**own, GROWING: wanted}})
+
+    def lacking(self) -> list[str]:
+        """See `protocols.Store`."""
+        with explained("read the index", self.uri):
+            return lacking(self._chunks)
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]],
+        /,
+    ) -> None:
+        """See `protocols.Store`."""
+        with explained("write to the index", self.uri):
+            all_of_it = adopted(own) if GROWING in (own := self._own()) else own
+            dims = all_of_it["spaces"]
+            check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
+            check_tokens(tokens, [n for n in tokens if n in all_of_it["tokens"]], dims, len(ids))
+            if ids:
+                fill(self._chunks, ids, vectors, tokens)
+
+    def adopt(self, settings: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        if left := self.lacking():
+            raise StoreError(
+                f"{len(left)} chunks lack values of the new space, {left[0]!r} first; fill them."
+            )
+        with explained("add a space to the index", self.uri):
+            own = adopted(self._own())
+            put(self._settings, {"store": own, **settings})
+        self._know(own)
+
+    def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        with explained("drop a space of the index", self.uri):
+            own = self._own()
+            check_known(space, own["spaces"])
+            gone = {column.name for column in space_columns({space: 1}, [space])}
+            own = dropped(own, space)
+            put(self._settings, {"store": own, **settings})
+            self._know(own)
+            drop_columns(self._chunks, sorted(gone))
+
+    def _own(self) -> dict[str, Any]:
+        """The store's settings as they are now; other processes may have changed them."""
+        return settings_of(read_all(self._settings))
 
     def optimize(self) -> None:
         """See `protocols.Store`.

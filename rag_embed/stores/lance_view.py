@@ -197,7 +197,7 @@ class LanceView:
         if space not in self._frequencies:
             column = f"token_ids_{space}"
             found = self._evenly(TOKEN_SAMPLE, column)[column].to_pylist()
-            ids = [np.frombuffer(one, dtype="<i4") for one in found]
+            ids = [np.frombuffer(one or b"", dtype="<i4") for one in found]
             self._frequencies[space] = Frequencies.of(ids)
         return self._frequencies[space]
 
@@ -378,6 +378,11 @@ def _ranked(found: pa.Table, scores: npt.NDArray[np.floating], n: int) -> tuple[
 
 
 def _matrix(column: pa.ChunkedArray, dim: int) -> Vectors:
+    """The rows of a vector column; a row still to be computed is 0, like nothing that is asked."""
+    if column.null_count:
+        rows = np.zeros((len(column), dim), dtype=np.float32)
+        rows[column.is_valid().to_numpy()] = _matrix(column.drop_null(), dim)
+        return rows
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     flat = np.concatenate(parts) if parts else np.empty(0, np.float32)
     return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)

@@ -4,124 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import BadInput
+from rag_embed.errors import StoreError
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.filters import Filter, matches
 from rag_embed.maths.bm25 import Postings
-from rag_embed.maths.frequencies import Frequencies
-from rag_embed.maths.moments import Moments
-from rag_embed.maths.vectors import best
 from rag_embed.situated.titled import titled
-from rag_embed.stores.rows import check_tokens, row_values, to_json
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MemoryView:
-    """One version of a `MemoryStore`; never changes."""
-
-    chunks_by_id: Mapping[str, Chunk]
-    rows: Mapping[str, Mapping[str, Any]]
-    stored: Mapping[str, tuple[Document, str]]
-    matrix: Mapping[str, Vectors]
-    postings: Postings
-    analyzer: Analyzer
-    fields: Fields
-    kept: Mapping[str, Mapping[str, TokenBits]]
-    position: Mapping[str, int] = field(init=False)
-    ids: Sequence[str] = field(init=False)
-    known_moments: dict[str, Moments] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ids", list(self.chunks_by_id))
-        object.__setattr__(self, "position", {id: i for i, id in enumerate(self.ids)})
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def private(self) -> bool:
-        """See `protocols.View`."""
-        return any(chunk.user is not None for chunk in self.chunks_by_id.values())
-
-    def nearest(
-        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
-    ) -> list[tuple[list[str], Scores]]:
-        """See `protocols.View`."""
-        allowed = self._allowed(where)
-        return [self._best(self.matrix[space] @ row, allowed, n) for row in vectors]
-
-    def lexical(
-        self, texts: Sequence[str], n: int, where: Filter | None, /
-    ) -> list[tuple[list[str], Scores]]:
-        """See `protocols.View`."""
-        allowed = self._allowed(where)
-        found = []
-        for text in texts:
-            scores = self.postings.scores(self.analyzer.words(text))
-            found.append(self._best(scores, allowed[scores[allowed] > 0], n))
-        return found
-
-    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
-        """See `protocols.View`."""
-        missing = [id for id in ids if id not in self.position]
-        if missing:
-            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
-        return self.matrix[space][[self.position[id] for id in ids]]
-
-    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
-        """See `protocols.View`."""
-        if space not in self.kept:
-            raise BadInput(f"Space {space!r} keeps no tokens; those that do: {sorted(self.kept)}.")
-        missing = [id for id in ids if id not in self.position]
-        if missing:
-            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
-        return [self.kept[space][id] for id in ids]
-
-    def frequencies(self, space: str, /) -> Frequencies:
-        """See `protocols.View`; over all chunks."""
-        return Frequencies.of([one.ids for one in self.tokens(space, self.ids)])
-
-    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
-        """See `protocols.View`."""
-        return [self.chunks_by_id[id] for id in ids if id in self.chunks_by_id]
-
-    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
-        """See `protocols.View`."""
-        return [chunk for chunk in self.chunks_by_id.values() if chunk.doc_id == doc_id]
-
-    def documents(self, ids: Sequence[str], /) -> list[Document]:
-        """See `protocols.View`."""
-        return [self.stored[id][0] for id in ids if id in self.stored]
-
-    def matching(self, where: Filter | None, /) -> list[str]:
-        """See `protocols.View`."""
-        return sorted({doc_id_of(self.ids[i]) for i in self._allowed(where)})
-
-    def moments(self, space: str, /) -> Moments:
-        """See `protocols.View`."""
-        if space not in self.known_moments:
-            self.known_moments[space] = Moments.of(self.matrix[space])
-        return self.known_moments[space]
-
-    def _allowed(self, where: Filter | None) -> np.ndarray[Any, np.dtype[np.intp]]:
-        where = self.fields.resolved(where)
-        keep = [
-            i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
-        ]
-        return np.array(keep, dtype=np.intp)
-
-    def _best(
-        self, scores: Scores, allowed: np.ndarray[Any, np.dtype[np.intp]], n: int
-    ) -> tuple[list[str], Scores]:
-        order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]
-        return [self.ids[i] for i in order], scores[order]
+from rag_embed.stores.memory_growth import Growth
+from rag_embed.stores.memory_view import MemoryView
+from rag_embed.stores.rows import (
+    check_known,
+    check_new,
+    check_tokens,
+    check_vectors,
+    row_values,
+    to_json,
+)
+from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 
 class MemoryStore:
@@ -149,6 +52,7 @@ class MemoryStore:
         self.fields = Fields.of(fields or {})
         self.analyzer = analyzer or Analyzer()
         self._settings: dict[str, Any] = {}
+        self._growth = Growth({}, ())
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
         self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces})
 
@@ -174,6 +78,7 @@ class MemoryStore:
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
         tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
         replaced = {document.id for document, _ in documents}
+        self._forget(replaced)
         kept = [
             i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced
         ]
@@ -196,6 +101,7 @@ class MemoryStore:
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
         gone = set(doc_ids) & self._view.stored.keys()
+        self._forget(gone)
         keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
         ids = [self._view.ids[i] for i in keep]
         self._view = self._built(
@@ -218,6 +124,75 @@ class MemoryStore:
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         return list(self._view.stored)
+
+    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+        """See `protocols.Store`."""
+        check_new(spaces, tokens, self.spaces, self.token_spaces)
+        if (dict(spaces), tuple(tokens)) != (self._growth.spaces, self._growth.tokens):
+            self._growth = Growth(dict(spaces), tuple(tokens))
+
+    def lacking(self) -> list[str]:
+        """See `protocols.Store`."""
+        return self._growth.lacking(self._view.ids)
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]],
+        /,
+    ) -> None:
+        """See `protocols.Store`."""
+        growth = self._growth
+        dims = {**self.spaces, **growth.spaces}
+        check_vectors(vectors, {name: growth.spaces.get(name, 0) for name in vectors}, len(ids))
+        check_tokens(tokens, [name for name in tokens if name in growth.tokens], dims, len(ids))
+        growth.fill(ids, vectors, tokens)
+
+    def adopt(self, settings: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        if left := self.lacking():
+            raise StoreError(
+                f"{len(left)} chunks lack values of the new space, {left[0]!r} first; fill them."
+            )
+        view, growth = self._view, self._growth
+        matrix = {name: growth.matrix(name, view.ids) for name in growth.spaces}
+        kept = {name: {id: growth.kept[name][id] for id in view.ids} for name in growth.tokens}
+        self._settle(
+            {**self.spaces, **growth.spaces},
+            (*self.token_spaces, *growth.tokens),
+            replace(view, matrix={**view.matrix, **matrix}, kept={**view.kept, **kept}),
+            settings,
+        )
+        self._growth = Growth({}, ())
+
+    def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
+        """See `protocols.Store`."""
+        check_known(space, self.spaces)
+        matrix = {name: rows for name, rows in self._view.matrix.items() if name != space}
+        kept = {name: some for name, some in self._view.kept.items() if name != space}
+        self._settle(
+            {name: dim for name, dim in self.spaces.items() if name != space},
+            tuple(name for name in self.token_spaces if name != space),
+            replace(self._view, matrix=matrix, kept=kept),
+            settings,
+        )
+
+    def _settle(
+        self,
+        spaces: dict[str, int],
+        tokens: tuple[str, ...],
+        view: MemoryView,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.spaces, self.token_spaces, self._view = spaces, tokens, view
+        self._settings.update(settings)
+
+    def _forget(self, doc_ids: set[str]) -> None:
+        """What was computed for chunks of these documents holds no more."""
+        gone = {c.id for c in self._view.chunks_by_id.values() if c.doc_id in doc_ids}
+        if gone and (self._growth.spaces or self._growth.tokens):
+            self._growth = self._growth.without(gone)
 
     def optimize(self) -> None:
         """Nothing to do: every write leaves the store in its best state."""

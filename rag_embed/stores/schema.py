@@ -55,11 +55,16 @@ def chunk_schema(
     for name, kind in fields.types.items():
         columns.append(pa.field(f"f_{name}", _ARROW[kind]))
         columns.append(pa.field(f"has_f_{name}", pa.bool_(), nullable=False))
-    columns += [pa.field(f"v_{name}", pa.list_(pa.float32(), dim)) for name, dim in spaces.items()]
-    for name in tokens:  # ids: 4 bytes a token, little-endian; bits: dim / 8 bytes a token
-        columns.append(pa.field(f"token_ids_{name}", pa.binary()))
-        columns.append(pa.field(f"token_bits_{name}", pa.binary()))
-    return pa.schema(columns)
+    return pa.schema(columns + space_columns(spaces, tokens))
+
+
+def space_columns(spaces: Mapping[str, int], tokens: Sequence[str]) -> list[pa.Field]:
+    """Columns of spaces, and of tokens: ids in 4 bytes each, little-endian, and sign bits.
+
+    A null says that a space was added after the chunk, and its value is still to be computed.
+    """
+    columns = [pa.field(f"v_{name}", pa.list_(pa.float32(), dim)) for name, dim in spaces.items()]
+    return columns + [pa.field(column, pa.binary()) for s in tokens for column in token_columns(s)]
 
 
 DOCUMENT_SCHEMA = pa.schema(
@@ -109,13 +114,23 @@ def chunk_table(
         column = [row[name] for row in values]
         columns[f"has_f_{name}"] = [value is not None for value in column]
         columns[f"f_{name}"] = [_packed(v) for v in column] if kind == "list[str]" else column
+    columns |= space_values(vectors, tokens)
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def space_values(
+    vectors: Mapping[str, Vectors], tokens: Mapping[str, Sequence[TokenBits]]
+) -> dict[str, Any]:
+    """Values of `space_columns`, one per row."""
+    columns: dict[str, Any] = {}
     for name, rows in vectors.items():
         flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).ravel())
         columns[f"v_{name}"] = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
     for name, some in tokens.items():
-        columns[f"token_ids_{name}"] = [one.ids.astype("<i4").tobytes() for one in some]
-        columns[f"token_bits_{name}"] = [one.bits.tobytes() for one in some]
-    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+        ids, bits = token_columns(name)
+        columns[ids] = [one.ids.astype("<i4").tobytes() for one in some]
+        columns[bits] = [one.bits.tobytes() for one in some]
+    return columns
 
 
 def document_table(
@@ -143,10 +158,11 @@ def token_columns(space: str) -> list[str]:
 
 
 def tokens_of(table: pa.Table, space: str, dim: int) -> list[TokenBits]:
-    """The tokens of each row, in order."""
+    """The tokens of each row, in order; none where they are still to be computed."""
     found = []
     columns = [table[name].to_pylist() for name in token_columns(space)]
     for ids, bits in zip(*columns, strict=True):
+        ids, bits = ids or b"", bits or b""
         rows = np.frombuffer(bits, dtype=np.uint8).reshape(-1, -(-dim // 8))
         found.append(TokenBits(np.frombuffer(ids, dtype="<i4"), rows))
     return found

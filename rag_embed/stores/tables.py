@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS
+from lancedb.index import FTS, BTree
 
 from rag_embed.analysis import Analyzer
+from rag_embed.errors import StoreError
+from rag_embed.fields import Fields
 from rag_embed.stores.explained import explained
-from rag_embed.stores.schema import SETTINGS_SCHEMA
+from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
 
 TABLES = ("chunks", "documents", "settings")
 
@@ -30,12 +32,68 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
         )
 
 
+def create_tables(
+    database: Any,  # noqa: ANN401
+    uri: str | os.PathLike[str],
+    spaces: Mapping[str, int],
+    fields: Fields,
+    analyzer: Analyzer,
+    tokens: Sequence[str],
+    version: int,
+) -> dict[str, Any]:
+    """Make the empty tables of an index, in place of what an unfinished creation left.
+
+    Returns:
+        The store's own settings; once they are written, the index exists.
+
+    Raises:
+        StoreError: There are documents, but no settings.
+    """
+    left = set(TABLES) & set(database.list_tables(limit=1000).tables)
+    if "documents" in left and database.open_table("documents").count_rows():
+        raise StoreError(
+            f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
+            "settings.lance from a copy, or choose another folder."
+        )
+    for name in left:
+        database.drop_table(name)
+    schemas = {
+        "chunks": chunk_schema(spaces, fields, tokens),
+        "documents": DOCUMENT_SCHEMA,
+        "settings": SETTINGS_SCHEMA,
+    }
+    for name, schema in schemas.items():
+        table = database.create_table(name, schema=schema)
+        table.set_unenforced_primary_key("key" if name == "settings" else "id")
+    chunks = database.open_table("chunks")
+    chunks.create_index("lexical_text", config=full_text(analyzer))
+    for column in ("id", "doc_id"):
+        chunks.create_index(column, config=BTree())
+    database.open_table("documents").create_index("id", config=BTree())
+    return {
+        "format": version,
+        "spaces": dict(spaces),
+        "tokens": list(tokens),
+        "fields": dict(fields.types),
+        "analyzer": {
+            "language": analyzer.language,
+            "stem": analyzer.stem,
+            "stop_words": analyzer.stop_words,
+        },
+    }
+
+
 def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
     """What `LanceStore.create` stored last; empty when there is no finished index."""
     if not set(TABLES) <= set(database.list_tables(limit=1000).tables):
         return {}
-    stored: dict[str, Any] = read_all(database.open_table("settings")).get("store", {})
-    return stored
+    return settings_of(read_all(database.open_table("settings")))
+
+
+def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The store's own settings among all; empty when there are none."""
+    own = values.get("store", {})
+    return {"tokens": [], **own} if own else {}
 
 
 def read_all(table: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rag_embed import encoders
+from rag_embed.encoders import load
+
 
 def test_first_and_second_run(run, folder) -> None:
     first = run("index", folder, "--to", "kb", "--json")
@@ -90,10 +93,22 @@ def test_options_of_an_existing_index(run, folder) -> None:
         ("--chunk-tokens", "60"),
         ("--language", "french"),
         ("--model", "another"),
-        ("--tokens",),
     ):
         done = run("index", folder, "--to", "kb", *other)
         assert done.code == 1 and f"built with {other[0]}" in done.err
+
+
+def test_tokens_are_kept_in_an_existing_index(run, folder, monkeypatch) -> None:
+    assert run("index", folder, "--to", "kb").code == 0
+    done = run("index", folder, "--to", "kb", "--tokens")
+    assert done.code == 1 and "gives no token vectors" in done.err
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: load())
+    assert run("index", folder, "--to", "real").code == 0
+    assert run("index", folder, "--to", "real", "--tokens", "--json").json["unchanged"] == 2
+    done = run("ask-why", "real", "coffee machine", "--json")
+    assert [part["leg"] for part in done.json["hits"][0]["parts"]] == ["dense", "lexical", "tokens"]
+    done = run("index", folder, "--to", "real", "--no-tokens")
+    assert done.code == 1 and "built with --tokens True" in done.err
 
 
 def test_errors_and_usage(run, folder, tmp_path) -> None:

@@ -1,0 +1,114 @@
+"""Adding spaces to a LanceDB index that holds chunks: nullable columns, filled bit by bit.
+
+The settings say which columns are searched (live) and which are being filled. A process that
+opened the index before a space was added writes nulls where it knows of nothing, so that a chunk
+never keeps the values of a text that it no longer has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from rag_embed.errors import StoreError
+from rag_embed.stores.rows import check_new
+from rag_embed.stores.schema import space_columns, space_values
+from rag_embed.types import TokenBits, Vectors
+
+_PREFIXES = ("v_", "token_ids_", "token_bits_")
+
+GROWING = "growing"
+"""Key of the settings that names what is being filled."""
+
+
+def grown(table: Any, own: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """Give the table the columns of `wanted`; columns left by another growth go.
+
+    Args:
+        table: ``chunks``.
+        own: The store's settings.
+        wanted: ``spaces`` and ``tokens``, as in the settings.
+    """
+    check_new(wanted["spaces"], wanted["tokens"], own["spaces"], own["tokens"])
+    new = space_columns({**own["spaces"], **wanted["spaces"]}, wanted["tokens"])
+    new = [column for column in new if column.name not in _live(own)]
+    resumed = {column.name for column in new} if own.get(GROWING) == wanted else set()
+    there = {name for name in table.schema.names if name.startswith(_PREFIXES)} - _live(own)
+    drop_columns(table, sorted(there - resumed))
+    missing = [column for column in new if column.name not in there & resumed]
+    if missing:
+        table.add_columns(pa.schema(missing))
+
+
+def adopted(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The store's settings when what was grown is live."""
+    growing = own[GROWING]
+    spaces = {**own["spaces"], **growing["spaces"]}
+    tokens = [*own["tokens"], *growing["tokens"]]
+    kept = {key: value for key, value in own.items() if key != GROWING}
+    return {**kept, "spaces": spaces, "tokens": tokens}
+
+
+def dropped(own: Mapping[str, Any], space: str) -> dict[str, Any]:
+    """The store's settings without a space."""
+    spaces = {name: dim for name, dim in own["spaces"].items() if name != space}
+    return {**own, "spaces": spaces, "tokens": [name for name in own["tokens"] if name != space]}
+
+
+def drop_columns(table: Any, names: Sequence[str]) -> None:  # noqa: ANN401
+    """Remove those columns that exist."""
+    there = [name for name in names if name in table.schema.names]
+    if there:
+        table.drop_columns(there)
+
+
+def lacking(table: Any) -> list[str]:  # noqa: ANN401
+    """Ids of the chunks with a null where a space has its values, sorted."""
+    names = [name for name in table.schema.names if name.startswith(_PREFIXES)]
+    missing = " OR ".join(f"{name} IS NULL" for name in names)
+    return sorted(table.search().where(missing).select(["id"]).to_arrow()["id"].to_pylist())
+
+
+def fill(
+    table: Any,  # noqa: ANN401
+    ids: Sequence[str],
+    vectors: Mapping[str, Vectors],
+    tokens: Mapping[str, Sequence[TokenBits]],
+) -> None:
+    """Write values of chunks that are still there; the other columns stay."""
+    columns = [pa.field("id", pa.string(), nullable=False)]
+    columns += space_columns({name: rows.shape[1] for name, rows in vectors.items()}, list(tokens))
+    values = {"id": list(ids), **space_values(vectors, tokens)}
+    table.merge_insert("id").when_matched_update_all().execute(
+        pa.table(values, schema=pa.schema(columns))
+    )
+
+
+def in_step(rows: pa.Table, table: Any, own: Mapping[str, Any], uri: str) -> pa.Table:  # noqa: ANN401
+    """Rows with a null in every column that this process does not know of.
+
+    Args:
+        rows: With the columns known to this process.
+        table: ``chunks``.
+        own: The store's settings.
+        uri: For the message.
+
+    Raises:
+        StoreError: Spaces were added or dropped since this process opened the index.
+    """
+    known = {name for name in rows.schema.names if name.startswith(_PREFIXES)}
+    if known != _live(own):
+        raise StoreError(
+            f"The spaces of the index at {uri!r} changed since it was opened: it has "
+            f"{sorted(own['spaces'])} now. Open it again, then write."
+        )
+    for column in table.schema:
+        if column.name not in rows.schema.names:
+            rows = rows.append_column(column, pa.nulls(len(rows), column.type))
+    return rows.select(table.schema.names)
+
+
+def _live(own: Mapping[str, Any]) -> set[str]:
+    return {column.name for column in space_columns(own["spaces"], own["tokens"])}

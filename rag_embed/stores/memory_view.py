@@ -1,0 +1,126 @@
+"""One version of a `MemoryStore`: everything compared with everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rag_embed.analysis import Analyzer
+from rag_embed.errors import BadInput
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter, matches
+from rag_embed.maths.bm25 import Postings
+from rag_embed.maths.frequencies import Frequencies
+from rag_embed.maths.moments import Moments
+from rag_embed.maths.vectors import best
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryView:
+    """One version of a `MemoryStore`; never changes."""
+
+    chunks_by_id: Mapping[str, Chunk]
+    rows: Mapping[str, Mapping[str, Any]]
+    stored: Mapping[str, tuple[Document, str]]
+    matrix: Mapping[str, Vectors]
+    postings: Postings
+    analyzer: Analyzer
+    fields: Fields
+    kept: Mapping[str, Mapping[str, TokenBits]]
+    position: Mapping[str, int] = field(init=False)
+    ids: Sequence[str] = field(init=False)
+    known_moments: dict[str, Moments] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", list(self.chunks_by_id))
+        object.__setattr__(self, "position", {id: i for i, id in enumerate(self.ids)})
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def private(self) -> bool:
+        """See `protocols.View`."""
+        return any(chunk.user is not None for chunk in self.chunks_by_id.values())
+
+    def nearest(
+        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        matrix, allowed = self._matrix(space), self._allowed(where)
+        return [self._best(matrix @ row, allowed, n) for row in vectors]
+
+    def lexical(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        allowed = self._allowed(where)
+        found = []
+        for text in texts:
+            scores = self.postings.scores(self.analyzer.words(text))
+            found.append(self._best(scores, allowed[scores[allowed] > 0], n))
+        return found
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """See `protocols.View`."""
+        missing = [id for id in ids if id not in self.position]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return self._matrix(space)[[self.position[id] for id in ids]]
+
+    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
+        """See `protocols.View`."""
+        if space not in self.kept:
+            raise BadInput(f"Space {space!r} keeps no tokens; those that do: {sorted(self.kept)}.")
+        missing = [id for id in ids if id not in self.position]
+        if missing:
+            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        return [self.kept[space][id] for id in ids]
+
+    def frequencies(self, space: str, /) -> Frequencies:
+        """See `protocols.View`; over all chunks."""
+        return Frequencies.of([one.ids for one in self.tokens(space, self.ids)])
+
+    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
+        """See `protocols.View`."""
+        return [self.chunks_by_id[id] for id in ids if id in self.chunks_by_id]
+
+    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
+        """See `protocols.View`."""
+        return [chunk for chunk in self.chunks_by_id.values() if chunk.doc_id == doc_id]
+
+    def documents(self, ids: Sequence[str], /) -> list[Document]:
+        """See `protocols.View`."""
+        return [self.stored[id][0] for id in ids if id in self.stored]
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """See `protocols.View`."""
+        return sorted({doc_id_of(self.ids[i]) for i in self._allowed(where)})
+
+    def moments(self, space: str, /) -> Moments:
+        """See `protocols.View`."""
+        if space not in self.known_moments:
+            self.known_moments[space] = Moments.of(self._matrix(space))
+        return self.known_moments[space]
+
+    def _matrix(self, space: str) -> Vectors:
+        if space not in self.matrix:
+            raise BadInput(f"Unknown space {space!r}; this index has {sorted(self.matrix)}.")
+        return self.matrix[space]
+
+    def _allowed(self, where: Filter | None) -> np.ndarray[Any, np.dtype[np.intp]]:
+        where = self.fields.resolved(where)
+        keep = [
+            i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
+        ]
+        return np.array(keep, dtype=np.intp)
+
+    def _best(
+        self, scores: Scores, allowed: np.ndarray[Any, np.dtype[np.intp]], n: int
+    ) -> tuple[list[str], Scores]:
+        order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]
+        return [self.ids[i] for i in order], scores[order]

@@ -1,0 +1,103 @@
+"""Token evidence switched on later equals token evidence from the start."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, ingest
+from rag_embed.encoders import HashEncoder, load
+from rag_embed.errors import BadInput
+from rag_embed.index import WEIGHTS
+
+
+def documents(n: int = 6) -> list[Document]:
+    some = sorted(topics)[:n]
+    return [Document(name, topics[name], title=name) for name in some]
+
+
+def kept(index: Index) -> dict[str, tuple[bytes, bytes]]:
+    view = index.store.view()
+    ids = [c.id for d in documents() for c in view.document_chunks(d.id)]
+    found = view.tokens("dense", ids)
+    return {id: (t.ids.tobytes(), t.bits.tobytes()) for id, t in zip(ids, found, strict=True)}
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_switched_on_later_equals_from_the_start(tmp_path, where) -> None:
+    def made(name: str, tokens: bool) -> Index:
+        if where == "memory":
+            return Index.in_memory(tokens=tokens)
+        return Index.create(tmp_path / name, tokens=tokens)
+
+    first, later = made("first", True), made("later", False)
+    first.add(documents())
+    later.add(documents())
+    assert WEIGHTS["tokens"] not in [p.weight for p in later.search("assert")[0].parts]
+    told: list[tuple[int, int]] = []
+    assert later.keep_tokens(progress=lambda done, total: told.append((done, total))) == len(later)
+    assert told[-1] == (len(later), len(later)) and later.keep_tokens() == 0
+    assert kept(later) == kept(first)
+    query = "how is an assertion written"
+    assert later.search(query) == first.search(query)
+    later.add([Document("new", "A new text about assertions.")])
+    assert len(later.store.view().tokens("dense", ["new#0-28"])[0].ids) > 4
+    if where == "disk":
+        again = Index.open(tmp_path / "later")
+        assert again.search(query, k=3)[0].parts[-1].leg == "tokens"
+
+
+def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
+    index = Index.in_memory(encoder=HashEncoder(16))
+    index.add([Document("a", "text")])
+    with pytest.raises(BadInput, match="gives no token vectors"):
+        index.keep_tokens()
+    assert index.search("text")[0].chunk.doc_id == "a" and index.store.lacking() == []
+
+
+def keep(kb: str) -> None:
+    """What the killed process does: says every small batch and waits for a line."""
+    ingest._FLUSH_CHARACTERS = 10_000
+
+    def say(done: int, total: int) -> None:
+        sys.stdout.write(f"{done}/{total}\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+
+    Index.open(kb, encoder=load()).keep_tokens(progress=say)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
+    kb = tmp_path / "kb"
+    some = documents()
+    Index.create(kb).add(some)
+    command = [sys.executable, __file__, str(kb)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+    assert process.stdout is not None
+    done, total = map(int, process.stdout.readline().split("/"))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 0 < done < total
+    index = Index.open(kb)
+    assert not index.space.signature.tokens and index.search("assert")
+    told: list[tuple[int, int]] = []
+    filled = index.keep_tokens(progress=lambda *state: told.append(state))
+    assert filled == told[0][1] == total - done
+    whole = Index.in_memory(tokens=True)
+    whole.add(some)
+    view, expected = index.store.view(), whole.store.view()
+    ids = [c.id for d in some for c in expected.document_chunks(d.id)]
+    for a, b in zip(view.tokens("dense", ids), expected.tokens("dense", ids), strict=True):
+        assert np.array_equal(a.ids, b.ids) and np.array_equal(a.bits, b.bits)
+
+
+if __name__ == "__main__":
+    keep(str(Path(sys.argv[1])))
