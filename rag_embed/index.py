@@ -18,6 +18,7 @@ from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
 from rag_embed.ingest import AddReport, Ingest, Progress, came_from
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TextSpace
+from rag_embed.ranking.heat import Heat, heat
 from rag_embed.ranking.hybrid import Hybrid, basis
 from rag_embed.ranking.late import LateLeg
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
@@ -303,7 +304,7 @@ class Index:
             for hit in some
         ]
         scores, cosines = (
-            zip(*(basis(hit.parts) for hit in hits), strict=True) if hits else ((), ())
+            zip(*(basis(hit.parts, WEIGHTS) for hit in hits), strict=True) if hits else ((), ())
         )
         self.calibration = fitted(scores, cosines, labels)
         self.store.configure({"calibration": asdict(self.calibration)})
@@ -357,6 +358,17 @@ class Index:
         self.space = space
         self.store.optimize()
         return done
+
+    def heat(self, query: str | Query, hits: Sequence[Hit]) -> list[Heat]:
+        """Which words of the query found which words of each hit; see `ranking.heat`.
+
+        Raises:
+            BadInput: The index keeps no tokens, or whoever situated its chunks is not at hand.
+        """
+        leg = self.retriever.legs[0]
+        if not isinstance(leg, LateLeg):
+            raise BadInput("This index keeps no tokens; see Index.keep_tokens.")
+        return heat(leg, self.store.view(), _query(query, {}), hits)
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""

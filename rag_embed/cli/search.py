@@ -9,8 +9,17 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.conditions import parsed
-from rag_embed.cli.show import emit, err, hit_json, out, print_hits, why_table
-from rag_embed.cli.why import matched_words, page
+from rag_embed.cli.show import (
+    emit,
+    err,
+    hit_json,
+    match_json,
+    match_line,
+    out,
+    print_hits,
+    why_table,
+)
+from rag_embed.cli.why import found_words, matched_words, page
 from rag_embed.index import Index
 from rag_embed.types import Hit
 
@@ -76,18 +85,26 @@ def ask_why(
     index = Index.open(kb)
     hits = index.search(query, k=k, where=parsed(where or [], index.fields), user=user)
     words = [matched_words(index.analyzer, query, hit) for hit in hits]
+    heats = index.heat(query, hits) if index.space.signature.tokens else None
+    matches = [found_words(one) for one in heats] if heats else [[] for _ in hits]
     if html is not None:
-        html.write_text(page(query, hits, words), encoding="utf-8")
+        html.write_text(page(query, hits, words, heats), encoding="utf-8")
     if as_json:
         rows = [
-            {**hit_json(hit, rank), "matched_words": some}
-            for rank, (hit, some) in enumerate(zip(hits, words, strict=True), 1)
+            {
+                **hit_json(hit, rank),
+                "matched_words": some,
+                "token_matches": [match_json(match) for match in found],
+            }
+            for rank, (hit, some, found) in enumerate(zip(hits, words, matches, strict=True), 1)
         ]
         emit({"query": query, "hits": rows})
     elif hits:
         out.print(why_table(hits))
-        for rank, some in enumerate(words, 1):
+        for rank, (some, found) in enumerate(zip(words, matches, strict=True), 1):
             out.print(f"{rank:>2} words in common: {', '.join(some) or 'none'}", markup=False)
+            if found:
+                out.print(f"   tokens that found: {match_line(found)}", markup=False)
     _found(hits)
 
 

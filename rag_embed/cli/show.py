@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rag_embed.ranking.heat import Match
 from rag_embed.types import Hit
 
 _PREVIEW = 300
@@ -59,6 +60,21 @@ def hit_json(hit: Hit, rank: int) -> dict[str, Any]:
         ],
         "siblings": [chunk.id for chunk in hit.siblings],
     }
+
+
+def match_json(match: Match) -> dict[str, Any]:
+    """What a word of the query found, as JSON."""
+    return {
+        "word": match.word,
+        "found": match.found,
+        "similarity": round(match.similarity, 4),
+        "share": round(match.share, 4),
+    }
+
+
+def match_line(matches: Sequence[Match]) -> str:
+    """What words of the query found, on one line."""
+    return ", ".join(f"{one.word} > {one.found} {one.similarity:.2f}" for one in matches)
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

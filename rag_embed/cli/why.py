@@ -1,4 +1,4 @@
-"""The HTML page of ``ask-why``, and the words a hit shares with its query."""
+"""The HTML page of ``ask-why``, the words a hit shares with its query, and those that found others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 
 from rag_embed.analysis import Analyzer
+from rag_embed.ranking.heat import Heat, Match
 from rag_embed.situated.titled import titled
+from rag_embed.text import word_around
 from rag_embed.types import Hit
 
 _STYLE = """
@@ -28,11 +30,26 @@ def matched_words(analyzer: Analyzer, query: str, hit: Hit) -> list[str]:
     return [word for word in dict.fromkeys(analyzer.words(query)) if word in found]
 
 
-def page(query: str, hits: Sequence[Hit], words: Sequence[Sequence[str]]) -> str:
-    """One self-contained page: every hit with its legs as a bar and the matched words marked."""
+def page(
+    query: str,
+    hits: Sequence[Hit],
+    words: Sequence[Sequence[str]],
+    heats: Sequence[Heat] | None = None,
+) -> str:
+    """One self-contained page: every hit with its legs as a bar and the matched words marked.
+
+    Args:
+        query: What was asked.
+        hits: What was found.
+        words: Of each hit, see `matched_words`.
+        heats: Of each hit: its text is shown as a heat map instead.
+    """
+    texts = [_marked(hit.text, some) for hit, some in zip(hits, words, strict=True)]
+    if heats is not None:
+        texts = [_warm(one) for one in heats]
     articles = [
-        _article(rank, hit, some)
-        for rank, (hit, some) in enumerate(zip(hits, words, strict=True), 1)
+        _article(rank, hit, text)
+        for rank, (hit, text) in enumerate(zip(hits, texts, strict=True), 1)
     ]
     title = f"Why: {html.escape(query)}"
     return (
@@ -41,7 +58,16 @@ def page(query: str, hits: Sequence[Hit], words: Sequence[Sequence[str]]) -> str
     )
 
 
-def _article(rank: int, hit: Hit, words: Sequence[str]) -> str:
+def found_words(heat: Heat, most: int = 5) -> list[Match]:
+    """The matches that add most, one per word of the query; those that add next to nothing left out."""
+    best: dict[str, Match] = {}
+    for match in heat.matches:
+        best.setdefault(match.word.lower(), match)
+    least = 0.1 * max((match.share for match in best.values()), default=0.0)
+    return [match for match in best.values() if match.share > least][:most]
+
+
+def _article(rank: int, hit: Hit, text: str) -> str:
     total = sum(max(part.contribution, 0.0) for part in hit.parts) or 1.0
     bar, rows = "", ""
     for part, colour in zip(hit.parts, _COLOURS, strict=False):
@@ -58,7 +84,7 @@ def _article(rank: int, hit: Hit, words: Sequence[str]) -> str:
         f"<article><h2>{rank}. {html.escape(head)}</h2><small>{html.escape(hit.id)} · "
         f"score {hit.score:.3f} · relevance {hit.relevance:.2f}</small><div class='bar'>{bar}</div>"
         f"<table><tr><th>leg</th><th>raw</th><th>normalised</th><th>weight</th><th>adds</th></tr>"
-        f"{rows}</table><p>{_marked(hit.text, words)}</p></article>"
+        f"{rows}</table><p>{text}</p></article>"
     )
 
 
@@ -72,3 +98,26 @@ def _marked(text: str, words: Sequence[str]) -> str:
         f"<mark>{html.escape(piece)}</mark>" if i % 2 else html.escape(piece)
         for i, piece in enumerate(pieces)
     )
+
+
+def _warm(heat: Heat) -> str:
+    """The text with every word as warm as its warmest token, and what found it in its tooltip."""
+    hottest = float(heat.warmth.max(initial=0.0)) or 1.0
+    warmth: dict[tuple[int, int], float] = {}
+    for (start, end), value in zip(heat.spans, heat.warmth / hottest, strict=True):
+        word = word_around(heat.text, int(start), int(end))
+        warmth[word] = max(warmth.get(word, 0.0), float(value))
+    by = {(match.start, match.end): match for match in reversed(heat.matches)}
+    pieces, done = [], 0
+    for (start, end), value in sorted(warmth.items()):
+        if start < done:
+            continue
+        match = by.get((start, end))
+        tip = f"{match.word} {match.similarity:.2f}" if match and match.similarity > 0 else ""
+        pieces.append(html.escape(heat.text[done:start]))
+        pieces.append(
+            f"<span style='background:rgba(230,159,0,{value:.2f})' title='{html.escape(tip)}'>"
+            f"{html.escape(heat.text[start:end])}</span>"
+        )
+        done = end
+    return "".join([*pieces, html.escape(heat.text[done:])])

@@ -67,13 +67,30 @@ def maxsim(
     filled = [i for i, size in enumerate(sizes) if size]
     if total <= 0.0 or not filled:
         return scores
-    tokens = np.concatenate([documents[i] for i in filled])
+    similar = cosines(query, np.concatenate([documents[i] for i in filled]))
     starts = np.cumsum([0, *(sizes[i] for i in filled[:-1])])
+    best = np.maximum(np.maximum.reduceat(similar, starts, axis=0), 0.0)
+    scores[filled] = best**2 @ weights / total
+    return scores
+
+
+def cosines(query: npt.NDArray[np.float32], tokens: Bits) -> npt.NDArray[np.float32]:
+    """Cosine of every token with every query token.
+
+    Args:
+        query: ``(m, dim)`` unit rows.
+        tokens: ``(n, ceil(dim / 8))`` from `sign_bits`.
+
+    Returns:
+        ``(n, m)`` float32.
+
+    Examples:
+        >>> cosines(np.eye(2, dtype=np.float32), np.array([[128]], np.uint8)).round(2).tolist()
+        [[0.71, -0.71]]
+    """
     width = 8 * tokens.shape[1]
     padded = np.zeros((len(query), width), dtype=np.float32)
     padded[:, : query.shape[1]] = query
     signs = _SIGNS.take(tokens.ravel(), axis=0).reshape(-1, width)
-    similar = signs @ padded.T / np.float32(np.sqrt(query.shape[1]))
-    best = np.maximum(np.maximum.reduceat(similar, starts, axis=0), 0.0)
-    scores[filled] = best**2 @ weights / total
-    return scores
+    similar: npt.NDArray[np.float32] = signs @ padded.T / np.float32(np.sqrt(query.shape[1]))
+    return similar

@@ -16,6 +16,7 @@ from rag_embed.maths.maxsim import maxsim
 from rag_embed.protocols import View
 from rag_embed.ranking.legs import DenseAnswers, DenseLeg
 from rag_embed.situated.tokens import WithTokens
+from rag_embed.text import word_around
 from rag_embed.types import Query, Scores, TokenRows, Vectors
 
 TOKENS = "tokens"
@@ -47,7 +48,7 @@ class LateLeg:
     def ask(self, view: View, queries: Sequence[Query]) -> LateAnswers:
         """See `legs.Leg`."""
         recorder = _Recorder(self.space, {})
-        dense = DenseLeg(self.name, recorder).ask(view, queries)
+        dense = DenseLeg(self.name, recorder, self.name).ask(view, queries)
         asked = [
             None if self.name in query.vectors else self._said(query.text, recorder.tokens)
             for query in queries
@@ -68,10 +69,7 @@ class LateLeg:
         """Whether a token is punctuation or part of a stop word."""
         if not any(letter.isalnum() for letter in text[start:end]):
             return True
-        while start and text[start - 1].isalnum():
-            start -= 1
-        while end < len(text) and text[end].isalnum():
-            end += 1
+        start, end = word_around(text, start, end)
         return text[start:end].lower() in self.stop_words
 
 

@@ -1,0 +1,78 @@
+"""The heat map tells the truth about token evidence."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query
+from rag_embed.cli.why import found_words, page
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput
+from rag_embed.ranking.late import TOKENS
+
+
+@pytest.fixture(scope="module")
+def index() -> Index:
+    index = Index.in_memory(tokens=True)
+    index.add(
+        [
+            Document("a", "The author wrote novels <b>&</b> poems in Lisbon.", "Biography"),
+            Document("b", "The court decides about fines for parking.", "Law"),
+            Document("c", "Cats sleep most of the day."),
+            Document("empty", "", "Only a title"),
+        ]
+    )
+    return index
+
+
+def test_shares_add_up_to_the_evidence(index) -> None:
+    query = "which writer lived in Portugal's capital?"
+    hits = index.search(query)
+    assert len(hits) == 4
+    for hit, heat in zip(hits, index.heat(query, hits), strict=True):
+        [evidence] = [part.raw for part in hit.parts if part.leg == TOKENS]
+        assert sum(match.share for match in heat.matches) == pytest.approx(evidence, abs=1e-6)
+        assert len(heat.warmth) == len(heat.spans) and (heat.warmth >= 0).all()
+        assert heat.text.endswith(hit.text)
+        for match in heat.matches:
+            assert heat.text[match.start : match.end] == match.found and match.word in query
+        shares = [match.share for match in heat.matches]
+        assert shares == sorted(shares, reverse=True)
+
+
+def test_words_find_their_like(index) -> None:
+    query = "which writer lived in Portugal's capital?"
+    [hit] = index.search(query, k=1)
+    assert hit.chunk.doc_id == "a"
+    [heat] = index.heat(query, [hit])
+    found = {match.word: match.found for match in found_words(heat)}
+    assert found["writer"] in ("author", "wrote") and "which" not in found
+    assert heat.text[slice(*heat.spans[int(np.argmax(heat.warmth))])] in found.values()
+
+
+def test_a_query_without_words_has_no_matches(index) -> None:
+    [hit] = index.search("author", k=1)
+    for query in ("the?", Query("author", vectors={"dense": np.ones(384, np.float32)})):
+        [heat] = index.heat(query, [hit])
+        assert heat.matches == () and not heat.warmth.any() and found_words(heat) == []
+
+
+def test_the_page_shows_the_text_and_nothing_but_the_text(index) -> None:
+    query = "writer from Lisbon"
+    hits = index.search(query, k=2)
+    heats = index.heat(query, hits)
+    written = page(query, hits, [[], []], heats)
+    shown = [re.sub(r"<[^>]*>", "", one) for one in re.findall(r"<p>(.*?)</p>", written, re.S)]
+    assert [html.unescape(one) for one in shown] == [heat.text for heat in heats]
+    assert "title='writer 0." in written and "<b>" not in written
+
+
+def test_without_tokens_there_is_no_heat() -> None:
+    index = Index.in_memory(encoder=HashEncoder(16))
+    index.add([Document("a", "text")])
+    with pytest.raises(BadInput, match="keeps no tokens"):
+        index.heat("text", index.search("text"))
