@@ -92,6 +92,15 @@ class Analyzer:
         stopped = set(self.blocked)
         return ["".join(map(_folded, word)) for word in words if word not in stopped]
 
+    def pairs(self, text: str) -> list[tuple[str, str]]:
+        """Each word that counts as it is written, and as `words` gives it.
+
+        Examples:
+            >>> Analyzer().pairs("The cafés")
+            [('cafés', 'cafe')]
+        """
+        return [(said, word) for said in _WORD.findall(text) for word in self.words(said)]
+
     @property
     def blocked(self) -> tuple[str, ...]:
         """The stop words and their stems: the index drops words after stemming ("any" is "ani")."""

@@ -420,3 +420,15 @@ def test_documents_by_id_and_by_filter() -> None:
     assert index.matching((field("year") > 0) & (field("metadata.odd") == 1)) == ["d1", "d3"]
     with pytest.raises(BadInput, match=r"field\('metadata\.odd'\)"):
         index.matching(field("odd") == 1)
+
+
+def test_what_is_read_by_id_is_what_the_user_sees(index) -> None:
+    own = Document("ann/1", "mine\n" * 3, user="ann")
+    index.add([Document("s", "shared"), own, Document("bob/1", "his", user="bob")])
+    assert index.documents(["s", "ann/1", "bob/1"]) == [Document("s", "shared")]
+    assert index.document("ann/1") is None and index.document("ann/1", user="bob") is None
+    assert index.document("ann/1", user="ann") == own
+    assert index.matching() == ["s"] and index.matching(user="ann") == ["ann/1", "s"]
+    assert index.matching(field("user_id") == "ann", user="bob") == []
+    [hit] = index.search("mine", k=1, user="ann")
+    assert {chunk.user for chunk in [*index.neighbours(hit), *index.section(hit)]} == {"ann"}

@@ -11,7 +11,7 @@ never-negative idf of Lucene.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,24 @@ def idf(count: int, n: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.f
     """
     rarity: npt.NDArray[np.float64] = np.log1p((count - n + 0.5) / (n + 0.5))
     return rarity
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What BM25 must know of texts whose postings are elsewhere.
+
+    Attributes:
+        count: How many texts.
+        mean_length: Words a text.
+        holding: In how many texts a word occurs.
+    """
+
+    count: int
+    mean_length: float
+    holding: Mapping[str, int]
+
+
+_NOTHING = Counts(0, 0.0, {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +77,12 @@ class Postings:
         }
         return cls(packed, np.array([len(words) for words in texts], dtype=np.float64))
 
-    def scores(self, query: Sequence[str]) -> npt.NDArray[np.float32]:
+    def scores(self, query: Sequence[str], beside: Counts = _NOTHING) -> npt.NDArray[np.float32]:
         """BM25 of every text for an analysed query; 0 where no word is shared.
+
+        Args:
+            query: Words.
+            beside: Other texts of the same corpus, which count for rarity and average length.
 
         Examples:
             >>> postings = Postings.of([["red", "fox"], ["blue", "fox"]])
@@ -68,12 +90,19 @@ class Postings:
             [0.693, 0.0]
         """
         total = np.zeros(len(self.lengths))
-        mean = self.lengths.mean() if len(self.lengths) else 1.0
+        count = len(total) + beside.count
+        mean = (self.lengths.sum() + beside.count * beside.mean_length) / count if count else 1.0
         for word in query:
             if word not in self.words:
                 continue
             where, tf = self.words[word]
-            rarity = idf(len(total), np.float64(len(where)))
+            rarity = idf(count, np.float64(len(where) + beside.holding.get(word, 0)))
             norm = K1 * (1 - B + B * self.lengths[where] / mean)
             total[where] += rarity * tf * (K1 + 1) / (tf + norm)
         return total.astype(np.float32)
+
+    def counts(self, words: Sequence[str]) -> Counts:
+        """What BM25 elsewhere must know of these texts, for a query of ``words``."""
+        mean = float(self.lengths.mean()) if len(self.lengths) else 0.0
+        holding = {word: len(self.words[word][0]) for word in words if word in self.words}
+        return Counts(len(self.lengths), mean, holding)

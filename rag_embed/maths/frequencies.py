@@ -43,6 +43,22 @@ class Frequencies:
         distinct = np.unique(chunk * size + ids) % size
         return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids) / len(chunks))
 
+    def plus(self, other: Frequencies) -> Frequencies:
+        """Of both sets of chunks together.
+
+        Examples:
+            >>> one = Frequencies.of([np.array([1], np.int32)])
+            >>> one.plus(Frequencies.of([np.array([1, 2], np.int32)])).chunks_with.tolist()
+            [0, 2, 1]
+        """
+        count = self.count + other.count
+        size = max(len(self.chunks_with), len(other.chunks_with))
+        held = np.zeros(size, dtype=np.int64)
+        held[: len(self.chunks_with)] += self.chunks_with
+        held[: len(other.chunks_with)] += other.chunks_with
+        tokens = self.count * self.mean_length + other.count * other.mean_length
+        return Frequencies(count, held, tokens / count if count else 0.0)
+
     def idf(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """`maths.bm25.idf` of each token.
 

@@ -43,6 +43,21 @@ class Moments:
         second = (rows.T @ rows).astype(np.float64) / count
         return cls(count, rows.mean(axis=0, dtype=np.float64), second)
 
+    def plus(self, other: Moments) -> Moments:
+        """Moments of both sets of vectors together.
+
+        Examples:
+            >>> one = Moments.of(np.array([[1, 0]], dtype=np.float32))
+            >>> one.plus(Moments.of(np.array([[0, 1]], dtype=np.float32))).mean.tolist()
+            [0.5, 0.5]
+        """
+        count = self.count + other.count
+        if not other.count or not self.count:
+            return self if self.count else other
+        mine, theirs = self.count / count, other.count / count
+        mean = mine * self.mean + theirs * other.mean
+        return Moments(count, mean, mine * self.second + theirs * other.second)
+
     def z(
         self, query: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:

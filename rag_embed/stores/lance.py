@@ -20,12 +20,13 @@ from threading import Lock
 from typing import Any
 
 import pyarrow as pa
-from lancedb.expr import col
+from lancedb.expr import col, lit
 from lancedb.index import IvfRq
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.erasing import MARK, begin, delete, end, erase, writing
 from rag_embed.stores.explained import explained
 from rag_embed.stores.growth import (
     GROWING,
@@ -38,7 +39,13 @@ from rag_embed.stores.growth import (
     lacking,
 )
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.rows import check_known, check_tokens, check_vectors, row_values
+from rag_embed.stores.rows import (
+    check_known,
+    check_tokens,
+    check_vectors,
+    lexical_texts,
+    row_values,
+)
 from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
@@ -48,6 +55,7 @@ from rag_embed.stores.schema import (
 from rag_embed.stores.tables import (
     connect,
     create_tables,
+    names_of,
     put,
     read_all,
     read_analyzer,
@@ -162,7 +170,11 @@ class LanceStore:
                 "Upgrade rag_embed, or build the index again."
             )
         with explained("open the index", uri):
-            return cls(os.fspath(uri), database, settings)
+            store = cls(os.fspath(uri), database, settings)
+            if MARK in names_of(database):
+                with writing(store.uri):
+                    store._erase([None, None])
+        return store
 
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
@@ -171,7 +183,7 @@ class LanceStore:
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("write settings", self.uri):
+        with explained("write settings", self.uri), writing(self.uri):
             put(self._settings, values)
 
     def view(self) -> LanceView:
@@ -192,6 +204,7 @@ class LanceStore:
                         self.spaces,
                         self.token_spaces,
                         self.fields,
+                        self.analyzer,
                         self.cache_bytes,
                     ),
                 )
@@ -228,6 +241,7 @@ class LanceStore:
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]] | None = None,
+        lexical: Sequence[str] | None = None,
         /,
     ) -> None:
         """See `protocols.Store`.
@@ -238,11 +252,12 @@ class LanceStore:
             return
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
         tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
+        words = lexical_texts(chunks, lexical)
         hashes = {document.id: digest for document, digest in documents}
         schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
-        table = chunk_table(schema, chunks, hashes, values, vectors, tokens, self.fields)
+        table = chunk_table(schema, chunks, hashes, values, vectors, tokens, words, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
-        with explained("write to the index", self.uri):
+        with explained("write to the index", self.uri), writing(self.uri):
             if set(self._chunks.schema.names) != set(schema.names):
                 table = in_step(table, self._chunks, self._own(), self.uri)
             merge = self._chunks.merge_insert("id")
@@ -255,10 +270,36 @@ class LanceStore:
         """See `protocols.Store`."""
         if not doc_ids:
             return 0
-        with explained("delete from the index", self.uri):
+        with explained("delete from the index", self.uri), writing(self.uri):
             self._chunks.delete(col("doc_id").isin(list(doc_ids)))
             result = self._documents.delete(col("id").isin(list(doc_ids)))
         return int(result.num_deleted_rows)
+
+    def forget(self, user: str, /) -> int:
+        """See `protocols.Store`; see `erasing` for how.
+
+        Raises:
+            StoreError: The index cannot be written. What is left is erased when it is next opened.
+        """
+        with explained("forget a user", self.uri), writing(self.uri):
+            mine = col("user_id") == lit(user)
+            count = int(self._documents.count_rows(mine.to_sql()))
+            if not count and not self._chunks.count_rows(mine.to_sql()):
+                return 0
+            begin(self._database)
+            files = [delete(self._chunks, mine), delete(self._documents, mine)]
+            self._erase(files)
+        self.optimize()
+        return count
+
+    def _erase(self, files: Sequence[set[int] | None]) -> None:
+        local = "://" not in self.uri
+        tables = {"chunks": self._chunks, "documents": self._documents}
+        for (name, table), some in zip(tables.items(), files, strict=True):
+            erase(name, table, some, local)
+        end(self._database)
+        with self._lock:
+            self._latest = None
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
@@ -270,7 +311,7 @@ class LanceStore:
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
         wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
-        with explained("add a space to the index", self.uri):
+        with explained("add a space to the index", self.uri), writing(self.uri):
             own = self._own()
             grown(self._chunks, own, wanted)
             put(self._settings, {"store": {**own, GROWING: wanted}})
@@ -288,7 +329,7 @@ class LanceStore:
         /,
     ) -> None:
         """See `protocols.Store`."""
-        with explained("write to the index", self.uri):
+        with explained("write to the index", self.uri), writing(self.uri):
             all_of_it = adopted(own) if GROWING in (own := self._own()) else own
             dims = all_of_it["spaces"]
             check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
@@ -302,14 +343,14 @@ class LanceStore:
             raise StoreError(
                 f"{len(left)} chunks lack values of the new space, {left[0]!r} first; fill them."
             )
-        with explained("add a space to the index", self.uri):
+        with explained("add a space to the index", self.uri), writing(self.uri):
             own = adopted(self._own())
             put(self._settings, {"store": own, **settings})
         self._know(own)
 
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("drop a space of the index", self.uri):
+        with explained("drop a space of the index", self.uri), writing(self.uri):
             own = self._own()
             check_known(space, own["spaces"])
             gone = {column.name for column in space_columns({space: 1}, [space])}
@@ -329,7 +370,7 @@ class LanceStore:
         older than a week. From `index_from` rows that do not fit into memory it builds a
         compressed (RaBitQ) vector index; below, a scan is faster than an index.
         """
-        with explained("optimize the index", self.uri):
+        with explained("optimize the index", self.uri), writing(self.uri):
             rows = self._chunks.count_rows()
             named = {index.name for index in self._chunks.list_indices()}
             for name, dim in self.spaces.items():

@@ -17,14 +17,17 @@ import pyarrow.compute as pc
 from lancedb.expr import Expr, col, lit
 from lancedb.query import MatchQuery
 
+from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, reads_metadata
 from rag_embed.filters import Filter
+from rag_embed.maths.bm25 import Counts
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.explained import explained
 from rag_embed.stores.held_tokens import HeldTokens
+from rag_embed.stores.owned import Owned
 from rag_embed.stores.scanned import SCANNED_COLUMNS, Scanned
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
@@ -37,6 +40,7 @@ from rag_embed.stores.schema import (
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
 T = TypeVar("T")
+Sum = TypeVar("Sum", Moments, Frequencies)
 
 SAMPLE = 65_536
 """Rows that moments are taken over when the vectors are not held in memory: mean scores are then
@@ -55,6 +59,10 @@ _TIES = 32
 """Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
 
 _OWNED = col("has_user_id") == lit(True)
+_SHARED = col("has_user_id") == lit(False)
+_USERS = 64
+"""Users whose statistics are remembered; those of shared chunks are a megabyte for 384 dimensions."""
+
 _FEW = 1000
 """Chunk ids that a full-text search is given as a filter; of more, it finds all and drops some."""
 
@@ -89,6 +97,7 @@ class LanceView:
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
         fields: The declared fields.
+        analyzer: Settings of lexical search.
         cache_bytes: Vectors of a space are held in memory up to this size, and its tokens.
     """
 
@@ -98,10 +107,14 @@ class LanceView:
     spaces: Mapping[str, int]
     token_spaces: Sequence[str]
     fields: Fields
+    analyzer: Analyzer
     cache_bytes: int
     _resident: dict[str, Resident] = field(default_factory=dict)
-    _moments: dict[str, Moments] = field(default_factory=dict)
-    _frequencies: dict[str, Frequencies] = field(default_factory=dict)
+    _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
+    _frequencies: dict[tuple[str, str | None], Frequencies] = field(default_factory=dict)
+    _sizes: dict[str, float] = field(default_factory=dict)
+    _holding: dict[str, int] = field(default_factory=dict)
+    _owners: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     _tokens: dict[str, HeldTokens] = field(default_factory=dict)
     _masks: dict[str, npt.NDArray[np.intp]] = field(default_factory=dict)
     _passing: dict[str, list[str]] = field(default_factory=dict)
@@ -153,14 +166,72 @@ class LanceView:
         def one(text: str) -> tuple[list[str], Scores]:
             if n == 0 or not text.strip():
                 return [], np.empty(0, np.float32)
-            search = self.table.search(MatchQuery(text, "lexical_text"), query_type="fts")
-            search = _where(search, condition).select(["id", "_score"])
+            search = self._full_text(text, condition).select(["id", "_score"])
             found = self._read(search.limit(len(self) if sifted else min(len(self), n + _TIES)))
             if sifted:
                 found = found.filter(pc.is_in(found["id"], pa.array(sorted(among or ()))))
-            return _ranked(found, found["_score"].to_numpy(), n)
+            return _ranked(found["id"].to_pylist(), found["_score"].to_numpy(), n)
 
-        return list(_THREADS.map(one, texts))
+        shared = list(_THREADS.map(one, texts))
+        return self._with_owned(texts, shared, n, where) if self.private else shared
+
+    def _with_owned(
+        self,
+        texts: Sequence[str],
+        shared: Sequence[tuple[list[str], Scores]],
+        n: int,
+        where: Filter | None,
+    ) -> list[tuple[list[str], Scores]]:
+        allowed = _remembered(self._owners, where, lambda: self._owned_by(where))
+        if not allowed:
+            return list(shared)
+        with self._lock:
+            self._owned.load(list(allowed))
+            found = [self._owned.scores(text, allowed, self._shared(text)) for text in texts]
+        return [
+            _ranked([*ids, *mine], np.concatenate([scores, own]), n)
+            for (ids, scores), (mine, own) in zip(shared, found, strict=True)
+        ]
+
+    def _owned_by(self, where: Filter | None) -> dict[str, list[str]]:
+        """Owner -> chunks that pass."""
+        condition = self._condition(where)
+        passing = _OWNED if condition is None else condition & _OWNED
+        found = self._read(self.table.search().where(passing).select(["id", "user_id"]))
+        owners: dict[str, list[str]] = {}
+        for id, owner in zip(*(column.to_pylist() for column in found.columns), strict=True):
+            owners.setdefault(owner, []).append(id)
+        return owners
+
+    @cached_property
+    def _owned(self) -> Owned:
+        def read(owners: Sequence[str]) -> pa.Table:
+            search = self.table.search().where(col("user_id").isin(list(owners)))
+            return self._read(search.select(["id", "user_id", "private_text"]))
+
+        return Owned(self.analyzer, read)
+
+    def _shared(self, text: str) -> Counts:
+        """What BM25 of owned chunks must know of the shared ones."""
+        pairs = self.analyzer.pairs(text)
+        for said, word in pairs:
+            if word not in self._holding:
+                search = self._full_text(said, None).select(["id"]).limit(max(len(self), 1))
+                self._holding[word] = len(self._read(search))
+        count, mean = self._shared_lengths
+        return Counts(count, mean, {word: self._holding[word] for _, word in pairs})
+
+    @cached_property
+    def _shared_lengths(self) -> tuple[int, float]:
+        """Number of shared chunks, and their mean length in words, over `TOKEN_SAMPLE` of them."""
+        texts = self._evenly(TOKEN_SAMPLE, "lexical_text", _SHARED)["lexical_text"].to_pylist()
+        lengths = [len(self.analyzer.words(text)) for text in texts]
+        return self._count_rows(_SHARED), float(np.mean(lengths)) if lengths else 0.0
+
+    def _full_text(self, text: str, condition: Expr | None) -> Any:  # noqa: ANN401
+        return _where(
+            self.table.search(MatchQuery(text, "lexical_text"), query_type="fts"), condition
+        )
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""
@@ -191,27 +262,36 @@ class LanceView:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
         return [(kept if held is None else held)[id] for id in ids]
 
-    def frequencies(self, space: str, /) -> Frequencies:
+    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
         """See `protocols.View`; over `TOKEN_SAMPLE` evenly spaced chunks at most."""
         self._keeps_tokens(space)
-        if space not in self._frequencies:
+
+        def counted(owner: str | None) -> Frequencies:
             column = f"token_ids_{space}"
-            found = self._evenly(TOKEN_SAMPLE, column)[column].to_pylist()
-            ids = [np.frombuffer(one or b"", dtype="<i4") for one in found]
-            self._frequencies[space] = Frequencies.of(ids)
-        return self._frequencies[space]
+            found = self._evenly(TOKEN_SAMPLE, column, self._of(owner))[column].to_pylist()
+            return Frequencies.of([np.frombuffer(one or b"", dtype="<i4") for one in found])
+
+        return self._seen(self._frequencies, space, user, counted)
 
     def _held_tokens(self, space: str) -> HeldTokens | None:
         """The space's tokens in memory, read at first use; None when they are too many."""
-        frequencies = self.frequencies(space)
+        self._keeps_tokens(space)
         width = -(-self.spaces[space] // 8)
-        if len(self) * frequencies.mean_length * (4 + width) > self.cache_bytes:
+        if len(self) * self._token_bytes(space) * (1 + width / 4) > self.cache_bytes:
             return None
         with self._lock:
             if space not in self._tokens:
                 search = self.table.search().select(["id", *token_columns(space)])
                 self._tokens[space] = HeldTokens.of(self._read(search), space, width)
             return self._tokens[space]
+
+    def _token_bytes(self, space: str) -> float:
+        """Mean bytes of token ids a chunk, over `TOKEN_SAMPLE` evenly spaced chunks at most."""
+        column = f"token_ids_{space}"
+        if column not in self._sizes:
+            sizes = pc.binary_length(self._evenly(TOKEN_SAMPLE, column, None)[column])
+            self._sizes[column] = pc.mean(sizes).as_py() or 0.0
+        return self._sizes[column]
 
     def _keeps_tokens(self, space: str) -> None:
         if space not in self.token_spaces:
@@ -245,23 +325,57 @@ class LanceView:
         search = _where(self.table.search(), self._condition(where)).select(["doc_id"])
         return sorted(set(self._read(search)["doc_id"].to_pylist()))
 
-    def moments(self, space: str, /) -> Moments:
+    def moments(self, space: str, user: str | None = None, /) -> Moments:
         """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
-        if space not in self._moments:
-            resident = self._load(space)
-            rows = self._sample(space) if resident is None else resident.matrix
-            self._moments[space] = Moments.of(rows)
-        return self._moments[space]
 
-    def _sample(self, space: str) -> Vectors:
-        column = f"v_{space}"
-        return _matrix(self._evenly(SAMPLE, column)[column], self.spaces[space])
+        def measured(owner: str | None) -> Moments:
+            held = self._load(space)
+            if held is None:
+                column = f"v_{space}"
+                some = self._evenly(SAMPLE, column, self._of(owner))[column]
+                return Moments.of(_matrix(some, self.spaces[space]))
+            if (among := self._of(owner)) is None:
+                return Moments.of(held.matrix)
+            ids = self._read(self.table.search().where(among).select(["id"]))["id"].to_pylist()
+            return Moments.of(held.matrix[sorted(held.position[id] for id in ids)])
 
-    def _evenly(self, rows: int, column: str) -> pa.Table:
+        return self._seen(self._moments, space, user, measured)
+
+    def _seen(
+        self,
+        known: dict[tuple[str, str | None], Sum],
+        space: str,
+        user: str | None,
+        measured: Callable[[str | None], Sum],
+    ) -> Sum:
+        """A statistic of shared chunks, and of the user's own added to it; remembered."""
+        if user is not None and not self.private:
+            user = None
+        if (space, user) not in known:
+            if len(known) >= _USERS:
+                known.clear()
+            own = measured(user)
+            known[space, user] = (
+                own if user is None else self._seen(known, space, None, measured).plus(own)
+            )
+        return known[space, user]
+
+    def _of(self, owner: str | None) -> Expr | None:
+        """An owner's chunks, or the shared ones; None where that is all."""
+        if not self.private:
+            return None
+        return _SHARED if owner is None else col("user_id") == lit(owner)
+
+    def _evenly(self, rows: int, column: str, among: Expr | None) -> pa.Table:
         """A column of evenly spaced rows, of all if there are no more."""
-        step = max(1, -(-len(self) // rows))
-        offsets = list(range(0, len(self), step))
-        return self._read(self.table.take_offsets(offsets).select([column]))
+        if among is None:
+            step = max(1, -(-len(self) // rows))
+            offsets = list(range(0, len(self), step))
+            return self._read(self.table.take_offsets(offsets).select([column]))
+        search = self.table.search().where(among).select(["id"]).with_row_id(True)
+        row_ids = self._read(search)["_rowid"].to_pylist()
+        step = max(1, -(-len(row_ids) // rows))
+        return self._read(self.table.take_row_ids(row_ids[::step]).select([column]))
 
     def _load(self, space: str) -> Resident | None:
         """The space's vectors in memory, read at first use; None when they are too large."""
@@ -326,11 +440,10 @@ class LanceView:
         search = _where(search, condition).select(["id", "_distance"])
         found = self._read(search.limit(min(len(self), n + _TIES)))
         if len(vectors) == 1 and "query_index" not in found.column_names:
-            return [_ranked(found, 1.0 - found["_distance"].to_numpy(), n)]
+            return [_nearest(found, n)]
         parts = []
         for i in range(len(vectors)):
-            part = found.filter(pc.equal(found["query_index"], i))
-            parts.append(_ranked(part, 1.0 - part["_distance"].to_numpy(), n))
+            parts.append(_nearest(found.filter(pc.equal(found["query_index"], i)), n))
         return parts
 
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -353,7 +466,7 @@ class LanceView:
             )
 
 
-def _remembered(known: dict[str, T], where: Filter, found: Callable[[], T]) -> T:
+def _remembered(known: dict[str, T], where: Filter | None, found: Callable[[], T]) -> T:
     """Look a filter up by its text: as keys of a dict, ``x == 1`` and ``x == True`` are one."""
     key = repr(where)
     if key not in known:
@@ -371,10 +484,15 @@ def _where(search: Any, condition: Expr | None) -> Any:  # noqa: ANN401
     return search if condition is None else search.where(condition, prefilter=True)
 
 
-def _ranked(found: pa.Table, scores: npt.NDArray[np.floating], n: int) -> tuple[list[str], Scores]:
-    ids = found["id"].to_pylist()
+def _ranked(
+    ids: Sequence[str], scores: npt.NDArray[np.floating], n: int
+) -> tuple[list[str], Scores]:
     order = best(ids, scores, n)
     return [ids[i] for i in order], scores[order].astype(np.float32)
+
+
+def _nearest(found: pa.Table, n: int) -> tuple[list[str], Scores]:
+    return _ranked(found["id"].to_pylist(), 1.0 - found["_distance"].to_numpy(), n)
 
 
 def _matrix(column: pa.ChunkedArray, dim: int) -> Vectors:

@@ -13,7 +13,6 @@ from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.maths.bm25 import Postings
-from rag_embed.situated.titled import titled
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.stores.rows import (
@@ -21,6 +20,7 @@ from rag_embed.stores.rows import (
     check_new,
     check_tokens,
     check_vectors,
+    lexical_texts,
     row_values,
     to_json,
 )
@@ -53,6 +53,7 @@ class MemoryStore:
         self.analyzer = analyzer or Analyzer()
         self._settings: dict[str, Any] = {}
         self._growth = Growth({}, ())
+        self._lexical: dict[str, str] = {}
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
         self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces})
 
@@ -71,12 +72,14 @@ class MemoryStore:
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]] | None = None,
+        lexical: Sequence[str] | None = None,
         /,
     ) -> None:
         """See `protocols.Store`."""
         documents, chunks = _own(documents, chunks)
         values = row_values(documents, chunks, vectors, self.spaces, self.fields)
         tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
+        words = lexical_texts(chunks, lexical)
         replaced = {document.id for document, _ in documents}
         self._forget(replaced)
         kept = [
@@ -90,6 +93,8 @@ class MemoryStore:
             name: np.concatenate([self._view.matrix[name][kept], vectors[name]]).astype(np.float32)
             for name in self.spaces
         }
+        self._lexical = {old[i].id: self._lexical[old[i].id] for i in kept}
+        self._lexical |= {chunk.id: text for chunk, text in zip(chunks, words, strict=True)}
         known = {**self._view.stored, **{d.id: (d, digest) for d, digest in documents}}
         kept_tokens = {
             name: {old[i].id: self._view.kept[name][old[i].id] for i in kept}
@@ -104,6 +109,7 @@ class MemoryStore:
         self._forget(gone)
         keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
         ids = [self._view.ids[i] for i in keep]
+        self._lexical = {id: self._lexical[id] for id in ids}
         self._view = self._built(
             {id: self._view.chunks_by_id[id] for id in ids},
             {id: self._view.rows[id] for id in ids},
@@ -112,6 +118,10 @@ class MemoryStore:
             {name: {id: some[id] for id in ids} for name, some in self._view.kept.items()},
         )
         return len(gone)
+
+    def forget(self, user: str, /) -> int:
+        """See `protocols.Store`."""
+        return self.delete([id for id, (one, _) in self._view.stored.items() if one.user == user])
 
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
@@ -209,7 +219,14 @@ class MemoryStore:
         matrix: Mapping[str, Vectors],
         kept: Mapping[str, Mapping[str, TokenBits]],
     ) -> MemoryView:
-        postings = Postings.of([self.analyzer.words(titled(c)) for c in by_id.values()])
+        owned: dict[str | None, list[int]] = {None: []}
+        words = [self.analyzer.words(self._lexical[id]) for id in by_id]
+        for i, chunk in enumerate(by_id.values()):
+            owned.setdefault(chunk.user, []).append(i)
+        postings = {
+            user: (Postings.of([words[i] for i in some]), np.array(some, dtype=np.intp))
+            for user, some in owned.items()
+        }
         return MemoryView(
             by_id, rows, documents, matrix, postings, self.analyzer, self.fields, kept
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
@@ -18,6 +19,8 @@ from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
+Rows: TypeAlias = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryView:
@@ -27,13 +30,13 @@ class MemoryView:
     rows: Mapping[str, Mapping[str, Any]]
     stored: Mapping[str, tuple[Document, str]]
     matrix: Mapping[str, Vectors]
-    postings: Postings
+    postings: Mapping[str | None, tuple[Postings, Rows]]
     analyzer: Analyzer
     fields: Fields
     kept: Mapping[str, Mapping[str, TokenBits]]
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
-    known_moments: dict[str, Moments] = field(default_factory=dict)
+    known_moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", list(self.chunks_by_id))
@@ -61,9 +64,20 @@ class MemoryView:
         allowed = self._allowed(where)
         found = []
         for text in texts:
-            scores = self.postings.scores(self.analyzer.words(text))
+            scores = self._bm25(self.analyzer.words(text))
             found.append(self._best(scores, allowed[scores[allowed] > 0], n))
         return found
+
+    def _bm25(self, words: Sequence[str]) -> Scores:
+        """Of every chunk, judged by what its owner sees: shared chunks and the owner's."""
+        scores = np.zeros(len(self), dtype=np.float32)
+        shared, rows = self.postings[None]
+        scores[rows] = shared.scores(words)
+        beside = shared.counts(words)
+        for owner, (own, rows) in self.postings.items():
+            if owner is not None:
+                scores[rows] = own.scores(words, beside)
+        return scores
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""
@@ -81,9 +95,10 @@ class MemoryView:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
         return [self.kept[space][id] for id in ids]
 
-    def frequencies(self, space: str, /) -> Frequencies:
-        """See `protocols.View`; over all chunks."""
-        return Frequencies.of([one.ids for one in self.tokens(space, self.ids)])
+    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
+        """See `protocols.View`; over all chunks that the user sees."""
+        seen = [self.ids[i] for i in self._seen(user)]
+        return Frequencies.of([one.ids for one in self.tokens(space, seen)])
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
@@ -101,26 +116,30 @@ class MemoryView:
         """See `protocols.View`."""
         return sorted({doc_id_of(self.ids[i]) for i in self._allowed(where)})
 
-    def moments(self, space: str, /) -> Moments:
+    def moments(self, space: str, user: str | None = None, /) -> Moments:
         """See `protocols.View`."""
-        if space not in self.known_moments:
-            self.known_moments[space] = Moments.of(self._matrix(space))
-        return self.known_moments[space]
+        key = space, user
+        if key not in self.known_moments:
+            self.known_moments[key] = Moments.of(self._matrix(space)[self._seen(user)])
+        return self.known_moments[key]
+
+    def _seen(self, user: str | None) -> Rows:
+        """Shared rows and the user's own, in order."""
+        some = [self.postings[one][1] for one in {None, user} if one in self.postings]
+        return np.sort(np.concatenate(some))
 
     def _matrix(self, space: str) -> Vectors:
         if space not in self.matrix:
             raise BadInput(f"Unknown space {space!r}; this index has {sorted(self.matrix)}.")
         return self.matrix[space]
 
-    def _allowed(self, where: Filter | None) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def _allowed(self, where: Filter | None) -> Rows:
         where = self.fields.resolved(where)
         keep = [
             i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
         ]
         return np.array(keep, dtype=np.intp)
 
-    def _best(
-        self, scores: Scores, allowed: np.ndarray[Any, np.dtype[np.intp]], n: int
-    ) -> tuple[list[str], Scores]:
+    def _best(self, scores: Scores, allowed: Rows, n: int) -> tuple[list[str], Scores]:
         order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]
         return [self.ids[i] for i in order], scores[order]

@@ -12,6 +12,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
+from rag_embed.situated.titled import titled
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -97,6 +98,19 @@ def check_tokens(
                 f"those of {len(some)} chunks{'' if fits else ' of another width'}."
             )
     return tokens
+
+
+def lexical_texts(chunks: Sequence[Chunk], given: Sequence[str] | None) -> list[str]:
+    """What lexical search reads of each chunk: what is given, or its title, headings and text.
+
+    Raises:
+        BadInput: There is not one text per chunk.
+    """
+    if given is None:
+        return [titled(chunk) for chunk in chunks]
+    if len(given) != len(chunks):
+        raise BadInput(f"Expected lexical texts of {len(chunks)} chunks, got {len(given)}.")
+    return list(given)
 
 
 def to_json(source: Document | Chunk) -> str:

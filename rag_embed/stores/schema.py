@@ -20,7 +20,6 @@ from lancedb.expr import Expr, col, lit
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
-from rag_embed.situated.titled import titled
 from rag_embed.stores.rows import to_json
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
@@ -45,7 +44,8 @@ def chunk_schema(
         pa.field("has_user_id", pa.bool_(), nullable=False),
         pa.field("ordinal", pa.int32()),
         pa.field("text", pa.string()),
-        pa.field("lexical_text", pa.string()),
+        pa.field("lexical_text", pa.string()),  # of shared chunks, see `owned`
+        pa.field("private_text", pa.string()),  # of owned ones
         pa.field("title", pa.string()),
         pa.field("headings", pa.list_(pa.string())),
         pa.field("start", pa.int64()),
@@ -91,6 +91,7 @@ def chunk_table(
     values: Sequence[Mapping[str, Any]],
     vectors: Mapping[str, Vectors],
     tokens: Mapping[str, Sequence[TokenBits]],
+    lexical: Sequence[str],
     fields: Fields,
 ) -> pa.Table:
     """Rows of the ``chunks`` table."""
@@ -103,7 +104,12 @@ def chunk_table(
         "has_user_id": [c.user is not None for c in chunks],
         "ordinal": [c.ordinal for c in chunks],
         "text": [c.text for c in chunks],
-        "lexical_text": [titled(c) for c in chunks],
+        "lexical_text": [
+            t if c.user is None else None for c, t in zip(chunks, lexical, strict=True)
+        ],
+        "private_text": [
+            None if c.user is None else t for c, t in zip(chunks, lexical, strict=True)
+        ],
         "title": [c.title for c in chunks],
         "headings": [list(c.headings) for c in chunks],
         "start": [c.start for c in chunks],

@@ -49,7 +49,7 @@ def create_tables(
     Raises:
         StoreError: There are documents, but no settings.
     """
-    left = set(TABLES) & set(database.list_tables(limit=1000).tables)
+    left = set(TABLES) & names_of(database)
     if "documents" in left and database.open_table("documents").count_rows():
         raise StoreError(
             f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
@@ -85,9 +85,14 @@ def create_tables(
 
 def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
     """What `LanceStore.create` stored last; empty when there is no finished index."""
-    if not set(TABLES) <= set(database.list_tables(limit=1000).tables):
+    if not set(TABLES) <= names_of(database):
         return {}
     return settings_of(read_all(database.open_table("settings")))
+
+
+def names_of(database: Any) -> set[str]:  # noqa: ANN401
+    """The tables there are."""
+    return set(database.list_tables(limit=1000).tables)
 
 
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
 from rag_embed.filters import And, Or, field, matches
+from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Vectors, doc_id_of
 
@@ -123,6 +124,23 @@ class StoreContract:
         assert [some for some, _ in found[2:5]] == [[], [], []]
         assert found[5][0] == ["d#0-37"]
         assert all((scores > 0).all() for _, scores in found)
+
+    def test_lexical_search_reads_what_is_given(self, store) -> None:
+        a, b = Document("a", "red fox", "Animals"), Document("b", "blue sea")
+        chunks = [Chunk.of(a, 0, 7), Chunk.of(b, 0, 8)]
+        rows = {"dense": np.concatenate([vector("x"), vector("y")])}
+        store.replace([(a, "h"), (b, "h")], chunks, rows, None, ["quokka red fox", "blue sea"])
+        store.optimize()
+        view = store.view()
+        assert view.lexical(["quokkas"], 9, None)[0][0] == ["a#0-7"]
+        assert view.lexical(["animal"], 9, None)[0][0] == []
+        assert view.chunks(["a#0-7"])[0].text == "red fox"
+        with pytest.raises(BadInput, match="lexical texts of 2 chunks, got 1"):
+            store.replace([(a, "h"), (b, "h")], chunks, rows, None, ["one"])
+        store.replace([(a, "h2")], chunks[:1], {"dense": vector("x")})
+        view = store.view()
+        assert view.lexical(["quokkas"], 9, None)[0][0] == []
+        assert view.lexical(["animal"], 9, None)[0][0] == ["a#0-7"]
 
     @pytest.mark.parametrize(
         "where",
@@ -287,11 +305,64 @@ class StoreContract:
     def test_moments_are_those_of_the_rows(self, store) -> None:
         write(store, *CORPUS)
         view = store.view()
-        rows = view.vectors("dense", [c.id for d in CORPUS for c in view.document_chunks(d.id)])
-        moments = view.moments("dense")
-        assert moments.count == len(rows)
-        np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
-        np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
+        chunks = [c for d in CORPUS for c in view.document_chunks(d.id)]
+        for user in (None, "ann", "somebody else"):
+            seen = [c.id for c in chunks if c.user in (None, user)]
+            rows = view.vectors("dense", seen)
+            moments = view.moments("dense", user)
+            assert moments.count == len(rows)
+            np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
+            np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
+
+    def test_no_number_tells_of_what_another_user_owns(self, store) -> None:
+        own = Document("bob#1", "red fox of mine\na quiet fox", user="bob")
+        write(store, *CORPUS[:4], own)
+        before = store.view()
+        theirs = [
+            Document(f"eve#{i}", "fox fox red\nwine tea whale quiet mine", user="eve")
+            for i in range(30)
+        ]
+        write(store, *theirs)
+        store.optimize()
+        after = store.view()
+        queries = ["red fox", "quiet tea", "mine", "whale wine"]
+        for where in (
+            field("user_id").is_missing(),
+            field("user_id").is_missing() | (field("user_id") == "bob"),
+            (field("user_id") == "bob") & field("title").contains(""),
+        ):
+            for a, b in zip(
+                before.lexical(queries, 50, where), after.lexical(queries, 50, where), strict=True
+            ):
+                assert a[0] == b[0] and np.array_equal(a[1], b[1])
+        for user in (None, "bob", "nobody"):
+            a, b = before.moments("dense", user), after.moments("dense", user)
+            assert a.count == b.count
+            assert np.array_equal(a.mean, b.mean) and np.array_equal(a.second, b.second)
+
+    def test_lexical_scores_of_owned_chunks(self, store) -> None:
+        """Judged by shared chunks and the owner's, and ranked among the shared ones."""
+        own = Document("bob#1", "red fox of mine\na quiet fox", user="bob")
+        write(store, *CORPUS, own)
+        view, analyzer = store.view(), store.analyzer
+        seen = [c for d in [*CORPUS[:4], own] for c in view.document_chunks(d.id)]
+        texts = [analyzer.words(f"{c.title} {c.text}") for c in seen]
+        everything = Postings.of(texts).scores(analyzer.words("red quiet fox"))
+        shared = Postings.of(texts[:-2]).scores(analyzer.words("red quiet fox"))
+        expected = dict(zip([c.id for c in seen[:-2]], shared[shared >= 0], strict=False))
+        expected |= {c.id: s for c, s in zip(seen[-2:], everything[-2:], strict=True)}
+        visible = field("user_id").is_missing() | (field("user_id") == "bob")
+        [(found, scores)] = view.lexical(["red quiet fox"], 50, visible)
+        assert set(found) == {id for id, score in expected.items() if score > 0}
+        for id, score in zip(found, scores, strict=True):
+            assert score == pytest.approx(expected[id], rel=1e-5)
+        assert list(scores) == sorted(scores, reverse=True)
+        [(some, _)] = view.lexical(["red quiet fox"], 2, visible)
+        assert some == found[:2]
+        [(mine, _)] = view.lexical(["fox"], 9, field("user_id") == "ann")
+        assert mine == ["ann#1#0-10"]
+        [(all_of_them, _)] = view.lexical(["fox"], 9, None)
+        assert {"ann#1#0-10", *ids(seen[-2:])} < set(all_of_them)
 
     def test_bad_writes_change_nothing(self, store) -> None:
         write(store, CORPUS[0])

@@ -1,0 +1,178 @@
+"""After `forget` no byte of a user is left in any file of the index, and nobody else lost any."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.store import DIM, vector
+
+from rag_embed import Chunk, Document
+from rag_embed.filters import field
+from rag_embed.stores import erasing
+from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.memory import MemoryStore
+from rag_embed.types import TokenBits
+
+ANN = "ann-7c1e'; --"
+SECRET = "zyxwvutsrq"
+
+
+def document(i: int, user: str | None) -> Document:
+    said = f"{SECRET} number {i}" if user == ANN else f"ordinary words number {i}"
+    name = f"{user}/{i}" if user else f"shared/{i}"
+    note = {"note": f"memo-{SECRET}" if user == ANN else "memo"}
+    return Document(name, f"{said} of a text that is not short", f"Title {said}", note, user)
+
+
+def write(store, documents: list[Document]) -> None:
+    chunks = [Chunk.of(one, 0, len(one.text)) for one in documents]
+    rows = np.concatenate([vector(one.id[::-1]) for one in documents])
+    bits = [TokenBits(np.arange(9, dtype=np.int32), np.full((9, 1), 77, np.uint8)) for _ in chunks]
+    store.replace([(one, "h") for one in documents], chunks, {"dense": rows}, {"dense": bits})
+
+
+def traces(kb: Path) -> list[str]:
+    """Files with a trace of ann: her name, her words, the title, the metadata, a vector."""
+    rows = [vector(document(i, ANN).id[::-1])[0].tobytes() for i in range(40)]
+    traces = [ANN.encode(), SECRET.encode(), *rows]
+    files = [path for path in kb.rglob("*") if path.is_file()]
+    return [str(f) for f in files if any(trace in f.read_bytes() for trace in traces)]
+
+
+def contents(store) -> dict[str, tuple]:
+    view = store.view()
+    found = {}
+    for id in sorted(store.document_ids()):
+        chunks = view.document_chunks(id)
+        ids = [chunk.id for chunk in chunks]
+        tokens = [one.bits.tobytes() for one in view.tokens("dense", ids)]
+        found[id] = view.documents([id]), chunks, view.vectors("dense", ids).tobytes(), tokens
+    return found
+
+
+def made(kb: Path, shared: int = 80, others: int = 12, own: int = 4) -> LanceStore:
+    """Ann's few rows lie in files with those of others, in several versions and in all indexes."""
+    store = LanceStore.create(kb, {"dense": DIM}, tokens=["dense"])
+    write(store, [document(i, None) for i in range(shared)])
+    mixed = [document(i, ANN) for i in range(own)] + [document(i, "bob") for i in range(others)]
+    write(store, mixed)
+    store.optimize()  # one file, one index
+    write(store, [document(0, ANN), document(0, "bob")])
+    return store
+
+
+@pytest.mark.parametrize("mode", ["memory", "lance", "lance on disk"])
+def test_forgetting_takes_one_users_documents_only(tmp_path, mode) -> None:
+    if mode == "memory":
+        store = MemoryStore({"dense": DIM}, tokens=["dense"])
+        write(store, [document(i, user) for i in range(4) for user in (None, "bob", ANN)])
+    else:
+        store = made(tmp_path / "kb")
+        store.cache_bytes = 0 if mode == "lance on disk" else store.cache_bytes
+    before = {id: one for id, one in contents(store).items() if not id.startswith(ANN)}
+    assert store.forget(ANN) == 4 and store.forget(ANN) == 0 and store.forget("nobody") == 0
+    assert contents(store) == before
+    view = store.view()
+    assert view.lexical([SECRET], 9, None)[0][0] == []
+    assert view.lexical(["ordinary"], 999, field("user_id") == "bob")[0][0]
+    write(store, [document(9, ANN)])
+    assert len(view.chunks([])) == 0 and len(store.view()) == len(view) + 1
+
+
+def test_no_byte_is_left(tmp_path) -> None:
+    store = made(tmp_path / "kb")
+    assert len(traces(tmp_path / "kb")) > 3
+    store.delete([f"{ANN}/1"])  # deleted, not forgotten: it is still there
+    assert store.forget(ANN) == 3
+    assert traces(tmp_path / "kb") == []
+    again = LanceStore.open(tmp_path / "kb")
+    assert contents(again) == contents(store)
+    again.optimize()
+    assert traces(tmp_path / "kb") == []
+
+
+def test_only_files_with_the_users_rows_are_written_anew(tmp_path) -> None:
+    store = LanceStore.create(tmp_path / "kb", {"dense": DIM}, tokens=["dense"])
+    write(store, [document(i, None) for i in range(200)])
+    write(store, [document(i, ANN) for i in range(3)])
+    mixed = erasing._mixed
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erasing, "_mixed", lambda *a: seen.append(len(mixed(*a))) or mixed(*a))
+        store.forget(ANN)
+    assert seen == [0, 0] and traces(tmp_path / "kb") == []
+
+
+def interrupted(kb: str, at: str) -> None:
+    """What the killed process does: waits to be killed at a step of forgetting."""
+    real = getattr(erasing, at)
+
+    def stop(*arguments: object) -> object:
+        if at == "delete" and arguments[0].name == "chunks":
+            return real(*arguments)
+        sys.stdout.write("here\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+
+    from rag_embed.stores import lance
+
+    for module in (erasing, lance):
+        if hasattr(module, at):
+            setattr(module, at, stop)
+    LanceStore.open(kb).forget(ANN)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.parametrize("at", ["delete", "erase", "purge", "end"])
+def test_a_crash_in_the_middle_is_finished_by_whoever_opens_next(tmp_path, at) -> None:
+    kb = tmp_path / "kb"
+    expected = {id: one for id, one in contents(made(kb)).items() if not id.startswith(ANN)}
+    command = [sys.executable, __file__, str(kb), at]
+    pipe = subprocess.PIPE
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=paths)
+    assert process.stdout is not None and process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    store = LanceStore.open(kb)
+    store.forget(ANN)  # a call that failed is made again
+    assert contents(store) == expected and traces(kb) == []
+    assert erasing.MARK not in {path.stem for path in kb.iterdir()}
+
+
+def _write_on(path: str, first: int) -> int:
+    store = LanceStore.open(path)
+    for i in range(first, first + 12):
+        write(store, [document(1000 + i, None), document(1000 + i, "bob")])
+    return first
+
+
+def test_others_may_write_meanwhile(tmp_path) -> None:
+    store = made(tmp_path / "kb")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        writers = [pool.submit(_write_on, str(tmp_path / "kb"), n) for n in (0, 100)]
+        total = 0
+        for i in range(6):
+            total += store.forget(ANN)
+            write(store, [document(i, ANN)])
+        for one in writers:
+            one.result(timeout=120)
+    assert total == 4 + 5 and store.forget(ANN) == 1
+    assert traces(tmp_path / "kb") == []
+    found = contents(LanceStore.open(tmp_path / "kb"))
+    expected = {f"shared/{1000 + n + i}" for n in (0, 100) for i in range(12)}
+    assert expected <= set(found) and len(found) == 80 + 12 + 48
+    assert not any(re.match(ANN, id) for id in found)
+
+
+if __name__ == "__main__":
+    interrupted(sys.argv[1], sys.argv[2])
