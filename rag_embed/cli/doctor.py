@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from rag_embed.chunking.splitter import Tokens
 from rag_embed.cli.show import emit, out
 from rag_embed.errors import RagEmbedError
 from rag_embed.index import Index
+from rag_embed.reading import read
+from rag_embed.situated.titled import titled
+from rag_embed.types import Chunk, Document, Signature
 
 _PACKAGES = ("numpy", "lancedb", "pyarrow", "torch", "sentence-transformers")
 _EXTRAS = {
@@ -24,6 +29,8 @@ _EXTRAS = {
     "pypdf": "pdf: reads PDF files",
     "matplotlib": "plots: pictures in evaluation reports",
 }
+_SPECIAL = 2
+_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,23 @@ class Check:
 
 def doctor(
     kb: Annotated[str | None, typer.Argument(metavar="[KB]", help="An index to examine.")] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Files or a folder: are there texts that the model would cut off?"),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model that would read --corpus whole.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the installation, the default model and, if given, an index; exit 1 if it is bad."""
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
     checks.append(_checked("encoder", _encoder) if kb is None else _checked(kb, lambda: _index(kb)))
+    if kb is not None and checks[-1].state != "bad":
+        checks.append(_checked("long texts", lambda: _cut_chunks(kb)))
+    if corpus is not None:
+        checks.append(_checked(str(corpus), lambda: _cut_documents(corpus, model)))
     if as_json:
         emit([{"name": c.name, "state": c.state, "detail": c.detail} for c in checks])
     else:
@@ -103,3 +121,51 @@ def _index(kb: str) -> Check:
         f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
     )
     return Check(kb, "ok", f"{facts}; {index.space.signature.model}")
+
+
+def _cut_chunks(kb: str) -> Check:
+    """Are there chunks, with what is put before them, that the index's model did not read whole?"""
+    index = Index.open(kb)
+    view = index.store.view()
+    ids = list(index.store.document_ids())
+    signature = index.space.signature
+    shown = titled if signature.chunks.startswith("titled") else _plain
+    texts = (shown(chunk) for id in ids[:_LOOKED_AT] for chunk in view.document_chunks(id))
+    lengths = _lengths(index.splitter.encoder, signature.document_prompt, texts)
+    what = f"chunks of the first {_LOOKED_AT} documents" if len(ids) > _LOOKED_AT else "chunks"
+    return _cut("long texts", signature, lengths, what, "Build the index with shorter chunks")
+
+
+def _cut_documents(corpus: Path, model: str | None) -> Check:
+    """Would the model read whole documents to the end?"""
+    from rag_embed import encoders
+
+    encoder = encoders.load(model) if model else encoders.load()
+    texts = (f"{one.title}\n{one.text}" for one in read(corpus) if isinstance(one, Document))
+    lengths = _lengths(encoder, encoder.signature.document_prompt, texts)
+    advice = "Index them in chunks, as is the default; or extend the model (rag-embed extend)"
+    return _cut(str(corpus), encoder.signature, lengths, "documents", advice)
+
+
+def _plain(chunk: Chunk) -> str:
+    return chunk.text
+
+
+def _lengths(encoder: Tokens, prompt: str, texts: Iterable[str]) -> list[int]:
+    """Tokens of each text with the model's prompt and special tokens."""
+    return [len(encoder.token_spans(prompt + text)) + _SPECIAL for text in texts]
+
+
+def _cut(name: str, signature: Signature, lengths: Sequence[int], what: str, advice: str) -> Check:
+    limit = signature.max_tokens
+    long = [length for length in lengths if length > limit]
+    if not long:
+        return Check(name, "ok", f"all {len(lengths)} {what} fit the model's {limit} tokens")
+    lost = sum(length - limit for length in long)
+    return Check(
+        name,
+        "note",
+        f"{len(long)} of {len(lengths)} {what} are longer than the {limit} tokens that "
+        f"{signature.model} reads: {lost} of {sum(lengths)} tokens are never seen, the longest "
+        f"has {max(long)}. {advice}.",
+    )

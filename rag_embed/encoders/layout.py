@@ -9,6 +9,7 @@ from typing import Any
 
 from rag_embed.encoders.models import ModelFiles
 from rag_embed.errors import UnsupportedModel
+from rag_embed.longcontext.extension import Extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Layout:
         Raises:
             UnsupportedModel: It is more than a transformer, pooling and normalising.
         """
+        extension = Extension.beside(files.path)
+        if extension is not None and not extension.baked:
+            raise UnsupportedModel(
+                f"{files.name!r} is extended to {extension.max_tokens} tokens by code that runs with "
+                "torch. Use SentenceEncoder; or longcontext.bake(), whose checkpoint OpenVINO runs."
+            )
         modules = _json(files.path / "modules.json")
         kinds = [str(module["type"]).rpartition(".")[2] for module in modules or []]
         if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):

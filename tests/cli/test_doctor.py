@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, encoders
 from rag_embed.cli import doctor as module
 from rag_embed.encoders import HashEncoder
 
@@ -85,3 +86,44 @@ def test_document_ids_are_no_markup(run, tmp_path) -> None:
     index.add([Document("[/red][bold]id", "fox :smile:")])
     assert "[/red][bold]id" in run("ask-why", tmp_path / "odd", "fox").out
     assert ":smile:" in run("search", tmp_path / "odd", "fox").out
+
+
+class Short(HashEncoder):
+    """Says that it reads ten tokens, special tokens included."""
+
+    @property
+    def signature(self):
+        return replace(super().signature, max_tokens=10)
+
+
+def test_chunks_that_the_model_cuts_off(run, kb, tmp_path, monkeypatch) -> None:
+    assert states(run("doctor", kb, "--json"))["long texts"] == "ok"
+    monkeypatch.setattr(encoders, "load", lambda *_: Short(64))
+    index = Index.create(tmp_path / "whole", encoder=Short(64), chunk_tokens=None)
+    index.add(
+        [
+            Document("a", "fox " * 30),
+            Document("b", "fox " * 7, "Red fox"),
+            Document("c", "fox " * 8),
+        ]
+    )
+    done = run("doctor", tmp_path / "whole", "--json")
+    assert done.code == 0 and states(done)["long texts"] == "note"
+    found = done.json[-1]["detail"]
+    assert "2 of 3 chunks are longer than the 10 tokens" in found
+    assert "23 of 53 tokens are never seen, the longest has 32" in found
+
+
+def test_documents_that_the_model_would_cut_off(run, tmp_path, monkeypatch) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "long.txt").write_text("fox " * 50)
+    (texts / "short.txt").write_text("fox")
+    found = run("doctor", "--corpus", texts, "--json").json[-1]
+    assert (found["name"], found["state"]) == (str(texts), "ok")
+    asked = []
+    monkeypatch.setattr(encoders, "load", lambda *names: asked.append(names) or Short(64))
+    found = run("doctor", "--corpus", texts, "--model", "short", "--json").json[-1]
+    assert ("short",) in asked and found["state"] == "note"
+    assert "1 of 2 documents are longer than the 10 tokens" in found["detail"]
+    assert "rag-embed extend" in found["detail"]

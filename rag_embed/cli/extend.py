@@ -1,0 +1,83 @@
+"""``rag-embed extend``: a model that reads longer texts, in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.errors import BadInput
+
+
+def extend(
+    model: Annotated[str, typer.Argument(help="sentence-transformers model: name or folder.")],
+    to: Annotated[Path, typer.Option(help="Folder for the extended model; must not exist.")],
+    max_tokens: Annotated[int, typer.Option(help="Tokens it is to read.")] = 4096,
+    method: Annotated[
+        str, typer.Option(help="How; auto measures what fits the model and takes the best.")
+    ] = "auto",
+    scaling: Annotated[
+        str, typer.Option(help="Of attention logits: none, log-n, or a temperature such as 0.9.")
+    ] = "none",
+    trained_tokens: Annotated[
+        int | None, typer.Option(help="Tokens it was trained on [default: those it has room for].")
+    ] = None,
+    bake: Annotated[
+        bool, typer.Option("--bake", help="Write a model that needs no rag-embed to be loaded.")
+    ] = False,
+    documents: Annotated[
+        int, typer.Option(help="Of each length and kind in the measurement of auto, 2 to 8.")
+    ] = 8,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of the measurement, .png or .svg.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a model read texts longer than it was trained on, without training."""
+    if plot is not None and method != "auto":
+        raise BadInput("--plot shows the measurement of --method auto; leave one of them out.")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise BadInput(f"{str(to)!r} is there and not empty; choose another folder.")
+    from rag_embed.encoders.sentence import SentenceEncoder
+    from rag_embed.longcontext import extending, saving
+    from rag_embed.longcontext.probing import probe
+
+    base = SentenceEncoder(model).model
+    report: dict[str, Any] = {"model": model, "folder": str(to)}
+    chosen: Any = method
+    if method == "auto":
+        err.print("measuring which method reads far with this model ...")
+        found = probe(
+            base,
+            max_tokens,
+            scaling=_scaling(scaling),
+            trained_tokens=trained_tokens,
+            documents=documents,
+        )
+        chosen = found.best
+        report["probe"] = [asdict(row) for row in found.rows]
+        if not as_json:
+            out.print(Text(str(found)), soft_wrap=True)
+        if plot is not None:
+            found.figure().savefig(plot)
+    long = extending.extend(
+        base, max_tokens, chosen, scaling=_scaling(scaling), trained_tokens=trained_tokens
+    )
+    (saving.bake if bake else saving.save)(long, to)
+    report |= {"method": chosen, "max_tokens": max_tokens, "scaling": scaling, "baked": bake}
+    if as_json:
+        emit(report)
+    else:
+        out.print(facts(str(to), {k: v for k, v in report.items() if k not in ("probe", "folder")}))
+
+
+def _scaling(text: str) -> Any:  # noqa: ANN401
+    """A temperature where it is a number; `Extension` judges the rest."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,54 @@
+"""Texts longer than a model was trained on.
+
+>>> from rag_embed.longcontext import extend, windows, bake, save, load, probe
+
+`extend` makes one vector of a long text, `windows` cuts it up. Max-sim over windows needs no second
+store: it is an index of chunks with ``group_by="document"``; `BestChunks` lets more than one count.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rag_embed.longcontext.best import BestChunks
+    from rag_embed.longcontext.extending import extend, extension_of
+    from rag_embed.longcontext.extension import Extension
+    from rag_embed.longcontext.probing import Probe, probe
+    from rag_embed.longcontext.saving import bake, load, save
+    from rag_embed.longcontext.windowed import Windows, windows
+
+_HOMES = {
+    "BestChunks": "best",
+    "Extension": "extension",
+    "Probe": "probing",
+    "Windows": "windowed",
+    "bake": "saving",
+    "extend": "extending",
+    "extension_of": "extending",
+    "load": "saving",
+    "probe": "probing",
+    "save": "saving",
+    "windows": "windowed",
+}
+
+__all__ = [
+    "BestChunks",
+    "Extension",
+    "Probe",
+    "Windows",
+    "bake",
+    "extend",
+    "extension_of",
+    "load",
+    "probe",
+    "save",
+    "windows",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rag_embed.longcontext' has no attribute {name!r}")
+    return getattr(import_module(f"rag_embed.longcontext.{_HOMES[name]}"), name)
