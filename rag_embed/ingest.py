@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import ChunkEncoder, Splitter, Store
+from rag_embed.situated.lexical import written
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
@@ -143,7 +144,9 @@ class Ingest:
                     vectors[name], tokens[name] = space.encode_chunk_tokens(groups)
                 else:
                     vectors[name] = space.encode_chunks(groups)
-            self.store.replace([(document, d) for document, d, _ in batch], chunks, vectors, tokens)
+            words = next(filter(None, (written(one, groups) for one in self.spaces.values())), None)
+            stored = [(document, digest) for document, digest, _ in batch]
+            self.store.replace(stored, chunks, vectors, tokens, words)
             report = replace(report, chunks=report.chunks + len(chunks))
         if progress is not None:
             progress(report)

@@ -59,4 +59,5 @@ class _Kept(Generic[T]):
     def __call__(self, i: int, states: npt.NDArray[np.float32]) -> None:
         at, spans = content(self._encodings[i], self._prompt)
         ids = np.array(self._encodings[i].ids, dtype=np.int32)[at]
-        self.results[i] = self._keep(TokenRows(ids, unit(states[at]), spans))
+        norms = np.linalg.norm(states[at], axis=1).astype(np.float32)
+        self.results[i] = self._keep(TokenRows(ids, unit(states[at]), spans, norms))

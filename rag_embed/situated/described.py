@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 from rag_embed.errors import BadInput, NoContext
-from rag_embed.protocols import Encoder
+from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk
 from rag_embed.situated.titled import titled
-from rag_embed.types import Chunk, Document, Signature, Vectors
+from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+
+T = TypeVar("T")
 
 Writer: TypeAlias = Callable[[Document, Chunk], str]
 """Writes the context of one chunk; called from several threads at once."""
@@ -74,6 +76,7 @@ class Described:
         cache: Where contexts are kept.
         workers: Contexts written at once.
         attempts: Calls of ``write`` before a chunk is given up; waits 1, 2, 4 ... seconds between.
+        lexical: Let lexical search read the contexts too (contextual BM25).
     """
 
     encoder: Encoder
@@ -82,6 +85,7 @@ class Described:
     cache: Cache = field(default_factory=InMemory)
     workers: int = 4
     attempts: int = 3
+    lexical: bool = True
 
     @property
     def signature(self) -> Signature:
@@ -95,6 +99,13 @@ class Described:
             NoContext: A chunk got no context. The others' are in the cache: add again to go on.
         """
         return self.encoder.encode_document(self.texts(groups))
+
+    def encode_chunk_tokens(
+        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`."""
+        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
+        return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
         """See `protocols.TextSpace`; contexts are written here.
@@ -166,6 +177,7 @@ def described(
     cache: str | os.PathLike[str] | None = None,
     workers: int = 4,
     attempts: int = 3,
+    lexical: bool = True,
 ) -> Callable[[Encoder], Described]:
     """For ``Index.create(situate=...)``: chunks are encoded under contexts that ``write`` writes.
 
@@ -175,6 +187,7 @@ def described(
         cache: File that keeps contexts; ``None`` keeps them as long as the process lives.
         workers: Contexts written at once, >= 1.
         attempts: Calls before a chunk is given up, >= 1.
+        lexical: Let lexical search read the contexts too (contextual BM25).
 
     Raises:
         BadInput: An argument is out of range.
@@ -193,4 +206,4 @@ def described(
             f"got {name!r}, {workers} and {attempts}."
         )
     kept = InMemory() if cache is None else OnDisk(cache)
-    return lambda encoder: Described(encoder, write, name, kept, workers, attempts)
+    return lambda encoder: Described(encoder, write, name, kept, workers, attempts, lexical)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 from rag_embed.errors import BadInput
-from rag_embed.protocols import Encoder
-from rag_embed.types import Chunk, Document, Signature, Vectors
+from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,13 @@ class SearchOnly:
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """Always raises BadInput."""
         return self.encoder.encode_document(self.texts(groups))
+
+    def encode_chunk_tokens(
+        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`."""
+        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
+        return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
         """Always raises BadInput."""

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
-from rag_embed.protocols import Encoder
-from rag_embed.types import Chunk, Document, Signature, Vectors
+from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+
+T = TypeVar("T")
+
+
+def heading(chunk: Chunk) -> str:
+    r"""The chunk's title, and those headings above it that do not repeat the title.
+
+    Examples:
+        >>> document = Document("d", "Call close().", title="Files")
+        >>> heading(Chunk.of(document, 0, 13, headings=("Files", "Closing")))
+        'Files\nClosing'
+    """
+    above = [chunk.title, *(one for one in chunk.headings if one != chunk.title)]
+    return "\n".join(filter(None, above))
 
 
 def titled(chunk: Chunk) -> str:
@@ -17,8 +32,7 @@ def titled(chunk: Chunk) -> str:
         >>> titled(chunk)
         'Files\nCall close().'
     """
-    above = [chunk.title, *(heading for heading in chunk.headings if heading != chunk.title)]
-    return "\n".join([*filter(None, above), chunk.text])
+    return "\n".join([*filter(None, [heading(chunk)]), chunk.text])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,13 @@ class Isolated:
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         return self.encoder.encode_document(self.texts(groups))
+
+    def encode_chunk_tokens(
+        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`."""
+        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
+        return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
         """See `protocols.TextSpace`."""
@@ -59,6 +80,13 @@ class Titled:
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         return self.encoder.encode_document(self.texts(groups))
+
+    def encode_chunk_tokens(
+        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`."""
+        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
+        return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
         """See `protocols.TextSpace`."""

@@ -12,8 +12,12 @@ from rag_embed.encoders.probes import PROBES
 from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import TextSpace, TokenEncoder
+from rag_embed.protocols import TokenEncoder, TokenSpace
 from rag_embed.types import Chunk, Document, Signature, TokenBits, TokenRows, Vectors
+
+MEASURED = frozenset({"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
+"""Hashes of the weights (all-MiniLM-L6-v2) with which token evidence was found to help; see
+``benchmarks/tokens.py``. For others `evaluation.token_gain` measures it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,15 +25,16 @@ class WithTokens:
     """A space whose chunks keep their tokens, 48 bytes each for 384 dimensions.
 
     Attributes:
-        space: Decides which text stands for a chunk; its encoder is a `protocols.TokenEncoder`.
+        space: Decides what of the document stands for a chunk, and which tokens are the chunk's;
+            its encoder is a `protocols.TokenEncoder`.
         mean: ``(dim,)`` float32: the model's mean token, which signs are taken about.
     """
 
-    space: TextSpace
+    space: TokenSpace
     mean: Vectors
 
     @classmethod
-    def of(cls, space: TextSpace) -> WithTokens:
+    def of(cls, space: TokenSpace) -> WithTokens:
         """With the mean token of texts of many kinds, so that it depends on the model alone.
 
         Raises:
@@ -49,7 +54,7 @@ class WithTokens:
         return cls(space, mean.astype(np.float32))
 
     @classmethod
-    def from_settings(cls, space: TextSpace, settings: dict[str, Any]) -> WithTokens:
+    def from_settings(cls, space: TokenSpace, settings: dict[str, Any]) -> WithTokens:
         """The space that has these `settings`."""
         return cls(space, np.array(settings["mean"], dtype=np.float32))
 
@@ -76,7 +81,7 @@ class WithTokens:
         self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /
     ) -> tuple[Vectors, list[TokenBits]]:
         """`encode_chunks`, and the tokens of each chunk, from the same forward pass."""
-        return self.encoder.encode_document_tokens(self.space.texts(groups), self._bits)
+        return self.space.encode_chunk_tokens(groups, self._bits)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""

@@ -1,0 +1,217 @@
+"""`Residual` adds one way of situating chunks to another: `DocumentMean`, `Heading`, `late.Late`.
+
+The sum is one vector in one index: SitEmb's residual (Wu et al., 2025, arXiv 2508.01959), where the first
+part says what the chunk says and the second what its document adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.maths.pooling import group_means
+from rag_embed.maths.vectors import unit
+from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
+from rag_embed.situated.titled import heading
+from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+
+T = TypeVar("T")
+
+Groups = Sequence[tuple[Document, Sequence[Chunk]]]
+Rows = Callable[[ChunkEncoder], Vectors]
+"""Gives the rows of a space, encoded once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMean:
+    """Every chunk gets the mean of its document's chunks. To be added to something else.
+
+    Attributes:
+        space: Encodes the chunks. Where a `Residual` holds the same space, it is encoded once.
+    """
+
+    space: TokenSpace
+
+    @property
+    def encoder(self) -> Encoder:
+        """The inner space's."""
+        return self.space.encoder
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`."""
+        inner = self.space.signature
+        return replace(inner, chunks=f"mean({inner.chunks})")
+
+    def encode_chunks(self, groups: Groups, /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return encoded(self, groups)
+
+    def encode_chunk_tokens(
+        self, groups: Groups, keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`; the tokens of the inner space."""
+        return _encoded_with_tokens(self, groups, keep)
+
+    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        counts = [len(chunks) for _, chunks in groups]
+        return np.repeat(unit(group_means(rows(self.space), counts)), counts, axis=0)
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.space.encode_query(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Every chunk gets the vector of its title and headings alone. To be added to something else.
+
+    Before a long chunk a title is one word in a hundred; added as a vector it has the weight that it
+    is given. It costs one short text per section.
+
+    Attributes:
+        space: Stands in for chunks without title and headings, so that adding it changes nothing
+            there; its encoder encodes the headings.
+    """
+
+    space: TokenSpace
+
+    @property
+    def encoder(self) -> Encoder:
+        """The inner space's."""
+        return self.space.encoder
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`."""
+        inner = self.space.signature
+        return replace(inner, chunks=f"heading({inner.chunks})")
+
+    def encode_chunks(self, groups: Groups, /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return encoded(self, groups)
+
+    def encode_chunk_tokens(
+        self, groups: Groups, keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`; the tokens of the inner space."""
+        return _encoded_with_tokens(self, groups, keep)
+
+    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        texts = [heading(chunk) for _, chunks in groups for chunk in chunks]
+        have = [i for i, text in enumerate(texts) if text.strip()]
+        found = rows(self.space).copy()
+        if have:
+            found[have] = self.space.encoder.encode_document([texts[i] for i in have])
+        return found
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.space.encode_query(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """``unit(a + weight * b)``; nests. What both parts are made of is encoded once.
+
+    Queries are encoded once where both parts have the same query encoder, and otherwise by both and
+    added in the same way, as SitEmb-v1 does with its two models. With tokens (`TokenSpace`) the
+    vectors are those of the sum and the tokens are those of ``a``.
+
+    Attributes:
+        a: The first part, usually the chunk itself: `titled.Titled`.
+        b: What is added: `late.Late`, `DocumentMean`, another `Residual`.
+        weight: How much of it, > 0; finite.
+
+    Raises:
+        BadInput: The weight is out of range, or the parts have vectors of different lengths.
+    """
+
+    a: TokenSpace
+    b: ChunkEncoder
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.weight) or self.weight <= 0:
+            raise BadInput(f"Residual needs a finite weight > 0, got {self.weight!r}.")
+        dims = self.a.signature.dim, self.b.signature.dim
+        if dims[0] != dims[1]:
+            raise BadInput(f"Residual adds vectors of one length, got {dims[0]} and {dims[1]}.")
+
+    @property
+    def encoder(self) -> Encoder:
+        """The first part's; see `protocols.TokenSpace`."""
+        return self.a.encoder
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`; the weights of two models are joined."""
+        a, b = self.a.signature, self.b.signature
+        inner = f"({b.chunks})" if isinstance(self.b, Residual) else b.chunks
+        weights = a.weights if a.weights == b.weights else f"{a.weights}+{b.weights}"
+        return replace(a, chunks=f"{a.chunks}+{float(self.weight)!r}*{inner}", weights=weights)
+
+    def encode_chunks(self, groups: Groups, /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return encoded(self, groups)
+
+    def encode_chunk_tokens(
+        self, groups: Groups, keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`; the tokens of ``a``."""
+        return _encoded_with_tokens(self, groups, keep)
+
+    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        return unit(rows(self.a) + np.float32(self.weight) * rows(self.b))
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        rows = self.a.encode_query(texts)
+        if _asks_alike(self.a.signature, self.b.signature):
+            return rows
+        return unit(rows + np.float32(self.weight) * self.b.encode_query(texts))
+
+
+def encoded(
+    space: ChunkEncoder, groups: Groups, done: dict[ChunkEncoder, Vectors] | None = None
+) -> Vectors:
+    """Rows of a space, each space that it is made of encoded once.
+
+    Args:
+        space: Any.
+        groups: Documents with their chunks.
+        done: Rows of these groups that are known already; what is encoded now is added.
+    """
+    done = {} if done is None else done
+
+    def rows(one: ChunkEncoder) -> Vectors:
+        if one not in done:
+            if isinstance(one, DocumentMean | Heading | Residual):
+                done[one] = one.derive(rows, groups)
+            else:
+                done[one] = one.encode_chunks(groups)
+        return done[one]
+
+    return rows(space)
+
+
+def _encoded_with_tokens(
+    space: TokenSpace, groups: Groups, keep: Callable[[TokenRows], T]
+) -> tuple[Vectors, list[T]]:
+    """Rows of a space, and the tokens of the first one that it is made of."""
+    first = space
+    while isinstance(first, DocumentMean | Heading | Residual):
+        first = first.a if isinstance(first, Residual) else first.space
+    rows, kept = first.encode_chunk_tokens(groups, keep)
+    return encoded(space, groups, {first: rows}), kept
+
+
+def _asks_alike(a: Signature, b: Signature) -> bool:
+    return (a.weights, a.query_prompt) == (b.weights, b.query_prompt)

@@ -1,0 +1,50 @@
+"""`trained` situates chunks with an adapter of your own: see `rag_embed.training.situated`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import cast
+
+from rag_embed.encoders import adapted
+from rag_embed.encoders.sided import TwoSided
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.situated.late import Late
+from rag_embed.situated.residual import Residual
+from rag_embed.situated.titled import Titled
+from rag_embed.training.card import Card
+
+
+def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
+    """For ``Index.create(situate=...)`` and ``Index.open(situate=...)``.
+
+    ``unit(titled + weight * late)`` with the adapter in the late part, and the weight and windows it
+    was trained with. Queries are encoded by the model as it is.
+
+    Args:
+        folder: What ``rag-embed train-situated`` installed.
+
+    Raises:
+        BadInput: The folder holds no situated adapter.
+        SpaceMismatch: The index has another model than the adapter (when the index is made).
+    """
+    adapter, card = adapted.read(folder), Card.read(folder)
+    if card.kind != "situated":
+        raise BadInput(
+            f"{os.fspath(folder)!r} holds an adapter for queries ({card.kind}), which reads no "
+            "documents; pass one of train-situated."
+        )
+
+    def situate(encoder: Encoder) -> Residual:
+        if encoder.signature.weights != adapter.base.weights:
+            raise SpaceMismatch(
+                f"The adapter in {os.fspath(folder)!r} was trained on {adapter.base.model!r}, the "
+                f"index has {encoder.signature.model!r}; pass the same model as its encoder."
+            )
+        reader = cast(TokenEncoder, adapted.load(folder))
+        sides = TwoSided(cast(TokenEncoder, encoder), reader)
+        late = Late(sides, card.settings["window"], card.settings["overlap"])
+        return Residual(Titled(encoder), late, card.settings["weights"]["trained"])
+
+    return situate
