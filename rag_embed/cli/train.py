@@ -1,0 +1,210 @@
+"""``rag-embed train-expert`` and ``train-situated``: small adapters from your own data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+
+if TYPE_CHECKING:
+    from rag_embed.training.card import Card
+    from rag_embed.training.loop import Progress
+    from rag_embed.training.sources import Source
+
+NOT_BETTER = 5
+"""Exit code: trained, but no better on the held-out side, so not installed."""
+
+_SOURCE = "An index, or a folder with corpus.jsonl, queries.jsonl and qrels."
+_OUT = Annotated[Path, typer.Option("--out", help="Folder of the adapter and its card.")]
+_DEVICE = Annotated[str | None, typer.Option(help="cuda, mps or cpu [default: the best there is].")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
+_SEED = Annotated[int, typer.Option(help="Of splits, order and dropout.")]
+
+
+def train_expert(
+    source: Annotated[Path, typer.Argument(help=_SOURCE)],
+    to: _OUT,
+    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl, for an index")] = None,
+    qrels: Annotated[Path | None, typer.Argument(help="qrels.tsv, of its documents")] = None,
+    made: Annotated[
+        int | None,
+        typer.Option(
+            "--pseudo",
+            help="Pseudo-queries from the chunks [default: 1000 without labels, else 0].",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the expert [default: --out's name].")] = None,
+    epochs: Annotated[int, typer.Option(help="At most; fewer when validation stops rising.")] = 8,
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 2e-4,
+    batch: Annotated[int, typer.Option(help="Pairs per step.")] = 32,
+    rank: Annotated[int, typer.Option(help="Of the adapter.")] = 16,
+    held_out: Annotated[float, typer.Option(help="Share of the pairs to report on.")] = 0.25,
+    seed: _SEED = 0,
+    device: _DEVICE = None,
+    as_json: _JSON = False,
+) -> None:
+    """Train a query encoder for your kind of question; no document is encoded again.
+
+    Installed only if it is better on documents that training has not seen; exit code 5 if not.
+    An interrupted run goes on where it stopped when the same line is repeated.
+    """
+    from rag_embed.training.expert import Recipe
+    from rag_embed.training.expert import train_expert as train
+    from rag_embed.training.loop import Schedule
+
+    material = _source(source, queries, qrels)
+    count = made if made is not None else 0 if material.pairs else 1000
+    if not material.pairs and not count:
+        raise BadInput("There are no labelled queries here: give some, or --pseudo 1000.")
+    sides = material.split(made=count, held_out=held_out, seed=seed)
+    schedule = Schedule(epochs, learning_rate, seed=seed)
+    with _progress("training") as progress:
+        card = train(
+            material.corpus,
+            sides,
+            to,
+            name=name or to.resolve().name,
+            data=f"{source.resolve().name}: {len(material.pairs)} labelled, {count} pseudo-queries",
+            recipe=Recipe(rank=rank, batch=batch, schedule=schedule),
+            group_by=material.group_by,
+            device=device,
+            progress=progress,
+        )
+    _report(card, to, as_json)
+
+
+def train_situated(
+    source: Annotated[
+        Path, typer.Argument(help="An index, or a folder that also has documents.jsonl.")
+    ],
+    to: _OUT,
+    made: Annotated[
+        int, typer.Option("--pseudo", help="Sentences cut out as queries, without labels.")
+    ] = 1000,
+    model: Annotated[
+        str | None, typer.Option(help="To adapt [default: the index's, or all-MiniLM-L6-v2].")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the adapter [default: --out's name].")
+    ] = None,
+    objective: Annotated[
+        Literal["insent", "margin"],
+        typer.Option(help="In-document and in-batch softmax, or SitEmb's."),
+    ] = "insent",
+    epochs: Annotated[int, typer.Option(help="At most.")] = 3,
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-4,
+    pull: Annotated[float, typer.Option(help="Weight of staying near the untrained vector.")] = 1.0,
+    rank: Annotated[int, typer.Option(help="Of the adapter.")] = 16,
+    held_out: Annotated[float, typer.Option(help="Share of the pairs to report on.")] = 0.2,
+    seed: _SEED = 0,
+    device: _DEVICE = None,
+    as_json: _JSON = False,
+) -> None:
+    """Train how a chunk is read within its document, beside its own vector.
+
+    Installed only if it is better on documents that training has not seen; exit code 5 if not.
+    """
+    from rag_embed.encoders.models import DEFAULT
+    from rag_embed.training.clozed import clozed
+    from rag_embed.training.loop import Schedule
+    from rag_embed.training.situated import SituatedRecipe
+    from rag_embed.training.situated import train_situated as train
+    from rag_embed.training.sources import groups_of, read_chunk_set
+    from rag_embed.training.splits import split
+
+    if (source / "settings.lance").is_dir():
+        index = Index.open(source)
+        own = index.space.signature.model
+        groups, pairs = clozed(groups_of(index), made, seed=seed)
+        kind = f"{len(pairs)} sentences cut out"
+    else:
+        own = DEFAULT
+        groups, pairs = read_chunk_set(source)
+        kind = f"{len(pairs)} labelled"
+    schedule = Schedule(epochs, learning_rate, evaluations=2, seed=seed)
+    with _progress("training") as progress:
+        card = train(
+            groups,
+            split(pairs, held_out=held_out, seed=seed),
+            to,
+            model=model or own,
+            name=name or to.resolve().name,
+            data=f"{source.resolve().name}: {kind}",
+            recipe=SituatedRecipe(objective=objective, pull=pull, rank=rank, schedule=schedule),
+            device=device,
+            progress=progress,
+        )
+    _report(card, to, as_json)
+
+
+def _source(source: Path, queries: Path | None, qrels: Path | None) -> Source:
+    from rag_embed import evaluation as ev
+    from rag_embed.encoders import load
+    from rag_embed.training.sources import Source
+    from rag_embed.types import Document
+
+    if (queries is None) != (qrels is None):
+        raise BadInput("Give both queries and qrels, or neither.")
+    if (source / "settings.lance").is_dir():
+        index = Index.open(source)
+        if queries is None or qrels is None:
+            return Source.of_index(index)
+        documents = tuple(Document(id, "") for id in index.store.document_ids())
+        return Source.of_index(index, ev.read_labels(documents, queries, qrels, name=source.name))
+    if queries is None or qrels is None:
+        collection = ev.read_collection(source)
+    else:
+        collection = ev.read_files(source / "corpus.jsonl", queries, qrels, name=source.name)
+    err.print(f"encoding {len(collection.documents)} documents ...")
+    return Source.of_collection(collection, load())
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(
+        *columns, TextColumn("steps{task.fields[best]}"), TimeElapsedColumn(), console=err
+    ) as bar:
+        task = bar.add_task(title, total=None, best="")
+        started = time.perf_counter()
+
+        def progress(done: int, total: int, best: float) -> None:
+            left = (time.perf_counter() - started) / done * (total - done)
+            shown = f", best nDCG@10 {best:.4f}, at most {left:.0f} s left"
+            bar.update(task, completed=done, total=total, best=shown)
+
+        yield progress
+
+
+def _report(card: Card, folder: Path, as_json: bool) -> None:
+    if as_json:
+        emit({**asdict(card), "installed": card.installed, "folder": str(folder)})
+    else:
+        rows: dict[str, object] = {
+            "data": card.data,
+            "pairs": _sides(card.pairs),
+            "documents": _sides(card.documents),
+            "best step": f"{card.steps} of {card.history[-1][0]}",
+            "strength": card.strength,
+            "seconds": card.seconds,
+            "outcome": card.verdict,
+        }
+        out.print(facts(card.name, rows))
+    if not card.installed:
+        raise typer.Exit(NOT_BETTER)
+
+
+def _sides(counts: object) -> str:
+    assert isinstance(counts, dict)
+    return ", ".join(f"{count} {side.replace('_', ' ')}" for side, count in counts.items())
