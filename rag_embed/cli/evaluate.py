@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from rag_embed.cli.show import err, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 from rag_embed.types import Document
+
+if TYPE_CHECKING:
+    from rag_embed.routing.fitting import Fit
 
 
 def evaluate(
@@ -35,6 +38,12 @@ def evaluate(
         Path | None, typer.Option("--out", help="Folder for report.json, .md, .html and plots.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    router: Annotated[
+        bool,
+        typer.Option(
+            "--router", help="Fit a router to one half of the queries, measure the other."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Measure dense, lexical and the default mixture, with paired bootstrap intervals."""
@@ -49,11 +58,16 @@ def evaluate(
             err.print(f"indexing {len(collection.documents)} documents ...")
             index = Index.create(folder, chunk_tokens=chunk_tokens or None)
             index.add(collection.documents)
-        measured = ev.evaluate(systems(index), collection, metrics=_metrics(metric))
+        routing = _routing(index, collection, metric, seed) if router else None
+        measured = (
+            routing.routed[0].evaluation
+            if routing
+            else ev.evaluate(systems(index), collection, metrics=_metrics(metric))
+        )
         signature = asdict(index.space.signature)
     report = ev.make_report(
         [measured],
-        baseline="dense",
+        baseline="default" if routing else "dense",
         metric=metric,
         seed=seed,
         settings={
@@ -63,7 +77,9 @@ def evaluate(
         },
     )
     if to is not None:
-        _write(report, to)
+        _write(report, to, "soft" if routing else "rag_embed")
+        if routing is not None:
+            _draw(routing, metric, to)
     if as_json:
         typer.echo(ev.to_json(report))
     else:
@@ -74,7 +90,7 @@ def systems(index: Index) -> Mapping[str, ev.System]:
     """Every leg of an index alone, and all of them together."""
     whole = index.retriever
     alone = {
-        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}))
+        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}, router=None))
         for leg in whole.legs
     }
     return {**alone, "rag_embed": ev.from_retriever(whole)}
@@ -103,7 +119,27 @@ def _metrics(metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((metric, *ev.DEFAULT_METRICS)))
 
 
-def _write(report: ev.Report, folder: Path) -> None:
+def _routing(index: Index, collection: ev.Collection, metric: str, seed: int) -> Fit:
+    from rag_embed.routing.fitting import fit_router
+
+    return fit_router(index.unrouted, index.space.signature, [collection], metric=metric, seed=seed)
+
+
+def _draw(routing: Fit, metric: str, folder: Path) -> None:
+    from rag_embed.evaluation.plots import png
+    from rag_embed.evaluation.route_plots import pilot_map, reliability_plot
+
+    count = len(routing.routed[0].routes)
+    pictures = {
+        "pilots.png": pilot_map(routing.router.pilots, routing.routed),
+        "reliability.png": reliability_plot(routing.routed, metric, bins=min(6, count)),
+    }
+    for name, figure in pictures.items():
+        (folder / name).write_bytes(png(figure))
+    err.print(f"wrote {' and '.join(pictures)}", markup=False)
+
+
+def _write(report: ev.Report, folder: Path, system: str) -> None:
     from rag_embed.evaluation.plots import difference_plot, metric_bars, png
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +151,7 @@ def _write(report: ev.Report, folder: Path) -> None:
         png(
             difference_plot(
                 report.evaluations,
-                "rag_embed",
+                system,
                 report.comparison.baseline,
                 report.comparison.metric,
             )

@@ -6,7 +6,7 @@ that another leg found. Both can be normalised to a scale where weights of legs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Protocol
@@ -44,7 +44,7 @@ class Answers(Protocol):
 
 
 class Leg(Protocol):
-    """A source of evidence. Implementations: `DenseLeg`, `LexicalLeg`."""
+    """A source of evidence. Implementations: `DenseLeg`, `LexicalLeg`, `asked.RetrieverLeg`."""
 
     @property
     def name(self) -> str:
@@ -73,13 +73,18 @@ class DenseLeg:
     decides; what stands out far counts more than in proportion. Power and scale were chosen on
     one document-disjoint half of nine public sets, ``benchmarks/fusion.py`` reports on the other.
 
+    Several encoders can search one space, each a leg with a name of its own: documents are encoded
+    once, an expert is another way to encode the query.
+
     Attributes:
-        name: The space.
+        name: Shown in explanations, and the key of its weight.
         encoder: Encodes queries; ``None`` where every query brings its own vector.
+        space: Where the chunks' vectors are.
     """
 
     name: str
     encoder: QueryEncoder | None
+    space: str = "dense"
 
     def ask(self, view: View, queries: Sequence[Query]) -> DenseAnswers:
         """See `Leg`.
@@ -87,31 +92,37 @@ class DenseLeg:
         Raises:
             BadInput: A query's own vector does not fit, or there is neither vector nor encoder.
         """
-        dim = view.moments(self.name).mean.size
+        dim = view.moments(self.space).mean.size
         rows = np.empty((len(queries), dim), np.float32)
-        given = [i for i, query in enumerate(queries) if self.name in query.vectors]
+        given = [i for i, query in enumerate(queries) if self.space in query.vectors]
         if given:
             rows[given] = unit(np.stack([self._given(queries[i], dim) for i in given]))
         encoded = sorted(set(range(len(queries))) - set(given))
         if encoded:
-            rows[encoded] = self._encoded([queries[i].text for i in encoded])
-        return DenseAnswers(self.name, view, rows)
+            rows[encoded] = self._encoded([queries[i].text for i in encoded], dim)
+        return DenseAnswers(self.space, view, rows, [query.user for query in queries])
 
     def _given(self, query: Query, dim: int) -> Vectors:
-        row = np.asarray(query.vectors[self.name], dtype=np.float32)
+        row = np.asarray(query.vectors[self.space], dtype=np.float32)
         if row.shape != (dim,) or not np.isfinite(row).all():
             raise BadInput(
-                f"Space {self.name!r}: expected a finite query vector of shape {(dim,)}, "
+                f"Space {self.space!r}: expected a finite query vector of shape {(dim,)}, "
                 f"got shape {row.shape}. Was it made by the model of this index?"
             )
         return row
 
-    def _encoded(self, texts: list[str]) -> Vectors:
+    def _encoded(self, texts: list[str], dim: int) -> Vectors:
         if self.encoder is None:
-            raise BadInput(f"There is no encoder for space {self.name!r}: give Query.vectors.")
+            raise BadInput(f"There is no encoder for space {self.space!r}: give Query.vectors.")
         if not all(text.strip() for text in texts):
-            raise BadInput(f"A query has neither a text nor a vector for space {self.name!r}.")
-        return self.encoder.encode_query(texts)
+            raise BadInput(f"A query has neither a text nor a vector for space {self.space!r}.")
+        found = self.encoder.encode_query(texts)
+        if found.shape != (len(texts), dim):
+            raise BadInput(
+                f"Leg {self.name!r} made query vectors of shape {found.shape}; space {self.space!r} "
+                f"has {dim} dimensions. An expert must be made of the model that the space is of."
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +132,7 @@ class DenseAnswers:
     space: str
     view: View
     rows: Vectors
+    users: list[str | None]
 
     def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
         """See `Answers`; queries with the same filter are one search."""
@@ -142,7 +154,7 @@ class DenseAnswers:
 
     def normalise(self, query: int, raw: Scores) -> Scores:
         """See `Answers`."""
-        z = self.view.moments(self.space).z(self.rows[query], raw)
+        z = self.view.moments(self.space, self.users[query]).z(self.rows[query], raw)
         surprise: Scores = (np.sign(z) * np.abs(z / Z_EQUAL) ** _POWER).astype(np.float32)
         return surprise
 
@@ -202,6 +214,35 @@ class LexicalAnswers:
     def normalise(self, query: int, raw: Scores) -> Scores:
         """See `Answers`."""
         return (raw / self.best[query]).astype(np.float32) if self.best[query] else raw
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SomeAnswers:
+    """Answers of a leg that was asked about some of a batch's queries; about the others, nothing.
+
+    Attributes:
+        inner: Knows the queries it was asked about, in the order of ``place``.
+        place: Query of the batch -> its place there.
+    """
+
+    inner: Answers
+    place: Mapping[int, int]
+
+    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
+        """See `Answers`; empty for the other queries."""
+        found = self.inner.top([where[i] for i in self.place], n)
+        nothing: tuple[list[str], Scores] = ([], np.empty(0, np.float32))
+        return [found[self.place[i]] if i in self.place else nothing for i in range(len(where))]
+
+    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Answers`; nothing for the other queries."""
+        found = self.inner.score([ids[i] for i in self.place])
+        nothing = np.empty(0, np.float32)
+        return [found[self.place[i]] if i in self.place else nothing for i in range(len(ids))]
+
+    def normalise(self, query: int, raw: Scores) -> Scores:
+        """See `Answers`."""
+        return self.inner.normalise(self.place[query], raw)
 
 
 def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:

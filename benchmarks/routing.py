@@ -1,0 +1,196 @@
+"""Routing: single experts, the default mixture, routers and oracles, on documents nobody learned from.
+
+    python benchmarks/routing.py --data DATA [--work DIR] [--expert FOLDER ...] [--out results/routing]
+
+Nine sets, each with the default index (chunks of 200 tokens, token evidence, one hit per document). Pilots
+are one half of each set's queries, figures come from the other; the halves share no answering document.
+One router holds the pilots of all sets. *other domains*: the same without the pilots of the set at hand.
+*Mixed*: all corpora in one index. *Cost*: time of a query with and without a router, taking turns.
+``--expert``: folders that train-expert wrote, as further experts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from quality import SETS
+from rich.console import Console
+from rich.table import Table
+
+from rag_embed import Document, Index
+from rag_embed import evaluation as ev
+from rag_embed.evaluation.halves import halves
+from rag_embed.evaluation.plots import png
+from rag_embed.evaluation.route_plots import pilot_map, reliability, reliability_plot
+from rag_embed.evaluation.routing import DEFAULT, Routed, measure_routing
+from rag_embed.maths.resampling import stratified_paired_bootstrap
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.routing.learning import learned
+from rag_embed.routing.pilots import Pilots
+from rag_embed.routing.router import PilotRouter
+
+OTHERS = "other domains"
+METRIC = "ndcg@10"
+
+
+def indexed(name: str, documents: Sequence[Document], work: Path, experts: Sequence[Path]) -> Index:
+    path = work / f"{name}-True"
+    index = Index.open(path) if path.exists() else Index.create(path, tokens=True)
+    index.add(documents)
+    known = {one.name for one in index.experts.list()}
+    for folder in experts:
+        if folder.name not in known:
+            index.experts.add(folder)
+    for name in known - {folder.name for folder in experts}:
+        index.experts.enable(name, False)
+    return index
+
+
+def paged(collection: ev.Collection) -> ev.Collection:
+    """The collection with its name before the ids of its pages: two sets may use the same ids."""
+    documents = tuple(
+        replace(
+            d,
+            metadata={
+                **d.metadata,
+                "doc_id": f"{collection.name}/{d.metadata.get('doc_id', d.id)}",
+            },
+        )
+        for d in collection.documents
+    )
+    return replace(collection, documents=documents)
+
+
+def renamed(collection: ev.Collection) -> ev.Collection:
+    """The collection as a part of the mixed one: its name before the ids of its documents too."""
+    own = collection.name
+    documents = tuple(replace(d, id=f"{own}/{d.id}") for d in paged(collection).documents)
+    qrels = {q: {f"{own}/{d}": g for d, g in some.items()} for q, some in collection.qrels.items()}
+    return replace(collection, documents=documents, qrels=qrels)
+
+
+def run(
+    parts: list[tuple[Hybrid, Index, ev.Collection, ev.Collection]], console: Console
+) -> tuple[list[Routed], PilotRouter]:
+    """Learn from all training halves, measure on all others."""
+    pilots: Pilots | None = None
+    for hybrid, index, train, _ in parts:
+        began = time.perf_counter()
+        new = learned(hybrid, index.space.signature, train)
+        pilots = new if pilots is None else pilots.joined(new)
+        console.print(f"{train.name}: {len(new)} pilots, {time.perf_counter() - began:.0f} s")
+    assert pilots is not None
+    router = PilotRouter(pilots)
+    routed = []
+    for hybrid, _, train, test in parts:
+        others = PilotRouter(pilots.without_sources([train.name]))
+        routed += measure_routing(hybrid, router, [test], also={OTHERS: others})
+    return routed, router
+
+
+def report(routed: list[Routed], title: str, console: Console) -> dict[str, object]:
+    evaluations = [one.evaluation for one in routed]
+    systems = list(evaluations[0].systems)
+    table = Table("set", "queries", *systems, title=f"nDCG@10, {title}")
+    for one in evaluations:
+        table.add_row(
+            one.collection.removesuffix(" (test)"),
+            str(len(one.query_ids)),
+            *(f"{one.mean(system, METRIC):.3f}" for system in systems),
+        )
+    means = {s: float(np.mean([one.mean(s, METRIC) for one in evaluations])) for s in systems}
+    table.add_row("average", "", *(f"{means[s]:.4f}" for s in systems))
+    console.print(table)
+    against = {}
+    for system in systems:
+        if system != DEFAULT:
+            pairs = [(e.scores(system, METRIC), e.scores(DEFAULT, METRIC)) for e in evaluations]
+            found = stratified_paired_bootstrap(pairs)
+            worst = min(float((a - b).mean()) for a, b in pairs)
+            against[system] = {**asdict(found), "worst set": worst}
+            console.print(
+                f"{system} less default: {found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}), "
+                f"worst set {worst:+.3f}"
+            )
+    bands = reliability(routed)
+    console.print(
+        "confidence", bands[0].round(3), "gain", bands[1].round(4), "safe", bands[2].round(3)
+    )
+    return {
+        "means": means,
+        "against default": against,
+        "sets": {one.collection: {s: one.mean(s, METRIC) for s in systems} for one in evaluations},
+        "reliability": [band.tolist() for band in bands],
+    }
+
+
+def cost(
+    hybrid: Hybrid, router: PilotRouter, texts: Sequence[str], console: Console
+) -> list[float]:
+    from rag_embed import Query
+
+    ways = [hybrid, replace(hybrid, router=router)]
+    spent: list[list[float]] = [[], []]
+    for text in texts[:10]:  # once unmeasured
+        for way in ways:
+            way.retrieve([Query(text)])
+    for text in texts:
+        for i in random.sample([0, 1], 2):
+            began = time.perf_counter()
+            ways[i].retrieve([Query(text)])
+            spent[i].append(1000 * (time.perf_counter() - began))
+    plain, routed = (statistics.median(some) for some in spent)
+    console.print(f"a query: {plain:.2f} ms, routed {routed:.2f} ms ({routed / plain - 1:+.1%})")
+    return [plain, routed]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--parts", nargs="+", default=["sets", "mixed", "cost"])
+    parser.add_argument("--expert", type=Path, nargs="*", default=[], help="folders of adapters")
+    parser.add_argument("--work", type=Path, help="keep the indexes here")
+    parser.add_argument("--out", type=Path, default=Path("results/routing"))
+    arguments = parser.parse_args()
+    console = Console(width=170)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        work = arguments.work or Path(scratch)
+        collections = [ev.read_collection(arguments.data / name) for name in arguments.sets]
+        if {"sets", "cost"} & set(arguments.parts):
+            parts = []
+            for one in collections:
+                index = indexed(one.name, one.documents, work, arguments.expert)
+                parts.append((index.unrouted, index, *halves(paged(one))))
+        if "sets" in arguments.parts:
+            routed, router = run(parts, console)
+            figures["sets"] = report(routed, "one index per set", console)
+            (arguments.out / "pilots.png").write_bytes(png(pilot_map(router.pilots, routed)))
+            (arguments.out / "reliability.png").write_bytes(png(reliability_plot(routed)))
+            if "cost" in arguments.parts:
+                hybrid, _, _, test = max(parts, key=lambda part: len(part[3].queries))
+                texts = list(test.queries.values())[:200]
+                figures["cost"] = cost(hybrid, router, texts, console)
+        if "mixed" in arguments.parts:
+            mixed = [renamed(one) for one in collections]
+            index = indexed(
+                "mixed", [d for one in mixed for d in one.documents], work, arguments.expert
+            )
+            routed, _ = run([(index.unrouted, index, *halves(one)) for one in mixed], console)
+            figures["mixed"] = report(routed, "one index over all sets", console)
+    (arguments.out / "routing.json").write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

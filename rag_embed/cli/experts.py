@@ -1,0 +1,138 @@
+"""``rag-embed experts list | add | remove | enable | disable`` and ``rag-embed fit-router``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from rag_embed.cli.show import emit, err, out
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+from rag_embed.types import Document
+
+NOT_BETTER = 5
+"""Exit code: fitted, but no better on the other half, so not installed."""
+
+app = typer.Typer(no_args_is_help=True, help="Experts that a router may choose for a query.")
+
+_KB = Annotated[str, typer.Argument(metavar="KB", help="An index.")]
+_NAME = Annotated[str, typer.Argument(help="Of the expert.")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def listed(kb: _KB, as_json: _JSON = False) -> None:
+    """Show the experts of an index with what was measured."""
+    experts = Index.open(kb).experts.list()
+    if as_json:
+        emit([asdict(one) for one in experts])
+        return
+    table = Table()
+    for column in ("expert", "kind", "space", "enabled", "gain on unseen documents", "model"):
+        table.add_column(column, overflow="fold")
+    for one in experts:
+        state = "yes" if one.enabled else "no"
+        table.add_row(Text(one.name), one.kind, one.space, state, _gain(one.card), Text(one.model))
+    out.print(table)
+
+
+@app.command("add")
+def add(
+    kb: _KB,
+    folder: Annotated[Path, typer.Argument(help="What train-expert wrote.")],
+    name: Annotated[str | None, typer.Option(help="Of the expert [default: the folder's].")] = None,
+) -> None:
+    """Add a trained query expert; no document is encoded."""
+    expert = Index.open(kb).experts.add(folder, name=name)
+    err.print(f"added {expert.name}; fit a router again to let it answer", markup=False)
+
+
+@app.command("remove")
+def remove(kb: _KB, name: _NAME) -> None:
+    """Forget an expert; its folder stays."""
+    Index.open(kb).experts.remove(name)
+    err.print(f"removed {name}", markup=False)
+
+
+@app.command("enable")
+def enable(kb: _KB, name: _NAME) -> None:
+    """Let an expert answer."""
+    Index.open(kb).experts.enable(name)
+    err.print(f"enabled {name}", markup=False)
+
+
+@app.command("disable")
+def disable(kb: _KB, name: _NAME) -> None:
+    """Leave an expert aside; it is kept."""
+    Index.open(kb).experts.enable(name, enabled=False)
+    err.print(f"disabled {name}", markup=False)
+
+
+def fit_router(
+    kb: _KB,
+    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl")] = None,
+    qrels: Annotated[
+        Path | None, typer.Argument(help="qrels.tsv, of the index's documents")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split and the bootstrap.")] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Install it whatever it is worth.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the index's router.")] = False,
+    as_json: _JSON = False,
+) -> None:
+    """Learn from one half of labelled queries how to weigh the experts, measure on the other.
+
+    Installed only if it is better than the default mixture beyond chance; exit code 5 if not.
+    """
+    from rag_embed import evaluation as ev
+    from rag_embed.evaluation.routing import DEFAULT, SOFT
+    from rag_embed.routing.fitting import fit_router as fitted
+    from rag_embed.routing.installed import install, uninstall
+
+    index = Index.open(kb)
+    if remove:
+        uninstall(index.store)
+        err.print("removed the router", markup=False)
+        return
+    if queries is None or qrels is None:
+        raise BadInput(
+            "A router learns from labels: rag-embed fit-router KB queries.jsonl qrels.tsv"
+        )
+    documents = tuple(Document(id, "") for id in index.store.document_ids())
+    collection = ev.read_labels(documents, queries, qrels, name=Path(kb).name)
+    fit = fitted(index.unrouted, index.space.signature, [collection], seed=seed)
+    kept = fit.better or force
+    if kept:
+        install(index.store, fit.router)
+    measured = fit.routed[0].evaluation
+    told = {
+        "pilots": len(fit.router.pilots),
+        "queries": len(measured.query_ids),
+        "default": measured.mean(DEFAULT, "ndcg@10"),
+        "routed": measured.mean(SOFT, "ndcg@10"),
+        "gain": asdict(fit.gain),
+        "installed": kept,
+    }
+    if as_json:
+        emit(told)
+    else:
+        out.print(
+            f"nDCG@10 on {told['queries']} other queries: default {told['default']:.3f}, routed "
+            f"{told['routed']:.3f}, {fit.gain.value:+.3f} ({fit.gain.low:+.3f} to "
+            f"{fit.gain.high:+.3f}). {'Installed' if kept else 'Not installed'}."
+        )
+    if not kept:
+        raise typer.Exit(NOT_BETTER)
+
+
+def _gain(card: Any) -> str:  # noqa: ANN401
+    gain = card.get("gain")
+    if not gain:
+        return ""
+    return f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"

@@ -1,0 +1,1 @@
+"""Which expert answers which query: pilots, the router made of them, experts and their cards."""

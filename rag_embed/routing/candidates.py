@@ -1,0 +1,116 @@
+"""What every leg says about a query's candidates, kept so that many mixtures can be tried on it.
+
+A search asks its legs once and fuses once. To learn how legs should be weighed, the same answers are
+fused again and again: `ranked` orders them exactly as `ranking.hybrid.Hybrid` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_embed.maths.metrics import Metric
+from rag_embed.ranking.fusion import Fusion, ordered, query_vectors
+from rag_embed.ranking.hybrid import Hybrid, visible
+from rag_embed.ranking.late import TOKENS, LateLeg, normalised
+from rag_embed.types import Query, Scores, Signature, Vectors, doc_id_of
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """The candidates of one query.
+
+    Attributes:
+        ids: Of chunks.
+        vector: ``(dim,)`` the query by the base encoder.
+        scores: Leg -> ``(len(ids),)`` normalised scores; token evidence under ``"tokens"``.
+        depth: How many of the best are given token evidence.
+    """
+
+    ids: tuple[str, ...]
+    vector: Vectors
+    scores: Mapping[str, Scores]
+    depth: int
+
+    def ranked(self, weights: Mapping[str, float]) -> list[str]:
+        """Ids by the mixture, best first, as `Hybrid` orders its first pool.
+
+        Args:
+            weights: By leg; a leg that is not named counts nothing.
+        """
+        legs = {name: one for name, one in self.scores.items() if name != TOKENS}
+        place = {id: i for i, id in enumerate(self.ids)}
+
+        def evidence(first: list[str]) -> Scores | None:
+            known = self.scores.get(TOKENS)
+            return None if known is None else known[[place[id] for id in first]]
+
+        order, _ = ordered(self.ids, legs, weights, self.depth, evidence)
+        return [self.ids[i] for i in order]
+
+
+def gathered(hybrid: Hybrid, queries: Sequence[Query]) -> Iterator[Candidates]:
+    """Ask all legs of a retriever, in batches; `Query.k` and what follows the fusion is ignored.
+
+    Raises:
+        BadInput: No dense leg counts in the default mixture.
+    """
+    for start in range(0, len(queries), _BATCH):
+        yield from _gathered(hybrid, queries[start : start + _BATCH])
+
+
+def _gathered(hybrid: Hybrid, queries: Sequence[Query]) -> list[Candidates]:
+    view = hybrid.store.view()
+    answers = {leg.name: leg.ask(view, queries) for leg in hybrid.legs}
+    vectors = query_vectors(answers[hybrid.base.name])
+    fusion = Fusion(answers, [visible(query, view) for query in queries], [], hybrid.depth)
+    ids, raw, _ = fusion.candidates(hybrid.pool)
+    found = []
+    for query, some in enumerate(ids):
+        scores = fusion.scaled(query, raw[query])
+        evidence = fusion.evidence(query, some)
+        if evidence is not None:
+            scores[TOKENS] = normalised(evidence)
+        found.append(Candidates(tuple(some), vectors[query], scores, hybrid.depth))
+    return found
+
+
+def utilities(
+    candidates: Sequence[Candidates],
+    judged: Sequence[Mapping[str, float]],
+    mixtures: Sequence[Mapping[str, float]],
+    metric: str = "ndcg@10",
+) -> Vectors:
+    """How good each mixture is for each query.
+
+    Args:
+        candidates: Of ``n`` queries.
+        judged: Grades of each query's documents.
+        mixtures: ``m`` weights by leg.
+        metric: As in `maths.metrics`; documents count at their best chunk.
+
+    Returns:
+        ``(n, m)`` float32.
+    """
+    measure = Metric.parse(metric)
+    values = np.zeros((len(candidates), len(mixtures)), dtype=np.float32)
+    for row, one, grades in zip(values, candidates, judged, strict=True):
+        for column, weights in enumerate(mixtures):
+            documents = list(dict.fromkeys(doc_id_of(id) for id in one.ranked(weights)))
+            row[column] = measure(documents, grades)
+    return values
+
+
+def evidence_names(hybrid: Hybrid) -> tuple[str, ...]:
+    """Names of everything that has a weight: the legs, and token evidence where there is any."""
+    late = any(isinstance(leg, LateLeg) for leg in hybrid.legs)
+    return (*(leg.name for leg in hybrid.legs), *((TOKENS,) if late else ()))
+
+
+def model_name(signature: Signature) -> str:
+    """What two sets of query vectors must share to be compared."""
+    return f"{signature.weights}:{signature.query_prompt}"

@@ -1,0 +1,88 @@
+"""`rag-embed experts`, `fit-router` and `eval --router`, with an encoder that needs no model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rag_embed import Index
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two kinds of questions about many documents."""
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    corpus = {
+        f"d{i}": f"Item {i} of shelf {i % 7} holds word{i} and thing{i % 5}." for i in range(40)
+    }
+    queries = {f"q{i}": f"which shelf has word{i}" for i in range(40)}
+    lines = [json.dumps({"_id": id, "title": "", "text": text}) for id, text in corpus.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(lines))
+    lines = [json.dumps({"_id": id, "text": text}) for id, text in queries.items()]
+    (folder / "queries.jsonl").write_text("\n".join(lines))
+    (folder / "qrels.tsv").write_text("\n".join(f"q{i}\td{i}\t1" for i in range(40)))
+    return folder
+
+
+@pytest.fixture
+def kb(run, labelled) -> str:
+    assert run("index", labelled / "corpus.jsonl", "--to", "kb").code == 0
+    return "kb"
+
+
+def test_no_experts_at_first(run, kb) -> None:
+    assert run("experts", "list", kb, "--json").json == []
+    assert run("experts", "list", kb).code == 0
+    gone = run("experts", "remove", kb, "nobody")
+    assert gone.code == 1 and "no expert 'nobody'" in gone.err
+
+
+def test_enable_and_disable(run, kb) -> None:
+    index = Index.open(kb)
+    index.experts.add_space("other", index.space.signature)
+    [one] = run("experts", "list", kb, "--json").json
+    assert (one["name"], one["kind"], one["enabled"]) == ("other", "space", True)
+    assert run("experts", "disable", kb, "other").code == 0
+    assert run("experts", "list", kb, "--json").json[0]["enabled"] is False
+    assert run("experts", "enable", kb, "other").code == 0
+    assert "other" in run("experts", "list", kb).out
+    assert run("experts", "remove", kb, "other").code == 0
+    assert run("experts", "list", kb, "--json").json == []
+
+
+def test_a_folder_without_adapter_is_refused(run, kb, tmp_path) -> None:
+    added = run("experts", "add", kb, tmp_path)
+    assert added.code == 1 and "adapter" in added.err
+
+
+def test_fit_router(run, kb, labelled) -> None:
+    labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
+    done = run("fit-router", kb, *labels, "--json")
+    told = done.json
+    assert done.code == (0 if told["installed"] else 5)
+    assert told["pilots"] + told["queries"] == 40
+    assert told["installed"] == (told["gain"]["low"] > 0)
+    forced = run("fit-router", kb, *labels, "--force")
+    assert forced.code == 0 and "Installed" in forced.out
+    why = run("ask-why", kb, "which shelf has word3", "--json").json
+    assert why["route"]["pilots"] and 0 <= why["route"]["confidence"] <= 1
+    assert "routed, confidence" in run("ask-why", kb, "which shelf has word3").out
+    assert run("eval", kb, *labels, "--json").code == 0  # each leg alone, and the routed whole
+    assert run("fit-router", kb, "--remove").code == 0
+    assert "route" not in run("ask-why", kb, "word3", "--json").json
+    bare = run("fit-router", kb)
+    assert bare.code == 1 and "learns from labels" in bare.err
+
+
+def test_eval_with_a_router(run, labelled, tmp_path) -> None:
+    done = run("eval", labelled, "--router", "--out", "report", "--json")
+    assert done.code == 0
+    text = json.dumps(done.json)
+    systems = ("best single", "default", "DatasetRouter", "paper", "soft", "DatasetOracle")
+    assert all(f'"{name}"' in text for name in (*systems, "InstanceOracle"))
+    for name in ("systems.png", "differences.png", "pilots.png", "reliability.png"):
+        assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
+    table = run("eval", labelled, "--router")
+    assert table.code == 0 and "InstanceOracle" in table.out

@@ -1,0 +1,248 @@
+"""`PilotRouter` on the real model and LanceDB."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rag_embed import Query
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.evaluation.routing import (
+    DEFAULT,
+    INSTANCE_ORACLE,
+    PAPER,
+    SOFT,
+    measure_routing,
+)
+from rag_embed.ranking.hybrid import basis
+from rag_embed.routing.candidates import gathered
+from rag_embed.routing.learning import confirmed, fitted, learned
+from rag_embed.routing.pilots import SHARPNESS
+from rag_embed.routing.router import Paper, PilotRouter, Soft
+from rag_embed.routing.storage import load_router, save_router
+
+
+@pytest.fixture(scope="module")
+def fit(index, collections):
+    return fitted(index.unrouted, index.space.signature, collections)
+
+
+@pytest.fixture(scope="module")
+def router(fit):
+    return PilotRouter(fit[0])
+
+
+def test_every_mixture_is_ordered_as_the_retriever_orders_it(index, collections) -> None:
+    hybrid = replace(index.unrouted, depth=7)
+    queries = [Query(text, k=100) for text in list(collections[0].queries.values())[:5]]
+    for weights in ({"dense": 1.0}, {"dense": 0.4, "lexical": 0.6, "tokens": 0.5}):
+        found = replace(hybrid, weights=weights).retrieve(queries)
+        for one, hits in zip(gathered(hybrid, queries), found, strict=True):
+            assert one.ranked(weights)[: len(hits)] == [hit.id for hit in hits]
+
+
+def test_routing_helps_on_documents_nobody_learned_from(index, router, fit) -> None:
+    by_name = {}
+    for one in measure_routing(index.unrouted, router, fit[1]):
+        evaluation = one.evaluation
+        by_name[evaluation.collection] = {
+            name: evaluation.mean(name, "ndcg@10") for name in evaluation.systems
+        }
+    for scores in by_name.values():
+        assert scores[SOFT] >= scores[DEFAULT] - 0.01
+        assert scores[INSTANCE_ORACLE] >= max(scores["dense"], scores["lexical"], scores[PAPER])
+    total = {name: sum(scores[name] for scores in by_name.values()) for name in (SOFT, DEFAULT)}
+    assert total[SOFT] > total[DEFAULT]
+
+
+def test_weights_follow_the_kind_of_question(index, router) -> None:
+    by_number, by_meaning = (
+        route.weights["lexical"] / route.weights["dense"]
+        for route in _routes(index, router, ["number 12345", "where near Bern is a shy swimmer?"])
+    )
+    assert by_number > by_meaning
+
+
+def test_paper_mode_is_the_paper(index, router) -> None:
+    """The same rule written plainly: centroids by source and best expert, mean of the cosines."""
+    pilots = router.pilots
+    names = list(pilots.mixtures)
+    library: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for source in dict.fromkeys(pilots.sources):
+        for m, name in enumerate(names):
+            members = [
+                i
+                for i in range(len(pilots))
+                if pilots.sources[i] == source
+                and pilots.utilities[i, m] > max(np.delete(pilots.utilities[i], m)) + 1e-6
+            ]
+            if members:
+                centre = pilots.vectors[members].mean(axis=0)
+                library[name].append(centre / np.linalg.norm(centre))
+    texts = ["number 55555", "where near Lima is a bird?", "Spare part"]
+    hard = replace(router, mode="paper")
+    for route, vector in zip(
+        _routes(index, hard, texts), index.space.encode_query(texts), strict=True
+    ):
+        scores = {name: np.mean([vector @ c for c in cs]) for name, cs in library.items() if cs}
+        assert route.scores == pytest.approx(scores, abs=1e-5)
+        assert route.weights == pilots.mixtures[max(scores, key=scores.__getitem__)]
+        assert 0 < route.confidence <= 1
+
+
+def test_paper_mode_with_a_margin_falls_back(index, router) -> None:
+    careful = replace(router, mode="paper", paper=Paper(margin=10.0))
+    [route] = _routes(index, careful, ["number 55555"])
+    assert route.weights == router.pilots.default and route.confidence == 0.0
+
+
+def test_far_from_all_pilots_the_default_answers(index, router) -> None:
+    strict = replace(router, soft=Soft(far=0.9, near=0.95))
+    text = "What is the meaning of justice?"
+    [route] = _routes(index, strict, [text])
+    assert route.weights == pytest.approx(router.pilots.default) and route.confidence == 0.0
+    plain = index.unrouted.retrieve([Query(text)])[0]
+    routed = replace(index.unrouted, router=strict).retrieve([Query(text)])[0]
+    assert [hit.id for hit in plain] == [hit.id for hit in routed]
+
+
+def test_a_route_explains_itself(index, router) -> None:
+    hits = replace(index.unrouted, router=router).retrieve([Query("number 12345", k=3)])[0]
+    route = hits[0].route
+    assert [one.source for one in route.pilots] == ["numbers (train)"] * 3
+    similarities = [one.similarity for one in route.pilots]
+    assert similarities == sorted(similarities, reverse=True)
+    assert 0 < route.confidence <= 1
+    for hit in hits:
+        assert {part.leg: part.weight for part in hit.parts} == pytest.approx(route.weights)
+        assert sum(part.contribution for part in hit.parts) == pytest.approx(hit.score, abs=1e-6)
+
+
+def test_relevance_keeps_its_meaning(index, router) -> None:
+    plain, routed = index.unrouted, replace(index.unrouted, router=router)
+    query = Query("number 12345", k=50)
+    known = {hit.id: hit.relevance for hit in plain.retrieve([query])[0]}
+    hits = routed.retrieve([query])[0]
+    assert len(known.keys() & {hit.id for hit in hits}) > 30
+    for hit in hits:
+        if hit.id in known:
+            assert hit.relevance == pytest.approx(known[hit.id], abs=1e-6)
+        score, _ = basis(hit.parts, plain.weights)
+        assert score != pytest.approx(hit.score)
+
+
+def test_batches_and_prefixes(index, router) -> None:
+    routed = replace(index.unrouted, router=router)
+    texts = ["number 12345", "where near Rome is a rider?", "number 12345"]
+    together = routed.retrieve([Query(text, k=20) for text in texts])
+    for text, hits in zip(texts, together, strict=True):
+        for k in (1, 7, 20):
+            alone = routed.retrieve([Query(text, k=k)])[0]
+            assert [hit.id for hit in alone] == [hit.id for hit in hits[:k]]
+
+
+def test_feedback_becomes_a_pilot(index, router) -> None:
+    text = "number 777 of the museum"
+    hit = index.search("Spare part red")[0]
+    pilots = confirmed(router.pilots, index.unrouted, index.space.signature, text, hit)
+    assert len(pilots) == len(router.pilots) + 1
+    assert hit.chunk.doc_id in pilots.answered
+    [route] = _routes(index, replace(router, pilots=pilots), [text])
+    assert route.pilots[0].text == text and route.pilots[0].similarity == pytest.approx(1, abs=1e-3)
+    again = confirmed(pilots, index.unrouted, index.space.signature, text, hit)
+    assert len(again) == len(pilots)
+
+
+def test_an_expert_leaves_exactly(index, collections) -> None:
+    """Without a leg the pilots are what they would be had it never been there."""
+    signature = index.space.signature
+    twin = replace(index.unrouted.legs[0].space, space=index.unrouted.legs[0].space.space)
+    from rag_embed.ranking.legs import DenseLeg
+
+    more = replace(index.unrouted, legs=(*index.unrouted.legs, DenseLeg("twin", twin)))
+    small = collections[1].subset(list(collections[1].queries)[:8])
+    with_ = learned(more, signature, small)
+    without = learned(index.unrouted, signature, small)
+    assert with_.legs == ("dense", "lexical", "twin", "tokens")
+    left = with_.without_leg("twin")
+    assert left.legs == without.legs and left.mixtures == without.mixtures
+    for name in ("utilities", "gradients", "hessians"):
+        np.testing.assert_allclose(getattr(left, name), getattr(without, name), atol=1e-6)
+    with pytest.raises(BadInput, match="default mixture counts"):
+        with_.without_leg("dense")
+    with pytest.raises(BadInput, match="no leg 'x'"):
+        with_.without_leg("x")
+    with pytest.raises(BadInput, match="legs differs"):
+        with_.joined(without)
+
+
+def test_gradients_are_taken_at_the_default(index, collections) -> None:
+    """A small step against the gradient lowers the pilots' loss."""
+    small = collections[0].subset(list(collections[0].queries)[:6])
+    pilots = learned(index.unrouted, index.space.signature, small)
+    slope = pilots.gradients.astype(np.float64).sum(axis=0)
+    curvature = pilots.hessians.astype(np.float64).sum(axis=0)
+    step = -1e-3 * slope
+    assert slope @ step + step @ curvature @ step / 2 < 0
+    assert SHARPNESS * pilots.weights == pytest.approx([3.0, 3.0, 6 * 0.1875])
+
+
+def test_saved_and_loaded(index, router, tmp_path) -> None:
+    hard = replace(router, mode="paper", paper=Paper("max", "dot", "split", 0.01), soft=Soft(9))
+    save_router(hard, tmp_path / "r")
+    again = load_router(tmp_path / "r")
+    assert (again.mode, again.soft, again.paper) == (hard.mode, hard.soft, hard.paper)
+    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == [
+        "router.json",
+        "router.safetensors",
+    ]
+    texts = ["number 1", "where is a bird?"]
+    for mode in ("soft", "paper"):
+        one, other = (_routes(index, replace(r, mode=mode), texts) for r in (hard, again))
+        assert one == other
+
+
+def test_damaged_files_are_refused(router, tmp_path) -> None:
+    with pytest.raises(BadInput, match="holds no router"):
+        load_router(tmp_path)
+    save_router(router, tmp_path)
+    (tmp_path / "router.json").write_text("{")
+    with pytest.raises(BadInput, match="no JSON"):
+        load_router(tmp_path)
+    save_router(router, tmp_path)
+    numbers = tmp_path / "router.safetensors"
+    numbers.write_bytes(numbers.read_bytes()[:-1] + b"x")
+    with pytest.raises(BadInput, match="two routers"):
+        load_router(tmp_path)
+
+
+def test_known_documents_cannot_be_reported_on(index, router, collections) -> None:
+    with pytest.raises(BadInput, match="answers a pilot too"):
+        measure_routing(index.unrouted, router, [collections[0]])
+
+
+def test_bad_settings(router, index) -> None:
+    for build in (
+        lambda: Soft(neighbours=0),
+        lambda: Soft(ridge=0.0),
+        lambda: Soft(far=0.5, near=0.5),
+        lambda: Paper(aggregation="median"),
+        lambda: Paper(margin=-1.0),
+        lambda: replace(router, mode="hard"),
+        lambda: PilotRouter(router.pilots.only([])),
+        lambda: replace(router.pilots, texts=router.pilots.texts[1:]),
+    ):
+        with pytest.raises(BadInput):
+            build()
+    with pytest.raises(SpaceMismatch):
+        router.route([Query("x")], np.zeros((1, 3), np.float32))
+    with pytest.raises(SpaceMismatch):
+        router.pilots.joined(replace(router.pilots, model="another"))
+    with pytest.raises(BadInput, match="dense leg"):
+        replace(index.unrouted, weights={"lexical": 1.0}, router=router)
+
+
+def _routes(index, router, texts):
+    return router.route([Query(text) for text in texts], index.space.encode_query(texts))
