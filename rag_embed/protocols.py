@@ -13,6 +13,7 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
+from rag_embed.routing.route import Route
 from rag_embed.types import (
     Chunk,
     Document,
@@ -95,19 +96,6 @@ class ChunkEncoder(Protocol):
         ...
 
 
-class TextSpace(ChunkEncoder, Protocol):
-    """A `ChunkEncoder` that puts one text per chunk to an encoder."""
-
-    @property
-    def encoder(self) -> Encoder:
-        """What encodes the texts."""
-        ...
-
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """One text per chunk, in order."""
-        ...
-
-
 class TokenSpace(ChunkEncoder, Protocol):
     """A `ChunkEncoder` that can also give the tokens of each chunk, from the same forward pass."""
 
@@ -123,6 +111,14 @@ class TokenSpace(ChunkEncoder, Protocol):
         /,
     ) -> tuple[Vectors, list[T]]:
         """`encode_chunks`, and what ``keep`` makes of the tokens of each chunk."""
+        ...
+
+
+class TextSpace(TokenSpace, Protocol):
+    """A `TokenSpace` that puts one text per chunk to an encoder."""
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """One text per chunk, in order."""
         ...
 
 
@@ -147,7 +143,11 @@ class View(Protocol):
     def lexical(
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
-        """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25."""
+        """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25.
+
+        How rare a word is and how long a text, is judged by the shared chunks for a shared chunk,
+        and by these and its owner's for an owned one: nobody's score tells of another's texts.
+        """
         ...
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
@@ -166,8 +166,8 @@ class View(Protocol):
         """
         ...
 
-    def frequencies(self, space: str, /) -> Frequencies:
-        """In how many chunks each token occurs; maybe over a sample of the chunks."""
+    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
+        """In how many of the chunks that a user sees each token occurs; maybe over a sample."""
         ...
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
@@ -186,8 +186,8 @@ class View(Protocol):
         """Ids of the documents with a chunk that matches, sorted."""
         ...
 
-    def moments(self, space: str, /) -> Moments:
-        """Mean and second moment of the space's vectors."""
+    def moments(self, space: str, user: str | None = None, /) -> Moments:
+        """Mean and second moment of the vectors of the chunks that a user sees."""
         ...
 
 
@@ -218,6 +218,7 @@ class Store(Protocol):
         chunks: Sequence[Chunk],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]] | None = None,
+        lexical: Sequence[str] | None = None,
         /,
     ) -> None:
         """Store documents (with content hashes) and their chunks; their old chunks vanish.
@@ -227,11 +228,16 @@ class Store(Protocol):
             chunks: All chunks of these documents.
             vectors: Space -> one row per chunk.
             tokens: Space -> one entry per chunk, for the spaces that keep tokens.
+            lexical: What lexical search reads of each chunk; title, headings and text by default.
         """
         ...
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """Remove documents with their chunks; returns how many existed."""
+        ...
+
+    def forget(self, user: str, /) -> int:
+        """Remove all that a user owns so that no byte of it is left; returns how many documents."""
         ...
 
     def settings(self) -> dict[str, Any]:
@@ -309,8 +315,21 @@ class Retriever(Protocol):
 
 
 class Reranker(Protocol):
-    """Looks again at what was found. Implementations: `rag_embed.ranking.rerank`, `encoders`."""
+    """Looks again at what was found. Implementations: `rag_embed.ranking`, `rag_embed.encoders`."""
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """One score per hit, in order: higher is better, on any scale; hits may be none."""
+        ...
+
+
+class Router(Protocol):
+    """Decides how much each leg counts. Implementations: `rag_embed.routing`."""
+
+    def route(self, queries: Sequence[Query], vectors: Vectors, /) -> list[Route]:
+        """One route per query.
+
+        Args:
+            queries: What is asked.
+            vectors: ``(len(queries), dim)`` unit rows, by the base encoder of the index.
+        """
         ...

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
+from rag_embed.routing.route import Route
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """``(n, dim)`` float32, C-contiguous; rows have unit length unless a docstring says otherwise."""
@@ -163,6 +164,7 @@ class Query:
         group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
         vectors: Space -> ``(dim,)`` query vector to use there instead of the encoded text; its
             length does not matter.
+        previous: Earlier turns of the conversation, oldest first; read by `personal` alone.
     """
 
     text: str
@@ -173,6 +175,7 @@ class Query:
     diversity: float = 0.0
     group_by: Grouping = "chunk"
     vectors: Mapping[str, Vectors] = field(default_factory=dict, hash=False, compare=False)
+    previous: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -194,6 +197,9 @@ class Query:
             raise BadInput(
                 f"Query.vectors maps space names to vectors, got {type(self.vectors).__name__}."
             )
+        turns = isinstance(self.previous, tuple)
+        if not turns or not all(isinstance(turn, str) for turn in self.previous):
+            raise BadInput(f"Query.previous is a tuple of str, got {self.previous!r}.")
         if self.group_by not in get_args(Grouping):
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
@@ -237,6 +243,7 @@ class Hit:
         relevance: Calibrated to [0, 1]; comparable between queries.
         parts: Each leg's contribution; they add up to ``score``.
         siblings: With ``group_by="document"``: further chunks of the document that were found.
+        route: What the router decided for the query; None without a router.
     """
 
     chunk: Chunk
@@ -244,6 +251,7 @@ class Hit:
     relevance: float
     parts: tuple[Part, ...] = ()
     siblings: tuple[Chunk, ...] = ()
+    route: Route | None = None
 
     @property
     def text(self) -> str:
@@ -264,11 +272,14 @@ class TokenRows:
         ids: ``(n,)`` int32 entries of the model's vocabulary.
         rows: ``(n, dim)`` float32 of length 1.
         spans: ``(n, 2)`` int64 characters of the text.
+        norms: ``(n,)`` float32 lengths that the model gave them, which a mean over tokens weighs
+            them by; None where it gives all the same.
     """
 
     ids: npt.NDArray[np.int32]
     rows: Vectors
     spans: Spans
+    norms: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,170 @@
+"""``rag-embed remember``, ``forget``, ``profile`` and ``tune-personal``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.table import Table
+
+from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+from rag_embed.personal.beside import bend_of, keep, profiles_of
+from rag_embed.personal.events import check_user
+from rag_embed.personal.exchange import exported, read_events
+from rag_embed.personal.labels import read_labelled
+from rag_embed.personal.profiles import Profile, Profiles
+from rag_embed.personal.setting import PoolingName, Setting, grid
+from rag_embed.personal.tuning import Tuned, tune_personal
+
+Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
+User = Annotated[str, typer.Argument(metavar="USER", help="Whose.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def remember(
+    kb: Kb,
+    events: Annotated[Path, typer.Argument(help="JSON lines; each needs at least a text.")],
+    user: Annotated[
+        str | None, typer.Option(help="Whose they all are, whatever the lines say.")
+    ] = None,
+) -> None:
+    """Remember what users did; a known event is replaced."""
+    if user is not None:
+        check_user(user)
+    count = _profiles(Index.open(kb)).remember(read_events(events, user))
+    err.print(f"remembered {count} events")
+
+
+def forget(
+    kb: Kb,
+    user: User,
+    event: Annotated[list[str] | None, typer.Option(help="Only this event; repeat it.")] = None,
+) -> None:
+    """Erase a user's events, or some of them, from every file."""
+    count = _profiles(Index.open(kb)).forget(user, event or None)
+    err.print(f"forgot {count} events")
+    if not count:
+        raise typer.Exit(3)
+
+
+def profile(
+    kb: Kb,
+    user: User,
+    instruction: Annotated[str, typer.Option(help="What the profile is for.")] = "",
+    export: Annotated[
+        Path | None, typer.Option(help="Write all events to this file, as JSON lines.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is known of a user."""
+    profiles = _profiles(Index.open(kb))
+    known = profiles.profile(user, instruction=instruction)
+    if export is not None:
+        lines = exported(profiles, user)
+        export.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if as_json:
+        emit(_profile_json(known))
+    else:
+        _print_profile(known)
+    if not known.count:
+        err.print("nothing is known")
+        raise typer.Exit(3)
+
+
+def tune(
+    kb: Kb,
+    queries: Annotated[Path, typer.Argument(help="queries.jsonl; each line with its user_id.")],
+    qrels: Annotated[Path, typer.Argument(help="qrels.tsv")],
+    pooling: Annotated[
+        str, typer.Option(help="attention or mean over events, session over earlier turns.")
+    ] = "attention",
+    metric: Annotated[str, typer.Option(help="What is to rise.")] = "ndcg@10",
+    seed: Annotated[int, typer.Option(help="Deals the users, draws the bootstrap.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Choose how far a history bends queries; off unless the gain is significant and personal."""
+    index = Index.open(kb)
+    settings = grid(cast(PoolingName, pooling))
+    labelled, left_out = read_labelled(queries, qrels)
+    if not labelled:
+        raise BadInput(f"{queries}: no query has both a user_id and a relevant document.")
+    profiles = _profiles(index)
+    tuned = tune_personal(
+        index.retriever,
+        settings,
+        lambda setting: bend_of(index.store, index.space, profiles, setting),
+        labelled,
+        metric=metric,
+        seed=seed,
+    )
+    if not dry_run:
+        keep(index.store, tuned.setting)
+    if as_json:
+        emit({**_tuned_json(tuned), "left_out": left_out})
+    else:
+        _print_tuned(tuned, left_out)
+
+
+def _profiles(index: Index) -> Profiles:
+    return profiles_of(index.store, index.space)
+
+
+def _when(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):  # a clock of the owner's own
+        return f"{seconds:g}"
+
+
+def _profile_json(known: Profile) -> dict[str, Any]:
+    return {
+        "user": known.user,
+        "events": known.count,
+        "kinds": dict(known.kinds),
+        "first": _when(known.first),
+        "last": _when(known.last),
+        "foremost": [
+            {"id": event.id, "text": event.text, "kind": event.kind, "share": round(share, 4)}
+            for event, share in zip(known.foremost, known.shares, strict=True)
+        ],
+    }
+
+
+def _print_profile(known: Profile) -> None:
+    rows: dict[str, object] = {"events": known.count}
+    if known.count:
+        rows["kinds"] = ", ".join(f"{kind} {count}" for kind, count in known.kinds.items())
+        rows["from"], rows["to"] = _when(known.first), _when(known.last)
+    out.print(facts(known.user, rows))
+    for event, share in zip(known.foremost, known.shares, strict=True):
+        out.print(f"{share:6.1%}  {event.text}", markup=False)
+
+
+def _tuned_json(tuned: Tuned) -> dict[str, Any]:
+    return {**asdict(tuned), "on": tuned.on}
+
+
+def _print_tuned(tuned: Tuned, left_out: int) -> None:
+    table = Table("setting", tuned.metric, title=f"{tuned.users} users, {tuned.queries} queries")
+    table.add_row("no history", f"{tuned.none:.4f}")
+    for one in sorted(tuned.tried, key=lambda one: -one.own):
+        table.add_row(_short(one.setting), f"{one.own:.4f}")
+    out.print(table)
+    out.print(tuned.reason, markup=False)
+    if left_out:
+        err.print(f"{left_out} queries were left out: no user_id, or no relevant document")
+
+
+def _short(setting: Setting) -> str:
+    plain = asdict(Setting())
+    return ", ".join(
+        f"{name} {value}" for name, value in asdict(setting).items() if value != plain[name]
+    )

@@ -1,0 +1,1 @@
+"""A user's history bends the query, and the language model's answer."""

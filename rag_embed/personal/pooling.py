@@ -1,0 +1,168 @@
+"""One vector of a user's history: by attention, as a running mean, or of the talk so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.maths.attention import attention
+from rag_embed.maths.profile import DecayedSum
+from rag_embed.maths.vectors import unit
+from rag_embed.personal.events import History
+from rag_embed.personal.protocols import Histories, Pooled, QueryEncoder, Totals
+from rag_embed.types import Query, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionPooling:
+    """Attends to what was asked, pools what was chosen: `maths.attention.attention`.
+
+    Attributes:
+        histories: Where events come from.
+        encoder: Encodes the instruction with the query; needed for an instruction alone.
+        temperature: > 0. The published 1.0 weighs nearly all events alike; .02 to .1 select.
+        half_life: Seconds after which an event counts half; ``None`` for no decay.
+        top: Events that may count; ``None`` for all.
+        kinds: Factor of each kind of event, >= 0; kinds that are not named have 1.
+        instruction: What the profile is for, such as ``"films this user enjoys"``. Events are then
+            attended to by this text and the query together (InstructUE, 2025, does it by training).
+
+    Raises:
+        BadInput: A parameter is out of range, or an instruction came without an encoder.
+    """
+
+    histories: Histories
+    encoder: QueryEncoder | None = None
+    temperature: float = 0.05
+    half_life: float | None = None
+    top: int | None = 64
+    kinds: Mapping[str, float] = field(default_factory=dict)
+    instruction: str = ""
+
+    def __post_init__(self) -> None:
+        none = np.zeros(0)
+        attention(
+            none,
+            none,
+            none,
+            temperature=self.temperature,
+            half_life=self.half_life,
+            top=self.top,
+        )
+        if any(not factor >= 0 for factor in self.kinds.values()):
+            raise BadInput(f"kinds maps kinds of events to factors >= 0, got {dict(self.kinds)}.")
+        if self.instruction and self.encoder is None:
+            raise BadInput("An instruction must be encoded; give AttentionPooling an encoder.")
+
+    def ask(self, queries: Sequence[Query], /) -> list[Callable[[Vectors], Pooled] | None]:
+        """See `protocols.Pooling`."""
+        users = dict.fromkeys(query.user for query in queries)
+        known = {user: self.histories.history(user) for user in users if user is not None}
+        return [
+            partial(self._pooled, known[query.user], query.text)
+            if query.user is not None and self._weights(known[query.user]).any()
+            else None
+            for query in queries
+        ]
+
+    def pooled(self, history: History, row: Vectors) -> Pooled:
+        """A history seen from one ``(dim,)`` vector; its weights must not all be 0."""
+        similarities = history.keys @ row
+        weights = self._weights(history)
+        shares = attention(
+            similarities,
+            weights,
+            history.times,
+            temperature=self.temperature,
+            half_life=self.half_life,
+            top=self.top,
+        )
+        return Pooled(
+            vector=(shares @ history.values.astype(np.float64)).astype(np.float32),
+            count=int(np.count_nonzero(weights)),
+            similarity=float(similarities[weights > 0].max()),
+            events=history.events,
+            values=history.values,
+            shares=shares,
+        )
+
+    def _pooled(self, history: History, text: str, row: Vectors) -> Pooled:
+        if self.instruction and self.encoder is not None:
+            row = self.encoder.encode_query([f"{self.instruction}\n{text}".strip()])[0]
+        return self.pooled(history, row)
+
+    def _weights(self, history: History) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        factors = [self.kinds.get(event.kind, 1.0) for event in history.events]
+        return history.weights * np.array(factors, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanPooling:
+    """The decayed mean of everything, whatever the query; one look-up of O(dim)."""
+
+    totals: Totals
+
+    def ask(self, queries: Sequence[Query], /) -> list[Callable[[Vectors], Pooled] | None]:
+        """See `protocols.Pooling`."""
+        users = dict.fromkeys(query.user for query in queries)
+        known = {user: self.totals.total(user) for user in users if user is not None}
+        return [
+            partial(self._pooled, known[query.user])
+            if query.user is not None and known[query.user].count
+            else None
+            for query in queries
+        ]
+
+    def _pooled(self, total: DecayedSum, row: Vectors) -> Pooled:
+        # A sum that faded below the smallest float has a direction all the same.
+        faded = not total.weight > 0
+        mean = total.direction if faded else (total.total / total.weight).astype(np.float32)
+        near = float(unit(mean[None])[0] @ row)
+        return Pooled(mean, total.count, near, (), mean[None], np.ones(1))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPooling:
+    """Earlier turns of the same talk, `Query.previous`; a turn is often about the one before.
+
+    Attributes:
+        encoder: Encodes the turns.
+        temperature: > 0; see `AttentionPooling`.
+        half_life: Turns after which a turn counts half; ``None`` for no decay.
+        top: Turns that may count; ``None`` for all.
+    """
+
+    encoder: QueryEncoder
+    temperature: float = 0.1
+    half_life: float | None = None
+    top: int | None = None
+
+    def ask(self, queries: Sequence[Query], /) -> list[Callable[[Vectors], Pooled] | None]:
+        """See `protocols.Pooling`; each turn is encoded once."""
+        said = [[turn for turn in query.previous if turn.strip()] for query in queries]
+        turns = list(dict.fromkeys(turn for some in said for turn in some))
+        if not turns:
+            return [None] * len(queries)
+        rows = self.encoder.encode_query(turns)
+        at = {turn: i for i, turn in enumerate(turns)}
+        return [
+            partial(self._pooled, rows[[at[turn] for turn in some]]) if some else None
+            for some in said
+        ]
+
+    def _pooled(self, turns: Vectors, row: Vectors) -> Pooled:
+        similarities = turns @ row
+        shares = attention(
+            similarities,
+            np.ones(len(turns)),
+            np.arange(len(turns), dtype=np.float64),
+            temperature=self.temperature,
+            half_life=self.half_life,
+            top=self.top,
+        )
+        vector = (shares @ turns.astype(np.float64)).astype(np.float32)
+        return Pooled(vector, len(turns), float(similarities.max()), (), turns, shares)

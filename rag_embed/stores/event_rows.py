@@ -1,0 +1,89 @@
+"""What both event stores do with events: checks before a write, and sums that follow it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.maths.profile import DecayedSum
+from rag_embed.personal.events import History, UserEvent
+from rag_embed.text import storable
+from rag_embed.types import Vectors
+
+
+def checked(
+    events: Sequence[UserEvent], keys: Vectors, values: Vectors, dim: int
+) -> list[UserEvent]:
+    """Events as they can be stored: lone surrogates replaced, metadata as JSON keeps it.
+
+    Raises:
+        BadInput: Vectors do not fit, (user, id) comes twice, or metadata cannot be stored.
+    """
+    for name, rows in (("keys", keys), ("values", values)):
+        if rows.shape != (len(events), dim) or not np.isfinite(rows).all():
+            raise BadInput(
+                f"Events: expected finite {name} of shape {(len(events), dim)}, got {rows.shape}."
+            )
+    if len({(event.user, event.id) for event in events}) != len(events):
+        raise BadInput("An event comes twice in one write; (user, id) must be distinct.")
+    return [_stored(event) for event in events]
+
+
+def _stored(event: UserEvent) -> UserEvent:
+    try:
+        metadata = json.loads(json.dumps(dict(event.metadata)))
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"Event {event.id!r}: metadata must be JSON-serialisable ({error})."
+        ) from error
+    return replace(
+        event,
+        text=storable(event.text),
+        outcome=storable(event.outcome),
+        kind=storable(event.kind),
+        metadata=metadata,
+    )
+
+
+def by_user(events: Sequence[UserEvent]) -> dict[str, list[int]]:
+    """Positions of each user's events."""
+    found: dict[str, list[int]] = {}
+    for i, event in enumerate(events):
+        found.setdefault(event.user, []).append(i)
+    return found
+
+
+def empty(dim: int) -> History:
+    """Nothing is known."""
+    rows = np.empty((0, dim), np.float32)
+    return History((), rows, rows)
+
+
+def added(total: DecayedSum, events: Sequence[UserEvent], values: Vectors) -> DecayedSum:
+    """A user's sum with more events."""
+    weights = np.array([event.weight for event in events], dtype=np.float64)
+    times = np.array([event.time for event in events], dtype=np.float64)
+    return total.added(values, weights, times)
+
+
+def without(total: DecayedSum, gone: History, stays: Callable[[], History]) -> DecayedSum:
+    """A user's sum without some events that are in it.
+
+    Args:
+        total: The sum.
+        gone: Those events.
+        stays: Gives the others; only asked where too little is left to subtract from.
+    """
+    left = total.removed(gone.values, gone.weights, gone.times)
+    return summed(stays(), total.half_life) if left is None else left
+
+
+def summed(history: History, half_life: float | None) -> DecayedSum:
+    """The sum over a whole history, from the beginning."""
+    return added(
+        DecayedSum.empty(history.values.shape[1], half_life), history.events, history.values
+    )

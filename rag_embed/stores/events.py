@@ -1,0 +1,274 @@
+"""Users' events in LanceDB, beside an index's chunks in the same folder.
+
+Users are dealt to `BUCKETS` tables ``events_00`` ... by a hash of their id, so that what one user
+costs does not grow with the others: a write, a search for a history and an erasure touch one bucket.
+A table is made when its first user comes.
+
+Deleting in LanceDB leaves bytes behind: in old versions, and in the files of rows that stay. So
+`LanceEvents.forget` deletes, rewrites the rows that stay, and drops every file but the new ones. A
+mark (an empty table, which names no user) says that this is going on; whoever opens the store next
+finishes what a crash interrupted. Writers of one bucket take turns by a file lock, since dropping files
+would break a write that has not been committed. Object stores have no such lock: there, leftovers of a
+write that failed stay until `PATIENCE` has passed and something is forgotten again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from filelock import FileLock
+from lancedb.expr import Expr, col, lit
+
+from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.maths.profile import DecayedSum
+from rag_embed.personal.events import History, UserEvent, check_user
+from rag_embed.stores.erasing import purge
+from rag_embed.stores.event_rows import added, by_user, checked, empty, summed, without
+from rag_embed.stores.event_schema import (
+    EVENT_COLUMNS,
+    event_schema,
+    event_table,
+    history_of,
+    row_key,
+)
+from rag_embed.stores.explained import explained
+from rag_embed.stores.tables import connect
+from rag_embed.types import Signature, Vectors
+
+BUCKETS = 64
+"""Tables that users are dealt to; part of the format."""
+
+PATIENCE = timedelta(days=7)
+"""How long old versions stay, and files that no version names where there is no lock."""
+
+_FRAGMENTS = 64
+_AGAIN = 5
+_IS_EVENT = col("id") != lit("")
+_MARK = pa.schema([pa.field("none", pa.bool_())])
+
+
+class LanceEvents:
+    """A `personal.protocols.EventStore` in the folder (or object-store URI) of an index.
+
+    Args:
+        uri: A folder, or ``s3://``, ``gs://``, ``az://``.
+        signature: Of the space of the events' vectors.
+        half_life: Of the decayed sums, in seconds, or ``None`` for no decay: fixed by the first
+            event. ``"stored"`` takes what is there, and no decay where nothing is.
+        storage_options: Credentials and region of an object store.
+
+    Raises:
+        SpaceMismatch: The events there were encoded by another encoder.
+        StoreError: They are summed with another half-life, or the place cannot be read.
+    """
+
+    def __init__(
+        self,
+        uri: str | os.PathLike[str],
+        signature: Signature,
+        *,
+        half_life: float | Literal["stored"] | None = "stored",
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.uri = os.fspath(uri)
+        self._local = "://" not in self.uri
+        self._tables: dict[str, Any] = {}
+        self._database = connect(uri, storage_options)
+        names = self._names()
+        first = next((name for name in names if name.startswith("events_")), None)
+        stored = self._described(first, signature) if first else {}
+        if half_life == "stored":
+            half_life = stored.get("half_life")
+        elif first and stored["half_life"] != half_life:
+            raise StoreError(
+                f"The events at {self.uri!r} are summed with half_life={stored['half_life']}, not "
+                f"{half_life}. Leave it out, or export them and import them into a new index."
+            )
+        self._none = DecayedSum.empty(signature.dim, half_life)
+        self._schema = event_schema(signature, half_life)
+        for name in names:
+            if name.startswith("erasing_"):
+                with explained("finish forgetting", self.uri), self._locked(_bucket_of(name)):
+                    self._rewrite(_bucket_of(name))
+
+    @property
+    def dim(self) -> int:
+        """See `personal.protocols.EventStore`."""
+        return len(self._none.total)
+
+    @property
+    def half_life(self) -> float | None:
+        """See `personal.protocols.EventStore`."""
+        return self._none.half_life
+
+    def add(self, events: Sequence[UserEvent], keys: Vectors, values: Vectors, /) -> None:
+        """See `personal.protocols.EventStore`; one commit per bucket."""
+        events = checked(events, keys, values, self.dim)
+        buckets: dict[str, list[int]] = {}
+        for i, event in enumerate(events):
+            buckets.setdefault(_bucket(event.user), []).append(i)
+        for name, rows in buckets.items():
+            some = [events[i] for i in rows]
+            with explained("remember events", self.uri), self._locked(name):
+                table = self._created(name)
+                totals = self._updated(name, some, values[rows])
+                written = event_table(self._schema, some, keys[rows], values[rows], totals)
+                _upsert(table).execute(written)
+                if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
+                    table.optimize(cleanup_older_than=PATIENCE)
+
+    def history(self, user: str, /) -> History:
+        """See `personal.protocols.EventStore`."""
+        mine = col("user_id") == lit(check_user(user))
+        return self._events(_bucket(user), mine & _IS_EVENT)
+
+    def total(self, user: str, /) -> DecayedSum:
+        """See `personal.protocols.EventStore`."""
+        found = self._totals(_bucket(check_user(user)), [user]).get(user, self._none)
+        if self._local:
+            return found
+        # Without a lock, two writers at once can overwrite each other's sum, but not their events.
+        history = self.history(user)
+        return found if found.count == len(history) else summed(history, self.half_life)
+
+    def forget(self, user: str, ids: Sequence[str] | None = None, /) -> int:
+        """See `personal.protocols.EventStore`; rewrites the user's bucket.
+
+        Raises:
+            StoreError: The folder cannot be written. What is left is erased when it is next opened.
+        """
+        name = _bucket(check_user(user))
+        with explained("forget events", self.uri), self._locked(name):
+            names = self._names()
+            known = self.history(user) if name in names else empty(self.dim)
+            gone, stays = known.split({e.id for e in known.events} if ids is None else set(ids))
+            if not len(gone) and _mark(name) not in names:
+                if ids is None and name in names:
+                    purge(self._table(name), self._local)  # what a write that died left behind
+                return 0
+            self._database.create_table(_mark(name), schema=_MARK, exist_ok=True)
+            mine = col("user_id") == lit(user)
+            if not len(stays):
+                self._table(name).delete(mine)
+            elif len(gone):
+                total = without(self.total(user), gone, lambda: stays)
+                row = event_table(self._schema, [], gone.keys[:0], gone.values[:0], {user: total})
+                erased = mine & col("id").isin([event.id for event in gone.events])
+                _upsert(self._table(name)).when_not_matched_by_source_delete(erased).execute(row)
+            self._rewrite(name)
+        return len(gone)
+
+    def users(self) -> list[str]:
+        """See `personal.protocols.EventStore`."""
+        found: list[str] = []
+        for name in self._names():
+            if name.startswith("events_"):
+                found += self._read(name, col("id") == lit(""), ["user_id"])["user_id"].to_pylist()
+        return sorted(found)
+
+    def _rewrite(self, name: str) -> None:
+        """Leave nothing in a bucket's files but the rows it has; the caller holds the lock."""
+        if name in self._names():
+            table = self._table(name)
+            table.update(values_sql={"kind": "kind"})
+            purge(table, self._local)
+        self._database.drop_table(_mark(name), ignore_missing=True)
+
+    def _updated(
+        self, name: str, events: Sequence[UserEvent], values: Vectors
+    ) -> dict[str, DecayedSum]:
+        """The sums of the events' users with these events, in place of those with the same ids."""
+        groups = by_user(events)
+        totals = self._totals(name, list(groups))
+        old = self._events(name, col("key").isin([row_key(e.user, e.id) for e in events]))
+        replaced = by_user(old.events)
+        for user, rows in groups.items():
+            total = totals.get(user, self._none)
+            if user in replaced:
+                gone = old.at(replaced[user])
+                total = without(total, gone, partial(self._others, user, gone))
+            totals[user] = added(total, [events[i] for i in rows], values[rows])
+        return totals
+
+    def _others(self, user: str, gone: History) -> History:
+        return self.history(user).split({event.id for event in gone.events})[1]
+
+    def _totals(self, name: str, users: Sequence[str]) -> dict[str, DecayedSum]:
+        among = col("key").isin([row_key(user) for user in users])
+        rows = self._read(name, among, ["user_id", "total"])
+        pairs = zip(rows["user_id"].to_pylist(), rows["total"].to_pylist(), strict=True)
+        return {user: DecayedSum.from_bytes(stored) for user, stored in pairs}
+
+    def _events(self, name: str, where: Expr) -> History:
+        return history_of(self._read(name, where, EVENT_COLUMNS), self.dim)
+
+    def _read(self, name: str, where: Expr, columns: list[str]) -> pa.Table:
+        """Rows of a bucket's latest version; again where an erasure dropped its files meanwhile."""
+        with explained("read the events", self.uri):
+            if name not in self._tables and name not in self._names():
+                return self._schema.empty_table().select(columns)
+            table = self._table(name)
+            for attempt in range(_AGAIN):
+                try:
+                    return table.search().where(where).select(columns).to_arrow()
+                except (OSError, RuntimeError, ValueError) as error:
+                    if attempt == _AGAIN - 1 or "ot found" not in str(error):
+                        raise
+        raise AssertionError  # the loop returns or raises
+
+    def _names(self) -> list[str]:
+        with explained("read the events", self.uri):
+            names: list[str] = self._database.list_tables(limit=1000).tables
+        return names
+
+    def _table(self, name: str) -> Any:  # noqa: ANN401
+        if name not in self._tables:
+            self._tables[name] = self._database.open_table(name)
+        return self._tables[name]
+
+    def _created(self, name: str) -> Any:  # noqa: ANN401
+        if name not in self._tables:
+            table = self._database.create_table(name, schema=self._schema, exist_ok=True)
+            if not (table.schema.field("key").metadata or {}):  # maybe a crash came in between
+                table.set_unenforced_primary_key("key")
+        return self._table(name)
+
+    def _locked(self, name: str) -> AbstractContextManager[object]:
+        return FileLock(Path(self.uri, f"{name}.lock")) if self._local else nullcontext()
+
+    def _described(self, name: str, signature: Signature) -> dict[str, Any]:
+        """Settings of the events that are there."""
+        with explained("open the events", self.uri):
+            stored: dict[str, Any] = json.loads(self._table(name).schema.metadata[b"rag_embed"])
+        if difference := Signature(**stored["signature"]).difference(signature):
+            raise SpaceMismatch(
+                f"The events at {self.uri!r} were encoded by another encoder; they differ in "
+                f"{{field: (events, encoder)}} {difference}. Export them and import them anew."
+            )
+        return stored
+
+
+def _upsert(table: Any) -> Any:  # noqa: ANN401
+    return table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
+
+
+def _bucket(user: str) -> str:
+    digest = hashlib.blake2b(user.encode(), digest_size=8).digest()
+    return f"events_{int.from_bytes(digest, 'little') % BUCKETS:02d}"
+
+
+def _mark(name: str) -> str:
+    return name.replace("events_", "erasing_")
+
+
+def _bucket_of(mark: str) -> str:
+    return mark.replace("erasing_", "events_")

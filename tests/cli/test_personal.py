@@ -1,0 +1,99 @@
+"""`rag-embed remember`, `forget`, `profile` and `tune-personal`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.personal.beside import setting_of
+
+
+@pytest.fixture
+def events(tmp_path) -> Path:
+    path = tmp_path / "events.jsonl"
+    lines = [
+        {"id": "1", "text": "red fox", "time": 10, "kind": "search"},
+        {"id": "2", "text": "blue whale [bold]x[/bold]", "time": 20, "kind": "fact"},
+        {"text": "no id", "time": 30},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def test_remember_show_export_and_forget(run, kb, events, tmp_path) -> None:
+    done = run("remember", kb, events, "--user", "ann")
+    assert done.code == 0 and "remembered 3 events" in done.err
+    assert run("remember", kb, events, "--user", "ann").code == 0, "again changes nothing"
+    shown = run("profile", kb, "ann")
+    assert shown.code == 0 and "blue whale [bold]x[/bold]" in shown.out and "33.3%" in shown.out
+    known = run("profile", kb, "ann", "--json", "--instruction", "fox", "--export", "a.jsonl").json
+    assert known["events"] == 3 and known["kinds"] == {"event": 1, "fact": 1, "search": 1}
+    assert known["foremost"][0]["id"] == "1" and known["first"] == "1970-01-01T00:00:10+00:00"
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
+    assert "forgot 1 events" in run("forget", kb, "ann", "--event", "2").err
+    assert run("profile", kb, "ann", "--json").json["events"] == 2
+    assert run("forget", kb, "ann").code == 0
+    assert run("forget", kb, "ann").code == 3 and run("profile", kb, "ann").code == 3
+    files = [path for path in Path(kb).rglob("*") if path.is_file()]
+    assert not any(b"blue whale" in path.read_bytes() for path in files)
+    assert run("remember", kb, "a.jsonl", "--user", "ben").code == 0
+    assert run("profile", kb, "ben", "--json").json["events"] == 3
+
+
+def test_bad_input(run, kb, events) -> None:
+    for arguments, complaint in (
+        (("remember", kb, events), "user id"),
+        (("remember", kb, events, "--user", ""), "user id"),
+        (("remember", kb, "none.jsonl", "--user", "ann"), "Cannot read"),
+        (("forget", kb, ""), "user id"),
+        (("profile", kb, ""), "user id"),
+        (("forget", "nowhere", "ann"), "no index"),
+        (("tune-personal", kb, events, events), "events.jsonl"),
+        (("tune-personal", kb, events, events, "--pooling", "x"), "'x'"),
+    ):
+        done = run(*arguments)
+        assert done.code == 1 and complaint in done.err.replace("\n", " "), arguments
+
+
+@pytest.fixture
+def labelled(tmp_path) -> tuple[Path, Path, Path]:
+    """Twelve users who each want what they liked before."""
+    index = Index.create(tmp_path / "world", encoder=HashEncoder(64), chunk_tokens=None)
+    index.add(
+        Document(f"t{t}d{i}", f"news item{i} topic{t}a topic{t}b")
+        for t in range(12)
+        for i in range(3)
+    )
+    queries, qrels, liked = tmp_path / "q.jsonl", tmp_path / "r.tsv", tmp_path / "liked.jsonl"
+    rows = [{"_id": f"q{t}", "text": "news item0", "user_id": f"u{t}"} for t in range(12)]
+    queries.write_text("\n".join(map(json.dumps, [*rows, {"_id": "x", "text": "nobody's"}])))
+    pairs = [f"q{t}\tt{t}d{i}\t1" for t in range(12) for i in range(3)]
+    qrels.write_text("\n".join(["query-id\tcorpus-id\tscore", *pairs]))
+    seen = [
+        {"user": f"u{t}", "id": str(n), "time": n, "text": f"topic{t}a topic{t}b", "weight": 1 + n}
+        for t in range(12)
+        for n in range(3)
+    ]
+    liked.write_text("\n".join(map(json.dumps, seen)))
+    return queries, qrels, liked
+
+
+def test_tuning_decides_and_is_kept(run, labelled) -> None:
+    queries, qrels, liked = labelled
+    before = run("tune-personal", "world", queries, qrels)
+    assert before.code == 0 and "Off: no significant gain" in before.out
+    assert "1 queries were left out" in before.err
+    assert run("remember", "world", liked).code == 0
+    tried = run(
+        "tune-personal", "world", queries, qrels, "--pooling", "mean", "--dry-run", "--json"
+    )
+    assert tried.json["on"] and tried.json["users"] == 12 and tried.json["left_out"] == 1
+    index = Index.open("world", encoder=HashEncoder(64))
+    assert setting_of(index.store).strength == 0.0
+    done = run("tune-personal", "world", queries, qrels, "--pooling", "mean")
+    assert "On: own history" in done.out
+    assert setting_of(index.store).strength == tried.json["setting"]["strength"] != 0.0

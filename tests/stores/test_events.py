@@ -1,0 +1,324 @@
+"""Both event stores fulfil one contract; what LanceDB leaves on disk, with writers and crashes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.events import DIM, EventStoreContract, event, expected_total, remember, rows, state
+
+from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.stores import events as module
+from rag_embed.stores.events import LanceEvents
+from rag_embed.stores.memory_events import MemoryEvents
+from rag_embed.types import Signature
+
+SIGNATURE = Signature("hash", "1", DIM, 100)
+
+
+class TestMemoryEvents(EventStoreContract):
+    @pytest.fixture
+    def make(self):
+        return lambda half_life=None: MemoryEvents(DIM, half_life=half_life)
+
+
+class TestLanceEvents(EventStoreContract):
+    @pytest.fixture
+    def make(self, tmp_path):
+        count = itertools.count()
+        return lambda half_life=None: LanceEvents(
+            tmp_path / str(next(count)), SIGNATURE, half_life=half_life
+        )
+
+
+@pytest.fixture
+def one_bucket(monkeypatch):
+    """All users share files: the hard case for erasing one."""
+    monkeypatch.setattr(module, "BUCKETS", 1)
+
+
+def marks(user: str, ids: range) -> list[bytes]:
+    """All that could betray a user: id, texts, metadata, and the bytes of every vector."""
+    found = [f"<{user}>".encode()]
+    for i in ids:
+        text, outcome = f"text {i} of {user}", f"outcome {i} of {user}"
+        found += [text.encode(), outcome.encode(), f"note {i} of {user}".encode()]
+        found += [rows(text)[0].tobytes(), rows(outcome)[0].tobytes()]
+    return found
+
+
+def betrayed(folder: Path, needles: list[bytes]) -> set[str]:
+    """Names of files that hold any of them."""
+    found = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            if any(needle in content for needle in needles):
+                found.add(str(path))
+    return found
+
+
+def events_of(user: str, ids: range) -> list:
+    return [
+        event(
+            user,
+            f"{i} <{user}>",
+            f"text {i} of {user}",
+            float(i),
+            outcome=f"outcome {i} of {user}",
+            metadata={"note": f"note {i} of {user}"},
+        )
+        for i in ids
+    ]
+
+
+def files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*.lance") if path.is_file()}
+
+
+def test_no_byte_of_a_forgotten_user_is_left(tmp_path, one_bucket) -> None:
+    """Few rows among many: LanceDB alone would keep them in the files of the others."""
+    store = LanceEvents(tmp_path, SIGNATURE)
+    for part in range(3):  # several files and old versions
+        for user in ("big", "ann", "ben"):
+            n = 60 if user == "big" else 2
+            remember(store, *events_of(user, range(part * n, (part + 1) * n)))
+    remember(store, *events_of("ann", range(1)))  # replaced: the old row stays in its file
+    ann, ben = marks("ann", range(6)), marks("ben", range(6))
+    for needle in ann:
+        assert betrayed(tmp_path, [needle]), needle
+    before, others = files(tmp_path), state(store, ["big", "ben"])
+    assert store.forget("ann") == 6
+    assert betrayed(tmp_path, ann) == set()
+    assert not before & files(tmp_path), "every file of the bucket was written anew"
+    assert state(store, ["big", "ben"]) == others and betrayed(tmp_path, ben)
+    assert state(LanceEvents(tmp_path, SIGNATURE), ["big", "ben"]) == others
+
+
+def test_no_byte_of_a_forgotten_event_is_left(tmp_path, one_bucket) -> None:
+    store = LanceEvents(tmp_path, SIGNATURE, half_life=50.0)
+    remember(store, *events_of("big", range(50)))
+    remember(store, *events_of("ann", range(1)))  # alone in the sum: the sum is its vector
+    alone = store.total("ann").total.tobytes()
+    remember(store, *events_of("ann", range(1, 4)))
+    first = [one for one in marks("ann", range(1)) if one != b"<ann>"] + [alone, b"0 <ann>"]
+    for needle in first:
+        assert betrayed(tmp_path, [needle]), needle
+    others = state(store, ["big"])
+    assert store.forget("ann", ["0 <ann>"]) == 1
+    assert betrayed(tmp_path, first) == set()
+    assert [e.id for e in store.history("ann").events] == ["1 <ann>", "2 <ann>", "3 <ann>"]
+    np.testing.assert_allclose(store.total("ann").total, expected_total(store, "ann"), atol=1e-9)
+    assert state(store, ["big"]) == others
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_write_that_died_left_behind_goes_too(tmp_path, one_bucket, known) -> None:
+    """A file with the user's rows that no version names: the user may never have been there."""
+    store, elsewhere = LanceEvents(tmp_path / "a", SIGNATURE), tmp_path / "b"
+    remember(store, *events_of("big", range(5)))
+    remember(LanceEvents(elsewhere, SIGNATURE), *events_of("ann", range(2)))
+    if known:
+        remember(store, *events_of("ann", range(2)))
+    [data] = (elsewhere / "events_00.lance" / "data").glob("*.lance")
+    shutil.copy(data, tmp_path / "a" / "events_00.lance" / "data" / f"{'01' * 12}{'ab' * 13}.lance")
+    assert betrayed(tmp_path / "a", marks("ann", range(2)))
+    assert store.forget("ann") == (2 if known else 0)
+    assert betrayed(tmp_path / "a", marks("ann", range(2))) == set()
+    assert len(store.history("big")) == 5
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
+
+
+@pytest.mark.parametrize("step", ["delete", "update", "optimize", "drop_table"])
+@pytest.mark.parametrize("ids", [None, ["0 <ann>"]])
+def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
+    tmp_path, one_bucket, monkeypatch, step, ids
+) -> None:
+    store = LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *events_of("big", range(20)))
+    remember(store, *events_of("ann", range(1)))
+    remember(store, *events_of("ann", range(1, 3)))
+    others = state(store, ["big"])
+    table = store._table("events_00")
+
+    def killed(*_arguments: object, **_options: object) -> None:
+        raise Killed
+
+    target = store._database if step == "drop_table" else table
+    step = "merge_insert" if step == "delete" and ids else step
+    with monkeypatch.context() as patch:
+        patch.setattr(target, step, killed)
+        with pytest.raises(Killed):
+            store.forget("ann", ids)
+    gone = marks("ann", range(3) if ids is None else range(1))[1:]
+    again = LanceEvents(tmp_path, SIGNATURE)
+    assert not [name for name in again._names() if "erasing" in name]
+    assert state(again, ["big"]) == others
+    if step in ("delete", "merge_insert"):  # before anything was deleted: nothing happened
+        assert len(again.history("ann")) == 3
+        assert again.forget("ann", ids) == (3 if ids is None else 1)
+    assert betrayed(tmp_path, gone) == set()
+    assert len(again.history("ann")) == (0 if ids is None else 2)
+
+
+def test_forgetting_again_finishes_it_too(tmp_path, one_bucket, monkeypatch) -> None:
+    """Another process that lives on finds nothing to delete, but the mark."""
+    store, other = LanceEvents(tmp_path, SIGNATURE), LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *events_of("big", range(20)), *events_of("ann", range(2)))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(store, "_rewrite", lambda name: (_ for _ in ()).throw(Killed))
+        store.forget("ann")
+    assert betrayed(tmp_path, marks("ann", range(2)))
+    assert other.forget("ann") == 0
+    assert betrayed(tmp_path, marks("ann", range(2))) == set()
+
+
+def started(folder: Path, errors: list[BaseException], act) -> threading.Thread:
+    """A thread with a store of its own."""
+
+    def run() -> None:
+        try:
+            act(LanceEvents(folder, SIGNATURE))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def write(user: str, first: int):
+    def act(store: LanceEvents) -> None:
+        for i in range(8):
+            remember(store, *events_of(user, range(i, i + 1)))
+            remember(store, *events_of("all", range(first + i, first + i + 1)))
+
+    return act
+
+
+def erase(store: LanceEvents) -> None:
+    for i in range(4):
+        remember(store, *events_of("gone", range(i, i + 2)))
+        assert store.forget("gone") == 2
+
+
+def read(store: LanceEvents) -> None:
+    for _ in range(30):
+        assert [e.id for e in store.history("fix").events] == [f"{i} <fix>" for i in range(5)]
+        assert {e.user for e in store.history("all").events} <= {"all"}
+
+
+def test_writers_and_readers_at_once(tmp_path, one_bucket) -> None:
+    """Nothing is lost or doubled, sums stay exact, and nobody reads a half-erased table."""
+    errors: list[BaseException] = []
+    remember(LanceEvents(tmp_path, SIGNATURE, half_life=9.0), *events_of("fix", range(5)))
+    acts = (write("a", 0), write("b", 100), erase, read)
+    threads = [started(tmp_path, errors, act) for act in acts]
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    store = LanceEvents(tmp_path, SIGNATURE)
+    for user, count in (("a", 8), ("b", 8), ("all", 16), ("fix", 5), ("gone", 0)):
+        assert len(store.history(user)) == count == store.total(user).count
+        np.testing.assert_allclose(store.total(user).total, expected_total(store, user), atol=1e-9)
+    assert betrayed(tmp_path, marks("gone", range(5))) == set()
+
+
+def work(folder: str) -> None:
+    """What the killed process does: remembers and forgets, and says what is done."""
+    module.BUCKETS = 1
+    store = LanceEvents(folder, SIGNATURE)
+    for i in range(1000):
+        user = f"user{i}"
+        remember(store, *events_of(user, range(2)))
+        sys.stdout.write(f"has {user}\n")
+        sys.stdout.flush()
+        store.forget(user)
+        sys.stdout.write(f"lost {user}\n")
+        sys.stdout.flush()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> None:
+    chance = random.Random(3)
+    store = LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *events_of("big", range(30)))
+    others = state(store, ["big"])
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for _ in range(2):
+        command = [sys.executable, "-W", "ignore", __file__, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+            assert child.stdout is not None
+            said = child.stdout.readline()
+            time.sleep(chance.uniform(0.05, 0.6))
+            child.send_signal(signal.SIGKILL)
+            said += child.communicate()[0]
+        assert said.startswith("has user0\n")
+        lost = [line.split()[1] for line in said.splitlines() if line.startswith("lost")]
+        store = LanceEvents(tmp_path, SIGNATURE)
+        assert state(store, ["big"]) == others
+        open_ = set(store.users()) - {"big"}
+        assert len(open_) <= 1 and not open_ & set(lost)
+        for user in lost:
+            assert betrayed(tmp_path, marks(user, range(2))) == set()
+        for user in open_:
+            assert len(store.history(user)) == 2 == store.total(user).count
+            assert store.forget(user) == 2
+            assert betrayed(tmp_path, marks(user, range(2))) == set()
+        unborn = f"user{len(lost) + 1}"  # killed while being remembered, maybe
+        store.forget(unborn)
+        assert betrayed(tmp_path, marks(unborn, range(2))) == set()
+
+
+def test_many_small_writes_stay_in_few_files(tmp_path, one_bucket, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_FRAGMENTS", 8)
+    store = LanceEvents(tmp_path, SIGNATURE)
+    for i in range(30):
+        remember(store, *events_of("ann", range(i, i + 1)))
+    assert store._table("events_00").stats()["fragment_stats"]["num_fragments"] <= 9
+    assert len(store.history("ann")) == 30 == store.total("ann").count
+
+
+def test_users_are_dealt_to_many_tables(tmp_path) -> None:
+    store = LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *(event(f"user{i}", "1") for i in range(200)))
+    assert 50 <= len(store._names()) <= module.BUCKETS
+    assert len(store.users()) == 200
+
+
+def test_another_encoder_or_half_life_is_refused(tmp_path) -> None:
+    remember(LanceEvents(tmp_path, SIGNATURE, half_life=5.0), event("ann", "1"))
+    with pytest.raises(SpaceMismatch, match="weights"):
+        LanceEvents(tmp_path, Signature("hash", "2", DIM, 100))
+    with pytest.raises(StoreError, match="half_life"):
+        LanceEvents(tmp_path, SIGNATURE, half_life=None)
+    assert LanceEvents(tmp_path, SIGNATURE).half_life == 5.0
+
+
+def test_an_index_and_its_events_share_a_folder(tmp_path) -> None:
+    from rag_embed import Document, Index
+    from rag_embed.encoders import HashEncoder
+
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(DIM))
+    index.add([Document("d", "a red fox")])
+    remember(LanceEvents(tmp_path / "kb", SIGNATURE), *events_of("ann", range(3)))
+    again = Index.open(tmp_path / "kb", encoder=HashEncoder(DIM))
+    assert [hit.chunk.doc_id for hit in again.search("fox")] == ["d"]
+    assert LanceEvents(tmp_path / "kb", SIGNATURE).forget("ann") == 3
+
+
+if __name__ == "__main__":
+    work(sys.argv[1])
