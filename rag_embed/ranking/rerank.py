@@ -1,0 +1,197 @@
+"""Re-ranking: the best hits of any retriever are scored again by something slower and more careful.
+
+`Reranked` wraps a retriever and is one itself, so it nests. What scores is a `protocols.Reranker`:
+a cross-encoder (`rag_embed.encoders.CrossEncoderReranker`), a multi-vector model
+(`ranking.multivector`), or any function (`ranking.rerankers`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.maths.diversity import mmr
+from rag_embed.maths.vectors import DIGITS
+from rag_embed.protocols import Reranker, Retriever, Store
+from rag_embed.ranking.grouping import by_document
+from rag_embed.types import Hit, Part, Query, Scores, Vectors
+
+RERANK = "rerank"
+"""Name of this evidence in explanations."""
+
+DEPTH = 40
+"""Hits that are scored again, whatever ``k`` is."""
+
+Rows = Callable[[Sequence[str]], Vectors]
+"""Unit rows of chunks, by id."""
+
+
+def stored_rows(store: Store, space: str = "dense") -> Rows:
+    """The rows a store keeps of its chunks, for `Reranked.rows`."""
+    return lambda ids: store.view().vectors(space, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A `protocols.Retriever` whose best hits are put in the order of a re-ranker.
+
+    The retriever is asked for ``max(depth, k)`` chunks; the first ``depth`` of them are scored again
+    and stay before the others, which keep their order. So ``k`` changes neither what is scored nor
+    any place, and fewer hits are a prefix of more. What a `Query` asks for keeps its meaning:
+
+    - ``where``, ``user``, ``vectors`` and ``min_relevance`` go to the retriever: whatever they keep
+      out is never scored. ``relevance`` stays the retriever's own, calibrated one.
+    - ``group_by="document"``: chunks are scored, then each document is shown at its best chunk. Where
+      that leaves fewer than ``k`` documents, the retriever is asked for more chunks.
+    - ``diversity``: maximal marginal relevance on the new scores, among the chunks that were scored
+      again; needs `rows`.
+
+    A query without text (only vectors) leaves a re-ranker nothing to read and keeps its order.
+
+    Each hit that was scored again gets a `Part` with what the re-ranker said: ``raw``, and
+    ``normalised`` so that the best of the query has 1 and the worst 0 (1 for all, if all are equal).
+    Parts still add up to ``score``: without a ``weight`` the re-ranker decides alone, all other parts
+    count 0; with one, ``weight * normalised`` is added to the retriever's score. Equal scores keep
+    the retriever's order.
+
+    Attributes:
+        retriever: Finds the candidates.
+        reranker: Scores them again.
+        depth: How many of them, >= 1.
+        weight: How much the re-ranker counts beside the retriever, > 0; None for alone. The best
+            lexical hit of the default mixture has 0.5.
+        rows: Unit rows of chunks by id, for queries that ask for diversity: `stored_rows`.
+        name: Of the part; give two re-rankers that are nested two names.
+
+    Raises:
+        BadInput: ``depth`` or ``weight`` is out of range.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> from rag_embed.ranking.rerankers import FunctionReranker
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add([Document("a", "A red fox."), Document("b", "A red, red fox.")]).added
+        2
+        >>> shortest = FunctionReranker(lambda query, texts: [-len(text) for text in texts])
+        >>> [hit.id for hit in Reranked(index.retriever, shortest).retrieve([Query("red fox")])[0]]
+        ['a#0-10', 'b#0-15']
+    """
+
+    retriever: Retriever
+    reranker: Reranker
+    depth: int = DEPTH
+    weight: float | None = None
+    rows: Rows | None = None
+    name: str = RERANK
+
+    def __post_init__(self) -> None:
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or self.depth < 1:
+            raise BadInput(f"Reranked.depth must be an integer >= 1, got {self.depth!r}.")
+        if self.weight is not None and not 0.0 < self.weight < math.inf:
+            raise BadInput(f"Reranked.weight must be a number > 0, or None, got {self.weight!r}.")
+
+    def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
+        """See `protocols.Retriever`; the re-ranker is called once per query.
+
+        Raises:
+            BadInput: A query asks for diversity and there are no `rows`; the re-ranker did not
+                give one finite score per hit.
+        """
+        for query in queries:
+            if query.diversity and self.rows is None:
+                raise BadInput(
+                    "A re-ranked query asks for diversity, which needs the chunks' vectors: "
+                    "Reranked(..., rows=stored_rows(index.store)), or leave diversity out."
+                )
+        wanted = [max(self.depth, query.k) if query.k else 0 for query in queries]
+        found = self._found(queries, wanted)
+        first = [
+            self._looked_at(q, some[: self.depth]) for q, some in zip(queries, found, strict=True)
+        ]
+        while short := [
+            i
+            for i, query in enumerate(queries)
+            if query.group_by == "document"
+            and len(found[i]) == wanted[i]
+            and len(by_document(found[i])) < query.k
+        ]:
+            for i in short:
+                wanted[i] *= 4
+            more = self._found([queries[i] for i in short], [wanted[i] for i in short])
+            for i, some in zip(short, more, strict=True):
+                found[i] = some
+        return [
+            self._shown(query, best + [self._behind(query, hit) for hit in some[self.depth :]])
+            for query, best, some in zip(queries, first, found, strict=True)
+        ]
+
+    def _found(self, queries: Sequence[Query], wanted: Sequence[int]) -> list[list[Hit]]:
+        return self.retriever.retrieve(
+            [
+                replace(query, k=k, group_by="chunk", diversity=0.0)
+                for query, k in zip(queries, wanted, strict=True)
+            ]
+        )
+
+    def _looked_at(self, query: Query, hits: list[Hit]) -> list[Hit]:
+        """The hits in their new order."""
+        if not hits:
+            return []
+        if _readable(query):
+            raw = _checked(self.reranker, self.reranker.rerank(query, hits), len(hits))
+            scaled = _scaled(raw)
+            hits = [self._scored(query, *one) for one in zip(hits, raw, scaled, strict=True)]
+        scores = np.round([hit.score for hit in hits], DIGITS)
+        order = np.argsort(-scores, kind="stable")
+        if query.diversity and self.rows is not None:
+            rows = self.rows([hits[i].id for i in order])
+            order = order[mmr(scores[order], rows, query.diversity, len(hits))]
+        return [hits[i] for i in order]
+
+    def _scored(self, query: Query, hit: Hit, raw: float, normalised: float) -> Hit:
+        part = Part(self.name, float(raw), float(normalised), self.weight or 1.0)
+        before = self._behind(query, hit)
+        return replace(before, score=before.score + part.contribution, parts=(*before.parts, part))
+
+    def _behind(self, query: Query, hit: Hit) -> Hit:
+        """What the retriever's own evidence counts: nothing where the re-ranker decides alone."""
+        if self.weight is not None or not _readable(query):
+            return hit
+        return replace(hit, score=0.0, parts=tuple(replace(p, weight=0.0) for p in hit.parts))
+
+    def _shown(self, query: Query, ranked: list[Hit]) -> list[Hit]:
+        if query.group_by == "chunk":
+            return ranked[: query.k]
+        return [
+            replace(best, siblings=tuple(hit.chunk for hit in others))
+            for best, *others in by_document(ranked)[: query.k]
+        ]
+
+
+def _readable(query: Query) -> bool:
+    return bool(query.text.strip())
+
+
+def _checked(reranker: Reranker, scores: Scores, count: int) -> Scores:
+    raw = np.asarray(scores, dtype=np.float32)
+    if raw.shape != (count,) or not np.isfinite(raw).all():
+        what = f"an array of {raw.shape}" if raw.shape != (count,) else "NaN or infinity"
+        raise BadInput(
+            f"{type(reranker).__name__} must give one finite score per hit, {count} in all; got "
+            f"{what}."
+        )
+    return raw
+
+
+def _scaled(raw: Scores) -> Scores:
+    """From 0 for the worst to 1 for the best; all 1 where all are equal."""
+    spread = float(raw.max()) - float(raw.min())
+    if spread <= 0.0:
+        return np.ones_like(raw)
+    scaled: Scores = ((raw - raw.min()) / np.float32(spread)).astype(np.float32)
+    return scaled
