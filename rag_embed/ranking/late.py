@@ -33,7 +33,7 @@ class LateLeg:
     The evidence is `maths.maxsim.maxsim` of the query's tokens, weighted by their rarity in the
     corpus (`maths.frequencies`), divided by `EQUAL`. Stop words and punctuation have no weight: a
     word such as *who* that a question is made of may be in no document, and would weigh most. A
-    query that brings its own vector has no evidence.
+    query that is nothing but a vector has no evidence.
 
     Attributes:
         name: The space.
@@ -49,10 +49,8 @@ class LateLeg:
         """See `legs.Leg`."""
         recorder = _Recorder(self.space, {})
         dense = DenseLeg(self.name, recorder, self.name).ask(view, queries)
-        asked = [
-            None if self.name in query.vectors else self._said(query.text, recorder.tokens)
-            for query in queries
-        ]
+        recorder.read([query.text for query in queries if query.text.strip()])
+        asked = [self._said(query.text, recorder.tokens) for query in queries]
         return LateAnswers(self.name, view, dense, asked)
 
     def _said(self, text: str, known: Mapping[str, TokenRows]) -> TokenRows | None:
@@ -62,7 +60,11 @@ class LateLeg:
             return None
         said = [i for i, span in enumerate(tokens.spans) if not self._silent(text, *span)]
         return replace(
-            tokens, ids=tokens.ids[said], rows=tokens.rows[said], spans=tokens.spans[said]
+            tokens,
+            ids=tokens.ids[said],
+            rows=tokens.rows[said],
+            spans=tokens.spans[said],
+            norms=None,
         )
 
     def _silent(self, text: str, start: int, end: int) -> bool:
@@ -99,7 +101,8 @@ class LateAnswers:
         tokens = self.asked[query]
         if tokens is None or not len(tokens.ids):
             return None
-        weights = self.view.frequencies(self.space).idf(tokens.ids)
+        user = self.dense.users[query]
+        weights = self.view.frequencies(self.space, user).idf(tokens.ids)
         kept = self.view.tokens(self.space, ids)
         return maxsim(tokens.rows, weights, [one.bits for one in kept])
 
@@ -115,6 +118,11 @@ class _Recorder:
         rows, tokens = self.space.encode_query_tokens(texts)
         self.tokens.update(zip(texts, tokens, strict=True))
         return rows
+
+    def read(self, texts: Sequence[str]) -> None:
+        """The tokens of texts that were not encoded, since their queries bring a vector."""
+        if lacking := [text for text in texts if text not in self.tokens]:
+            self.encode_query(lacking)
 
 
 def normalised(raw: Scores) -> Scores:

@@ -56,7 +56,7 @@ def test_words_find_their_like(index) -> None:
 
 def test_a_query_without_words_has_no_matches(index) -> None:
     [hit] = index.search("author", k=1)
-    for query in ("the?", Query("author", vectors={"dense": np.ones(384, np.float32)})):
+    for query in ("the?", Query("", vectors={"dense": np.ones(384, np.float32)})):
         [heat] = index.heat(query, [hit])
         assert heat.matches == () and not heat.warmth.any() and found_words(heat) == []
 

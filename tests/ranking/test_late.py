@@ -120,10 +120,15 @@ def test_a_batch_answers_like_single_queries(index) -> None:
     ]
 
 
-def test_a_query_with_its_own_vector_has_no_token_evidence(index, minilm) -> None:
+def test_a_query_that_is_nothing_but_a_vector_has_no_token_evidence(index, minilm) -> None:
     row = minilm.encode_query(["chess"])[0]
-    for query in (Query("", vectors={"dense": row}), Query("chess", vectors={"dense": row})):
-        assert part(index.search(query)[0], TOKENS) is None
+    assert part(index.search(Query("", vectors={"dense": row}))[0], TOKENS) is None
+    hits = index.search(Query("chess", vectors={"dense": row}))
+    assert hits == index.search("chess")
+    bent = Query("chess", k=60, vectors={"dense": -row})
+    raw = {hit.id: part(hit, TOKENS).raw for hit in hits}
+    same = [hit for hit in index.search(bent) if part(hit, TOKENS) and hit.id in raw]
+    assert same and all(part(hit, TOKENS).raw == raw[hit.id] for hit in same)
 
 
 def test_relevance_does_not_depend_on_the_evidence(index) -> None:
@@ -137,7 +142,7 @@ def _without(index):
 
 
 def test_without_weight_the_order_is_that_of_the_other_evidence(index, minilm) -> None:
-    plain = Index.in_memory(encoder=minilm)
+    plain = Index.in_memory(encoder=minilm, tokens=False)
     plain.add(people())
     hits = _without(index).retrieve([Query("disco", k=60)])[0]
     assert [hit.id for hit in hits] == [hit.id for hit in plain.search("disco", k=60)]
