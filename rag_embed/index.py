@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Literal, TypeAlias, TypedDict, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
 from typing_extensions import Unpack
 
@@ -17,21 +17,21 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
 from rag_embed.ingest import AddReport, Ingest, Progress, came_from
-from rag_embed.protocols import ChunkEncoder, Encoder, Store, TextSpace
+from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
 from rag_embed.ranking.heat import Heat, heat
-from rag_embed.ranking.hybrid import Hybrid, basis
+from rag_embed.ranking.hybrid import Hybrid, basis, visible
 from rag_embed.ranking.late import LateLeg
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
-from rag_embed.situated.search_only import SearchOnly
-from rag_embed.situated.titled import Isolated, Titled
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.routing.experts import Experts
+from rag_embed.routing.installed import fitting, installed
+from rag_embed.situated.names import situated, stored
+from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
 
-Situate: TypeAlias = Literal["titled", "isolated"] | Callable[[Encoder], TextSpace]
-"""How much of its document a chunk's vector sees: a name, or for example ``described(write)``."""
-
-_SITUATED: Mapping[str, type[Titled] | type[Isolated]] = {"titled": Titled, "isolated": Isolated}
+Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
+"""How much of its document a chunk's vector sees: a name, see `situated.names`, or for example
+``described(write)``."""
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.1875}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
@@ -70,6 +70,8 @@ class Index:
         self.splitter = splitter
         self.space = space
         self.calibration = calibration
+        self.experts = Experts(store, space.signature)
+        self.router = installed(store)
 
     @classmethod
     def create(
@@ -80,7 +82,7 @@ class Index:
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
         situate: Situate = "titled",
-        tokens: bool = False,
+        tokens: bool | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
         storage_options: Mapping[str, str] | None = None,
@@ -94,9 +96,11 @@ class Index:
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
             chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
             situate: ``"titled"`` puts title and headings before a chunk when it is encoded,
-                ``"isolated"`` nothing, `situated.described` what a language model writes.
+                ``"isolated"`` nothing; sums such as ``"titled+0.5*late"``, see `situated.names`;
+                `situated.described` what a language model writes.
             tokens: Keep every token's vector at one bit a number, and look at the best candidates
-                again word by word; see `ranking.late`.
+                again word by word; see `ranking.late`. By default for the models with which that
+                was measured to help; `evaluation.token_gain` measures it for others.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
             analyzer: Language and stemming of lexical search.
             storage_options: Credentials and region of an object store.
@@ -117,7 +121,7 @@ class Index:
             {"dense": space.signature.dim},
             fields=declared,
             analyzer=analyzer,
-            tokens=["dense"] if tokens else [],
+            tokens=["dense"] if isinstance(space, WithTokens) else [],
             settings=_settings(space, splitter),
             storage_options=storage_options,
         )
@@ -185,7 +189,7 @@ class Index:
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
         situate: Situate = "titled",
-        tokens: bool = False,
+        tokens: bool | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
     ) -> Index:
@@ -199,7 +203,7 @@ class Index:
             {"dense": space.signature.dim},
             fields=fields,
             analyzer=analyzer,
-            tokens=["dense"] if tokens else [],
+            tokens=["dense"] if isinstance(space, WithTokens) else [],
         )
         store.configure(_settings(space, splitter))
         return cls(store, splitter, space, default(space.signature.weights))
@@ -313,11 +317,20 @@ class Index:
     @property
     def retriever(self) -> Hybrid:
         """The retriever behind `search`, to nest in wrappers or to change its weights."""
+        whole = self.unrouted
+        if self.router is None:
+            own = tuple(leg for leg in whole.legs if leg.name in WEIGHTS)
+            return replace(whole, legs=own)
+        return replace(whole, router=fitting(self.router, whole, self.space.signature))
+
+    @property
+    def unrouted(self) -> Hybrid:
+        """All legs, enabled experts among them, under the default mixture: what a router learns on."""
         space = self.space
         dense: Leg = DenseLeg("dense", space)
         if isinstance(space, WithTokens):
             dense = LateLeg("dense", space, frozenset(self.analyzer.blocked))
-        legs = (dense, LexicalLeg())
+        legs = (dense, LexicalLeg(), *self.experts.legs())
         return Hybrid(self.store, legs, WEIGHTS, self.calibration)
 
     @property
@@ -348,7 +361,7 @@ class Index:
         """
         if isinstance(self.space, WithTokens):
             return 0
-        plain = cast(TextSpace, self.space)
+        plain = cast(TokenSpace, self.space)
         begun = self.store.settings().get("filling")
         space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
         self.store.grow({}, ["dense"])
@@ -384,21 +397,28 @@ class Index:
         all_chunks = self.store.view().document_chunks(chunk.doc_id)
         return [one for one in all_chunks if one.headings[:depth] == chunk.headings]
 
-    def document(self, id: str) -> Document | None:
-        """A document as it was added, None when unknown."""
-        return next(iter(self.documents([id])), None)
+    def document(self, id: str, *, user: str | None = None) -> Document | None:
+        """A document as it was added; None when there is none that the user sees."""
+        return next(iter(self.documents([id], user=user)), None)
 
-    def documents(self, ids: Sequence[str]) -> list[Document]:
-        """Those of the documents that exist, as they were added, in the order of ``ids``."""
-        return self.store.view().documents(ids)
+    def documents(self, ids: Sequence[str], *, user: str | None = None) -> list[Document]:
+        """Those of the documents that the user sees, as they were added, in the order of ``ids``.
 
-    def matching(self, where: Filter | None = None) -> list[str]:
-        """Ids of the documents with a chunk that matches, sorted.
+        Args:
+            ids: Of documents.
+            user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+        """
+        found = self.store.view().documents(ids)
+        return [document for document in found if document.user in (None, user)]
+
+    def matching(self, where: Filter | None = None, *, user: str | None = None) -> list[str]:
+        """Ids of the documents with a chunk that matches and that the user sees, sorted.
 
         Raises:
             BadInput: The filter does not fit the fields.
         """
-        return self.store.view().matching(where)
+        view = self.store.view()
+        return view.matching(visible(Query("", where=where, user=user), view))
 
     def optimize(self) -> None:
         """Compact files and update search indexes; `add` and `delete` do it themselves."""
@@ -421,9 +441,10 @@ def _settings(space: ChunkEncoder, splitter: TokenSplitter) -> dict[str, Any]:
     return {"index": own}
 
 
-def _space(situate: Situate, encoder: Encoder, tokens: bool) -> ChunkEncoder:
+def _space(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEncoder:
     space = _situated(situate, encoder)
-    return WithTokens.of(space) if tokens else space
+    kept = space.signature.weights in MEASURED if tokens is None else tokens
+    return WithTokens.of(space) if kept else space
 
 
 def _query(query: str | Query, options: Options) -> Query:
@@ -440,14 +461,14 @@ def _loaded(encoder: Encoder | str | None) -> Encoder:
     return encoders.load(encoder) if encoder else encoders.load()
 
 
-def _situated(situate: Situate, encoder: Encoder) -> TextSpace:
+def _situated(situate: Situate, encoder: Encoder) -> TokenSpace:
     if callable(situate):
         return situate(encoder)
-    if situate not in _SITUATED:
-        raise BadInput(f"situate must be one of {list(_SITUATED)} or callable, got {situate!r}.")
-    return _SITUATED[situate](encoder)
+    if not isinstance(situate, str):
+        raise BadInput(f"situate must be a name or callable, got {situate!r}.")
+    return situated(situate, encoder)
 
 
 def _named(chunks: str) -> Situate:
     """What an index says of itself; by a name of its own when its maker must be given."""
-    return _SITUATED.get(chunks) or (lambda encoder: SearchOnly(encoder, chunks))
+    return lambda encoder: stored(chunks, encoder)

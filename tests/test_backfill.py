@@ -77,7 +77,7 @@ def keep(kb: str) -> None:
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     kb = tmp_path / "kb"
     some = documents()
-    Index.create(kb).add(some)
+    Index.create(kb, tokens=False).add(some)
     command = [sys.executable, __file__, str(kb)]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)

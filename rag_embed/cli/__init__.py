@@ -3,7 +3,7 @@
 Commands parse and print; the work is done by `rag_embed.Index` and `rag_embed.evaluation`.
 
 Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing found,
-4 done but something was skipped (with ``--strict``).
+4 done but something was skipped (with ``--strict``), 5 trained but not installed, being no better.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli import demo, doctor, evaluate, index, search
+from rag_embed.cli import demo, doctor, evaluate, experts, extend, index, personal, search, train
 from rag_embed.cli.show import complain
 from rag_embed.errors import RagEmbedError
 
@@ -46,8 +46,17 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("ask-why")(search.ask_why)
 app.command("eval")(evaluate.evaluate)
+app.command("remember")(personal.remember)
+app.command("forget")(personal.forget)
+app.command("profile")(personal.profile)
+app.command("tune-personal")(personal.tune)
+app.command("extend")(extend.extend)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
+app.add_typer(experts.app, name="experts")
+app.command("fit-router")(experts.fit_router)
+app.command("train-expert")(train.train_expert)
+app.command("train-situated")(train.train_situated)
 
 
 def main() -> None:

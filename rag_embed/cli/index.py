@@ -43,7 +43,8 @@ def index(
         bool | None,
         typer.Option(
             "--tokens/--no-tokens",
-            help="Keep token evidence; in an index without it, encode its chunks again.",
+            help="Keep token evidence, in an index without it by encoding its chunks again "
+            "[default: with models that were measured].",
         ),
     ] = None,
     field: Annotated[
@@ -115,7 +116,7 @@ def _opened(
             to,
             encoder=model,
             chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
-            tokens=bool(tokens),
+            tokens=tokens,
             fields=fields,
             analyzer=Analyzer(language or "english"),
         )

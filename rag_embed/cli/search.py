@@ -17,6 +17,7 @@ from rag_embed.cli.show import (
     match_line,
     out,
     print_hits,
+    route_lines,
     why_table,
 )
 from rag_embed.cli.why import found_words, matched_words, page
@@ -98,9 +99,12 @@ def ask_why(
             }
             for rank, (hit, some, found) in enumerate(zip(hits, words, matches, strict=True), 1)
         ]
-        emit({"query": query, "hits": rows})
+        route = hits[0].route if hits else None
+        emit({"query": query, "hits": rows, **({"route": route.explained} if route else {})})
     elif hits:
         out.print(why_table(hits))
+        for line in route_lines(hits[0].route) if hits[0].route else []:
+            out.print(line, markup=False)
         for rank, (some, found) in enumerate(zip(words, matches, strict=True), 1):
             out.print(f"{rank:>2} words in common: {', '.join(some) or 'none'}", markup=False)
             if found:

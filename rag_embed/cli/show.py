@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_embed.ranking.heat import Match
+from rag_embed.routing.route import Route
 from rag_embed.types import Hit
 
 _PREVIEW = 300
@@ -75,6 +76,16 @@ def match_json(match: Match) -> dict[str, Any]:
 def match_line(matches: Sequence[Match]) -> str:
     """What words of the query found, on one line."""
     return ", ".join(f"{one.word} > {one.found} {one.similarity:.2f}" for one in matches)
+
+
+def route_lines(route: Route) -> list[str]:
+    """What the router decided for a query, and the pilots behind it."""
+    weights = ", ".join(f"{leg} {weight:.2f}" for leg, weight in route.weights.items())
+    lines = [f"routed, confidence {route.confidence:.2f}: {weights}"]
+    for one in route.pilots:
+        best = one.expert or "several equally"
+        lines.append(f"   {one.similarity:.2f} like: {one.text} (best: {best}; {one.source})")
+    return lines
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

@@ -18,12 +18,30 @@ from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
 from rag_embed.protocols import Encoder
 
 if TYPE_CHECKING:
+    from rag_embed.encoders.cross import CrossEncoderReranker
+    from rag_embed.encoders.multivector import MultiVectorEncoder
+    from rag_embed.encoders.muvera import Muvera
     from rag_embed.encoders.openvino import OpenVINOEncoder
     from rag_embed.encoders.sentence import SentenceEncoder
 
-__all__ = ["FunctionEncoder", "HashEncoder", "OpenVINOEncoder", "SentenceEncoder", "load"]
+__all__ = [
+    "CrossEncoderReranker",
+    "FunctionEncoder",
+    "HashEncoder",
+    "MultiVectorEncoder",
+    "Muvera",
+    "OpenVINOEncoder",
+    "SentenceEncoder",
+    "load",
+]
 
-_HOMES = {"SentenceEncoder": "sentence", "OpenVINOEncoder": "openvino"}
+_HOMES = {
+    "SentenceEncoder": "sentence",
+    "OpenVINOEncoder": "openvino",
+    "MultiVectorEncoder": "multivector",
+    "CrossEncoderReranker": "cross",
+    "Muvera": "muvera",
+}
 _log = logging.getLogger(__name__)
 
 

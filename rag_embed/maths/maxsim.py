@@ -85,7 +85,8 @@ def cosines(query: npt.NDArray[np.float32], tokens: Bits) -> npt.NDArray[np.floa
         ``(n, m)`` float32.
 
     Examples:
-        >>> cosines(np.eye(2, dtype=np.float32), np.array([[128]], np.uint8)).round(2).tolist()
+        >>> found = cosines(np.eye(2, dtype=np.float32), np.array([[128]], np.uint8))
+        >>> [[round(float(one), 2) for one in row] for row in found]
         [[0.71, -0.71]]
     """
     width = 8 * tokens.shape[1]

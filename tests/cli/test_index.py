@@ -103,7 +103,7 @@ def test_tokens_are_kept_in_an_existing_index(run, folder, monkeypatch) -> None:
     done = run("index", folder, "--to", "kb", "--tokens")
     assert done.code == 1 and "gives no token vectors" in done.err
     monkeypatch.setattr(encoders, "load", lambda *_args, **_options: load())
-    assert run("index", folder, "--to", "real").code == 0
+    assert run("index", folder, "--to", "real", "--no-tokens").code == 0
     assert run("index", folder, "--to", "real", "--tokens", "--json").json["unchanged"] == 2
     done = run("ask-why", "real", "coffee machine", "--json")
     assert [part["leg"] for part in done.json["hits"][0]["parts"]] == ["dense", "lexical", "tokens"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 import warnings
 from pathlib import Path
 
@@ -62,9 +63,46 @@ def write_tiny(folder: Path, *, pooling: str = "mean", prompts: dict | None = No
     return folder
 
 
+FILLED_UP = {"strategy": "fixed", "attend": False, "length": 32}
+"""How ColBERT fills queries up with masks."""
+
+
+def write_colbert(
+    folder: Path, base: Path, *, expansion: dict | None = FILLED_UP, pooled: bool = False
+) -> Path:
+    """Transformer, projection to 16 numbers, scoring mask, unit length."""
+    import torch
+    from sentence_transformers import MultiVectorEncoder as Model
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.multi_vector_encoder.modules import (
+        HierarchicalTokenPooling,
+        MultiVectorMask,
+    )
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    torch.manual_seed(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        modules = [
+            Transformer(str(base), document_length=48, query_expansion=expansion),
+            Dense(32, 16, bias=False, module_input_name="token_embeddings"),
+            MultiVectorMask(skiplist_words=list(string.punctuation)),
+            Normalize(module_input_name="token_embeddings"),
+            *([HierarchicalTokenPooling(pool_factor=2)] if pooled else []),
+        ]
+        prompts = {"query": "Q: ", "document": "D: "}
+        Model(modules=modules, device="cpu", prompts=prompts).save(str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def build_tiny():
     return write_tiny
+
+
+@pytest.fixture(scope="session")
+def build_colbert():
+    return write_colbert
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,13 @@ from langchain_rag_embed.document_index import RagEmbedDocumentIndex
 from langchain_rag_embed.documents import to_documents
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import RagEmbedTranslator, to_filter
+from langchain_rag_embed.rerank import CompressorReranker
 from langchain_rag_embed.retrievers import RagEmbedRetriever
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
 from langchain_rag_embed.writers import context_writer
 
 __all__ = [
+    "CompressorReranker",
     "EmbeddingsEncoder",
     "RagEmbedDocumentIndex",
     "RagEmbedEmbeddings",

@@ -41,7 +41,8 @@ def _stored(index: Index, hit: Hit) -> LangChainDocument:
     """A whole document is its only chunk; one without visible text is a chunk of its title."""
     chunk = hit.chunk
     whole = Document(chunk.doc_id, chunk.text, metadata=chunk.metadata)
-    return from_document(whole if chunk.text else index.document(chunk.doc_id) or whole)
+    kept = None if chunk.text else index.document(chunk.doc_id, user=chunk.user)
+    return from_document(kept or whole)
 
 
 def documents(found: list[tuple[LangChainDocument, Hit]]) -> list[LangChainDocument]:

@@ -4,12 +4,14 @@ from llama_index.retrievers.rag_embed.embeddings import EmbeddingEncoder, RagEmb
 from llama_index.retrievers.rag_embed.filters import to_filter
 from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
 from llama_index.retrievers.rag_embed.nodes import to_documents, to_node
+from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
 from llama_index.retrievers.rag_embed.retriever import RagEmbedRetriever
 from llama_index.retrievers.rag_embed.vector_store import RagEmbedVectorStore
 from llama_index.retrievers.rag_embed.writers import context_writer
 
 __all__ = [
     "EmbeddingEncoder",
+    "PostprocessorReranker",
     "RagEmbedEmbedding",
     "RagEmbedNodeParser",
     "RagEmbedRetriever",
