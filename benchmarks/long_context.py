@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, help="keep vectors and indexes here")
     parser.add_argument("--parts", nargs="+", default=["passkey", "documents", "costs"])
-    parser.add_argument("--methods", nargs="+", default=list(SINGLE), help="of single vectors")
+    parser.add_argument("--methods", nargs="*", default=list(SINGLE), help="of single vectors")
     parser.add_argument("--most", type=int, default=20, help="documents of each generated length")
     parser.add_argument("--longest", type=int, default=4096, help="longest documents of passkey")
     parser.add_argument("--lengths", nargs="+", type=int, default=list(COSTS), help="of costs")

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeAlias, TypedDict, cast
+from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
 from rag_embed import ahead
 from rag_embed.analysis import Analyzer
-from rag_embed.backfill import Filled, backfill
+from rag_embed.assembly import (
+    Situate,
+    calibration_of,
+    decided,
+    loaded,
+    reopened,
+    settings_of,
+    signature_of,
+    space_of,
+)
+from rag_embed.backfill import Filled
 from rag_embed.chunking import TokenSplitter
-from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.filters import Filter
+from rag_embed.filters import Filter, field
 from rag_embed.ingest import AddReport, Ingest, Progress, came_from
-from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
+from rag_embed.personal.events import UserEvent, owned
+from rag_embed.personal.profiles import Profile
+from rag_embed.personal.users import Users
+from rag_embed.protocols import ChunkEncoder, Encoder, Reranker, Retriever, Store
 from rag_embed.ranking.heat import Heat, heat
 from rag_embed.ranking.hybrid import Hybrid, basis, visible
 from rag_embed.ranking.late import LateLeg
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
+from rag_embed.ranking.rerank import Reranked, stored_rows
+from rag_embed.ranking.segments import Segment, passages
 from rag_embed.routing.experts import Experts
-from rag_embed.routing.installed import fitting, installed
-from rag_embed.situated.names import situated, stored
-from rag_embed.situated.tokens import MEASURED, WithTokens
-from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Signature, Skipped
-
-Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
-"""How much of its document a chunk's vector sees: a name, see `situated.names`, or for example
-``described(write)``."""
+from rag_embed.routing.installed import fitting, installed, without_user
+from rag_embed.situated.lexical import forget_contexts
+from rag_embed.situated.names import STANDARD
+from rag_embed.situated.tokens import WithTokens
+from rag_embed.spaces import Spaces
+from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.1875}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
@@ -46,6 +59,7 @@ class Options(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
+    previous: tuple[str, ...]
 
 
 class Index:
@@ -64,14 +78,26 @@ class Index:
     """
 
     def __init__(
-        self, store: Store, splitter: TokenSplitter, space: ChunkEncoder, calibration: Calibration
+        self,
+        store: Store,
+        splitter: TokenSplitter,
+        space: ChunkEncoder,
+        calibration: Calibration,
+        *,
+        storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.store = store
         self.splitter = splitter
-        self.space = space
+        self.spaces = Spaces(store, splitter, space)
         self.calibration = calibration
-        self.experts = Experts(store, space.signature)
+        self.experts = Experts(store, self.spaces)
         self.router = installed(store)
+        self.users = Users(store, space, storage_options)
+
+    @property
+    def space(self) -> ChunkEncoder:
+        """How chunks and queries are encoded; spaces that were added are in `spaces`."""
+        return self.spaces.own
 
     @classmethod
     def create(
@@ -81,7 +107,8 @@ class Index:
         encoder: Encoder | str | None = None,
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
-        situate: Situate = "titled",
+        situate: Situate = STANDARD,
+        sample: Iterable[Document] | None = None,
         tokens: bool | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
@@ -96,8 +123,10 @@ class Index:
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
             chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
             situate: ``"titled"`` puts title and headings before a chunk when it is encoded,
-                ``"isolated"`` nothing; sums such as ``"titled+0.5*late"``, see `situated.names`;
-                `situated.described` what a language model writes.
+                ``"isolated"`` nothing; sums such as ``"titled+0.25*heading(titled)"``, the default,
+                see `situated.names`; `situated.described` what a language model writes; ``"auto"``
+                what is best on a sample, see `situated.choice`.
+            sample: Documents that ``"auto"`` measures on; they are not added.
             tokens: Keep every token's vector at one bit a number, and look at the best candidates
                 again word by word; see `ranking.late`. By default for the models with which that
                 was measured to help; `evaluation.token_gain` measures it for others.
@@ -113,20 +142,22 @@ class Index:
         from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
         declared = Fields.of(fields or {})
-        model = _loaded(encoder)
-        space = _space(situate, model, tokens)
+        model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
+        situate, why = decided(situate, sample, splitter, model)
+        space = space_of(situate, model, tokens)
         store = LanceStore.create(
             path,
             {"dense": space.signature.dim},
             fields=declared,
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
-            settings=_settings(space, splitter),
+            settings={**settings_of(space, splitter), **why},
             storage_options=storage_options,
         )
         ahead.leave_note(path, space.signature.model)
-        return cls(store, splitter, space, default(space.signature.weights))
+        calibration = default(space.signature.weights)
+        return cls(store, splitter, space, calibration, storage_options=storage_options)
 
     @classmethod
     def open(
@@ -155,31 +186,15 @@ class Index:
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)
-        settings = store.settings()
-        if "index" not in settings:
-            raise BadInput(f"{os.fspath(path)!r} is a bare store; open it with LanceStore.open.")
-        stored = Signature(**settings["index"]["signature"])
-        if early is not None and early[0] == stored.model:
+        settings, place = store.settings(), os.fspath(path)
+        model = signature_of(settings, place).model
+        if early is not None and early[0] == model:
             encoder = early[1].result()
-        model = _loaded(encoder or stored.model)
-        plain = _situated(situate or _named(stored.chunks), model)
-        space: ChunkEncoder = plain
-        if stored.tokens:
-            space = WithTokens.from_settings(plain, settings["index"]["tokens"])
-        if difference := stored.difference(space.signature):
-            raise SpaceMismatch(
-                f"The index at {os.fspath(path)!r} was built with {stored.model!r}; the encoder "
-                f"{space.signature.model!r} differs in {{field: (index, encoder)}} {difference}. "
-                "Pass the original encoder, or build a new index."
-            )
-        splitter = TokenSplitter.from_settings(model, settings["index"]["splitter"])
-        calibration = settings.get("calibration")
-        return cls(
-            store,
-            splitter,
-            space,
-            Calibration(**calibration) if calibration else default(space.signature.weights),
-        )
+        own = loaded(encoder or model)
+        space = reopened(settings, own, situate, place)
+        splitter = TokenSplitter.from_settings(own, settings["index"]["splitter"])
+        calibration = calibration_of(settings, space.signature.weights)
+        return cls(store, splitter, space, calibration, storage_options=storage_options)
 
     @classmethod
     def in_memory(
@@ -188,7 +203,8 @@ class Index:
         encoder: Encoder | str | None = None,
         chunk_tokens: int | None = 200,
         chunk_overlap: int = 0,
-        situate: Situate = "titled",
+        situate: Situate = STANDARD,
+        sample: Iterable[Document] | None = None,
         tokens: bool | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
@@ -196,16 +212,17 @@ class Index:
         """Make an index that lives as long as the process; arguments as in `create`."""
         from rag_embed.stores.memory import MemoryStore
 
-        model = _loaded(encoder)
-        space = _space(situate, model, tokens)
+        model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
+        situate, why = decided(situate, sample, splitter, model)
+        space = space_of(situate, model, tokens)
         store = MemoryStore(
             {"dense": space.signature.dim},
             fields=fields,
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
         )
-        store.configure(_settings(space, splitter))
+        store.configure({**settings_of(space, splitter), **why})
         return cls(store, splitter, space, default(space.signature.weights))
 
     def add(
@@ -223,7 +240,7 @@ class Index:
             BadInput: A document cannot be stored; batches before it are.
             StoreError: The index cannot be written; what was committed stays.
         """
-        report = Ingest(self.store, self.splitter, {"dense": self.space}).add(documents, progress)
+        report = Ingest(self.store, self.splitter, self.spaces.all()).add(documents, progress)
         if report.added or report.replaced:
             self.store.optimize()
         return report
@@ -266,8 +283,8 @@ class Index:
 
         Args:
             query: A text, or a `Query` that holds everything.
-            **options: ``k``, ``where``, ``user``, ``min_relevance``, ``diversity``, ``group_by``;
-                see `Query`.
+            **options: ``k``, ``where``, ``user``, ``min_relevance``, ``diversity``, ``group_by``,
+                ``previous``; see `Query`.
 
         Returns:
             At most ``k`` hits, best first. Fewer hits are always a prefix of more.
@@ -283,7 +300,26 @@ class Index:
         """`search` for many queries, encoded and searched as one batch."""
         if isinstance(queries, str):
             raise BadInput("search_many() takes a list of queries, got one str.")
-        return self.retriever.retrieve([_query(query, options) for query in queries])
+        return self.personal.retrieve([_query(query, options) for query in queries])
+
+    def passages(
+        self, query: str | Query, budget: int, **options: Unpack[Options]
+    ) -> list[Segment]:
+        """`search`, and neighbouring hits joined into the best contiguous passages.
+
+        Args:
+            query: A text, or a `Query`.
+            budget: Tokens of a passage at most.
+            **options: See `search`; ``k`` is the number of hits that are joined.
+
+        Returns:
+            Passages of whole chunks that cover all hits, best first; see `ranking.segments`.
+
+        Raises:
+            BadInput: An option is out of range.
+        """
+        hits = self.search(query, **options)
+        return passages(self.store.view(), hits, budget, self.splitter.encoder.token_spans)
 
     def calibrate(
         self, judged: Mapping[str, Sequence[str]], *, user: str | None = None
@@ -334,6 +370,72 @@ class Index:
         return Hybrid(self.store, legs, WEIGHTS, self.calibration)
 
     @property
+    def personal(self) -> Retriever:
+        """What `search` asks: the retriever, with queries bent by histories once that was chosen."""
+        return self.users.around(self.retriever)
+
+    def reranked(
+        self, reranker: Reranker, *, depth: int = 40, weight: float | None = None
+    ) -> Reranked:
+        """The retriever of `search` with its best hits put in order by a re-ranker.
+
+        Args:
+            reranker: Looks at query and text together; see `ranking.rerankers` and `encoders`.
+            depth: How many hits it looks at.
+            weight: Of its scores beside what they had; None takes its order alone.
+        """
+        rows = stored_rows(self.store)
+        return Reranked(self.personal, reranker, depth, weight, rows=rows)
+
+    def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
+        """Remember what a user did; an event with a known id is replaced.
+
+        It changes no search until `personal.tuning` has found that it helps; see `users.setting`.
+
+        Args:
+            user: Whose; from your authentication, never from a text.
+            events: Events or texts, consumed lazily.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            BadInput: An event is another user's, or cannot be stored; batches before it are.
+        """
+        return self.users.profiles.remember(owned(user, events))
+
+    def profile(self, user: str, *, instruction: str = "") -> Profile:
+        """What is known of a user, on the whole or for a purpose; see `personal.profiles`."""
+        return self.users.profiles.profile(user, instruction=instruction)
+
+    def forget(self, user: str, events: Sequence[str] | None = None) -> int:
+        """Erase a user's documents and events, or some events, from every file.
+
+        Pilots of the router that came from the user go too, and contexts that were written for
+        their documents. No byte is left; whoever opens the index next finishes what a crash
+        interrupted.
+
+        Args:
+            user: Who is forgotten.
+            events: Ids; only these are, and no document.
+
+        Returns:
+            How many documents and events there were.
+
+        Raises:
+            BadInput: ``events`` is one str, or the user id is none.
+            StoreError: It could not be finished; it is when the index is next opened.
+        """
+        gone = self.users.profiles.forget(user, events)
+        if events is not None:
+            return gone
+        view = self.store.view()
+        ids = view.matching(field("user_id") == user)
+        forget_contexts(self.space, view.documents(ids))
+        self.router = without_user(self.store, self.router, user, ids)
+        return gone + self.store.forget(user)
+
+    @property
     def fields(self) -> Fields:
         """The declared filter columns."""
         return self.store.fields
@@ -359,18 +461,53 @@ class Index:
             BadInput: The encoder gives no token vectors.
             StoreError: The index cannot be written.
         """
-        if isinstance(self.space, WithTokens):
-            return 0
-        plain = cast(TokenSpace, self.space)
-        begun = self.store.settings().get("filling")
-        space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
-        self.store.grow({}, ["dense"])
-        self.store.configure({"filling": space.settings})
-        settings = {**_settings(space, self.splitter), "filling": None}
-        done = backfill(self.store, "dense", space, settings, vectors=False, progress=progress)
-        self.space = space
+        done = self.spaces.keep_tokens(progress)
         self.store.optimize()
         return done
+
+    def add_space(
+        self,
+        name: str,
+        encoder: Encoder | str,
+        *,
+        situate: Situate | None = None,
+        progress: Filled | None = None,
+    ) -> int:
+        """Encode all chunks with another model too; the new space becomes an expert.
+
+        It answers when a router gives it weight; see `routing`. Batches survive being killed: call
+        it again with the same arguments, and it goes on. Documents added later are encoded in
+        every space.
+
+        Args:
+            name: Of the space and the expert.
+            encoder: An encoder, or the name or path of a sentence-transformers model. One that
+                cannot be loaded by its name is given to ``spaces.know`` after opening.
+            situate: As in `create`; like the index's own space by default.
+            progress: Called with the chunks done and those there are to do.
+
+        Returns:
+            How many chunks were encoded.
+
+        Raises:
+            BadInput: The name is taken.
+            StoreError: The index cannot be written.
+        """
+        self.experts.check_free(name)
+        done = self.spaces.add(name, encoder, situate, progress)
+        self.experts.add_space(name, self.spaces.all()[name].signature)
+        self.store.optimize()
+        return done
+
+    def drop_space(self, name: str) -> None:
+        """Remove a space that was added, and its expert.
+
+        Raises:
+            BadInput: There is none of that name, or it is the index's own.
+        """
+        self.spaces.drop(name)
+        if any(expert.name == name for expert in self.experts.list()):
+            self.experts.remove(name)
 
     def heat(self, query: str | Query, hits: Sequence[Hit]) -> list[Heat]:
         """Which words of the query found which words of each hit; see `ranking.heat`.
@@ -425,50 +562,17 @@ class Index:
         self.store.optimize()
 
     def stats(self) -> dict[str, Any]:
-        """Counts, sizes and the signature of the space."""
-        return {**self.store.stats(), "signature": asdict(self.space.signature)}
+        """Counts, sizes, the signature of the space, and why chunks are situated as they are."""
+        why = self.store.settings().get("situated")
+        own = {"signature": asdict(self.space.signature), **({"situated": why} if why else {})}
+        return {**self.store.stats(), **own}
 
     def __len__(self) -> int:
         """Number of chunks."""
         return len(self.store.view())
 
 
-def _settings(space: ChunkEncoder, splitter: TokenSplitter) -> dict[str, Any]:
-    """What `Index.open` needs beside the store's own settings."""
-    own = {"signature": asdict(space.signature), "splitter": splitter.settings}
-    if isinstance(space, WithTokens):
-        own["tokens"] = space.settings
-    return {"index": own}
-
-
-def _space(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEncoder:
-    space = _situated(situate, encoder)
-    kept = space.signature.weights in MEASURED if tokens is None else tokens
-    return WithTokens.of(space) if kept else space
-
-
 def _query(query: str | Query, options: Options) -> Query:
     if isinstance(query, Query):
         return replace(query, **options) if options else query
     return Query(query, **options)
-
-
-def _loaded(encoder: Encoder | str | None) -> Encoder:
-    if encoder is not None and not isinstance(encoder, str):
-        return encoder
-    from rag_embed import encoders
-
-    return encoders.load(encoder) if encoder else encoders.load()
-
-
-def _situated(situate: Situate, encoder: Encoder) -> TokenSpace:
-    if callable(situate):
-        return situate(encoder)
-    if not isinstance(situate, str):
-        raise BadInput(f"situate must be a name or callable, got {situate!r}.")
-    return situated(situate, encoder)
-
-
-def _named(chunks: str) -> Situate:
-    """What an index says of itself; by a name of its own when its maker must be given."""
-    return lambda encoder: stored(chunks, encoder)

@@ -113,13 +113,13 @@ class TokenSpace(ChunkEncoder, Protocol):
         """`encode_chunks`, and what ``keep`` makes of the tokens of each chunk."""
         ...
 
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """One text per chunk, in order: what the places of its tokens count in."""
+        ...
+
 
 class TextSpace(TokenSpace, Protocol):
-    """A `TokenSpace` that puts one text per chunk to an encoder."""
-
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """One text per chunk, in order."""
-        ...
+    """A `TokenSpace` that puts its texts, and nothing else, to an encoder."""
 
 
 class View(Protocol):

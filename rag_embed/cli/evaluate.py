@@ -90,7 +90,9 @@ def systems(index: Index) -> Mapping[str, ev.System]:
     """Every leg of an index alone, and all of them together."""
     whole = index.retriever
     alone = {
-        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}, router=None))
+        leg.name: ev.from_retriever(
+            replace(whole, legs=(leg,), weights={leg.name: 1.0}, router=None)
+        )
         for leg in whole.legs
     }
     return {**alone, "rag_embed": ev.from_retriever(whole)}

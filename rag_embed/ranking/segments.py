@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.chunking.tokens import TokenCounts
 from rag_embed.errors import BadInput
-from rag_embed.types import Chunk, Hit
+from rag_embed.protocols import View
+from rag_embed.types import Chunk, Hit, Spans
 
 PENALTY = 0.18
 """What each chunk of a passage costs, hit or not: dsRAG's balanced setting, for relevance in [0, 1]."""
@@ -181,3 +183,23 @@ def _covered(
         )
         for first, last in done
     ]
+
+
+def passages(
+    view: View, hits: Sequence[Hit], budget: int, spans: Callable[[str], Spans]
+) -> list[Segment]:
+    """`segments` of hits, their documents read from the store.
+
+    Args:
+        view: The version that was searched, or a later one that still has the hits.
+        hits: What was found, best first.
+        budget: Tokens of a passage at most.
+        spans: A text's tokens, see `protocols.Encoder.token_spans`.
+
+    Raises:
+        BadInput: The budget is out of range, or a hit is no longer in the store.
+    """
+    ids = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))
+    chunks = {id: view.document_chunks(id) for id in ids}
+    counts = {one.id: TokenCounts.of(spans(one.text)) for one in view.documents(ids)}
+    return segments(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))

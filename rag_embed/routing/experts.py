@@ -18,6 +18,7 @@ from rag_embed.protocols import Retriever, Store
 from rag_embed.ranking.asked import RetrieverLeg
 from rag_embed.ranking.late import TOKENS
 from rag_embed.ranking.legs import DenseLeg, Leg, QueryEncoder
+from rag_embed.spaces import Spaces
 from rag_embed.types import Signature, Vectors
 
 Kind: TypeAlias = Literal["query", "space", "retriever"]
@@ -54,12 +55,12 @@ class Experts:
 
     Args:
         store: Of the index.
-        base: Signature of the index's own space.
+        spaces: Its vector spaces.
     """
 
-    def __init__(self, store: Store, base: Signature) -> None:
+    def __init__(self, store: Store, spaces: Spaces) -> None:
         self._store = store
-        self._base = base
+        self._spaces = spaces
         self._attached: dict[str, Retriever] = {}
         self._encoders: dict[Expert, _Later] = {}
 
@@ -96,12 +97,13 @@ class Experts:
 
         path = os.path.abspath(folder)
         base = adapted.read(path).base
-        if difference := replace(self._base, chunks="", tokens="").difference(
+        own = self._spaces.own.signature
+        if difference := replace(own, chunks="", tokens="").difference(
             replace(base, chunks="", tokens="")
         ):
             raise SpaceMismatch(
                 f"The adapter in {path!r} was trained on {base.model!r}; the index holds vectors of "
-                f"{self._base.model!r}. They differ in {{field: (index, adapter)}} {difference}."
+                f"{own.model!r}. They differ in {{field: (index, adapter)}} {difference}."
             )
         card = asdict(Card.read(path))
         return self._put(
@@ -126,7 +128,7 @@ class Experts:
         Raises:
             BadInput: The name is taken.
         """
-        self._free(name)
+        self.check_free(name)
         self._attached[name] = retriever
         return self.get(name)
 
@@ -160,18 +162,30 @@ class Experts:
     def _leg(self, expert: Expert) -> Leg:
         if expert.kind == "retriever":
             return RetrieverLeg(expert.name, self._attached[expert.name])
-        later = self._encoders.setdefault(expert, _Later(_loader(expert)))
+        later = self._encoders.setdefault(expert, _Later(self._loader(expert)))
         return DenseLeg(expert.name, later, expert.space)
+
+    def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
+        if expert.kind == "space":
+            return lambda: self._spaces.all()[expert.space]
+        from rag_embed.encoders import adapted  # keeps `import rag_embed` light
+
+        return lambda: adapted.load(expert.model)
 
     def _stored(self) -> tuple[Expert, ...]:
         return tuple(one for one in self.list() if one.kind != "retriever")
 
     def _put(self, expert: Expert) -> Expert:
-        self._free(expert.name)
+        self.check_free(expert.name)
         self._write([*self._stored(), expert])
         return self.get(expert.name)
 
-    def _free(self, name: str) -> None:
+    def check_free(self, name: str) -> None:
+        """Refuse a name that another expert or a leg of the index has.
+
+        Raises:
+            BadInput: It is taken, or empty.
+        """
         if not name or name in _TAKEN or any(one.name == name for one in self.list()):
             raise BadInput(
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
@@ -194,20 +208,3 @@ class _Later:
             if self._encoder is None:
                 self._encoder = self._load()
         return self._encoder.encode_query(texts)
-
-
-def _loader(expert: Expert) -> Callable[[], QueryEncoder]:
-    def load() -> QueryEncoder:
-        from rag_embed import encoders
-        from rag_embed.encoders import adapted
-
-        if expert.kind == "query":
-            return adapted.load(expert.model)
-        encoder = encoders.load(expert.model)
-        if encoder.signature.weights != expert.weights:
-            raise SpaceMismatch(
-                f"Space {expert.space!r} was built with other weights than {expert.model!r} has now."
-            )
-        return encoder
-
-    return load

@@ -25,7 +25,12 @@ Progress = Callable[[int, int], None]
 """Called with the queries done and those there are to do."""
 
 FEEDBACK = "feedback"
-"""Source of pilots that come from users."""
+"""Source of pilots that come from users who said no name."""
+
+
+def feedback_of(user: str | None) -> str:
+    """Source of pilots that come from a user, by which they can be forgotten."""
+    return FEEDBACK if user is None else f"{FEEDBACK}:{user}"
 
 
 def learned(
@@ -104,15 +109,21 @@ def confirmed(
 
     Raises:
         SpaceMismatch: The pilots come from another encoder.
-        BadInput: The retriever's experts are not those of the pilots.
+        BadInput: The retriever's experts are not those of the pilots; or the query has a user or the
+            hit an owner: routes show their pilots to everybody, and `Index.forget` knows none.
     """
     asked = query if isinstance(query, Query) else Query(query)
+    if asked.user is not None or hit.chunk.user is not None:
+        raise BadInput(
+            "A pilot is shown to every user, so a query with a user or a hit with an owner cannot "
+            "become one; ask without a user, about shared documents."
+        )
     document = hit.chunk.doc_id
     new = _measured(
         hybrid,
         signature,
         [asked],
-        [FEEDBACK],
+        [feedback_of(asked.user)],
         [{document: 1}],
         [(document,)],
         pilots.mixtures,

@@ -145,6 +145,7 @@ class Pilots:
         return replace(
             self,
             legs=tuple(self.legs[i] for i in legs),
+            default={name: weight for name, weight in self.default.items() if name != leg},
             mixtures=mixtures,
             utilities=self.utilities[:, columns],
             gradients=self.gradients[:, legs],

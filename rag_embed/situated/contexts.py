@@ -22,6 +22,10 @@ class Cache(Protocol):
         """Keep one, before this returns."""
         ...
 
+    def forget(self, groups: Sequence[str], /) -> None:
+        """Erase all keys that begin with one of these and a colon."""
+        ...
+
 
 class InMemory:
     """A cache that ends with the process."""
@@ -36,6 +40,11 @@ class InMemory:
     def put(self, key: str, context: str, /) -> None:
         """See `Cache`."""
         self._known[key] = context
+
+    def forget(self, groups: Sequence[str], /) -> None:
+        """See `Cache`."""
+        gone = set(groups)
+        self._known = {k: v for k, v in self._known.items() if k.rpartition(":")[0] not in gone}
 
 
 class OnDisk:
@@ -66,6 +75,17 @@ class OnDisk:
         """See `Cache`."""
         with self._lock, self._connected() as database, database:
             database.execute("INSERT OR REPLACE INTO contexts VALUES (?, ?)", [key, context])
+
+    def forget(self, groups: Sequence[str], /) -> None:
+        """See `Cache`; the file is written anew, so that no byte is left."""
+        with self._lock, self._connected() as database:
+            with database:
+                database.execute(
+                    "DELETE FROM contexts WHERE substr(key, 1, instr(key, ':') - 1) IN "
+                    "(SELECT value FROM json_each(?))",
+                    [json.dumps(list(groups))],
+                )
+            database.execute("VACUUM")
 
     def _connected(self) -> closing[sqlite3.Connection]:
         return closing(sqlite3.connect(self.path, timeout=60))

@@ -163,11 +163,19 @@ class Described:
             )
         return " ".join(context.split())
 
+    def forget(self, documents: Iterable[Document]) -> None:
+        """Erase the contexts of these documents from the cache."""
+        self.cache.forget([self._group(document) for document in documents])
+
     def _keys(self, document: Document, chunks: Iterable[Chunk]) -> list[str]:
         """By writer, document and place: a context may depend on all of the document."""
+        group = self._group(document)
+        return [f"{group}:{chunk.start}-{chunk.end}" for chunk in chunks]
+
+    def _group(self, document: Document) -> str:
         whole = hashlib.blake2b(digest_size=16)
         whole.update(json.dumps([self.name, document.title, document.text]).encode())
-        return [f"{whole.hexdigest()}:{chunk.start}-{chunk.end}" for chunk in chunks]
+        return whole.hexdigest()
 
 
 def described(

@@ -117,6 +117,10 @@ class Late:
             kept |= {i: keep(one) for i, one in zip(rest, some, strict=True)}
         return rows, [kept[i] for i in range(len(chunks))]
 
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """See `protocols.TokenSpace`: a chunk's tokens have places in the chunk."""
+        return [chunk.text for _, chunks in groups for chunk in chunks]
+
     def windows_of(self, document: Document, chunks: Sequence[Chunk]) -> list[Window]:
         """What is put to the encoder for a document, and what is read from it."""
         head = f"{document.title}\n" if self.titled and document.title else ""

@@ -1,8 +1,8 @@
-"""Contextual BM25: what was written to situate a chunk is a text that words can be found in."""
+"""What is written to situate chunks, found inside of spaces: for contextual BM25, and to be forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rag_embed.protocols import ChunkEncoder
 from rag_embed.situated.described import Described
@@ -35,3 +35,20 @@ def written(
             return written(space.space, groups)
         case _:
             return None
+
+
+def forget_contexts(space: ChunkEncoder, documents: Sequence[Document]) -> None:
+    """Erase what was written for documents from every cache of a space."""
+    for one in _described(space):
+        one.forget(documents)
+
+
+def _described(space: ChunkEncoder) -> Iterator[Described]:
+    match space:
+        case Described():
+            yield space
+        case Residual():
+            yield from _described(space.a)
+            yield from _described(space.b)
+        case DocumentMean() | Heading() | WithTokens():
+            yield from _described(space.space)

@@ -36,6 +36,10 @@ FULL = "titled+0.25*heading(titled)+0.25*late(titled)"
 """With the passage around it too, at about twice the price."""
 
 
+_TOKEN = re.compile(r"\s*([a-z]+(?::[a-z]+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|[-+*(),])")
+_EXAMPLES = "'isolated', 'titled', 'titled+0.5*late' or 'titled+0.25*mean(titled)'"
+
+
 def situated(name: str, encoder: Encoder) -> TokenSpace:
     """The chunk encoder of a name.
 

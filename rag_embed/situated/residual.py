@@ -57,6 +57,10 @@ class DocumentMean:
         """See `protocols.TokenSpace`; the tokens of the inner space."""
         return _encoded_with_tokens(self, groups, keep)
 
+    def texts(self, groups: Groups, /) -> list[str]:
+        """See `protocols.TokenSpace`."""
+        return self.space.texts(groups)
+
     def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
         """The rows, from those of the spaces it is made of."""
         counts = [len(chunks) for _, chunks in groups]
@@ -101,6 +105,10 @@ class Heading:
     ) -> tuple[Vectors, list[T]]:
         """See `protocols.TokenSpace`; the tokens of the inner space."""
         return _encoded_with_tokens(self, groups, keep)
+
+    def texts(self, groups: Groups, /) -> list[str]:
+        """See `protocols.TokenSpace`."""
+        return self.space.texts(groups)
 
     def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
         """The rows, from those of the spaces it is made of."""
@@ -166,6 +174,10 @@ class Residual:
     ) -> tuple[Vectors, list[T]]:
         """See `protocols.TokenSpace`; the tokens of ``a``."""
         return _encoded_with_tokens(self, groups, keep)
+
+    def texts(self, groups: Groups, /) -> list[str]:
+        """See `protocols.TokenSpace`."""
+        return self.a.texts(groups)
 
     def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
         """The rows, from those of the spaces it is made of."""

@@ -26,7 +26,7 @@ from lancedb.index import IvfRq
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
-from rag_embed.stores.erasing import MARK, begin, delete, end, erase, writing
+from rag_embed.stores.erasing import MARK, begin, end, erase, writing
 from rag_embed.stores.explained import explained
 from rag_embed.stores.growth import (
     GROWING,
@@ -173,7 +173,7 @@ class LanceStore:
             store = cls(os.fspath(uri), database, settings)
             if MARK in names_of(database):
                 with writing(store.uri):
-                    store._erase([None, None])
+                    store._erase()
         return store
 
     def settings(self) -> dict[str, Any]:
@@ -263,7 +263,8 @@ class LanceStore:
             merge = self._chunks.merge_insert("id")
             merge = merge.when_matched_update_all().when_not_matched_insert_all()
             merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
-            merge.execute(pa.Table.from_batches(table.to_batches(_BATCH), table.schema))
+            batches = pa.Table.from_batches(table.to_batches(_BATCH), table.schema)
+            merge.execute(batches, on_bad_vectors="null")  # a null: a value still to be computed
             upsert(self._documents, "id", rows)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
@@ -284,19 +285,16 @@ class LanceStore:
         with explained("forget a user", self.uri), writing(self.uri):
             mine = col("user_id") == lit(user)
             count = int(self._documents.count_rows(mine.to_sql()))
-            if not count and not self._chunks.count_rows(mine.to_sql()):
-                return 0
             begin(self._database)
-            files = [delete(self._chunks, mine), delete(self._documents, mine)]
-            self._erase(files)
+            self._chunks.delete(mine)
+            self._documents.delete(mine)
+            self._erase()
         self.optimize()
         return count
 
-    def _erase(self, files: Sequence[set[int] | None]) -> None:
-        local = "://" not in self.uri
-        tables = {"chunks": self._chunks, "documents": self._documents}
-        for (name, table), some in zip(tables.items(), files, strict=True):
-            erase(name, table, some, local)
+    def _erase(self) -> None:
+        for name, table in {"chunks": self._chunks, "documents": self._documents}.items():
+            erase(name, table, "://" not in self.uri)
         end(self._database)
         with self._lock:
             self._latest = None

@@ -50,8 +50,8 @@ def false_negatives(
 ) -> torch.Tensor:
     """Candidates that a guide holds for at least as relevant as the right one.
 
-    Solatorio, GISTEmbed (2024), equation 4: a candidate whose guided score exceeds that of the pair
-    itself is taken out of the negatives.
+    Solatorio, GISTEmbed (2024): a candidate whose guided score exceeds that of the pair itself is
+    taken out of the negatives.
 
     Args:
         guide: ``(b, n)`` scores of the guide.

@@ -2,7 +2,8 @@
 
 Experts of one model are changes of the same weights, so changes can be added with coefficients. The
 coefficients are searched by gradient on a few queries of every expert's data (Self Positioning: Li et
-al., Improving General Text Embedding Model through Model Merging, 2024).
+al., Improving General Text Embedding Model: Tackling Task Conflict and Data Imbalance through Model
+Merging, 2024).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 4, 40
 
 _WHOLE = 0.1
 """Share of cloze queries that stay in their chunk, so that matching words is not unlearned
-(Lee, Chang and Toutanova 2019, section 3)."""
+(Lee, Chang and Toutanova, Latent Retrieval, 2019)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,9 @@ def test_mixed_is_the_minimum_of_the_quadratic(seed, k, ridge) -> None:
 
     def objective(w):
         d = w - default
-        own = sum(s * (g @ d + d @ h @ d / 2) for s, g, h in zip(shares, slopes, curves, strict=True))
+        own = sum(
+            s * (g @ d + d @ h @ d / 2) for s, g, h in zip(shares, slopes, curves, strict=True)
+        )
         return own + ridge / 2 * d @ d
 
     found = mixed(default, shares, slopes, curves, ridge)

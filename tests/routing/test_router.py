@@ -155,6 +155,14 @@ def test_feedback_becomes_a_pilot(index, router) -> None:
     assert len(again) == len(pilots)
 
 
+def test_what_belongs_to_a_user_becomes_no_pilot(index, router) -> None:
+    hit = index.search("Spare part red")[0]
+    owned = replace(hit, chunk=replace(hit.chunk, user="ann"))
+    for query, one in ((Query("my part", user="ann"), hit), (Query("my part"), owned)):
+        with pytest.raises(BadInput, match="shown to every user"):
+            confirmed(router.pilots, index.unrouted, index.space.signature, query, one)
+
+
 def test_an_expert_leaves_exactly(index, collections) -> None:
     """Without a leg the pilots are what they would be had it never been there."""
     signature = index.space.signature
@@ -167,7 +175,8 @@ def test_an_expert_leaves_exactly(index, collections) -> None:
     without = learned(index.unrouted, signature, small)
     assert with_.legs == ("dense", "lexical", "twin", "tokens")
     left = with_.without_leg("twin")
-    assert left.legs == without.legs and left.mixtures == without.mixtures
+    assert (left.legs, left.mixtures) == (without.legs, without.mixtures)
+    assert left.default == without.default
     for name in ("utilities", "gradients", "hessians"):
         np.testing.assert_allclose(getattr(left, name), getattr(without, name), atol=1e-6)
     with pytest.raises(BadInput, match="default mixture counts"):

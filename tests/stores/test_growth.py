@@ -13,7 +13,8 @@ from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.types import TokenBits
 
-NEW = {"other": 4}
+WIDE = 64  # LanceDB looks for vectors in columns this wide
+NEW = {"other": WIDE}
 
 
 @pytest.fixture(params=["memory", "lance", "lance on disk"])
@@ -28,8 +29,8 @@ def store(request, tmp_path):
 
 def rows(ids: list[str]) -> dict[str, np.ndarray]:
     """A row per chunk that its id tells."""
-    found = [np.random.default_rng(list(id.encode())).normal(size=4) for id in ids]
-    return {"other": unit(np.array(found).reshape(-1, 4))}
+    found = [np.random.default_rng(list(id.encode())).normal(size=WIDE) for id in ids]
+    return {"other": unit(np.array(found).reshape(-1, WIDE))}
 
 
 def kept(ids: list[str]) -> dict[str, list[TokenBits]]:
@@ -98,7 +99,7 @@ def test_another_growth_starts_anew(store) -> None:
     store.grow(NEW, ["dense"])
     assert fill(store) == ["a#0-3"]
     store.adopt({})
-    assert store.view().moments("other").mean.size == 4
+    assert store.view().moments("other").mean.size == WIDE
 
 
 def test_a_space_can_be_dropped_and_made_again(store) -> None:
@@ -139,13 +140,13 @@ def test_values_that_do_not_fit_are_refused(store) -> None:
     write(store, Document("a", "one"))
     store.grow(NEW, ["dense"])
     wide = {"other": np.ones((1, 5), np.float32)}
-    holes = {"other": np.full((1, 4), np.nan, np.float32)}
+    holes = {"other": np.full((1, WIDE), np.nan, np.float32)}
     bits = [TokenBits(np.zeros(1, np.int32), np.zeros((1, 2), np.uint8))]
     for vectors, tokens in (
         (wide, {}),
         (holes, {}),
         (rows(["a", "b"]), {}),
-        ({"nope": np.ones((1, 4), np.float32)}, {}),
+        ({"nope": np.ones((1, WIDE), np.float32)}, {}),
         ({}, {"dense": bits}),
         ({}, {"other": bits}),
     ):
@@ -169,7 +170,7 @@ def test_a_process_that_knows_of_no_new_space_cannot_leave_old_values(tmp_path) 
         stale.replace([(document, "h")], [chunk], {"dense": vector("six")})
     assert [c.text for c in store.view().chunks(["a#0-3"])] == ["ten"]
     fresh = LanceStore.open(tmp_path / "kb")
-    assert fresh.spaces == {"dense": DIM, "other": 4} and fresh.token_spaces == ("dense",)
+    assert fresh.spaces == {"dense": DIM, "other": WIDE} and fresh.token_spaces == ("dense",)
     store.drop("other", {})
     with pytest.raises(StoreError, match="Open it again"):
         stale.replace([(document, "h")], [chunk], {"dense": vector("six")})

@@ -48,7 +48,7 @@ def test_one_right_candidate_is_cross_entropy() -> None:
 
 
 def test_gistembed_masks_like_the_paper() -> None:
-    """Solatorio (2024), figure 1: of four candidates, those the guide puts above the pair go."""
+    """Solatorio (2024): candidates that the guide puts above the pair go."""
     guide = torch.tensor([[0.8, 0.81, 0.79, 0.1], [0.9, 0.2, 0.6, 0.6]])
     right = torch.tensor([[True, False, False, False], [False, False, True, False]])
     assert false_negatives(guide, right).tolist() == [
