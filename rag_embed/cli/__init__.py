@@ -1,4 +1,4 @@
-"""The command line: ``rag-embed index | search | ask-why | eval | doctor | demo``.
+"""The command line, ``rag-embed``: one module per group of commands.
 
 Commands parse and print; the work is done by `rag_embed.Index` and `rag_embed.evaluation`.
 

@@ -1,4 +1,4 @@
-"""``rag-embed experts list | add | remove | enable | disable`` and ``rag-embed fit-router``."""
+"""``rag-embed experts`` and ``rag-embed fit-router``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from rag_embed.cli.show import emit, err, out
+from rag_embed.cli.show import counted, emit, err, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 from rag_embed.types import Document
@@ -50,6 +50,28 @@ def add(
     """Add a trained query expert; no document is encoded."""
     expert = Index.open(kb).experts.add(folder, name=name)
     err.print(f"added {expert.name}; fit a router again to let it answer", markup=False)
+
+
+@app.command("add-space")
+def add_space(
+    kb: _KB,
+    name: _NAME,
+    model: Annotated[str, typer.Argument(help="Name or path of a sentence-transformers model.")],
+) -> None:
+    """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped."""
+    index = Index.open(kb)
+    with counted("encoding", "chunks") as progress:
+        done = index.add_space(name, model, progress=progress)
+    err.print(
+        f"added {name}: {done} chunks encoded; fit a router again to let it answer", markup=False
+    )
+
+
+@app.command("drop-space")
+def drop_space(kb: _KB, name: _NAME) -> None:
+    """Remove a space that was added, with its vectors and its expert."""
+    Index.open(kb).drop_space(name)
+    err.print(f"dropped {name}", markup=False)
 
 
 @app.command("remove")

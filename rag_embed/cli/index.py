@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,17 @@ from rich.progress import (
 )
 
 from rag_embed.analysis import Analyzer
-from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.errors import BadInput, NoIndex
 from rag_embed.index import Index
 from rag_embed.ingest import AddReport
 from rag_embed.reading import paths, read
+from rag_embed.situated.names import STANDARD
 from rag_embed.types import Document, Skipped
 
 _SHOWN = 20
+_SAMPLE = 2000
+"""Documents that the best way to situate chunks is looked for among."""
 
 
 def index(
@@ -38,6 +42,13 @@ def index(
     ] = None,
     chunk_tokens: Annotated[
         int | None, typer.Option(help="Longest chunk in tokens, for a new index [default: 200].")
+    ] = None,
+    situate: Annotated[
+        str | None,
+        typer.Option(
+            help="How chunks know their document, for a new index: a name such as titled, or auto, "
+            "which measures on a sample of the files."
+        ),
     ] = None,
     tokens: Annotated[
         bool | None,
@@ -63,15 +74,12 @@ def index(
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
     _check_names(sources)
-    kb = _opened(to, model, chunk_tokens, tokens, dict(map(_declared, field or [])), language)
+    fields = dict(map(_declared, field or []))
+    kb = _opened(to, sources, model, chunk_tokens, situate, tokens, fields, language)
+    if tokens and not kb.space.signature.tokens:
+        with counted("keeping tokens", "chunks") as told:
+            kb.keep_tokens(progress=told)
     with _bar() as bar:
-        if tokens and not kb.space.signature.tokens:
-            again = bar.add_task("keeping tokens", total=len(kb), chunks=0, rate="")
-            kb.keep_tokens(
-                progress=lambda done, total: bar.update(
-                    again, completed=done, total=total, chunks=done
-                )
-            )
         task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
 
         def progress(report: AddReport) -> None:
@@ -103,8 +111,10 @@ def _check_names(sources: Sequence[Path]) -> None:
 
 def _opened(
     to: str,
+    sources: Sequence[Path],
     model: str | None,
     chunk_tokens: int | None,
+    situate: str | None,
     tokens: bool | None,
     fields: dict[str, str],
     language: str | None,
@@ -112,21 +122,32 @@ def _opened(
     try:
         kb = Index.open(to)
     except NoIndex:
-        return Index.create(
+        kb = Index.create(
             to,
             encoder=model,
             chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
+            situate=situate or STANDARD,
+            sample=_sample(sources) if situate == "auto" else None,
             tokens=tokens,
             fields=fields,
             analyzer=Analyzer(language or "english"),
         )
+        if situate == "auto":
+            err.print(str(kb.stats()["situated"]), markup=False)
+        return kb
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
+    if situate != "auto":
+        _check("--situate", situate, kb.space.signature.chunks)
     if tokens is not True:
         _check("--tokens", tokens, bool(kb.space.signature.tokens))
     _check("--field", fields or None, dict(kb.fields.types))
     _check("--language", language, kb.analyzer.language)
     return kb
+
+
+def _sample(sources: Sequence[Path]) -> list[Document]:
+    return list(islice((one for one in _all(sources) if isinstance(one, Document)), _SAMPLE))
 
 
 def _check(option: str, asked: object, built: object) -> None:

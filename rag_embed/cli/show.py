@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +24,15 @@ out = Console(width=None if sys.stdout.isatty() else 110, highlight=False, emoji
 
 err = Console(stderr=True, highlight=False, emoji=False)
 """Progress and complaints, so that results can be piped."""
+
+
+@contextmanager
+def counted(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, as what is to be called with what is done and what there is to do."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+    with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def complain(message: str) -> None:

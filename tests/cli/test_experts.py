@@ -86,3 +86,14 @@ def test_eval_with_a_router(run, labelled, tmp_path) -> None:
         assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
     table = run("eval", labelled, "--router")
     assert table.code == 0 and "InstanceOracle" in table.out
+
+
+def test_a_space_is_added_and_dropped(run, kb) -> None:
+    done = run("experts", "add-space", kb, "other", "any-model")
+    assert done.code == 0 and "40 chunks encoded" in done.err
+    [expert] = run("experts", "list", kb, "--json").json
+    assert (expert["name"], expert["kind"], expert["space"]) == ("other", "space", "other")
+    assert run("experts", "add-space", kb, "other", "any-model").code == 1
+    assert run("experts", "drop-space", kb, "other").code == 0
+    assert run("experts", "list", kb, "--json").json == []
+    assert run("experts", "drop-space", kb, "dense").code == 1

@@ -93,6 +93,7 @@ def test_options_of_an_existing_index(run, folder) -> None:
         ("--chunk-tokens", "60"),
         ("--language", "french"),
         ("--model", "another"),
+        ("--situate", "isolated"),
     ):
         done = run("index", folder, "--to", "kb", *other)
         assert done.code == 1 and f"built with {other[0]}" in done.err
@@ -109,6 +110,22 @@ def test_tokens_are_kept_in_an_existing_index(run, folder, monkeypatch) -> None:
     assert [part["leg"] for part in done.json["hits"][0]["parts"]] == ["dense", "lexical", "tokens"]
     done = run("index", folder, "--to", "real", "--no-tokens")
     assert done.code == 1 and "built with --tokens True" in done.err
+
+
+def test_situate_by_name_and_by_measuring(run, folder, tmp_path) -> None:
+    assert run("index", folder, "--to", "kb", "--situate", "titled").code == 0
+    assert run("index", folder, "--to", "kb", "--situate", "titled").code == 0
+    done = run("index", folder, "--to", "nope", "--situate", "nonsense")
+    assert done.code == 1 and "names no way" in done.err and not (tmp_path / "nope").exists()
+    done = run("index", folder, "--to", "small", "--situate", "auto")
+    assert done.code == 1 and "20 are the least" in done.err
+    for i in range(30):
+        (folder / f"{i}.txt").write_text(
+            f"Machine {i} stands in room {i}. It is cleaned on day {i} by a friendly person. "
+            f"Nobody knows who bought number {i} and when that was."
+        )
+    done = run("index", folder, "--to", "auto", "--situate", "auto")
+    assert done.code == 0 and ("No candidate" in done.err or "gains" in done.err)
 
 
 def test_errors_and_usage(run, folder, tmp_path) -> None:

@@ -1,0 +1,164 @@
+"""What `Index` wires together: spaces, users, re-rankers, passages, the choice of a situation."""
+
+from __future__ import annotations
+
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.personal import beside
+from rag_embed.personal.events import UserEvent
+from rag_embed.personal.setting import Setting
+from rag_embed.ranking.rerankers import FunctionReranker
+from rag_embed.situated.described import described
+
+TEXTS = {
+    "fox": "The red fox hunts mice in the meadow.",
+    "sea": "The blue sea is deep and full of whales.",
+    "tea": "Green tea is made with water of eighty degrees.",
+}
+
+
+def documents() -> list[Document]:
+    return [Document(name, text, title=name.title()) for name, text in TEXTS.items()]
+
+
+@pytest.fixture(params=["memory", "lance"])
+def index(request, tmp_path) -> Index:
+    if request.param == "memory":
+        index = Index.in_memory(encoder=HashEncoder(64))
+    else:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+    index.add(documents())
+    return index
+
+
+class TestSpaces:
+    def test_a_space_is_filled_and_becomes_an_expert(self, index) -> None:
+        told: list[tuple[int, int]] = []
+        other = HashEncoder(16)
+        assert index.add_space("small", other, progress=lambda *state: told.append(state)) == 3
+        assert told == [(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
+        assert {leg.name for leg in index.unrouted.legs} == {"dense", "lexical", "small"}
+        assert [part.leg for part in index.search("fox")[0].parts] == ["dense", "lexical"]
+        index.add([Document("new", "A new text about foxes.")])
+        view = index.store.view()
+        [row] = view.vectors("small", ["new#0-23"])
+        assert row.shape == (16,) and np.isclose(np.linalg.norm(row), 1.0)
+        alone = {"small": 1.0}
+        [found] = type(index.unrouted)(
+            index.store, index.unrouted.legs, alone, index.calibration
+        ).retrieve([Query("fox", k=1)])
+        assert found[0].chunk.doc_id == "fox"
+        index.drop_space("small")
+        assert index.experts.list() == () and index.add(documents()).unchanged == 3
+        index.add([Document("last", "One more.")])
+        assert index.add_space("small", other) == 5
+
+    def test_a_space_of_an_encoder_without_a_name(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+        index.add(documents())
+        index.add_space("small", HashEncoder(16))
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
+        with pytest.raises(SpaceMismatch, match="Space 'small'"):
+            again.spaces.know("small", HashEncoder(32))
+        again.spaces.know("small", HashEncoder(16))
+        assert again.add([Document("new", "text")]).added == 1
+        with pytest.raises(BadInput, match="no space 'nope'"):
+            again.spaces.know("nope", HashEncoder(16))
+
+    @pytest.mark.parametrize("name", ["dense", "lexical", "tokens", "", "Bad name"])
+    def test_names_that_are_taken_or_impossible(self, index, name) -> None:
+        with pytest.raises(BadInput):
+            index.add_space(name, HashEncoder(16))
+        assert index.experts.list() == () and index.store.lacking() == []
+        with pytest.raises(BadInput):
+            index.drop_space(name)
+
+
+class TestUsers:
+    def test_history_changes_nothing_until_it_is_chosen(self, index) -> None:
+        before = index.search("whale", user="ann")
+        assert index.remember("ann", ["red fox", UserEvent.of("ann", "fox in the meadow")]) == 2
+        assert index.profile("ann").count == 2 and index.profile("ben").count == 0
+        assert index.search("whale", user="ann") == before
+        beside.keep(index.store, Setting(strength=3.0, centred=False, prior=0.0))
+        index.users.setting = beside.setting_of(index.store)
+        bent = index.search("whale", user="ann")
+        assert bent != before and index.search("whale", user="ben") == before
+        assert index.forget("ann") == 2
+        assert index.search("whale", user="ann") == before
+
+    def test_events_of_another_user_are_refused(self, index) -> None:
+        with pytest.raises(BadInput, match="events of user 'ann'"):
+            index.remember("ann", [UserEvent.of("ben", "tea")])
+        assert index.profile("ann").count == 0
+
+    def test_forgetting_takes_documents_events_and_contexts(self, tmp_path) -> None:
+        cache = tmp_path / "contexts.db"
+        situate = described(lambda document, _: f"about {document.id}", name="w", cache=cache)
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64), situate=situate)
+        secret = "zyxwvut"
+        own = Document(f"{secret}/1", f"{secret} is mine", user=secret)
+        index.add([*documents(), own, Document("ben/1", "mine too", user="ben")])
+        index.remember(secret, [f"{secret} event"])
+        index.remember("ben", ["an event"])
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert any(secret.encode() in path.read_bytes() for path in files)
+        assert index.forget(secret) == 2
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
+        assert index.document("ben/1", user="ben") and index.profile("ben").count == 1
+        assert len(index) == 4 and index.forget(secret) == 0
+        assert index.forget("ben", events=["no such event"]) == 0 and len(index) == 4
+
+
+class TestSearching:
+    def test_reranked(self, index) -> None:
+        longest = FunctionReranker(lambda query, texts: [float(len(text)) for text in texts])
+        hits = index.reranked(longest).retrieve([Query("the sea of tea", k=3)])[0]
+        lengths = [len(hit.text) for hit in hits]
+        assert lengths == sorted(lengths, reverse=True) and len(hits) == 3
+        assert hits[0].parts[-1].leg == "rerank"
+
+    def test_passages_join_neighbours(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(256), chunk_tokens=40)
+        index.add([Document(name, topics[name], name) for name in sorted(topics)[:8]])
+        hits = index.search("augmented assignment statement", k=8)
+        found = index.passages("augmented assignment statement", 200, k=8)
+        assert {hit.id for one in found for hit in one.hits} == {hit.id for hit in hits}
+        assert any(len(one.chunks) > 1 for one in found)
+        for one in found:
+            text = index.document(one.doc_id).text[one.start : one.end]
+            assert text.startswith(one.chunks[0].text) and text.endswith(one.chunks[-1].text)
+            assert one.tokens <= 200 or len(one.chunks) == 1
+        with pytest.raises(BadInput, match="budget"):
+            index.passages("x", 0)
+
+
+class TestSituate:
+    def test_auto_measures_on_a_sample(self, tmp_path) -> None:
+        some = [Document(name, topics[name], name) for name in sorted(topics)[:12]]
+        index = Index.create(
+            tmp_path / "kb",
+            encoder=HashEncoder(128),
+            situate="auto",
+            sample=some,
+            chunk_tokens=60,
+        )
+        assert "nDCG@10" in index.stats()["situated"] or "No candidate" in index.stats()["situated"]
+        index.add(some[:2])
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder(128))
+        assert again.space.signature == index.space.signature
+        assert again.add(some[:3]).added == 1
+
+    def test_auto_needs_a_sample_and_nothing_else_does(self) -> None:
+        for options in ({"situate": "auto"}, {"situate": "titled", "sample": documents()}):
+            with pytest.raises(BadInput, match="sample"):
+                Index.in_memory(encoder=HashEncoder(16), **options)
+        with pytest.raises(BadInput, match="20 are the least"):
+            Index.in_memory(encoder=HashEncoder(16), situate="auto", sample=documents())
