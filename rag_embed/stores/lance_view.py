@@ -216,7 +216,7 @@ class LanceView:
         pairs = self.analyzer.pairs(text)
         for said, word in pairs:
             if word not in self._holding:
-                search = self._full_text(said, None).select(["id"]).limit(max(len(self), 1))
+                search = self._full_text(said, None).select(["id", "_score"]).limit(max(len(self), 1))
                 self._holding[word] = len(self._read(search))
         count, mean = self._shared_lengths
         return Counts(count, mean, {word: self._holding[word] for _, word in pairs})
