@@ -39,7 +39,7 @@ from rag_embed.ranking.relevance import Calibration, default, fitted
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.segments import Segment, passages
 from rag_embed.routing.experts import Experts
-from rag_embed.routing.installed import fitting, installed, without_user
+from rag_embed.routing.installed import fitting, installed, without_documents
 from rag_embed.situated.lexical import forget_contexts
 from rag_embed.situated.names import STANDARD
 from rag_embed.situated.tokens import WithTokens
@@ -411,8 +411,8 @@ class Index:
     def forget(self, user: str, events: Sequence[str] | None = None) -> int:
         """Erase a user's documents and events, or some events, from every file.
 
-        Pilots of the router that came from the user go too, and contexts that were written for
-        their documents. No byte is left; whoever opens the index next finishes what a crash
+        Pilots of the router that these documents answer go too, and contexts that were written for
+        them. No byte is left; whoever opens the index next finishes what a crash
         interrupted.
 
         Args:
@@ -432,7 +432,7 @@ class Index:
         view = self.store.view()
         ids = view.matching(field("user_id") == user)
         forget_contexts(self.space, view.documents(ids))
-        self.router = without_user(self.store, self.router, user, ids)
+        self.router = without_documents(self.store, self.router, ids)
         return gone + self.store.forget(user)
 
     @property

@@ -10,7 +10,6 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.protocols import Store
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.candidates import evidence_names, model_name
-from rag_embed.routing.learning import feedback_of
 from rag_embed.routing.router import PilotRouter
 from rag_embed.routing.storage import load_router, remove_router, save_router
 from rag_embed.types import Signature
@@ -48,16 +47,15 @@ def uninstall(store: Store) -> None:
         remove_router(folder)
 
 
-def without_user(
-    store: Store, router: PilotRouter | None, user: str, documents: Sequence[str]
+def without_documents(
+    store: Store, router: PilotRouter | None, documents: Sequence[str]
 ) -> PilotRouter | None:
-    """The router without what it knows of a user; the files of an installed one are written anew.
+    """The router without pilots that documents answer; the files of an installed one go likewise.
 
     Args:
         store: Of the index.
         router: In use.
-        user: Whose feedback is forgotten.
-        documents: Ids of the user's documents: pilots that they answer go too.
+        documents: Ids; of labels that somebody gave for documents of a user who is forgotten.
 
     Returns:
         The router in use from now on; None when no pilot is left.
@@ -65,12 +63,12 @@ def without_user(
     gone = frozenset(documents)
 
     def rest(one: PilotRouter) -> PilotRouter | None:
-        pilots = one.pilots.without_sources({feedback_of(user)})
-        kept = [i for i, ids in enumerate(pilots.documents) if gone.isdisjoint(ids)]
-        return replace(one, pilots=pilots.only(kept)) if kept else None
+        kept = [i for i, ids in enumerate(one.pilots.documents) if gone.isdisjoint(ids)]
+        return replace(one, pilots=one.pilots.only(kept)) if kept else None
 
     kept_beside = installed(store)
-    if kept_beside is not None and (left := rest(kept_beside)) != kept_beside:
+    if kept_beside is not None and not gone.isdisjoint(kept_beside.pilots.answered):
+        left = rest(kept_beside)
         uninstall(store)
         if left is not None:
             install(store, left)

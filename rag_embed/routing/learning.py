@@ -25,12 +25,7 @@ Progress = Callable[[int, int], None]
 """Called with the queries done and those there are to do."""
 
 FEEDBACK = "feedback"
-"""Source of pilots that come from users who said no name."""
-
-
-def feedback_of(user: str | None) -> str:
-    """Source of pilots that come from a user, by which they can be forgotten."""
-    return FEEDBACK if user is None else f"{FEEDBACK}:{user}"
+"""Source of pilots that come from users."""
 
 
 def learned(
@@ -110,7 +105,7 @@ def confirmed(
     Raises:
         SpaceMismatch: The pilots come from another encoder.
         BadInput: The retriever's experts are not those of the pilots; or the query has a user or the
-            hit an owner: routes show their pilots to everybody, and `Index.forget` knows none.
+            hit an owner: routes show their pilots to everybody.
     """
     asked = query if isinstance(query, Query) else Query(query)
     if asked.user is not None or hit.chunk.user is not None:
@@ -123,7 +118,7 @@ def confirmed(
         hybrid,
         signature,
         [asked],
-        [feedback_of(asked.user)],
+        [FEEDBACK],
         [{document: 1}],
         [(document,)],
         pilots.mixtures,
