@@ -80,7 +80,8 @@ def touching(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], spans: 
     """
     first = np.searchsorted(spans[:, 1], starts, side="right")
     last = np.searchsorted(spans[:, 0], ends, side="left")
-    return np.stack([first, np.maximum(first, last)], axis=1).astype(np.int64)
+    last = np.where(ends > starts, np.maximum(first, last), first)
+    return np.stack([first, last], axis=1).astype(np.int64)
 
 
 def group_means(rows: npt.NDArray[np.floating], counts: Sequence[int]) -> Vectors:

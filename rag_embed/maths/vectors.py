@@ -59,3 +59,16 @@ def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.ND
         candidates = np.arange(rounded.size)
     order = sorted(candidates.tolist(), key=lambda i: (-rounded[i], ids[i]))
     return np.array(order[:n], dtype=np.intp)
+
+
+def first(
+    ids: Sequence[str], scores: npt.NDArray[np.floating], n: int
+) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """The ``n`` `best` and their scores.
+
+    Examples:
+        >>> first(["a", "b"], np.array([1.0, 2.0]), 1)
+        (['b'], array([2.], dtype=float32))
+    """
+    order = best(ids, scores, n)
+    return [ids[i] for i in order], scores[order].astype(np.float32)

@@ -52,6 +52,7 @@ from rag_embed.stores.schema import (
     document_table,
     space_columns,
 )
+from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.tables import (
     connect,
     create_tables,
@@ -198,12 +199,10 @@ class LanceStore:
                 self._latest = (
                     versions,
                     LanceView(
-                        self.uri,
-                        chunks,
+                        Snapshot(self.uri, chunks, self.fields),
                         documents,
                         self.spaces,
                         self.token_spaces,
-                        self.fields,
                         self.analyzer,
                         self.cache_bytes,
                     ),

@@ -28,8 +28,8 @@ class Growth:
 
     def lacking(self, ids: Sequence[str]) -> list[str]:
         """Those of the chunks that lack a value, sorted."""
-        held = [self.rows.get(name, {}).keys() for name in self.spaces]
-        held += [self.kept.get(name, {}).keys() for name in self.tokens]
+        held = [set(self.rows.get(name, {})) for name in self.spaces]
+        held += [set(self.kept.get(name, {})) for name in self.tokens]
         return sorted(id for id in ids if not all(id in some for some in held))
 
     def fill(

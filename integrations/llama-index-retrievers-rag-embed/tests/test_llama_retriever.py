@@ -42,7 +42,7 @@ def test_your_metadata_is_never_replaced(index) -> None:
     node = to_node(hit).node
     assert node.metadata["relevance_score"] == "mine"
     assert node.excluded_llm_metadata_keys == ["rag_embed"]
-    assert index.document("note").metadata == {"relevance_score": "mine"}
+    assert index.document("note", user="ada").metadata == {"relevance_score": "mine"}
 
 
 @pytest.mark.parametrize(

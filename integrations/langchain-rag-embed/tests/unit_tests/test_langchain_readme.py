@@ -19,6 +19,7 @@ def test_the_readme_runs(tmp_path, monkeypatch):
 
 def test_what_is_offered():
     assert langchain_rag_embed.__all__ == [
+        "CompressorReranker",
         "EmbeddingsEncoder",
         "RagEmbedDocumentIndex",
         "RagEmbedEmbeddings",

@@ -1,17 +1,34 @@
-"""The tokens of all chunks of one version, held in memory."""
+"""The vectors and tokens of all chunks of one version, held in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rag_embed.types import TokenBits
+from rag_embed.types import TokenBits, Vectors
 
 Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resident:
+    """A space's vectors held in memory.
+
+    Attributes:
+        ids: ``(n,)`` chunk ids.
+        position: id -> row.
+        row_ids: ``(n,)`` LanceDB's own row numbers, valid in this version.
+        matrix: ``(n, dim)`` float32.
+    """
+
+    ids: Sequence[str]
+    position: Mapping[str, int]
+    row_ids: Sequence[int]
+    matrix: Vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,3 +74,14 @@ def _flat(column: pa.ChunkedArray) -> tuple[Bytes, npt.NDArray[np.int64]]:
 def _row(flat: tuple[Bytes, npt.NDArray[np.int64]], row: int) -> Bytes:
     data, starts = flat
     return data[starts[row] : starts[row + 1]]
+
+
+def matrix_of(column: pa.ChunkedArray, dim: int) -> Vectors:
+    """The rows of a vector column; a row still to be computed is 0, like nothing that is asked."""
+    if column.null_count:
+        rows = np.zeros((len(column), dim), dtype=np.float32)
+        rows[column.is_valid().to_numpy()] = matrix_of(column.drop_null(), dim)
+        return rows
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    flat = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)
