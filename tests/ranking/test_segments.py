@@ -18,10 +18,7 @@ from rag_embed.types import Chunk, Hit
 def cut(name: str, lengths: list[int]) -> list[Chunk]:
     document = Document(name, "x" * sum(lengths))
     edges = [0, *np.cumsum(lengths).tolist()]
-    return [
-        Chunk.of(document, a, b, ordinal=i)
-        for i, (a, b) in enumerate(pairwise(edges))
-    ]
+    return [Chunk.of(document, a, b, ordinal=i) for i, (a, b) in enumerate(pairwise(edges))]
 
 
 def characters(_: str, start: int, end: int) -> int:
