@@ -3,7 +3,7 @@
 A name is what `Signature.chunks` of the space says, so that an index can be opened by it::
 
     name = term {"+" weight "*" term}
-    term = "isolated" | "titled" | "mean(" name ")" | "heading(" name ")"
+    term = "isolated" | "titled" | "titled(path)" | "mean(" name ")" | "heading(" name ")"
          | "late" ["(" window "," overlap [",titled"] ")"] | "late(titled)"
          | "described:summary(" sentences ")" | "summary" | "(" name ")"
 
@@ -127,7 +127,7 @@ class _Reader:
         if token == "isolated":
             return Isolated(self.encoder)
         if token == "titled":
-            return Titled(self.encoder)
+            return self.titled()
         if token == "late":
             return self.late()
         if token == "mean":
@@ -152,6 +152,12 @@ class _Reader:
 
     def summary(self, sentences: int) -> TokenSpace:
         return described(summary(sentences), name=f"summary({sentences})")(self.encoder)
+
+    def titled(self) -> TokenSpace:
+        if not self.follows("("):
+            return Titled(self.encoder)
+        self.within(lambda: self.next("path"))
+        return Titled(self.encoder, path=True)
 
     def late(self) -> TokenSpace:
         encoder = cast(TokenEncoder, self.encoder)  # Late checks it

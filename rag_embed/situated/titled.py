@@ -68,14 +68,21 @@ class Isolated:
 
 @dataclass(frozen=True, slots=True)
 class Titled:
-    """Each chunk is encoded under its document's title and its heading path."""
+    """Each chunk is encoded under its document's title and its heading path.
+
+    Attributes:
+        encoder: Encodes the texts.
+        path: Put the document's file path (``metadata["path"]``) above the title too, where it has
+            one: for folders whose names say what is in them.
+    """
 
     encoder: Encoder
+    path: bool = False
 
     @property
     def signature(self) -> Signature:
         """See `protocols.ChunkEncoder`."""
-        return replace(self.encoder.signature, chunks="titled")
+        return replace(self.encoder.signature, chunks="titled(path)" if self.path else "titled")
 
     def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -90,7 +97,11 @@ class Titled:
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
         """See `protocols.TextSpace`."""
-        return [titled(chunk) for _, chunks in groups for chunk in chunks]
+        return [self._text(chunk) for _, chunks in groups for chunk in chunks]
+
+    def _text(self, chunk: Chunk) -> str:
+        path = str(chunk.metadata.get("path") or "") if self.path else ""
+        return "\n".join(filter(None, [path, titled(chunk)]))
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""

@@ -143,7 +143,14 @@ def test_weights_that_add_nothing_are_refused(weight) -> None:
 def spaces(encoder):
     numbers = st.floats(1e-6, 100)
     leaves = st.sampled_from(
-        ["isolated", "titled", "late(64,16)", "late(32,0,titled)", "described:summary(3)"]
+        [
+            "isolated",
+            "titled",
+            "titled(path)",
+            "late(64,16)",
+            "late(32,0,titled)",
+            "described:summary(3)",
+        ]
     )
     return st.recursive(
         leaves.map(lambda name: situated(name, encoder)),
@@ -176,6 +183,7 @@ def shape(space):
     "name",
     [
         *("", "late(", "titled+late", "titled+0.5*", "titled+x*late", "mean", "mean()", "+"),
+        *("titled(", "titled(x)", "titled(path"),
         *("titled titled", "described:by hand", "titled+0.5*late!", "(titled", "late(64,16,x)"),
         "late(1.5,2)",
     ],
@@ -209,3 +217,15 @@ def test_written_contexts_are_found_inside_of_sums() -> None:
         assert written(space, GROUPS) == texts
     silent = described(lambda document, chunk: "x", name="w", lexical=False)(HashEncoder())
     assert written(silent, GROUPS) is None and written(titled, GROUPS) is None
+
+
+def test_the_path_of_a_file_comes_first() -> None:
+    there = Document("a", "text", "Title", {"path": "guides/net/proxy.md"})
+    without = Document("b", "text", "Title")
+    groups = [(one, [Chunk.of(one, 0, 4)]) for one in (there, without)]
+    space = situated("titled(path)", HashEncoder())
+    assert space.texts(groups) == ["guides/net/proxy.md\nTitle\ntext", "Title\ntext"]
+    plain = Titled(HashEncoder())
+    rows, other = space.encode_chunks(groups), plain.encode_chunks(groups)
+    assert not np.allclose(rows[0], other[0]) and np.allclose(rows[1], other[1])
+    assert space.signature != plain.signature
