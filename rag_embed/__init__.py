@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rag_embed.errors import RagEmbedError
     from rag_embed.filters import field
     from rag_embed.index import Index
+    from rag_embed.personal.events import UserEvent
     from rag_embed.reading import read
     from rag_embed.types import Chunk, Document, Hit, Part, Query, Skipped
 
@@ -26,6 +27,7 @@ _HOMES = {
     "Query": "types",
     "RagEmbedError": "errors",
     "Skipped": "types",
+    "UserEvent": "personal.events",
     "field": "filters",
     "read": "reading",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "Query",
     "RagEmbedError",
     "Skipped",
+    "UserEvent",
     "field",
     "read",
 ]

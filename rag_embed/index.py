@@ -336,7 +336,7 @@ class Index:
         Raises:
             BadInput: No hit, or every hit, answers its query.
         """
-        found = self.search_many(list(judged), k=1, user=user)
+        found = self.retriever.retrieve([Query(text, k=1, user=user) for text in judged])
         hits = [hit for some in found for hit in some]
         labels = [
             hit.chunk.doc_id in right
@@ -353,21 +353,24 @@ class Index:
     @property
     def retriever(self) -> Hybrid:
         """The retriever behind `search`, to nest in wrappers or to change its weights."""
-        whole = self.unrouted
         if self.router is None:
-            own = tuple(leg for leg in whole.legs if leg.name in WEIGHTS)
-            return replace(whole, legs=own)
+            return Hybrid(self.store, self._own_legs, WEIGHTS, self.calibration)
+        whole = self.unrouted
         return replace(whole, router=fitting(self.router, whole, self.space.signature))
 
     @property
     def unrouted(self) -> Hybrid:
         """All legs, enabled experts among them, under the default mixture: what a router learns on."""
+        legs = (*self._own_legs, *self.experts.legs())
+        return Hybrid(self.store, legs, WEIGHTS, self.calibration)
+
+    @property
+    def _own_legs(self) -> tuple[Leg, ...]:
         space = self.space
         dense: Leg = DenseLeg("dense", space)
         if isinstance(space, WithTokens):
             dense = LateLeg("dense", space, frozenset(self.analyzer.blocked))
-        legs = (dense, LexicalLeg(), *self.experts.legs())
-        return Hybrid(self.store, legs, WEIGHTS, self.calibration)
+        return dense, LexicalLeg()
 
     @property
     def personal(self) -> Retriever:

@@ -55,7 +55,7 @@ def test_type_checkers_see_the_same_names() -> None:
     block = source[source.index("if TYPE_CHECKING:") : source.index("_HOMES")]
     imported = {
         (name.strip(), home)
-        for home, names in re.findall(r"from rag_embed\.(\w+) import (.+)", block)
+        for home, names in re.findall(r"from rag_embed\.([\w.]+) import (.+)", block)
         for name in names.split(",")
     }
     assert imported == set(rag_embed._HOMES.items())

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
@@ -91,6 +92,7 @@ class LanceStore:
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
         self._settings = database.open_table("settings")
+        self._read: tuple[int, dict[str, Any]] | None = None
         self._lock = Lock()
         self._latest: tuple[tuple[int, int], LanceView] | None = None
         self._know(settings)
@@ -178,9 +180,12 @@ class LanceStore:
         return store
 
     def settings(self) -> dict[str, Any]:
-        """See `protocols.Store`."""
+        """See `protocols.Store`; read again when they changed."""
         with explained("read the index", self.uri):
-            return read_all(self._settings)
+            version = self._settings.version
+            if self._read is None or self._read[0] != version:
+                self._read = version, read_all(self._settings)
+            return deepcopy(self._read[1])
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
