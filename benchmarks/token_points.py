@@ -2,7 +2,7 @@
 
     python benchmarks/token_points.py --data DATA [--work DIR] [--queries 100] [--out results/token_points.json]
 
-The candidates of ``benchmarks/tokens.py`` (default index, weight .1875, best 40 of each query), their
+The candidates of ``benchmarks/tokens.py`` (default index, weight .125, best 40 of each query), their
 tokens taken anew from the model and kept in different ways: sign bits, 2 bits (Lloyd-Max levels of a
 normal distribution), 8 bits or floats a number; all tokens, the mean of 2, 3 or 4 neighbours, or of
 clusters (Ward) with as many tokens a cluster on average. Bytes count 4 for a token's id.

@@ -46,7 +46,7 @@ from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.lance import LanceStore
 
 WEIGHTS = (0.0, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
-DEFAULT = 0.1875
+DEFAULT = 0.125
 FLOAT_QUERIES = 100
 
 Row = npt.NDArray[np.float64]

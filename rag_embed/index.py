@@ -46,7 +46,7 @@ from rag_embed.situated.tokens import WithTokens
 from rag_embed.spaces import Spaces
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
-WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.1875}
+WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
 
 

@@ -1,6 +1,6 @@
 """Texts longer than a model was trained on.
 
->>> from rag_embed.longcontext import extend, windows, bake, save, load, probe
+>>> from rag_embed.longcontext import extend, windows, bake, save, load, probe, tune_positions
 
 `extend` makes one vector of a long text, `windows` cuts it up. Max-sim over windows needs no second
 store: it is an index of chunks with ``group_by="document"``; `BestChunks` lets more than one count.
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag_embed.longcontext.extension import Extension
     from rag_embed.longcontext.probing import Probe, probe
     from rag_embed.longcontext.saving import bake, load, save
+    from rag_embed.longcontext.tuning import tune_positions
     from rag_embed.longcontext.windowed import Windows, windows
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "load": "saving",
     "probe": "probing",
     "save": "saving",
+    "tune_positions": "tuning",
     "windows": "windowed",
 }
 
@@ -44,6 +46,7 @@ __all__ = [
     "load",
     "probe",
     "save",
+    "tune_positions",
     "windows",
 ]
 

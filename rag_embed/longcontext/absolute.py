@@ -68,16 +68,7 @@ def install(architecture: Architecture, extension: Extension) -> None:
     Raises:
         BadInput: The method is not for models with a table.
     """
-    if extension.method not in MAPS:
-        raise BadInput(
-            f"{extension.method!r} is for rotary positions; this model has a table of positions. "
-            f"Use one of {list(MAPS)}."
-        )
-    if extension.trained_tokens > architecture.trained:
-        raise BadInput(
-            f"trained_tokens={extension.trained_tokens}, but the model has "
-            f"{architecture.trained} positions; it cannot have been trained on more."
-        )
+    _checked(architecture, extension)
     embeddings = architecture.backbone.embeddings
     embeddings.position_embeddings = LongPositions(
         embeddings.position_embeddings,
@@ -89,8 +80,26 @@ def install(architecture: Architecture, extension: Extension) -> None:
     note_lengths(architecture.transformer)
 
 
+def _checked(architecture: Architecture, extension: Extension) -> None:
+    if extension.method not in MAPS:
+        raise BadInput(
+            f"{extension.method!r} is for rotary positions; this model has a table of positions. "
+            f"Use one of {list(MAPS)}."
+        )
+    if extension.trained_tokens > architecture.trained:
+        raise BadInput(
+            f"trained_tokens={extension.trained_tokens}, but the model has "
+            f"{architecture.trained} positions; it cannot have been trained on more."
+        )
+
+
 def bake(architecture: Architecture, extension: Extension) -> None:
-    """Write the positions of a text of ``max_tokens`` tokens into a table of that length."""
+    """Write the positions of a text of ``max_tokens`` tokens into a table of that length.
+
+    Raises:
+        BadInput: The method is not for models with a table.
+    """
+    _checked(architecture, extension)
     embeddings = architecture.backbone.embeddings
     old = embeddings.position_embeddings
     offset, trained = architecture.offset, extension.trained_tokens

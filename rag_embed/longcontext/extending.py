@@ -77,7 +77,7 @@ def extend(
         >>> long.max_seq_length, extension_of(long).trained_tokens
         (4096, 512)
     """
-    base = _loaded(model)
+    base = loaded(model)
     if extension_of(base) is not None:
         raise BadInput("The model is extended already; extend the one it was made from.")
     trained = Architecture.of(base).trained if trained_tokens is None else trained_tokens
@@ -133,7 +133,12 @@ def methods_for(model: SentenceTransformer) -> list[Method]:
     return everything[:3] if Architecture.of(model).kind == "absolute" else everything
 
 
-def _loaded(model: SentenceTransformer | str) -> SentenceTransformer:
+def loaded(model: SentenceTransformer | str) -> SentenceTransformer:
+    """A model, from its name or path if need be.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded.
+    """
     if not isinstance(model, str):
         return model
     from rag_embed.encoders.sentence import SentenceEncoder

@@ -29,11 +29,16 @@ def save(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
         folder: Where to; must be empty or not exist.
 
     Raises:
-        BadInput: The model was not extended, or the folder holds something.
+        BadInput: The model was not extended, it was tuned (`tune_positions`) or read from a baked
+            checkpoint, or the folder holds something.
     """
     found = _extended(model)
     if found.original is None:
-        raise BadInput("The model was read from a baked checkpoint; copy that folder.")
+        raise BadInput(
+            "The model holds its long table itself, and there is no original beside which a file "
+            "could say how it was extended. It was tuned: bake() writes it. Or it was read from a "
+            "baked checkpoint: copy that folder."
+        )
     _write(found.original, Path(folder), found.extension)
 
 
@@ -70,7 +75,7 @@ def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
     were.
 
     Args:
-        model: Made by `extend`.
+        model: Made by `extend` or `tune_positions`; of the latter all texts stay as they are.
         folder: Where to; must be empty or not exist.
 
     Raises:
@@ -78,6 +83,9 @@ def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
             ``self-extend``, or a map of rotary positions.
     """
     extension = _extended(model).extension
+    if extension.baked:
+        _write(model, Path(folder), extension)
+        return
     rotary = Architecture.of(model).kind == "rotary"
     possible = STATIC if rotary else MAPS
     if extension.method not in possible or extension.scaling != "none":

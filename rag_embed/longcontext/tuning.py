@@ -94,8 +94,7 @@ def tune_positions(
     base = loaded(model)
     long, extension = _lengthened(base, max_tokens, start, trained_tokens)
     encoder = SentenceEncoder.wrap(copy.deepcopy(long))
-    known = SentenceEncoder.wrap(base)
-    sides = _sides(encoder, known, texts, extension.trained_tokens, plan.seed)
+    sides = _sides(encoder, texts, extension.trained_tokens, plan.seed)
     architecture = Architecture.of(long)
     table = architecture.backbone.embeddings.position_embeddings.weight
     first = architecture.offset + extension.trained_tokens
@@ -191,7 +190,6 @@ class _Side:
 
 def _sides(
     encoder: SentenceEncoder,
-    known: SentenceEncoder,
     texts: Sequence[str] | Sequence[tuple[str, str]],
     trained: int,
     seed: int,
@@ -199,8 +197,7 @@ def _sides(
     """What is learned from and what is chosen on.
 
     Args:
-        encoder: Reads the long texts.
-        known: The model as it was.
+        encoder: Of the lengthened model, not trained yet.
         texts: Pairs or texts.
         trained: Tokens it was trained on.
         seed: Deals the documents.
@@ -224,9 +221,9 @@ def _sides(
     for query, documents in enumerate(found.answers):
         right[query, list(documents)] = True
     sides = []
-    for documents, mine in found.sides(_CHOSEN_ON, seed):
-        own = [ids[i] for i in documents]
-        sides.append(_Side(own, queries[mine], right[mine][:, torch.from_numpy(documents)]))
+    for members, mine in found.sides(_CHOSEN_ON, seed):
+        own = [ids[i] for i in members]
+        sides.append(_Side(own, queries[mine], right[mine][:, torch.from_numpy(members)]))
     return sides[0], sides[1]
 
 
@@ -280,22 +277,16 @@ class _Tuning:
 def _pairs(
     texts: Sequence[str] | Sequence[tuple[str, str]], encoder: SentenceEncoder, trained: int
 ) -> list[tuple[str, str]]:
-    if not isinstance(texts, str) and all(isinstance(one, str) for one in texts):
+    """The pairs that were given, or those made of the texts that were given."""
+    if not isinstance(texts, str):
         plain = [one for one in texts if isinstance(one, str)]
-        return cut_out(plain, encoder, trained)
-    pairs = [one for one in texts if _is_pair(one)]
-    if isinstance(texts, str) or len(pairs) < len(texts):
-        raise BadInput(
-            "texts must be a sequence of long texts, or of (query, document) pairs of strings; got "
-            f"{type(texts).__name__} of {sorted({type(one).__name__ for one in texts})}."
-        )
-    return [(query, document) for query, document in pairs]
-
-
-def _is_pair(one: object) -> bool:
-    return (
-        not isinstance(one, str)
-        and isinstance(one, Sequence)
-        and len(one) == 2
-        and all(isinstance(text, str) for text in one)
+        if len(plain) == len(texts):
+            return cut_out(plain, encoder, trained)
+        pairs = [tuple(one) for one in texts if isinstance(one, tuple | list)]
+        found = [(one[0], one[1]) for one in pairs if [type(text) for text in one] == [str, str]]
+        if len(found) == len(texts):
+            return found
+    raise BadInput(
+        "texts must be a sequence of long texts, or of (query, document) pairs of strings; got a "
+        f"{type(texts).__name__} of {sorted({type(one).__name__ for one in texts})}."
     )

@@ -61,12 +61,14 @@ class LongTexts:
     ) -> tuple[tuple[npt.NDArray[np.intp], list[int]], tuple[npt.NDArray[np.intp], list[int]]]:
         """Documents and queries to learn from, then those to choose on; no text is on both.
 
+        A query of documents on both sides is left out, and a document without another query.
+
         Args:
             share: Of the documents to choose on.
             seed: Another one deals other documents.
 
         Raises:
-            BadInput: A side has no query.
+            BadInput: A side has fewer than two documents.
         """
         order = np.random.default_rng(seed).permutation(len(self.documents))
         kept = min(max(2, round(share * len(order))), len(order) - 2)
@@ -74,12 +76,16 @@ class LongTexts:
         asked = [{document in chosen for document in some} for some in self.answers]
         learn = [i for i, found in enumerate(asked) if found == {False}]
         choose = [i for i, found in enumerate(asked) if found == {True}]
-        if not learn or not choose:
+        sides = (self._answering(learn), learn), (self._answering(choose), choose)
+        if min(len(documents) for documents, _ in sides) < 2:
             raise BadInput(
-                "Queries that are answered by documents of both sides belong to none, and none is "
-                "left on one of them. Give queries that fewer documents answer."
+                "Queries that are answered by documents of both sides belong to none, and fewer than "
+                "two documents are left on one of them. Give queries that fewer documents answer."
             )
-        return (np.sort(order[kept:]), learn), (np.sort(order[:kept]), choose)
+        return sides
+
+    def _answering(self, queries: Sequence[int]) -> npt.NDArray[np.intp]:
+        return np.array(sorted({one for i in queries for one in self.answers[i]}), dtype=np.intp)
 
 
 def cut_out(texts: Sequence[str], encoder: SentenceEncoder, tokens: int) -> list[tuple[str, str]]:
@@ -99,11 +105,12 @@ def cut_out(texts: Sequence[str], encoder: SentenceEncoder, tokens: int) -> list
         for document in documents
         for sentence in {_line(document.text[a:b]) for a, b in sentences(document.text)}
     )
-    fits = [len(ids) <= tokens for ids in encoder.tokens.ids([pair.query for pair in pairs])]
+    prompt = encoder.signature.query_prompt
+    asked = encoder.tokens.ids([prompt + pair.query for pair in pairs])
     return [
         (pair.query, remains[pair.documents[0]])
-        for pair, fit in zip(pairs, fits, strict=True)
-        if fit and owners[pair.query] < 2
+        for pair, ids in zip(pairs, asked, strict=True)
+        if len(ids) <= tokens and owners[pair.query] < 2
     ]
 
 

@@ -93,5 +93,5 @@ def cosines(query: npt.NDArray[np.float32], tokens: Bits) -> npt.NDArray[np.floa
     padded = np.zeros((len(query), width), dtype=np.float32)
     padded[:, : query.shape[1]] = query
     signs = _SIGNS.take(tokens.ravel(), axis=0).reshape(-1, width)
-    similar: npt.NDArray[np.float32] = signs @ padded.T / np.float32(np.sqrt(query.shape[1]))
-    return similar
+    cosine = signs @ padded.T / np.float32(np.sqrt(query.shape[1]))
+    return cosine.astype(np.float32, copy=False)

@@ -224,5 +224,5 @@ def mixed(
         array([1.5, 1. ])
     """
     curvature = np.tensordot(shares, hessians, 1) + ridge * np.eye(default.size)
-    step: Matrix = np.linalg.solve(curvature, shares @ gradients)
-    return default - step
+    step = np.linalg.solve(curvature, shares @ gradients)
+    return np.asarray(default - step, dtype=np.float64)

@@ -79,13 +79,7 @@ def heat(leg: LateLeg, view: View, query: Query, hits: Sequence[Hit]) -> list[He
         shares = similar**2 * weights / weights.sum()
         best = similar.argmax(axis=0)
         matches = [
-            Match(
-                _word(query.text, *span),
-                _word(text, *spans[at]),
-                *map(int, word_around(text, *spans[at])),
-                float(similar[at, i]),
-                float(shares[at, i]),
-            )
+            _match(query.text, span, text, spans[at], float(similar[at, i]), float(shares[at, i]))
             for i, (span, at) in enumerate(zip(asked.spans, best, strict=True))
         ]
         warmth = shares.max(axis=1).astype(np.float32)
@@ -98,6 +92,9 @@ def _document(hit: Hit) -> Document:
     return Document(hit.chunk.doc_id, hit.chunk.text, hit.chunk.title)
 
 
-def _word(text: str, start: int, end: int) -> str:
-    start, end = word_around(text, int(start), int(end))
-    return text[start:end]
+def _match(
+    query: str, asked: Spans, text: str, there: Spans, similarity: float, share: float
+) -> Match:
+    begins, ends = word_around(query, int(asked[0]), int(asked[1]))
+    start, end = word_around(text, int(there[0]), int(there[1]))
+    return Match(query[begins:ends], text[start:end], start, end, similarity, share)

@@ -195,7 +195,7 @@ def test_gradients_are_taken_at_the_default(index, collections) -> None:
     curvature = pilots.hessians.astype(np.float64).sum(axis=0)
     step = -1e-3 * slope
     assert slope @ step + step @ curvature @ step / 2 < 0
-    assert SHARPNESS * pilots.weights == pytest.approx([3.0, 3.0, 6 * 0.1875])
+    assert SHARPNESS * pilots.weights == pytest.approx([3.0, 3.0, 6 * 0.125])
 
 
 def test_saved_and_loaded(index, router, tmp_path) -> None:
