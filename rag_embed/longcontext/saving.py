@@ -75,7 +75,7 @@ def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
     were.
 
     Args:
-        model: Made by `extend` or `tune_positions`; of the latter all texts stay as they are.
+        model: Made by `extend`, or by `tune_positions`, whose vectors all stay as they are.
         folder: Where to; must be empty or not exist.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What `tuning` learns from: queries, and the long documents that answer them."""
+"""What `tuning.tune_positions` learns from: queries, and the long documents that answer them."""
 
 from __future__ import annotations
 
@@ -88,6 +88,27 @@ class LongTexts:
         return np.array(sorted({one for i in queries for one in self.answers[i]}), dtype=np.intp)
 
 
+def given(
+    texts: Sequence[str] | Sequence[tuple[str, str]], encoder: SentenceEncoder, trained: int
+) -> list[tuple[str, str]]:
+    """The pairs that were given, or those made of the texts that were given.
+
+    Raises:
+        BadInput: They are neither.
+    """
+    if not isinstance(texts, str):
+        plain = [one for one in texts if isinstance(one, str)]
+        if len(plain) == len(texts):
+            return cut_out(plain, encoder, trained)
+        found = [(one[0], one[1]) for one in texts if _is_pair(one)]
+        if len(found) == len(texts):
+            return found
+    raise BadInput(
+        "texts must be a sequence of long texts, or of (query, document) pairs of strings; got a "
+        f"{type(texts).__name__} of {sorted({type(one).__name__ for one in texts})}."
+    )
+
+
 def cut_out(texts: Sequence[str], encoder: SentenceEncoder, tokens: int) -> list[tuple[str, str]]:
     """Pairs of a sentence and the text that it was cut out of: the inverse cloze task.
 
@@ -116,3 +137,9 @@ def cut_out(texts: Sequence[str], encoder: SentenceEncoder, tokens: int) -> list
 
 def _line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _is_pair(one: object) -> bool:
+    if not isinstance(one, tuple | list) or len(one) != 2:
+        return False
+    return all(isinstance(text, str) for text in one)

@@ -74,6 +74,8 @@ def test_baked_models_load_without_this_package(tiny, tmp_path, kind, method):
     again = load(tmp_path / "baked", device="cpu")
     assert extension_of(again).baked
     np.testing.assert_array_equal(again.encode(TEXTS), stock.encode(TEXTS))
+    bake(again, tmp_path / "copy")
+    np.testing.assert_array_equal(load(tmp_path / "copy").encode(TEXTS), stock.encode(TEXTS))
     with pytest.raises(BadInput, match="copy that folder"):
         save(again, tmp_path / "no")
 
