@@ -134,7 +134,7 @@ def why_table(hits: Sequence[Hit]) -> Table:
     for rank, hit in enumerate(hits, 1):
         cells = []
         for part in hit.parts:
-            cells += [f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.2f}"]
+            cells += [f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.3g}"]
         table.add_row(str(rank), Text(hit.id), *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
     return table
 

@@ -75,7 +75,7 @@ def _article(rank: int, hit: Hit, text: str) -> str:
         bar += f"<i style='width:{share:.1f}%;background:{colour}'></i>"
         rows += (
             f"<tr><th style='color:{colour}'>{html.escape(part.leg)}</th><td>{part.raw:.3f}</td>"
-            f"<td>{part.normalised:+.3f}</td><td>{part.weight:.2f}</td>"
+            f"<td>{part.normalised:+.3f}</td><td>{part.weight:.3g}</td>"
             f"<td>{part.contribution:+.3f}</td></tr>"
         )
     path = filter(None, dict.fromkeys([hit.chunk.title, *hit.chunk.headings]))
