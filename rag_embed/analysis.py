@@ -87,10 +87,7 @@ class Analyzer:
 
     def words(self, text: str) -> list[str]:
         """The words of a text that lexical search counts, in order."""
-        words = [word.lower() for word in _WORD.findall(text) if len(word.encode()) < _LONGEST]
-        words = self._stems(words)
-        stopped = set(self.blocked)
-        return ["".join(map(_folded, word)) for word in words if word not in stopped]
+        return [word for _, word in self.pairs(text)]
 
     def pairs(self, text: str) -> list[tuple[str, str]]:
         """Each word that counts as it is written, and as `words` gives it.
@@ -99,7 +96,11 @@ class Analyzer:
             >>> Analyzer().pairs("The cafés")
             [('cafés', 'cafe')]
         """
-        return [(said, word) for said in _WORD.findall(text) for word in self.words(said)]
+        said = [word for word in _WORD.findall(text) if len(word.encode()) < _LONGEST]
+        stems = self._stems([word.lower() for word in said])
+        stopped = set(self.blocked)
+        both = zip(said, stems, strict=True)
+        return [(one, "".join(map(_folded, stem))) for one, stem in both if stem not in stopped]
 
     @property
     def blocked(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from rag_embed.ingest import Room
 from rag_embed.protocols import ChunkEncoder, Store, View
-from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import Chunk, Document, TokenBits, Vectors, doc_id_of
+from rag_embed.situated.tokens import encoded
+from rag_embed.types import Chunk, Document, doc_id_of
 
 _LOOK_UP = 256
 """Documents read at once."""
@@ -51,9 +51,9 @@ def backfill(
         done = 0
         view = store.view()
         for groups in _batches(view, left):
-            rows, kept = _encoded(space, groups)
+            rows, kept = encoded(space, groups)
             ids = [chunk.id for _, chunks in groups for chunk in chunks]
-            store.fill(ids, {name: rows} if vectors else {}, {name: kept} if kept else {})
+            store.fill(ids, {name: rows} if vectors else {}, {} if kept is None else {name: kept})
             done += len(ids)
             if progress is not None:
                 progress(done, len(left))
@@ -88,9 +88,3 @@ def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[Groups]:
                 batch, room = [], Room()
     if batch:
         yield batch
-
-
-def _encoded(space: ChunkEncoder, groups: Groups) -> tuple[Vectors, list[TokenBits]]:
-    if isinstance(space, WithTokens):
-        return space.encode_chunk_tokens(groups)
-    return space.encode_chunks(groups), []

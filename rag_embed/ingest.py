@@ -17,7 +17,7 @@ from typing import TypeAlias
 from rag_embed.errors import BadInput
 from rag_embed.protocols import ChunkEncoder, Splitter, Store
 from rag_embed.situated.lexical import written
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.situated.tokens import encoded
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
 
@@ -140,10 +140,9 @@ class Ingest:
             vectors: dict[str, Vectors] = {}
             tokens: dict[str, list[TokenBits]] = {}
             for name, space in self.spaces.items():
-                if isinstance(space, WithTokens):
-                    vectors[name], tokens[name] = space.encode_chunk_tokens(groups)
-                else:
-                    vectors[name] = space.encode_chunks(groups)
+                vectors[name], kept = encoded(space, groups)
+                if kept is not None:
+                    tokens[name] = kept
             words = next(filter(None, (written(one, groups) for one in self.spaces.values())), None)
             stored = [(document, digest) for document, digest, _ in batch]
             self.store.replace(stored, chunks, vectors, tokens, words)

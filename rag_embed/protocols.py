@@ -118,10 +118,6 @@ class TokenSpace(ChunkEncoder, Protocol):
         ...
 
 
-class TextSpace(TokenSpace, Protocol):
-    """A `TokenSpace` that puts its texts, and nothing else, to an encoder."""
-
-
 class View(Protocol):
     """An unchanging snapshot of a store: all parts of one search read the same version."""
 

@@ -10,13 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from rag_embed.cli.show import counted, emit, err, out
+from rag_embed.cli.show import NOT_BETTER, counted, emit, err, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 from rag_embed.types import Document
-
-NOT_BETTER = 5
-"""Exit code: fitted, but no better on the other half, so not installed."""
 
 app = typer.Typer(no_args_is_help=True, help="Experts that a router may choose for a query.")
 

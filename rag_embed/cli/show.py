@@ -19,6 +19,9 @@ from rag_embed.types import Hit
 
 _PREVIEW = 300
 
+NOT_BETTER = 5
+"""Exit code: trained or fitted, but no better on what it has not seen, so not installed."""
+
 out = Console(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False)
 """Results."""
 

@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.cli.show import NOT_BETTER, emit, err, facts, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from rag_embed.training.card import Card
     from rag_embed.training.loop import Progress
     from rag_embed.training.sources import Source
-
-NOT_BETTER = 5
-"""Exit code: trained, but no better on the held-out side, so not installed."""
 
 _SOURCE = "An index, or a folder with corpus.jsonl, queries.jsonl and qrels."
 _OUT = Annotated[Path, typer.Option("--out", help="Folder of the adapter and its card.")]

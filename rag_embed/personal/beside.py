@@ -12,7 +12,7 @@ from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.protocols import EventStore
 from rag_embed.personal.retriever import Personal
 from rag_embed.personal.setting import Setting
-from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Store, TextSpace
+from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Store
 
 _KEY = "personal"
 
@@ -31,7 +31,7 @@ def profiles_of(
         BadInput: The space has no encoder for single texts.
         SpaceMismatch: The events there were encoded by another encoder.
     """
-    encoder = cast("Encoder | None", getattr(cast(TextSpace, space), "encoder", None))
+    encoder = cast("Encoder | None", getattr(space, "encoder", None))
     if encoder is None:
         raise BadInput(
             f"{type(space).__name__} has no encoder for single texts, which remembering needs."

@@ -108,7 +108,7 @@ class Described:
         return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TextSpace`; contexts are written here.
+        """See `protocols.TokenSpace`; contexts are written here.
 
         Raises:
             NoContext: A chunk got no context.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -27,14 +27,11 @@ Rows = Callable[[ChunkEncoder], Vectors]
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentMean:
-    """Every chunk gets the mean of its document's chunks. To be added to something else.
-
-    Attributes:
-        space: Encodes the chunks. Where a `Residual` holds the same space, it is encoded once.
-    """
+class _Derived:
+    """What is made of the rows of one inner space, and shares its queries and tokens."""
 
     space: TokenSpace
+    _name: ClassVar[str]
 
     @property
     def encoder(self) -> Encoder:
@@ -45,7 +42,7 @@ class DocumentMean:
     def signature(self) -> Signature:
         """See `protocols.ChunkEncoder`."""
         inner = self.space.signature
-        return replace(inner, chunks=f"mean({inner.chunks})")
+        return replace(inner, chunks=f"{self._name}({inner.chunks})")
 
     def encode_chunks(self, groups: Groups, /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -61,18 +58,29 @@ class DocumentMean:
         """See `protocols.TokenSpace`."""
         return self.space.texts(groups)
 
-    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
-        """The rows, from those of the spaces it is made of."""
-        counts = [len(chunks) for _, chunks in groups]
-        return np.repeat(unit(group_means(rows(self.space), counts)), counts, axis=0)
-
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         return self.space.encode_query(texts)
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class DocumentMean(_Derived):
+    """Every chunk gets the mean of its document's chunks. To be added to something else.
+
+    Attributes:
+        space: Encodes the chunks. Where a `Residual` holds the same space, it is encoded once.
+    """
+
+    _name: ClassVar[str] = "mean"
+
+    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        counts = [len(chunks) for _, chunks in groups]
+        return np.repeat(unit(group_means(rows(self.space), counts)), counts, axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading(_Derived):
     """Every chunk gets the vector of its title and headings alone. To be added to something else.
 
     Before a long chunk a title is one word in a hundred; added as a vector it has the weight that it
@@ -83,32 +91,7 @@ class Heading:
             there; its encoder encodes the headings.
     """
 
-    space: TokenSpace
-
-    @property
-    def encoder(self) -> Encoder:
-        """The inner space's."""
-        return self.space.encoder
-
-    @property
-    def signature(self) -> Signature:
-        """See `protocols.ChunkEncoder`."""
-        inner = self.space.signature
-        return replace(inner, chunks=f"heading({inner.chunks})")
-
-    def encode_chunks(self, groups: Groups, /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return encoded(self, groups)
-
-    def encode_chunk_tokens(
-        self, groups: Groups, keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenSpace`; the tokens of the inner space."""
-        return _encoded_with_tokens(self, groups, keep)
-
-    def texts(self, groups: Groups, /) -> list[str]:
-        """See `protocols.TokenSpace`."""
-        return self.space.texts(groups)
+    _name: ClassVar[str] = "heading"
 
     def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
         """The rows, from those of the spaces it is made of."""
@@ -118,10 +101,6 @@ class Heading:
         if have:
             found[have] = self.space.encoder.encode_document([texts[i] for i in have])
         return found
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.space.encode_query(texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Isolated:
         return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TextSpace`."""
+        """See `protocols.TokenSpace`."""
         return [chunk.text for _, chunks in groups for chunk in chunks]
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -96,7 +96,7 @@ class Titled:
         return encoder.encode_document_tokens(self.texts(groups), keep)
 
     def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TextSpace`."""
+        """See `protocols.TokenSpace`."""
         return [self._text(chunk) for _, chunks in groups for chunk in chunks]
 
     def _text(self, chunk: Chunk) -> str:

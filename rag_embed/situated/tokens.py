@@ -12,7 +12,7 @@ from rag_embed.encoders.probes import PROBES
 from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import TokenEncoder, TokenSpace
+from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
 from rag_embed.types import Chunk, Document, Signature, TokenBits, TokenRows, Vectors
 
 MEASURED = frozenset({"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
@@ -97,3 +97,12 @@ class WithTokens:
     def centred(self, tokens: TokenRows) -> TokenRows:
         """Tokens about the mean, of length 1."""
         return replace(tokens, rows=unit(tokens.rows - self.mean))
+
+
+def encoded(
+    space: ChunkEncoder, groups: Sequence[tuple[Document, Sequence[Chunk]]]
+) -> tuple[Vectors, list[TokenBits] | None]:
+    """The rows of a space, and the tokens of each chunk; None where the space keeps none."""
+    if isinstance(space, WithTokens):
+        return space.encode_chunk_tokens(groups)
+    return space.encode_chunks(groups), None

@@ -41,6 +41,7 @@ from rag_embed.stores.growth import (
 )
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.rows import (
+    check_filled,
     check_known,
     check_tokens,
     check_vectors,
@@ -341,10 +342,7 @@ class LanceStore:
 
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        if left := self.lacking():
-            raise StoreError(
-                f"{len(left)} chunks lack values of the new space, {left[0]!r} first; fill them."
-            )
+        check_filled(self.lacking())
         with explained("add a space to the index", self.uri), writing(self.uri):
             own = adopted(self._own())
             put(self._settings, {"store": own, **settings})

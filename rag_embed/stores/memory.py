@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import StoreError
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.maths.bm25 import Postings
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.stores.rows import (
+    check_filled,
     check_known,
     check_new,
     check_tokens,
@@ -161,10 +161,7 @@ class MemoryStore:
 
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        if left := self.lacking():
-            raise StoreError(
-                f"{len(left)} chunks lack values of the new space, {left[0]!r} first; fill them."
-            )
+        check_filled(self.lacking())
         view, growth = self._view, self._growth
         matrix = {name: growth.matrix(name, view.ids) for name in growth.spaces}
         kept = {name: {id: growth.kept[name][id] for id in view.ids} for name in growth.tokens}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
 from rag_embed.situated.titled import titled
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
@@ -177,3 +177,15 @@ def check_known(space: str, spaces: Mapping[str, int]) -> None:
         raise BadInput(f"Unknown space {space!r}; this index has {sorted(spaces)}.")
     if len(spaces) == 1:
         raise BadInput(f"Space {space!r} is the only one; an index needs one.")
+
+
+def check_filled(lacking: Sequence[str]) -> None:
+    """Check that a new space can be searched.
+
+    Raises:
+        StoreError: A chunk still lacks its values.
+    """
+    if lacking:
+        raise StoreError(
+            f"{len(lacking)} chunks lack values of the new space, {lacking[0]!r} first; fill them."
+        )
