@@ -48,11 +48,14 @@ def one_bucket(monkeypatch):
 
 
 def marks(user: str, ids: range) -> list[bytes]:
-    """All that could betray a user: id, texts, metadata, and the bytes of every vector."""
+    """All that could betray a user: id, texts, metadata, and the bytes of every vector.
+
+    Names stand in brackets: what betrays user1 is not to be found with user10.
+    """
     found = [f"<{user}>".encode()]
     for i in ids:
-        text, outcome = f"text {i} of {user}", f"outcome {i} of {user}"
-        found += [text.encode(), outcome.encode(), f"note {i} of {user}".encode()]
+        text, outcome = f"text {i} of <{user}>", f"outcome {i} of <{user}>"
+        found += [text.encode(), outcome.encode(), f"note {i} of <{user}>".encode()]
         found += [rows(text)[0].tobytes(), rows(outcome)[0].tobytes()]
     return found
 
@@ -73,10 +76,10 @@ def events_of(user: str, ids: range) -> list:
         event(
             user,
             f"{i} <{user}>",
-            f"text {i} of {user}",
+            f"text {i} of <{user}>",
             float(i),
-            outcome=f"outcome {i} of {user}",
-            metadata={"note": f"note {i} of {user}"},
+            outcome=f"outcome {i} of <{user}>",
+            metadata={"note": f"note {i} of <{user}>"},
         )
         for i in ids
     ]
