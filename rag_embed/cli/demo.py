@@ -43,6 +43,17 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 """Question -> topics that answer it, written down before any system was run."""
 
+OFF_TOPIC = (
+    "How long do I bake bread?",
+    "What is the capital of France?",
+    "Who won the world cup?",
+    "Why did the Roman empire fall?",
+)
+"""Questions that Python's language reference cannot answer."""
+
+SHOWN = 5
+"""Hits of a question: about what a language model is given to read."""
+
 _WHY = "How do I make sure a file gets closed again?"
 _LEVELS = {"*": "#", "=": "##", "-": "###"}
 
@@ -57,23 +68,41 @@ def demo(
         report = index.add(language_reference())
         seconds = time.perf_counter() - started
         answers = {name: _answers(index, name) for name in ("dense", "BM25", "rag_embed")}
+        strangers = index.search_many(OFF_TOPIC, k=1)
     if as_json:
         rows = [
             {
                 "question": q,
-                **{name: hit_json(hits[q], 1) for name, hits in answers.items() if q in hits},
+                **{
+                    name: [hit_json(hit, rank) for rank, hit in enumerate(hits[q], 1)]
+                    for name, hits in answers.items()
+                },
             }
             for q in QUESTIONS
         ]
-        emit({"documents": report.added, "chunks": report.chunks, "answers": rows})
+        unanswered = {
+            q: round(_best(hits), 4) for q, hits in zip(OFF_TOPIC, strangers, strict=True)
+        }
+        emit(
+            {
+                "documents": report.added,
+                "chunks": report.chunks,
+                "answers": rows,
+                "off_topic": unanswered,
+            }
+        )
         return
     out.print(
         f"Indexed {report.added} topics of Python's language reference, {report.chunks} chunks, "
         f"in {seconds:.1f} s. rag_embed {importlib.metadata.version('rag-embed')}.\n"
     )
     out.print(_table(answers))
+    out.print(
+        "[green]✓[/green] the first hit is right; [yellow]2[/yellow] the second is, and so on\n"
+    )
+    out.print(_relevance(answers["rag_embed"], strangers))
     out.print(f"\nWhy this answer? [bold]{_WHY}[/bold]\n")
-    hit = answers["rag_embed"][_WHY]
+    hit = answers["rag_embed"][_WHY][0]
     out.print(why_table([hit]))
     out.print(f"\n[dim]{escape(hit.text)}[/dim]\n")
     err.print("Next: rag-embed index YOUR_FOLDER --to kb && rag-embed search kb 'your question'")
@@ -100,34 +129,57 @@ def _markdown(text: str) -> str:
     )
 
 
-def _answers(index: Index, system: str) -> dict[str, Hit]:
-    """Each question's first hit, by one leg alone or by the whole retriever."""
+def _answers(index: Index, system: str) -> dict[str, list[Hit]]:
+    """Each question's hits, by one leg alone or by the whole retriever."""
     retriever = index.retriever
     if system != "rag_embed":
         wanted = {"dense": "dense", "BM25": "lexical"}[system]
         legs: tuple[Leg, ...] = tuple(leg for leg in retriever.legs if leg.name == wanted)
         retriever = replace(retriever, legs=legs, weights={wanted: 1.0})
-    found = retriever.retrieve([Query(question, k=1) for question in QUESTIONS])
-    return {question: hits[0] for question, hits in zip(QUESTIONS, found, strict=True) if hits}
+    found = retriever.retrieve([Query(question, k=SHOWN) for question in QUESTIONS])
+    return dict(zip(QUESTIONS, found, strict=True))
 
 
-def _table(answers: dict[str, dict[str, Hit]]) -> Table:
-    right = {
-        name: sum(_right(question, hits) for question in QUESTIONS)
-        for name, hits in answers.items()
-    }
-    table = Table(title="The topic each system puts first", title_justify="left", show_lines=False)
+def _table(answers: dict[str, dict[str, list[Hit]]]) -> Table:
+    title = f"Where each system finds the right topic among its {SHOWN} best chunks"
+    table = Table(title=title, title_justify="left", show_lines=False)
     table.add_column("question")
-    for name in answers:
-        table.add_column(f"{name}\n{right[name]} of {len(QUESTIONS)} right")
+    for name, hits in answers.items():
+        ranks = [_rank(question, hits[question]) for question in QUESTIONS]
+        first, some = ranks.count(1), len(ranks) - ranks.count(None)
+        table.add_column(
+            f"{name}\nfirst: {first} of {len(ranks)}\namong {SHOWN}: {some} of {len(ranks)}"
+        )
     for question in QUESTIONS:
-        cells = []
-        for hits in answers.values():
-            topic = hits[question].chunk.doc_id if question in hits else "-"
-            cells.append(f"[green]✓ {topic}[/green]" if _right(question, hits) else f"  {topic}")
-        table.add_row(question, *cells)
+        table.add_row(question, *(_cell(question, hits[question]) for hits in answers.values()))
     return table
 
 
-def _right(question: str, hits: dict[str, Hit]) -> bool:
-    return question in hits and hits[question].chunk.doc_id in QUESTIONS[question]
+def _cell(question: str, hits: list[Hit]) -> str:
+    rank = _rank(question, hits)
+    if rank is None:
+        return f"[dim]  {hits[0].chunk.doc_id}[/dim]" if hits else "[dim]  -[/dim]"
+    topic = hits[rank - 1].chunk.doc_id
+    return f"[green]✓ {topic}[/green]" if rank == 1 else f"[yellow]{rank} {topic}[/yellow]"
+
+
+def _rank(question: str, hits: list[Hit]) -> int | None:
+    """Of the first hit that answers the question, from 1."""
+    right = QUESTIONS[question]
+    return next((i for i, hit in enumerate(hits, 1) if hit.chunk.doc_id in right), None)
+
+
+def _relevance(answers: dict[str, list[Hit]], strangers: list[list[Hit]]) -> str:
+    """What relevance says of questions with and without an answer here."""
+    known = sorted(_best(hits) for hits in answers.values())
+    lines = [
+        "Relevance is a number that means the same for every question. Of the questions above the best "
+        f"hit has {known[len(known) // 2]:.2f} in the middle; of questions that Python's reference "
+        "cannot answer:"
+    ]
+    lines += [f"  {_best(hits):.2f}  {q}" for q, hits in zip(OFF_TOPIC, strangers, strict=True)]
+    return "\n".join(lines)
+
+
+def _best(hits: list[Hit]) -> float:
+    return hits[0].relevance if hits else 0.0

@@ -68,9 +68,24 @@ def test_demo(run, monkeypatch) -> None:
     report = run("demo", "--json").json
     assert report["documents"] == 3 and len(report["answers"]) == len(demo.QUESTIONS)
     first = {row["question"]: row for row in report["answers"]}
-    assert first["Leave a loop early"]["rag_embed"]["doc_id"] == "break"
+    hits = first["Leave a loop early"]["rag_embed"]
+    assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5] and hits[0]["doc_id"] == "break"
+    assert set(report["off_topic"]) == set(demo.OFF_TOPIC)
     table = run("demo")
-    assert table.code == 0 and "of 20 right" in table.out and "Why this answer?" in table.out
+    assert table.code == 0 and "Why this answer?" in table.out
+    right = [demo._rank(question, hits) for question, hits in _asked(report).items()]
+    first, some = right.count(1), 20 - right.count(None)
+    assert f"first: {first} of 20" in table.out and f"among 5: {some} of 20" in table.out
+
+
+def _asked(report) -> dict:
+    """The hits of rag_embed, as far as `demo._rank` looks at them."""
+    from types import SimpleNamespace as Some
+
+    return {
+        row["question"]: [Some(chunk=Some(doc_id=hit["doc_id"])) for hit in row["rag_embed"]]
+        for row in report["answers"]
+    }
 
 
 def test_demo_questions_have_an_answer() -> None:
