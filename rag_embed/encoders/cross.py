@@ -12,18 +12,16 @@ import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.base.modules import Transformer
 from tokenizers import Tokenizer
-from transformers.utils.logging import disable_progress_bar
 
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.kinds import Kind
+from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.models import resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.ranking.rerankers import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
-_CPU_BUDGET = 4096
-_GPU_BUDGET = 65_536
 _HEADS = ("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration")
 
 
@@ -60,16 +58,8 @@ class CrossEncoderReranker:
     ) -> None:
         files = resolve(model, revision)
         _refuse_others(model, files.path)
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # a library writes nothing to the terminal
-        try:
-            loaded = CrossEncoder(
-                str(files.path), device=device, trust_remote_code=trust_remote_code
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelUnavailable(
-                f"{model!r} is no model that sentence-transformers can load: {error}"
-            ) from error
-        self._set(loaded, model, read, token_budget)
+        own = loaded(CrossEncoder, files, device, trust_remote_code)
+        self._set(own, model, read, token_budget)
 
     @classmethod
     def wrap(
@@ -99,8 +89,7 @@ class CrossEncoderReranker:
         self.model = model.eval()
         self.read = read
         self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
-        on_cpu = model.device.type == "cpu"
-        self.token_budget = token_budget or (_CPU_BUDGET if on_cpu else _GPU_BUDGET)
+        self.token_budget = budget(token_budget, model.device.type)
         definition = tokenizer.to_str()
         self._tokens = Tokens(definition, self.max_tokens)
         self._pairs = Tokenizer.from_str(definition)

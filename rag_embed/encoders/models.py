@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -153,3 +154,8 @@ def write_atomically(path: Path, content: bytes) -> bool:
     except OSError:
         return False  # a cache saves time and nothing else
     return True
+
+
+def prompt_of(prompts: Mapping[str, str | None] | None, role: str, given: str | None) -> str:
+    """What stands before a text: what is given, or the model's own."""
+    return given if given is not None else str((prompts or {}).get(role) or "")

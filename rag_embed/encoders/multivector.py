@@ -13,11 +13,11 @@ from sentence_transformers import MultiVectorEncoder as Model
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.multi_vector_encoder.modules.token_pooling import BaseTokenPooling
 from tokenizers import Encoding
-from transformers.utils.logging import disable_progress_bar
 
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.kinds import Kind
-from rag_embed.encoders.models import resolve
+from rag_embed.encoders.loading import budget, loaded
+from rag_embed.encoders.models import prompt_of, resolve
 from rag_embed.encoders.muvera import Muvera
 from rag_embed.encoders.tokens import Tokens, content
 from rag_embed.errors import BadInput, ModelUnavailable
@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 Task: TypeAlias = Literal["query", "document"]
 
-_CPU_BUDGET = 4096
-_GPU_BUDGET = 65_536
 _SAVED_AS = ("MultiVectorEncoder", "ColBERT")
 
 
@@ -80,26 +78,19 @@ class MultiVectorEncoder:
                 f"{model!r} was not trained to give one vector a token, it is {kind}. Use "
                 "SentenceEncoder: Index.create(tokens=True) keeps the tokens of any model."
             )
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # a library writes nothing to the terminal
-        try:
-            loaded = Model(str(files.path), device=device, trust_remote_code=trust_remote_code)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelUnavailable(
-                f"{model!r} is no model that sentence-transformers can load: {error}"
-            ) from error
-        first = loaded[0]
-        tokenizer = getattr(loaded.tokenizer, "backend_tokenizer", None)
-        pooled = any(isinstance(module, BaseTokenPooling) for module in loaded)
+        own = loaded(Model, files, device, trust_remote_code)
+        first = own[0]
+        tokenizer = getattr(own.tokenizer, "backend_tokenizer", None)
+        pooled = any(isinstance(module, BaseTokenPooling) for module in own)
         if tokenizer is None or not isinstance(first, Transformer) or pooled:
             raise ModelUnavailable(
                 f"The vectors of {model!r} cannot be traced to tokens: it needs a fast tokenizer "
                 "(tokenizer.json), a transformer as its first module, and no module that merges "
                 "tokens."
             )
-        self.model = loaded.eval()
-        on_cpu = loaded.device.type == "cpu"
-        self.token_budget = token_budget or (_CPU_BUDGET if on_cpu else _GPU_BUDGET)
-        self.token_dim = int(loaded.get_embedding_dimension() or 0)
+        self.model = own.eval()
+        self.token_budget = budget(token_budget, own.device.type)
+        self.token_dim = int(own.get_embedding_dimension() or 0)
         if muvera and muvera.dim != self.token_dim:
             raise BadInput(
                 f"The token vectors of {model!r} have {self.token_dim} numbers, the Muvera given is "
@@ -107,7 +98,7 @@ class MultiVectorEncoder:
             )
         self.muvera = muvera
         self._filled_up = _fixed(first)
-        self._left = loaded.tokenizer.padding_side == "left"
+        self._left = own.tokenizer.padding_side == "left"
         definition, limits = tokenizer.to_str(), _limits(first)
         self._tokens = {task: Tokens(definition, limit) for task, limit in limits.items()}
         self.signature = Signature(
@@ -116,8 +107,8 @@ class MultiVectorEncoder:
             dim=muvera.size if muvera else self.token_dim,
             max_tokens=limits["document"],
             pooling=muvera.name if muvera else "mean of scored tokens",
-            query_prompt=_prompt(loaded, "query", query_prompt),
-            document_prompt=_prompt(loaded, "document", document_prompt),
+            query_prompt=prompt_of(own.prompts, "query", query_prompt),
+            document_prompt=prompt_of(own.prompts, "document", document_prompt),
         )
         self._lock = threading.Lock()
 
@@ -214,10 +205,6 @@ def _limits(transformer: Transformer) -> dict[Task, int]:
 def _fixed(transformer: Transformer) -> bool:
     expansion = transformer.query_expansion
     return expansion is not None and expansion["strategy"] == "fixed"
-
-
-def _prompt(model: Model, task: Task, given: str | None) -> str:
-    return given if given is not None else str((model.prompts or {}).get(task) or "")
 
 
 def _nothing(tokens: TokenRows) -> None:

@@ -11,7 +11,7 @@ from rag_embed.encoders.batching import Seen, encoded_once
 from rag_embed.encoders.conversion import faithful_runner
 from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.layout import Layout
-from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
 from rag_embed.types import Signature, Spans, TokenRows, Vectors
@@ -63,8 +63,8 @@ class OpenVINOEncoder:
             dim=layout.dim,
             max_tokens=layout.max_tokens,
             pooling=layout.pooling,
-            query_prompt=_first(query_prompt, layout.prompts.get("query")),
-            document_prompt=_first(document_prompt, layout.prompts.get("document")),
+            query_prompt=prompt_of(layout.prompts, "query", query_prompt),
+            document_prompt=prompt_of(layout.prompts, "document", document_prompt),
         )
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -104,7 +104,3 @@ class OpenVINOEncoder:
             return self._runner.rows(self._tokens.ids([prompt + text for text in distinct]))
 
         return encoded_once(texts, self.signature.dim, encode)
-
-
-def _first(given: str | None, own: str | None) -> str:
-    return given if given is not None else own or ""

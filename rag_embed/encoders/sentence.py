@@ -13,11 +13,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from tokenizers import Encoding
-from transformers.utils.logging import disable_progress_bar
 
 from rag_embed.encoders.batching import Seen, batches, encoded_once
 from rag_embed.encoders.late import with_tokens
-from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.loading import budget, loaded
+from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.longcontext.extending import extension_of
@@ -26,9 +26,6 @@ from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, Spans, TokenRows, Vectors
 
 T = TypeVar("T")
-
-_CPU_BUDGET = 4096
-_GPU_BUDGET = 65_536
 
 
 class SentenceEncoder:
@@ -62,17 +59,9 @@ class SentenceEncoder:
         trust_remote_code: bool = False,
     ) -> None:
         files = resolve(model, revision)
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # a library writes nothing to the terminal
-        try:
-            loaded = SentenceTransformer(
-                str(files.path), device=device, trust_remote_code=trust_remote_code
-            )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelUnavailable(
-                f"{model!r} is no model that sentence-transformers can load: {error}"
-            ) from error
-        loaded = restored(loaded, files.path)
-        self._set(loaded, files.name, files.weights, query_prompt, document_prompt, token_budget)
+        plain = loaded(SentenceTransformer, files, device, trust_remote_code)
+        own = restored(plain, files.path)
+        self._set(own, files.name, files.weights, query_prompt, document_prompt, token_budget)
 
     @classmethod
     def wrap(
@@ -100,8 +89,7 @@ class SentenceEncoder:
         token_budget: int | None,
     ) -> None:
         self.model = model.eval()
-        on_cpu = model.device.type == "cpu"
-        self.token_budget = token_budget or (_CPU_BUDGET if on_cpu else _GPU_BUDGET)
+        self.token_budget = budget(token_budget, model.device.type)
         tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
         if tokenizer is None:
             raise ModelUnavailable(
@@ -116,8 +104,8 @@ class SentenceEncoder:
             dim=int(model.get_embedding_dimension() or 0),
             max_tokens=max_tokens,
             pooling=_pooling(model),
-            query_prompt=_prompt(model, "query", query_prompt),
-            document_prompt=_prompt(model, "document", document_prompt),
+            query_prompt=prompt_of(model.prompts, "query", query_prompt),
+            document_prompt=prompt_of(model.prompts, "document", document_prompt),
         )
         self._lock = threading.Lock()
 
@@ -196,12 +184,6 @@ class SentenceEncoder:
 def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
     array: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
     return array
-
-
-def _prompt(model: SentenceTransformer, role: str, given: str | None) -> str:
-    if given is not None:
-        return given
-    return str((model.prompts or {}).get(role) or "")
 
 
 def _pooling(model: SentenceTransformer) -> str:
