@@ -10,9 +10,15 @@ import numpy.typing as npt
 DIGITS = 5
 """Scores are compared to this many decimals: a float's last bits differ between machines."""
 
+ROUNDING = 1e-6
+"""How far from 1 the length of a unit row of float32 may be."""
+
 
 def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Scale rows to length 1; a zero row becomes the first axis, so that n rows in are n rows out.
+
+    Rows that have length 1, but for rounding, stay as they are: doing it twice changes no bit, so a
+    vector that a caller got from an encoder finds exactly what its text finds.
 
     Args:
         rows: ``(n, dim)`` of any float type.
@@ -29,7 +35,7 @@ def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     zero = norms[:, 0] < np.finfo(np.float32).tiny
     scaled[zero] = 0.0
     scaled[zero, :1] = 1.0
-    norms[zero] = 1.0
+    norms[zero | (np.abs(norms[:, 0] - 1.0) < ROUNDING)] = 1.0
     scaled /= norms
     return scaled
 

@@ -25,6 +25,13 @@ def test_unit_rows_have_length_one_whatever_comes(rows) -> None:
     np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), 1.0, rtol=1e-5)
 
 
+@given(st.integers(0, 2**32), st.integers(1, 2000))
+def test_unit_rows_stay_as_they_are_bit_for_bit(seed, dim) -> None:
+    rows = unit(np.random.default_rng(seed).normal(size=(5, dim)))
+    assert unit(rows).tobytes() == rows.tobytes()
+    assert unit(unit(rows.astype(np.float64) * 3.0)).tobytes() == unit(rows * 3.0).tobytes()
+
+
 @given(
     st.lists(st.tuples(st.text(), st.floats(-1e3, 1e3)), unique_by=lambda pair: pair[0]),
     st.integers(0, 30),
