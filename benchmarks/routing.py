@@ -18,7 +18,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -26,33 +27,58 @@ from quality import SETS
 from rich.console import Console
 from rich.table import Table
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.evaluation.halves import halves
 from rag_embed.evaluation.plots import png
 from rag_embed.evaluation.route_plots import pilot_map, reliability, reliability_plot
 from rag_embed.evaluation.routing import DEFAULT, Routed, measure_routing
+from rag_embed.ingest import cleaned, content_hash
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.learning import learned
 from rag_embed.routing.pilots import Pilots
 from rag_embed.routing.router import PilotRouter
+from rag_embed.types import Chunk
 
 OTHERS = "other domains"
 METRIC = "ndcg@10"
+COPIED = 500
+"""Documents that are copied into the mixed index in one commit."""
+
+MORE = 1500
+"""Queries at most that a further set gives."""
+
+KIN = {"policyqa_ctx": ("policyqa_train",), "squad_ctx": ("squad_train",)}
+"""Further sets that are of the same domain as a set, so that they are no *other domain*."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A set with its index, and the two halves of its queries."""
+
+    name: str
+    index: Index
+    train: ev.Collection
+    test: ev.Collection
 
 
 def indexed(name: str, documents: Sequence[Document], work: Path, experts: Sequence[Path]) -> Index:
     path = work / f"{name}-True"
     index = Index.open(path) if path.exists() else Index.create(path, tokens=True)
     index.add(documents)
+    join(index, experts)
+    return index
+
+
+def join(index: Index, experts: Sequence[Path]) -> None:
+    """Exactly these experts are asked."""
     known = {one.name for one in index.experts.list()}
     for folder in experts:
         if folder.name not in known:
             index.experts.add(folder)
-    for name in known - {folder.name for folder in experts}:
-        index.experts.enable(name, False)
-    return index
+    for name in known:
+        index.experts.enable(name, name in {folder.name for folder in experts})
 
 
 def paged(collection: ev.Collection) -> ev.Collection:
@@ -70,6 +96,13 @@ def paged(collection: ev.Collection) -> ev.Collection:
     return replace(collection, documents=documents)
 
 
+def some(collection: ev.Collection) -> ev.Collection:
+    """At most `MORE` of the queries."""
+    ids = sorted(collection.judged)
+    random.Random(0).shuffle(ids)
+    return collection.subset(ids[:MORE])
+
+
 def renamed(collection: ev.Collection) -> ev.Collection:
     """The collection as a part of the mixed one: its name before the ids of its documents too."""
     own = collection.name
@@ -78,22 +111,65 @@ def renamed(collection: ev.Collection) -> ev.Collection:
     return replace(collection, documents=documents, qrels=qrels)
 
 
+def together(
+    parts: Sequence[tuple[Index, ev.Collection]], work: Path, experts: Sequence[Path]
+) -> Index:
+    """One index of all collections; rows are copied from the indexes of each, nothing is encoded twice.
+
+    A vector does not depend on ids, so the rows are those that `Index.add` would have made.
+    """
+    path = work / "mixed-True"
+    index = Index.open(path) if path.exists() else Index.create(path, tokens=True)
+    for own, collection in parts:
+        copied(own, index, collection)
+    index.store.optimize()
+    join(index, experts)
+    return index
+
+
+def copied(own: Index, index: Index, collection: ev.Collection) -> None:
+    """Documents of a `renamed` collection that the mixed index lacks."""
+    view, prefix = own.store.view(), f"{collection.name}/"
+    if own.space.signature != index.space.signature:
+        raise SystemExit(f"{collection.name} was indexed in another space; delete --work.")
+    for start in range(0, len(collection.documents), COPIED):
+        some = [cleaned(d) for d in collection.documents[start : start + COPIED]]
+        known = index.store.known([d.id for d in some])
+        lacking = [(d, content_hash(d)) for d in some]
+        lacking = [(d, mark) for d, mark in lacking if known.get(d.id, ("",))[0] != mark]
+        chunks = [chunk for d, _ in lacking for chunk in cut(index, d)]
+        ids = [chunk.id.removeprefix(prefix) for chunk in chunks]
+        index.store.replace(
+            lacking,
+            chunks,
+            {"dense": view.vectors("dense", ids)},
+            {"dense": view.tokens("dense", ids)},
+        )
+
+
+def cut(index: Index, document: Document) -> list[Chunk]:
+    """Chunks as `Index.add` makes them: a title without text has one."""
+    chunks = index.splitter.split(document)
+    return chunks or ([Chunk.of(document, 0, 0)] if document.title.strip() else [])
+
+
 def run(
-    parts: list[tuple[Hybrid, Index, ev.Collection, ev.Collection]], console: Console
+    parts: list[Part], more: Sequence[tuple[Index, ev.Collection]], console: Console
 ) -> tuple[list[Routed], PilotRouter]:
-    """Learn from all training halves, measure on all others."""
-    pilots: Pilots | None = None
-    for hybrid, index, train, _ in parts:
+    """Learn from all training halves and from further sets, measure on all other halves."""
+    known: list[Pilots] = []
+    for index, train in [*((part.index, part.train) for part in parts), *more]:
         began = time.perf_counter()
-        new = learned(hybrid, index.space.signature, train)
-        pilots = new if pilots is None else pilots.joined(new)
-        console.print(f"{train.name}: {len(new)} pilots, {time.perf_counter() - began:.0f} s")
-    assert pilots is not None
+        known.append(learned(index.unrouted, index.space.signature, train))
+        spent = time.perf_counter() - began
+        console.print(f"{train.name}: {len(known[-1])} pilots, {spent:.0f} s")
+    pilots = reduce(Pilots.joined, known)
     router = PilotRouter(pilots)
     routed = []
-    for hybrid, _, train, test in parts:
-        others = PilotRouter(pilots.without_sources([train.name]))
-        routed += measure_routing(hybrid, router, [test], also={OTHERS: others})
+    for part in parts:
+        others = PilotRouter(pilots.without_sources([part.train.name, *KIN.get(part.name, ())]))
+        hybrid = part.index.unrouted
+        routed += measure_routing(hybrid, router, [part.test], also={OTHERS: others})
     return routed, router
 
 
@@ -136,8 +212,6 @@ def report(routed: list[Routed], title: str, console: Console) -> dict[str, obje
 def cost(
     hybrid: Hybrid, router: PilotRouter, texts: Sequence[str], console: Console
 ) -> list[float]:
-    from rag_embed import Query
-
     ways = [hybrid, replace(hybrid, router=router)]
     spent: list[list[float]] = [[], []]
     for text in texts[:10]:  # once unmeasured
@@ -159,6 +233,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--parts", nargs="+", default=["sets", "mixed", "cost"])
     parser.add_argument("--expert", type=Path, nargs="*", default=[], help="folders of adapters")
+    parser.add_argument("--pilots", nargs="*", default=[], help="further sets to learn from only")
     parser.add_argument("--work", type=Path, help="keep the indexes here")
     parser.add_argument("--out", type=Path, default=Path("results/routing"))
     arguments = parser.parse_args()
@@ -167,27 +242,29 @@ def main() -> None:
     figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
-        collections = [ev.read_collection(arguments.data / name) for name in arguments.sets]
+
+        def opened(name: str) -> tuple[Index, ev.Collection]:
+            one = ev.read_collection(arguments.data / name)
+            return indexed(name, one.documents, work, arguments.expert), one
+
+        sets = [opened(name) for name in arguments.sets]
+        more = [(index, some(paged(one))) for index, one in map(opened, arguments.pilots)]
+        parts = [Part(one.name, index, *halves(paged(one))) for index, one in sets]
         if {"sets", "cost"} & set(arguments.parts):
-            parts = []
-            for one in collections:
-                index = indexed(one.name, one.documents, work, arguments.expert)
-                parts.append((index.unrouted, index, *halves(paged(one))))
+            routed, router = run(parts, more, console)
         if "sets" in arguments.parts:
-            routed, router = run(parts, console)
             figures["sets"] = report(routed, "one index per set", console)
             (arguments.out / "pilots.png").write_bytes(png(pilot_map(router.pilots, routed)))
             (arguments.out / "reliability.png").write_bytes(png(reliability_plot(routed)))
-            if "cost" in arguments.parts:
-                hybrid, _, _, test = max(parts, key=lambda part: len(part[3].queries))
-                texts = list(test.queries.values())[:200]
-                figures["cost"] = cost(hybrid, router, texts, console)
+        if "cost" in arguments.parts:
+            most = max(parts, key=lambda part: len(part.test.queries))
+            texts = list(most.test.queries.values())[:200]
+            figures["cost"] = cost(most.index.unrouted, router, texts, console)
         if "mixed" in arguments.parts:
-            mixed = [renamed(one) for one in collections]
-            index = indexed(
-                "mixed", [d for one in mixed for d in one.documents], work, arguments.expert
-            )
-            routed, _ = run([(index.unrouted, index, *halves(one)) for one in mixed], console)
+            mixed = [(index, renamed(one)) for index, one in sets]
+            index = together(mixed, work, arguments.expert)
+            parts = [Part(set_.name, index, *halves(set_)) for _, set_ in mixed]
+            routed, _ = run(parts, more, console)
             figures["mixed"] = report(routed, "one index over all sets", console)
     (arguments.out / "routing.json").write_text(json.dumps(figures, indent=2))
 
