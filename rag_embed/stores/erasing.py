@@ -5,12 +5,16 @@ versions. Which files these are cannot be asked: so all rows are written anew, s
 anew, and everything but the newest version is dropped. A mark (an empty table, which names nobody) says
 that this is going on; whoever opens the index next finishes what a crash interrupted.
 
+A writer that is killed leaves the file it was writing under a passing name, which LanceDB never looks at
+again: those are dropped too.
+
 Dropping files would break a write that is on its way: local writers take turns by a file lock. Object
 stores have no such lock; there, files of a write that failed stay until they are a week old.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -25,6 +29,9 @@ MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 _SAME = {"chunks": "ordinal", "documents": "hash"}
 """A column of each table that is set to itself, which writes the row anew."""
+
+_PASSING = re.compile(r"\.tmp.*|.*#\d+")
+"""Names of files that are being written: LanceDB's own, and those of the library below it."""
 
 
 def writing(uri: str) -> AbstractContextManager[object]:
@@ -62,8 +69,12 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
 
 
 def purge(table: Any, local: bool) -> None:  # noqa: ANN401
-    """Drop all versions but the newest."""
+    """Drop all versions but the newest, and what killed writers left behind."""
     with warnings.catch_warnings():
         # It warns of other writers, who wait for the lock, and of readers, who search again.
         warnings.filterwarnings("ignore", message="optimize.cleanup_older_than=0")
         table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+    if local:
+        for path in Path(table.uri).rglob("*"):
+            if path.is_file() and _PASSING.fullmatch(path.name):
+                path.unlink(missing_ok=True)
