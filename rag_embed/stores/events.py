@@ -237,7 +237,13 @@ class LanceEvents:
 
     def _created(self, name: str) -> Any:  # noqa: ANN401
         if name not in self._tables:
-            table = self._database.create_table(name, schema=self._schema, exist_ok=True)
+            if name not in self._names():
+                try:
+                    self._database.create_table(name, schema=self._schema)
+                except ValueError:  # without a lock somebody else may have made it just now
+                    if name not in self._names():
+                        raise
+            table = self._table(name)
             if not (table.schema.field("key").metadata or {}):  # maybe a crash came in between
                 table.set_unenforced_primary_key("key")
         return self._table(name)

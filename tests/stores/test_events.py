@@ -309,6 +309,15 @@ def test_users_are_dealt_to_many_tables(tmp_path) -> None:
     assert len(store.users()) == 200
 
 
+def test_every_table_can_be_written_after_reopening(tmp_path) -> None:
+    users = [f"user{i}" for i in range(12)]
+    remember(LanceEvents(tmp_path, SIGNATURE), *(event(user, "1") for user in users))
+    again = LanceEvents(tmp_path, SIGNATURE)
+    for user in users:
+        remember(again, event(user, "2"))
+        assert again.total(user).count == 2 == len(LanceEvents(tmp_path, SIGNATURE).history(user))
+
+
 def test_another_encoder_or_half_life_is_refused(tmp_path) -> None:
     remember(LanceEvents(tmp_path, SIGNATURE, half_life=5.0), event("ann", "1"))
     with pytest.raises(SpaceMismatch, match="weights"):
