@@ -15,9 +15,10 @@ from itertools import islice
 from typing import TypeAlias
 
 from rag_embed.errors import BadInput
-from rag_embed.protocols import ChunkEncoder, Splitter, Store
+from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.lexical import written
-from rag_embed.situated.tokens import encoded
+from rag_embed.situated.residual import Groups
+from rag_embed.situated.reuse import encoded_again
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
 
@@ -28,6 +29,9 @@ _FLUSH_CHUNKS = 8192
 _FLUSH_CHARACTERS = 500_000
 """A batch is written when it has so many chunks, or so many characters: about half a minute of
 encoding on a CPU, and few commits for many tiny texts."""
+
+_WORTH_READING = 4
+"""Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,13 @@ class Ingest:
         )
         return changed, counted
 
+    def _before(self, groups: Groups) -> tuple[Groups, View]:
+        """What is stored of documents that have changed, where it is whole and worth reading."""
+        long = [document.id for document, chunks in groups if len(chunks) >= _WORTH_READING]
+        whole = [id for id, (digest, _) in self.store.known(long).items() if digest]
+        view = self.store.view()
+        return [(one, view.document_chunks(one.id)) for one in view.documents(whole)], view
+
     def _write(
         self,
         batch: list[tuple[Document, str, list[Chunk]]],
@@ -139,8 +150,9 @@ class Ingest:
             chunks = [chunk for _, some in groups for chunk in some]
             vectors: dict[str, Vectors] = {}
             tokens: dict[str, list[TokenBits]] = {}
+            before, view = self._before(groups)
             for name, space in self.spaces.items():
-                vectors[name], kept = encoded(space, groups)
+                vectors[name], kept = encoded_again(name, space, groups, before, view)
                 if kept is not None:
                     tokens[name] = kept
             words = next(filter(None, (written(one, groups) for one in self.spaces.values())), None)
