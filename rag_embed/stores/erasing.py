@@ -27,7 +27,7 @@ from lancedb.index import BTree
 
 MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
-_SAME = {"chunks": "ordinal", "documents": "hash"}
+_SAME = {"chunks": "ordinal", "documents": "hash", "events": "kind"}
 """A column of each table that is set to itself, which writes the row anew."""
 
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
@@ -55,7 +55,7 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
     """Leave nothing in the table's files but the rows it has.
 
     Args:
-        name: ``chunks`` or ``documents``.
+        name: ``chunks``, ``documents`` or ``events``.
         table: The table.
         local: Whether nobody else can be writing.
     """

@@ -2,10 +2,12 @@
 
 Users are dealt to `BUCKETS` tables ``events_00`` ... by a hash of their id, so that what one user
 costs does not grow with the others: a write, a search for a history and an erasure touch one bucket.
-A table is made when its first user comes.
+A table is made when its first user comes. Within a bucket, rows are found by search indexes on keys and
+users; rows that came since these were built are few, and looked through one by one.
 
 Deleting in LanceDB leaves bytes behind: in old versions, and in the files of rows that stay. So
-`LanceEvents.forget` deletes, rewrites the rows that stay, and drops every file but the new ones. A
+`LanceEvents.forget` deletes, rewrites the rows that stay and the search indexes, which hold ids of users
+and events as they are, and drops every file but the new ones. A
 mark (an empty table, which names no user) says that this is going on; whoever opens the store next
 finishes what a crash interrupted. Writers of one bucket take turns by a file lock, since dropping files
 would break a write that has not been committed. Object stores have no such lock: there, leftovers of a
@@ -27,11 +29,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from filelock import FileLock
 from lancedb.expr import Expr, col, lit
+from lancedb.index import BTree
 
 from rag_embed.errors import SpaceMismatch, StoreError
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.personal.events import History, UserEvent, check_user
-from rag_embed.stores.erasing import purge
+from rag_embed.stores.erasing import erase, purge
 from rag_embed.stores.event_rows import added, by_user, checked, empty, summed, without
 from rag_embed.stores.event_schema import (
     EVENT_COLUMNS,
@@ -51,6 +54,9 @@ PATIENCE = timedelta(days=7)
 """How long old versions stay, and files that no version names where there is no lock."""
 
 _FRAGMENTS = 64
+_LOOSE = 4096
+_SHARE = 16
+_INDEXED = ("key", "user_id")
 _AGAIN = 5
 _IS_EVENT = col("id") != lit("")
 _MARK = pa.schema([pa.field("none", pa.bool_())])
@@ -123,8 +129,8 @@ class LanceEvents:
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
                 _upsert(table).execute(written)
-                if table.stats()["fragment_stats"]["num_fragments"] > _FRAGMENTS:
-                    table.optimize(cleanup_older_than=PATIENCE)
+                if _due(table):
+                    _tidy(table)
 
     def history(self, user: str, /) -> History:
         """See `personal.protocols.EventStore`."""
@@ -178,9 +184,7 @@ class LanceEvents:
     def _rewrite(self, name: str) -> None:
         """Leave nothing in a bucket's files but the rows it has; the caller holds the lock."""
         if name in self._names():
-            table = self._table(name)
-            table.update(values_sql={"kind": "kind"})
-            purge(table, self._local)
+            erase("events", self._table(name), self._local)
         self._database.drop_table(_mark(name), ignore_missing=True)
 
     def _updated(
@@ -278,3 +282,24 @@ def _mark(name: str) -> str:
 
 def _bucket_of(mark: str) -> str:
     return mark.replace("erasing_", "events_")
+
+
+def _due(table: Any) -> bool:  # noqa: ANN401
+    """Whether reading has to look into many files, or at many rows that no index knows.
+
+    How many rows may be loose grows with the table, so that a row is rewritten a few times, not once
+    for every so many that come after it.
+    """
+    stats, index = table.stats(), table.index_stats(f"{_INDEXED[0]}_idx")
+    loose = stats["num_rows"] if index is None else index.num_unindexed_rows
+    few = max(_LOOSE, stats["num_rows"] // _SHARE)
+    return bool(stats["fragment_stats"]["num_fragments"] > _FRAGMENTS or loose > few)
+
+
+def _tidy(table: Any) -> None:  # noqa: ANN401
+    """Few files, and all rows in the indexes, which are built when there is first reason to."""
+    table.optimize(cleanup_older_than=PATIENCE)
+    known = {index.columns[0] for index in table.list_indices()}
+    for column in _INDEXED:
+        if column not in known:
+            table.create_index(column, config=BTree())

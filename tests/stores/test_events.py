@@ -41,10 +41,22 @@ class TestLanceEvents(EventStoreContract):
         )
 
 
-@pytest.fixture
-def one_bucket(monkeypatch):
-    """All users share files: the hard case for erasing one."""
+class TestIndexedEvents(TestLanceEvents):
+    """With search indexes, which small tables do not have, over some of the rows."""
+
+    @pytest.fixture(autouse=True)
+    def indexed(self, monkeypatch):
+        monkeypatch.setattr(module, "BUCKETS", 1)
+        monkeypatch.setattr(module, "_FRAGMENTS", 2)
+
+
+@pytest.fixture(params=["plain", "indexed"])
+def one_bucket(monkeypatch, request):
+    """All users share files: the hard case for erasing one. With search indexes, and without."""
     monkeypatch.setattr(module, "BUCKETS", 1)
+    if request.param == "indexed":
+        monkeypatch.setattr(module, "_FRAGMENTS", 2)
+    return request.param
 
 
 def marks(user: str, ids: range) -> list[bytes]:
@@ -100,6 +112,8 @@ def test_no_byte_of_a_forgotten_user_is_left(tmp_path, one_bucket) -> None:
     ann, ben = marks("ann", range(6)), marks("ben", range(6))
     for needle in ann:
         assert betrayed(tmp_path, [needle]), needle
+    named = [path for path in betrayed(tmp_path, ann[:1]) if "_indices" in path]
+    assert bool(named) == (one_bucket == "indexed"), "a search index names events as they are"
     before, others = files(tmp_path), state(store, ["big", "ben"])
     assert store.forget("ann") == 6
     assert betrayed(tmp_path, ann) == set()
@@ -152,7 +166,7 @@ class Killed(BaseException):
     """As if the process ended here."""
 
 
-@pytest.mark.parametrize("step", ["delete", "update", "optimize", "drop_table"])
+@pytest.mark.parametrize("step", ["delete", "update", "create_index", "optimize", "drop_table"])
 @pytest.mark.parametrize("ids", [None, ["0 <ann>"]])
 def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
     tmp_path, one_bucket, monkeypatch, step, ids
@@ -168,6 +182,8 @@ def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
         raise Killed
 
     target = store._database if step == "drop_table" else table
+    if step == "create_index":
+        module._tidy(table)
     step = "merge_insert" if step == "delete" and ids else step
     with monkeypatch.context() as patch:
         patch.setattr(target, step, killed)
@@ -247,9 +263,9 @@ def test_writers_and_readers_at_once(tmp_path, one_bucket) -> None:
     assert betrayed(tmp_path, marks("gone", range(5))) == set()
 
 
-def work(folder: str) -> None:
+def work(folder: str, fragments: str) -> None:
     """What the killed process does: remembers and forgets, and says what is done."""
-    module.BUCKETS = 1
+    module.BUCKETS, module._FRAGMENTS = 1, int(fragments)
     store = LanceEvents(folder, SIGNATURE)
     for i in range(1000):
         user = f"user{i}"
@@ -261,15 +277,15 @@ def work(folder: str) -> None:
         sys.stdout.flush()
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> None:
-    chance = random.Random(3)
-    store = LanceEvents(tmp_path, SIGNATURE)
+def killed(folder: Path, times: int, chance: random.Random) -> None:
+    """Kill a process that remembers and forgets at some instant, look, and go on with the next."""
+    store = LanceEvents(folder, SIGNATURE)
     remember(store, *events_of("big", range(30)))
     others = state(store, ["big"])
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    for _ in range(2):
-        command = [sys.executable, "-W", "ignore", __file__, str(tmp_path)]
+    for _ in range(times):
+        own = [__file__, str(folder), str(module._FRAGMENTS)]
+        command = [sys.executable, "-W", "ignore", *own]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
             assert child.stdout is not None
             said = child.stdout.readline()
@@ -278,19 +294,24 @@ def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> 
             said += child.communicate()[0]
         assert said.startswith("has user0\n")
         lost = [line.split()[1] for line in said.splitlines() if line.startswith("lost")]
-        store = LanceEvents(tmp_path, SIGNATURE)
+        store = LanceEvents(folder, SIGNATURE)
         assert state(store, ["big"]) == others
         open_ = set(store.users()) - {"big"}
         assert len(open_) <= 1 and not open_ & set(lost)
         for user in lost:
-            assert betrayed(tmp_path, marks(user, range(2))) == set()
+            assert betrayed(folder, marks(user, range(2))) == set()
         for user in open_:
             assert len(store.history(user)) == 2 == store.total(user).count
             assert store.forget(user) == 2
-            assert betrayed(tmp_path, marks(user, range(2))) == set()
+            assert betrayed(folder, marks(user, range(2))) == set()
         unborn = f"user{len(lost)}"  # killed while being remembered, maybe
         store.forget(unborn)
-        assert betrayed(tmp_path, marks(unborn, range(2))) == set()
+        assert betrayed(folder, marks(unborn, range(2))) == set()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> None:
+    killed(tmp_path, 2, random.Random(3))
 
 
 def test_many_small_writes_stay_in_few_files(tmp_path, one_bucket, monkeypatch) -> None:
@@ -340,4 +361,4 @@ def test_an_index_and_its_events_share_a_folder(tmp_path) -> None:
 
 
 if __name__ == "__main__":
-    work(sys.argv[1])
+    work(*sys.argv[1:])
