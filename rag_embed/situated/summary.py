@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
+from threading import Lock
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking.sentences import sentence_starts
@@ -52,7 +53,8 @@ def summarise(text: str, sentences: int, analyzer: Analyzer | None = None) -> st
 def summary(sentences: int = 2, *, analyzer: Analyzer | None = None) -> Writer:
     """A writer for `described.described`: the summary of a chunk's document.
 
-    It costs about a millisecond a page, and every chunk of a document gets the same.
+    It costs about a millisecond a page, and every chunk of a document gets the same, which is made
+    once however many threads ask for it.
 
     Args:
         sentences: How many, >= 1.
@@ -70,8 +72,11 @@ def summary(sentences: int = 2, *, analyzer: Analyzer | None = None) -> Writer:
     def of(text: str) -> str:
         return summarise(text, sentences, analyzer)
 
+    turn = Lock()
+
     def write(document: Document, chunk: Chunk) -> str:
-        return of(document.text)
+        with turn:
+            return of(document.text)
 
     return write
 

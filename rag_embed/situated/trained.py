@@ -11,16 +11,16 @@ from rag_embed.encoders.sided import TwoSided
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.situated.late import Late
+from rag_embed.situated.names import situated
 from rag_embed.situated.residual import Residual
-from rag_embed.situated.titled import Titled
 from rag_embed.training.card import Card
 
 
 def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
     """For ``Index.create(situate=...)`` and ``Index.open(situate=...)``.
 
-    ``unit(titled + weight * late)`` with the adapter in the late part, and the weight and windows it
-    was trained with. Queries are encoded by the model as it is.
+    ``unit(own + weight * late)`` with the adapter in the late part; the chunk's own vector, the weight
+    and the windows are those it was trained with. Queries are encoded by the model as it is.
 
     Args:
         folder: What ``rag-embed train-situated`` installed.
@@ -45,6 +45,7 @@ def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
         reader = cast(TokenEncoder, adapted.load(folder))
         sides = TwoSided(cast(TokenEncoder, encoder), reader)
         late = Late(sides, card.settings["window"], card.settings["overlap"])
-        return Residual(Titled(encoder), late, card.settings["weights"]["trained"])
+        own = situated(card.settings["own"], encoder)
+        return Residual(own, late, card.settings["weights"]["trained"])
 
     return situate

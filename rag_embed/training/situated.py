@@ -2,7 +2,7 @@
 
 Trained is the second part of ``unit(own + weight * late)`` (`situated.residual`): windows of whole
 documents are encoded, each chunk's tokens pooled, and the sum compared with the queries. The chunk's
-own vector and the queries stay those of the model as it is.
+own vector, which is that of the standard, and the queries stay those of the model as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.situated.late import Late
-from rag_embed.situated.titled import Titled
+from rag_embed.situated.names import STANDARD, situated
 from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.expert import install
@@ -41,8 +41,9 @@ from rag_embed.types import Chunk, Document, Vectors
 Groups: TypeAlias = Sequence[tuple[Document, Sequence[Chunk]]]
 Objective: TypeAlias = Literal["insent", "margin"]
 
-WEIGHTS = (0.125, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the late part that are tried, for the model as it is and for the trained one."""
+WEIGHTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the late part that are tried, for the model as it is and for the trained one: what is
+trained must be better than the chunk's own vector alone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class SituatedRecipe:
     """How the late part is trained.
 
     Attributes:
+        own: Name of the way (`situated.names`) that the late part is added to.
         objective: ``"insent"``: `losses.insent_loss`; ``"margin"``: `losses.margin_loss`.
         weight: Of the late part in training.
         within: Weight of negatives of the same document in ``"insent"``.
@@ -69,6 +71,7 @@ class SituatedRecipe:
         BadInput: A number is out of range.
     """
 
+    own: str = STANDARD
     objective: Objective = "insent"
     weight: float = 0.5
     within: float = 0.5
@@ -118,7 +121,7 @@ def train_situated(
     """Train the late part, and install it in ``folder`` if it is better on the held-out side.
 
     Steps and the weight of the late part are chosen on the validation side, the weight also for the
-    model as it is: the trained part is compared with the best untrained one.
+    model as it is: the trained part is compared with the best untrained one, and with none.
 
     Args:
         groups: Documents with their chunks.
@@ -215,7 +218,7 @@ class _Side:
         corpus = Corpus(
             tuple(chunk.id for chunk in chunks),
             tuple(chunk.doc_id for chunk in chunks),
-            Titled(encoder).encode_chunks(mine),
+            situated(recipe.own, encoder).encode_chunks(mine),
             encoder.signature,
         )
         for pair in pairs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.situated import summary as module
 from rag_embed.situated.described import described
 from rag_embed.situated.summary import summarise, summary
 from rag_embed.types import Chunk
@@ -43,6 +46,22 @@ def test_a_summary_needs_a_sentence() -> None:
 def test_the_writer_gives_each_chunk_its_documents_summary() -> None:
     document = Document("d", TEXT)
     assert summary(1)(document, Chunk.of(document, 5, 9)) == "Foxes hunt mice."
+
+
+def test_a_document_is_summarised_once_however_many_threads_ask(monkeypatch) -> None:
+    made: list[str] = []
+
+    def slow(text: str, *_: object) -> str:
+        made.append(text)
+        time.sleep(0.02)  # time for the other threads to ask as well
+        return "summary"
+
+    monkeypatch.setattr(module, "summarise", slow)
+    document = Document("d", TEXT)
+    chunks = [Chunk.of(document, i, i + 4) for i in range(20)]
+    space = described(summary(1), name="s", workers=8)(HashEncoder())
+    assert space.contexts([(document, chunks)]) == ["summary"] * 20
+    assert made == [TEXT]
 
 
 @pytest.mark.parametrize("kind", ["memory", "lance"])

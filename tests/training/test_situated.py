@@ -16,7 +16,7 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.resampling import Difference
 from rag_embed.maths.vectors import unit
 from rag_embed.situated.late import Late
-from rag_embed.situated.titled import Titled
+from rag_embed.situated.names import STANDARD, situated
 from rag_embed.situated.trained import trained
 from rag_embed.training import situated as module
 from rag_embed.training.card import Card
@@ -81,7 +81,12 @@ def installed(tmp_path_factory):
         for layer in layers
     }
     adapter = Adapter(encoder.signature, factors)
-    settings = {"window": 64, "overlap": 8, "weights": {"untrained": 0.5, "trained": 0.75}}
+    settings = {
+        "own": STANDARD,
+        "window": 64,
+        "overlap": 8,
+        "weights": {"untrained": 0.5, "trained": 0.75},
+    }
     card = Card(
         kind="situated",
         name="late",
@@ -113,7 +118,8 @@ def test_an_index_with_a_trained_late_part(installed, tmp_path) -> None:
     chunks = [index.store.view().document_chunks(one.id) for one in documents]
     groups = list(zip(documents, chunks, strict=True))
     late = Late(adapted.load(folder), 64, 8).encode_chunks(groups)
-    expected = unit(Titled(encoder).encode_chunks(groups) + np.float32(0.75) * late)
+    own = situated(STANDARD, encoder).encode_chunks(groups)
+    expected = unit(own + np.float32(0.75) * late)
     ids = [chunk.id for some in chunks for chunk in some]
     stored = index.store.view().vectors("dense", ids)
     np.testing.assert_allclose(stored, expected, atol=1e-5)
