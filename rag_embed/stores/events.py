@@ -29,7 +29,6 @@ from typing import Any, Literal
 import pyarrow as pa
 from filelock import FileLock
 from lancedb.expr import Expr, col, lit
-from lancedb.index import BTree
 
 from rag_embed.errors import SpaceMismatch, StoreError
 from rag_embed.maths.profile import DecayedSum
@@ -43,6 +42,7 @@ from rag_embed.stores.event_schema import (
     history_of,
     row_key,
 )
+from rag_embed.stores.event_upkeep import due, tidy
 from rag_embed.stores.explained import explained
 from rag_embed.stores.tables import connect
 from rag_embed.types import Signature, Vectors
@@ -53,10 +53,6 @@ BUCKETS = 64
 PATIENCE = timedelta(days=7)
 """How long old versions stay, and files that no version names where there is no lock."""
 
-_FRAGMENTS = 64
-_LOOSE = 4096
-_SHARE = 16
-_INDEXED = ("key", "user_id")
 _AGAIN = 5
 _IS_EVENT = col("id") != lit("")
 _MARK = pa.schema([pa.field("none", pa.bool_())])
@@ -129,13 +125,13 @@ class LanceEvents:
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
                 _upsert(table).execute(written)
-                if _due(table):
-                    _tidy(table)
+                if due(table):
+                    tidy(table, PATIENCE)
 
     def history(self, user: str, /) -> History:
         """See `personal.protocols.EventStore`."""
         mine = col("user_id") == lit(check_user(user))
-        return self._events(_bucket(user), mine & _IS_EVENT)
+        return self._events(_bucket(user), mine, _IS_EVENT)
 
     def total(self, user: str, /) -> DecayedSum:
         """See `personal.protocols.EventStore`."""
@@ -212,17 +208,25 @@ class LanceEvents:
         pairs = zip(rows["user_id"].to_pylist(), rows["total"].to_pylist(), strict=True)
         return {user: DecayedSum.from_bytes(stored) for user, stored in pairs}
 
-    def _events(self, name: str, where: Expr) -> History:
-        return history_of(self._read(name, where, EVENT_COLUMNS), self.dim)
+    def _events(self, name: str, some: Expr, among: Expr | None = None) -> History:
+        return history_of(self._read(name, some, EVENT_COLUMNS, among), self.dim)
 
-    def _read(self, name: str, where: Expr, columns: list[str]) -> pa.Table:
-        """Rows of a bucket's latest version; again where an erasure dropped its files meanwhile."""
+    def _read(
+        self, name: str, some: Expr, columns: list[str], among: Expr | None = None
+    ) -> pa.Table:
+        """Rows of a bucket that fulfil both; that none fulfils the first is cheap to see.
+
+        Of the latest version; again where an erasure dropped its files meanwhile.
+        """
+        nothing = self._schema.empty_table().select(columns)
         with explained("read the events", self.uri):
             if name not in self._tables and name not in self._names():
-                return self._schema.empty_table().select(columns)
-            table = self._table(name)
+                return nothing
+            table, where = self._table(name), some if among is None else some & among
             for attempt in range(_AGAIN):
                 try:
+                    if not table.count_rows(some.to_sql()):
+                        return nothing
                     return table.search().where(where).select(columns).to_arrow()
                 except (OSError, RuntimeError, ValueError) as error:
                     if attempt == _AGAIN - 1 or "ot found" not in str(error):
@@ -282,24 +286,3 @@ def _mark(name: str) -> str:
 
 def _bucket_of(mark: str) -> str:
     return mark.replace("erasing_", "events_")
-
-
-def _due(table: Any) -> bool:  # noqa: ANN401
-    """Whether reading has to look into many files, or at many rows that no index knows.
-
-    How many rows may be loose grows with the table, so that a row is rewritten a few times, not once
-    for every so many that come after it.
-    """
-    stats, index = table.stats(), table.index_stats(f"{_INDEXED[0]}_idx")
-    loose = stats["num_rows"] if index is None else index.num_unindexed_rows
-    few = max(_LOOSE, stats["num_rows"] // _SHARE)
-    return bool(stats["fragment_stats"]["num_fragments"] > _FRAGMENTS or loose > few)
-
-
-def _tidy(table: Any) -> None:  # noqa: ANN401
-    """Few files, and all rows in the indexes, which are built when there is first reason to."""
-    table.optimize(cleanup_older_than=PATIENCE)
-    known = {index.columns[0] for index in table.list_indices()}
-    for column in _INDEXED:
-        if column not in known:
-            table.create_index(column, config=BTree())

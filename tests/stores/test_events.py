@@ -18,6 +18,7 @@ import pytest
 from contracts.events import DIM, EventStoreContract, event, expected_total, remember, rows, state
 
 from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.stores import event_upkeep as upkeep
 from rag_embed.stores import events as module
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.memory_events import MemoryEvents
@@ -47,7 +48,7 @@ class TestIndexedEvents(TestLanceEvents):
     @pytest.fixture(autouse=True)
     def indexed(self, monkeypatch):
         monkeypatch.setattr(module, "BUCKETS", 1)
-        monkeypatch.setattr(module, "_FRAGMENTS", 2)
+        monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
 
 
 @pytest.fixture(params=["plain", "indexed"])
@@ -55,7 +56,7 @@ def one_bucket(monkeypatch, request):
     """All users share files: the hard case for erasing one. With search indexes, and without."""
     monkeypatch.setattr(module, "BUCKETS", 1)
     if request.param == "indexed":
-        monkeypatch.setattr(module, "_FRAGMENTS", 2)
+        monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
     return request.param
 
 
@@ -183,7 +184,7 @@ def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
 
     target = store._database if step == "drop_table" else table
     if step == "create_index":
-        module._tidy(table)
+        upkeep.tidy(table, module.PATIENCE)
     step = "merge_insert" if step == "delete" and ids else step
     with monkeypatch.context() as patch:
         patch.setattr(target, step, killed)
@@ -265,7 +266,7 @@ def test_writers_and_readers_at_once(tmp_path, one_bucket) -> None:
 
 def work(folder: str, fragments: str) -> None:
     """What the killed process does: remembers and forgets, and says what is done."""
-    module.BUCKETS, module._FRAGMENTS = 1, int(fragments)
+    module.BUCKETS, upkeep.FRAGMENTS = 1, int(fragments)
     store = LanceEvents(folder, SIGNATURE)
     for i in range(1000):
         user = f"user{i}"
@@ -284,7 +285,7 @@ def killed(folder: Path, times: int, chance: random.Random) -> None:
     others = state(store, ["big"])
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     for _ in range(times):
-        own = [__file__, str(folder), str(module._FRAGMENTS)]
+        own = [__file__, str(folder), str(upkeep.FRAGMENTS)]
         command = [sys.executable, "-W", "ignore", *own]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
             assert child.stdout is not None
@@ -315,12 +316,29 @@ def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> 
 
 
 def test_many_small_writes_stay_in_few_files(tmp_path, one_bucket, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_FRAGMENTS", 8)
+    monkeypatch.setattr(upkeep, "FRAGMENTS", 8)
     store = LanceEvents(tmp_path, SIGNATURE)
     for i in range(30):
         remember(store, *events_of("ann", range(i, i + 1)))
     assert store._table("events_00").stats()["fragment_stats"]["num_fragments"] <= 9
     assert len(store.history("ann")) == 30 == store.total("ann").count
+
+
+def test_many_rows_are_found_by_search_indexes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "BUCKETS", 1)
+    monkeypatch.setattr(upkeep, "LOOSE", 10)
+    store = LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *events_of("ann", range(9)))
+    assert store._table("events_00").list_indices() == []
+    remember(store, *events_of("ben", range(9)))
+    found = store._table("events_00").list_indices()
+    assert {(index.columns[0], index.index_type) for index in found} == {
+        ("key", "BTree"),
+        ("user_id", "BTree"),
+    }
+    remember(store, *events_of("ann", range(8, 10)))
+    assert [e.id for e in store.history("ann").events] == [f"{i} <ann>" for i in range(10)]
+    assert store.total("ann").count == 10 and len(store.history("ben")) == 9
 
 
 def test_users_are_dealt_to_many_tables(tmp_path) -> None:
