@@ -1,56 +1,48 @@
 """Situated chunks: every way to put a chunk into its document, side by side.
 
-    python benchmarks/situated.py --data DATA [--work DIR] [--out results/situated.json]
+    python benchmarks/situated.py --data DATA [--work DIR] [--sets ...] [--parts ...]
 
 *Quality*: nDCG@10 and R@20 on the chunk sets, with the chunks that the sets give, for dense evidence
 alone and for the full hybrid; ``anthropic_docs`` are pages with their sections as chunks, each under
 its heading, and the end of the address as the page's title. *Weights*: that of the standard is chosen
 on one half of each set's queries, the best average among those that lose ``squad_ctx`` at most .005 to
-the chunk alone, and reported on the other half; the halves share no document. *Controls*: short
-entries, where there is nothing to situate. *Cost*: seconds to index ``squad_ctx``, taking turns, as a
-ratio to the chunk alone.
+the chunk alone, and reported on the other half; the halves share no document. *Alternatives*: the same
+for other sums. *Controls*: short
+entries, where there is nothing to situate. *Cost*: seconds to index some of ``squad_ctx``, taking turns,
+as a ratio to the chunk alone.
+
+Encoding takes half an hour on two cores without bf16, once: with ``--work`` it is kept, and a run that was
+interrupted goes on. The rest takes some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from fusion import training_half
 from rich.console import Console
 from rich.table import Table
+from situated_sets import DSRAG, Measure, Row, read_case
 
-from rag_embed import Chunk, Document, encoders
-from rag_embed import evaluation as ev
+from rag_embed import encoders
 from rag_embed.chunking import TokenSplitter
 from rag_embed.ingest import Ingest
-from rag_embed.maths.metrics import ndcg, recall
 from rag_embed.maths.resampling import stratified_paired_bootstrap
-from rag_embed.maths.vectors import unit
-from rag_embed.protocols import ChunkEncoder, Encoder
-from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.ranking.legs import DenseLeg, LexicalLeg
-from rag_embed.ranking.relevance import default
-from rag_embed.situated.described import described
-from rag_embed.situated.lexical import written
+from rag_embed.protocols import Encoder
 from rag_embed.situated.names import FULL, STANDARD, situated
-from rag_embed.situated.residual import Groups, encoded
-from rag_embed.situated.summary import summarise
 from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.memory import MemoryStore
-from rag_embed.types import Query, Vectors
 
 SETS = ["policyqa_ctx", "squad_ctx", "anthropic_docs", "chroma_chunks"]
 CONTROLS = ["cosqa", "cranfield"]
-DSRAG = "dsrag header"
+PARTS = ["quality", "weights", "alternatives", "controls", "costs"]
 SINGLE = ["isolated", "titled", "late", "late(titled)", DSRAG]
 METHODS = [
     *SINGLE,
@@ -61,153 +53,23 @@ METHODS = [
     STANDARD,
     FULL,
 ]
+ARTICLES = 4
+"""Of ``squad_ctx``, indexed to see what it costs."""
+
+HEADINGS, MEANS, LATES = (
+    (0.0, 0.125, 0.25, 0.375, 0.5, 0.75),
+    (0.0, 0.125, 0.25),
+    (0.0, 0.25, 0.5),
+)
 WEIGHTS = (0.125, 0.25, 0.375, 0.5, 0.75)
-Row = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A set with its documents, chunks and queries."""
-
-    name: str
-    groups: Groups
-    ids: dict[str, str]
-    queries: list[Query]
-    judged: list[dict[str, int]]
-    train: npt.NDArray[np.bool_]
-
-
-def case(data: Path, name: str) -> Case:
-    collection = ev.read_collection(data / name)
-    pages = _pages(data / name, collection)
-    groups: list[tuple[Document, list[Chunk]]] = []
-    ids = {}
-    for document, entries in pages:
-        chunks = [
-            Chunk.of(document, start, end, ordinal=i, headings=headings)
-            for i, (_, start, end, headings) in enumerate(entries)
-        ]
-        ids |= {chunk.id: entry[0] for chunk, entry in zip(chunks, entries, strict=True)}
-        groups.append((document, chunks))
-    half = training_half(collection)
-    return Case(
-        name,
-        groups,
-        ids,
-        [Query(collection.queries[id], k=20) for id in collection.judged],
-        [dict(collection.qrels[id]) for id in collection.judged],
-        np.array([id in half for id in collection.judged]),
-    )
-
-
-Entry = tuple[str, int, int, tuple[str, ...]]
-
-
-def _pages(folder: Path, collection: ev.Collection) -> list[tuple[Document, list[Entry]]]:
-    entries: dict[str, list[Document]] = {}
-    for one in collection.documents:
-        entries.setdefault(str(one.metadata.get("doc_id", one.id)), []).append(one)
-    if (folder / "documents.jsonl").exists():
-        lines = (folder / "documents.jsonl").read_text(encoding="utf-8").splitlines()
-        whole = {
-            x["_id"]: Document(x["_id"], x["text"], x.get("title") or "")
-            for x in map(json.loads, lines)
-        }
-        return [
-            (
-                whole[id],
-                sorted(
-                    ((e.id, e.metadata["start"], e.metadata["end"], ()) for e in some),
-                    key=lambda e: e[1],
-                ),
-            )
-            for id, some in entries.items()
-        ]
-    pages = []
-    for id, some in entries.items():
-        if len(some) == 1 and some[0].id == id:
-            pages.append((some[0], [(id, 0, len(some[0].text), ())]))
-            continue
-        at, found = 0, []
-        for one in some:
-            found.append((one.id, at, at + len(one.text), (one.title,)))
-            at += len(one.text) + 2
-        title = id.rstrip("/").rsplit("/", 1)[-1].replace("-", " ")
-        pages.append((Document(id, "\n\n".join(one.text for one in some), title), found))
-    return pages
-
-
-def header(document: Document, chunk: Chunk) -> str:
-    """What dsRAG puts before a chunk, its summary picked instead of written by a language model."""
-    about = f"Document context: the following excerpt is from a document titled '{document.title}'."
-    about += f" {summarise(document.text, 2)}"
-    if chunk.headings:
-        about += (
-            f"\n\nSection context: this excerpt is from the section titled '{chunk.headings[-1]}'."
-        )
-    return about
-
-
-def space_of(name: str, encoder: Encoder) -> ChunkEncoder:
-    if name == DSRAG:
-        return described(header, name=DSRAG)(encoder)
-    return situated(name, encoder)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Per query."""
-
-    ndcg: Row
-    recall: Row
-
-
-def measured(one: Case, space: ChunkEncoder, rows: Vectors, lexical: bool) -> Scores:
-    store = MemoryStore({"dense": rows.shape[1]})
-    chunks = [chunk for _, some in one.groups for chunk in some]
-    documents = [(document, "-") for document, _ in one.groups]
-    store.replace(documents, chunks, {"dense": rows}, None, written(space, one.groups))
-    legs = (DenseLeg("dense", space), LexicalLeg())[: 1 + lexical]
-    weights = {"dense": 0.5, "lexical": 0.5}
-    retriever = Hybrid(store, legs, weights, default(space.signature.weights))
-    found = retriever.retrieve(one.queries)
-    rankings = [[one.ids[hit.id] for hit in hits] for hits in found]
-    pairs = list(zip(rankings, one.judged, strict=True))
-    return Scores(
-        np.array([ndcg(r[:10], j, 10) for r, j in pairs]),
-        np.array([recall(r, j, 20) for r, j in pairs]),
-    )
-
-
-class Rows:
-    """Vectors of one set by method, kept on disk between runs."""
-
-    def __init__(self, one: Case, encoder: Encoder, work: Path) -> None:
-        self.one, self.encoder = one, encoder
-        self.file = work / f"{one.name}.npz"
-        self.known = dict(np.load(self.file)) if self.file.exists() else {}
-        self.done: dict[ChunkEncoder, Vectors] = {}
-
-    def of(self, name: str) -> tuple[ChunkEncoder, Vectors]:
-        space = space_of(name, self.encoder)
-        if name not in self.known:
-            self.known[name] = encoded(space, self.one.groups, self.done)
-            np.savez(self.file, **self.known)
-        return space, self.known[name]
 
 
 def quality(
-    cases: Sequence[Case], rows: Sequence[Rows], names: Sequence[str], console: Console, title: str
+    sets: Sequence[Measure], names: Sequence[str], console: Console, title: str
 ) -> dict[str, object]:
     figures: dict[str, object] = {}
     for lexical in (False, True):
-        scores = {
-            name: [
-                measured(one, *some.of(name), lexical)
-                for one, some in zip(cases, rows, strict=True)
-            ]
-            for name in names
-        }
+        scores = {name: [one.scores(name, lexical) for one in sets] for name in names}
         best = max(
             (n for n in names if n in SINGLE),
             key=lambda n: np.mean([s.ndcg.mean() for s in scores[n]]),
@@ -215,7 +77,7 @@ def quality(
         kind = "dense and lexical" if lexical else "dense alone"
         table = Table(
             "nDCG@10 / R@20",
-            *(one.name for one in cases),
+            *(one.case.name for one in sets),
             "average",
             f"less {best}",
             title=f"{title}: {kind}",
@@ -245,7 +107,7 @@ def quality(
     return figures
 
 
-def weights(cases: Sequence[Case], rows: Sequence[Rows], console: Console) -> dict[str, object]:
+def weights(sets: Sequence[Measure], console: Console) -> dict[str, object]:
     """The weight of the heading: chosen on one half, reported on the other."""
     table = Table(
         "weight",
@@ -255,24 +117,20 @@ def weights(cases: Sequence[Case], rows: Sequence[Rows], console: Console) -> di
         "with lexical",
         title="titled + weight * heading(titled), nDCG@10",
     )
-    squad = [one.name for one in cases].index("squad_ctx")
-    halves = [one.train for one in cases]
+    squad = [one.case.name for one in sets].index("squad_ctx")
+    halves = [one.case.train for one in sets]
     found: dict[float, list[list[float]]] = {}
     reported: dict[float, list[Row]] = {}
     for weight in (0.0, *WEIGHTS):
-        dense, hybrid = [], []
-        for one, some in zip(cases, rows, strict=True):
-            space, plain = some.of("titled")
-            mixed = unit(plain + weight * some.of("heading(titled)")[1])
-            dense.append(measured(one, space, mixed, False).ndcg)
-            hybrid.append(measured(one, space, mixed, True).ndcg)
+        name = f"titled+{weight:g}*heading(titled)" if weight else "titled"
+        dense, hybrid = ([one.scores(name, x).ndcg for one in sets] for x in (False, True))
         reported[weight] = [s[~h] for s, h in zip(dense, halves, strict=True)]
         found[weight] = [
             [float(s[h].mean()) for s, h in zip(dense, halves, strict=True)],
             [float(s[~h].mean()) for s, h in zip(dense, halves, strict=True)],
             [float(s[~h].mean()) for s, h in zip(hybrid, halves, strict=True)],
         ]
-    alone = measured(cases[squad], *rows[squad].of("isolated"), False).ndcg
+    alone = sets[squad].scores("isolated", False).ndcg
     least = float(alone[halves[squad]].mean()) - 0.005
     safe = [weight for weight in WEIGHTS if found[weight][0][squad] >= least]
     chosen = max(safe, key=lambda w: np.mean(found[w][0]))
@@ -286,11 +144,7 @@ def weights(cases: Sequence[Case], rows: Sequence[Rows], console: Console) -> di
             f"{np.mean(lexical):.4f}",
         )
     console.print(table)
-    titled = [
-        measured(one, *some.of("titled"), False).ndcg[~h]
-        for one, some, h in zip(cases, rows, halves, strict=True)
-    ]
-    gain = stratified_paired_bootstrap(list(zip(reported[chosen], titled, strict=True)))
+    gain = stratified_paired_bootstrap(list(zip(reported[chosen], reported[0.0], strict=True)))
     console.print(
         f"chosen {chosen:g}: on the other half {gain.value:+.4f} "
         f"({gain.low:+.4f} to {gain.high:+.4f}) against titled"
@@ -298,9 +152,79 @@ def weights(cases: Sequence[Case], rows: Sequence[Rows], console: Console) -> di
     return {"chosen": chosen, "gain": asdict(gain), "halves": {str(w): v for w, v in found.items()}}
 
 
+def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]:
+    """Other sums, with one pass over the text and with two: chosen on one half, reported on the other."""
+    halves = [one.case.train for one in sets]
+    squad = [one.case.name for one in sets].index("squad_ctx")
+    names = [
+        "isolated",
+        "titled",
+        STANDARD,
+        FULL,
+        *sorted(sums() - {"isolated", "titled", STANDARD, FULL}),
+    ]
+    found = {name: [one.by_cosine(name) for one in sets] for name in names}
+
+    def half(name: str, first: bool) -> list[Row]:
+        return [s[h == first] for s, h in zip(found[name], halves, strict=True)]
+
+    def mean(name: str, first: bool) -> float:
+        return float(np.mean([s.mean() for s in half(name, first)]))
+
+    def lost(name: str, first: bool) -> float:
+        return float((half("isolated", first)[squad] - half(name, first)[squad]).mean())
+
+    safe = [name for name in names if lost(name, True) <= 0.005]
+    shown = {"isolated": "", "titled": "", STANDARD: "standard", FULL: "full"}
+    for kind, some in (
+        ("chosen of one pass", [name for name in safe if "late" not in name]),
+        ("chosen of all", safe),
+    ):
+        chosen = max(some, key=lambda name: mean(name, True))
+        shown[chosen] = ", ".join(filter(None, [shown.get(chosen, ""), kind]))
+    table = Table(
+        *("way", "", "chosen on", "reported on", "squad there", "less titled", "less standard"),
+        title=f"{len(names)} sums, dense alone, nDCG@10; squad: less isolated",
+    )
+    figures: dict[str, object] = {}
+    for name, kind in shown.items():
+        gains = [
+            stratified_paired_bootstrap(
+                list(zip(half(name, False), half(other, False), strict=True))
+            )
+            for other in ("titled", STANDARD)
+        ]
+        table.add_row(
+            name,
+            kind,
+            f"{mean(name, True):.4f}",
+            f"{mean(name, False):.4f}",
+            f"{-lost(name, False):+.4f}",
+            *(f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})" for gain in gains),
+        )
+        figures[name] = {
+            "kind": kind,
+            "halves": [[float(s.mean()) for s in half(name, first)] for first in (True, False)],
+            "less": {o: asdict(g) for o, g in zip(("titled", STANDARD), gains, strict=True)},
+        }
+    console.print(table)
+    return figures
+
+
+def sums() -> set[str]:
+    """Names of what is tried in `alternatives`."""
+    found = set()
+    for base, (heading, mean, late) in itertools.product(
+        ("titled", "isolated"), itertools.product(HEADINGS, MEANS, LATES)
+    ):
+        parts = ((heading, f"heading({base})"), (mean, "mean(titled)"), (late, "late(titled)"))
+        found.add("+".join([base, *(f"{weight:g}*{part}" for weight, part in parts if weight)]))
+    return found
+
+
 def costs(data: Path, console: Console, encoder: Encoder, repeats: int) -> dict[str, float]:
     """Seconds for the whole of indexing: cutting, encoding, writing."""
-    documents = [document for document, _ in case(data, "squad_ctx").groups]
+    documents = [document for document, _ in read_case(data, "squad_ctx").groups[:ARTICLES]]
     splitter = TokenSplitter(encoder, 200, 0)
     names = ["isolated", "titled", STANDARD, "titled+0.25*mean(titled)", FULL]
     spent: dict[str, list[float]] = {name: [] for name in names}
@@ -316,7 +240,7 @@ def costs(data: Path, console: Console, encoder: Encoder, repeats: int) -> dict[
                 store.optimize()
                 spent[name].append(time.perf_counter() - start)
     seconds = {name: statistics.median(some) for name, some in spent.items()}
-    table = Table("way", "seconds", "of isolated", title="indexing squad_ctx, medians")
+    table = Table("way", "seconds", "of isolated", title=f"indexing {ARTICLES} articles, medians")
     for name, value in seconds.items():
         table.add_row(name, f"{value:.2f}", f"{value / seconds['isolated']:.2f}x")
     console.print(table)
@@ -327,7 +251,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--parts", nargs="+", default=["quality", "weights", "controls", "costs"])
+    parser.add_argument("--controls", nargs="+", default=CONTROLS)
+    parser.add_argument("--parts", nargs="+", default=PARTS)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("results/situated.json"))
     parser.add_argument("--work", type=Path, help="keep the vectors here")
@@ -338,17 +263,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        cases = [case(arguments.data, name) for name in arguments.sets]
-        rows = [Rows(one, encoder, work) for one in cases]
+
+        def read(names: Sequence[str]) -> list[Measure]:
+            return [Measure(read_case(arguments.data, name), encoder, work) for name in names]
+
+        sets = read(arguments.sets)
         if "quality" in arguments.parts:
-            figures["quality"] = quality(cases, rows, METHODS, console, "chunks in documents")
+            figures["quality"] = quality(sets, METHODS, console, "chunks in documents")
         if "weights" in arguments.parts:
-            figures["weights"] = weights(cases, rows, console)
+            figures["weights"] = weights(sets, console)
+        if "alternatives" in arguments.parts:
+            figures["alternatives"] = alternatives(sets, console)
         if "controls" in arguments.parts:
-            others = [case(arguments.data, name) for name in CONTROLS]
-            kept = [Rows(one, encoder, work) for one in others]
             names = ["isolated", "titled", STANDARD, FULL]
-            figures["controls"] = quality(others, kept, names, console, "short entries")
+            figures["controls"] = quality(read(arguments.controls), names, console, "short entries")
         if "costs" in arguments.parts:
             figures["costs"] = costs(arguments.data, console, encoder, arguments.repeats)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,285 @@
+"""Chunk sets with their documents, for `situated`: vectors kept on disk, ranked by the library."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from fusion import training_half
+
+from rag_embed import Chunk, Document
+from rag_embed import evaluation as ev
+from rag_embed.filters import Filter
+from rag_embed.maths.metrics import ndcg, recall
+from rag_embed.maths.vectors import best
+from rag_embed.protocols import ChunkEncoder, Encoder, View
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.legs import DenseLeg, Leg, LexicalAnswers
+from rag_embed.ranking.relevance import default
+from rag_embed.situated.described import described
+from rag_embed.situated.lexical import written
+from rag_embed.situated.names import situated
+from rag_embed.situated.residual import DocumentMean, Groups, Heading, Residual
+from rag_embed.situated.summary import summary
+from rag_embed.stores.memory import MemoryStore
+from rag_embed.types import Query, Vectors
+from rag_embed.types import Scores as Raw
+
+DSRAG = "dsrag header"
+MIXTURE = {"dense": 0.5, "lexical": 0.5}
+
+Row = npt.NDArray[np.float64]
+Entry = tuple[str, int, int, tuple[str, ...]]
+"""Id in the collection, place in the document, headings."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A set with its documents, chunks and queries.
+
+    Attributes:
+        name: Of the set.
+        groups: Documents with their chunks.
+        ids: Chunk id -> id in the collection.
+        queries: Those with labels.
+        judged: Their labels.
+        train: ``(queries,)`` which half a query is in; the halves share no document.
+    """
+
+    name: str
+    groups: Groups
+    ids: dict[str, str]
+    queries: list[Query]
+    judged: list[dict[str, int]]
+    train: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``(queries,)`` nDCG@10 and R@20."""
+
+    ndcg: Row
+    recall: Row
+
+
+def read_case(data: Path, name: str) -> Case:
+    collection = ev.read_collection(data / name)
+    groups: list[tuple[Document, list[Chunk]]] = []
+    ids = {}
+    for document, entries in _pages(data / name, collection):
+        chunks = [
+            Chunk.of(document, start, end, ordinal=i, headings=headings)
+            for i, (_, start, end, headings) in enumerate(entries)
+        ]
+        ids |= {chunk.id: entry[0] for chunk, entry in zip(chunks, entries, strict=True)}
+        groups.append((document, chunks))
+    half = training_half(collection)
+    return Case(
+        name,
+        groups,
+        ids,
+        [Query(collection.queries[id], k=20) for id in collection.judged],
+        [dict(collection.qrels[id]) for id in collection.judged],
+        np.array([id in half for id in collection.judged]),
+    )
+
+
+def _pages(folder: Path, collection: ev.Collection) -> list[tuple[Document, list[Entry]]]:
+    entries: dict[str, list[Document]] = {}
+    for one in collection.documents:
+        entries.setdefault(str(one.metadata.get("doc_id", one.id)), []).append(one)
+    if (folder / "documents.jsonl").exists():
+        lines = (folder / "documents.jsonl").read_text(encoding="utf-8").splitlines()
+        whole = {
+            x["_id"]: Document(x["_id"], x["text"], x.get("title") or "")
+            for x in map(json.loads, lines)
+        }
+        return [
+            (
+                whole[id],
+                sorted(
+                    ((e.id, e.metadata["start"], e.metadata["end"], ()) for e in some),
+                    key=lambda e: e[1],
+                ),
+            )
+            for id, some in entries.items()
+        ]
+    pages = []
+    for id, some in entries.items():
+        if len(some) == 1 and some[0].id == id:
+            pages.append((some[0], [(id, 0, len(some[0].text), ())]))
+            continue
+        at, found = 0, []
+        for one in some:
+            found.append((one.id, at, at + len(one.text), (one.title,)))
+            at += len(one.text) + 2
+        title = id.rstrip("/").rsplit("/", 1)[-1].replace("-", " ")
+        pages.append((Document(id, "\n\n".join(one.text for one in some), title), found))
+    return pages
+
+
+_about = summary(2)
+
+
+def header(document: Document, chunk: Chunk) -> str:
+    """What dsRAG puts before a chunk, its summary picked instead of written by a language model."""
+    about = f"Document context: the following excerpt is from a document titled '{document.title}'."
+    about += f" {_about(document, chunk)}"
+    if chunk.headings:
+        about += (
+            f"\n\nSection context: this excerpt is from the section titled '{chunk.headings[-1]}'."
+        )
+    return about
+
+
+@dataclass
+class Measure:
+    """Scores of one set by way to situate.
+
+    Vectors are encoded once and kept in ``work``; sums are made of the vectors of their parts. Ways
+    that lexical search reads the same words of share one store, and its answers.
+
+    Attributes:
+        case: The set.
+        encoder: Of everything.
+        work: Keeps what is encoded between runs.
+    """
+
+    case: Case
+    encoder: Encoder
+    work: Path
+    known: dict[str, Vectors] = field(default_factory=dict)
+    spaces: dict[str, ChunkEncoder] = field(default_factory=dict)
+    stores: dict[tuple[str, ...] | None, tuple[MemoryStore, Lexical]] = field(default_factory=dict)
+    scored: dict[tuple[str, bool], Scores] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.file.exists():
+            self.known = dict(np.load(self.file))
+
+    @property
+    def file(self) -> Path:
+        return self.work / f"{self.case.name}.npz"
+
+    def scores(self, name: str, lexical: bool) -> Scores:
+        """Of a way to situate, dense evidence alone or with the lexical."""
+        if (name, lexical) not in self.scored:
+            space = self.space(name)
+            self.scored[name, lexical] = self.ranked(space, self.rows(space), lexical)
+        return self.scored[name, lexical]
+
+    def by_cosine(self, name: str) -> Row:
+        """nDCG@10 of dense evidence alone, whose order is that of the cosines."""
+        rows, ids = self.rows(self.space(name)), list(self.case.ids)
+        asked = self.encode_query([query.text for query in self.case.queries])
+        found = [best(ids, scores, 10) for scores in asked @ rows.T]
+        rankings = [[self.case.ids[ids[i]] for i in some] for some in found]
+        pairs = zip(rankings, self.case.judged, strict=True)
+        return np.array([ndcg(ranking, judged, 10) for ranking, judged in pairs])
+
+    def space(self, name: str) -> ChunkEncoder:
+        if name not in self.spaces:
+            dsrag = described(header, name=DSRAG)
+            self.spaces[name] = (dsrag if name == DSRAG else lambda e: situated(name, e))(
+                self.encoder
+            )
+        return self.spaces[name]
+
+    def rows(self, space: ChunkEncoder) -> Vectors:
+        name = space.signature.chunks
+        if name in self.known:
+            return self.known[name]
+        if isinstance(space, Residual):
+            return space.derive(self.rows, self.case.groups)
+        derived = isinstance(space, DocumentMean | Heading)
+        return self._kept(
+            name,
+            space.derive(self.rows, self.case.groups)
+            if derived
+            else space.encode_chunks(self.case.groups),
+        )
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """The rows of the set's queries, encoded once: all ways ask in the same way."""
+        if "queries" not in self.known:
+            self._kept("queries", self.encoder.encode_query([q.text for q in self.case.queries]))
+        if list(texts) != [query.text for query in self.case.queries]:
+            raise ValueError("expected the queries of the set, all of them and in order")
+        return self.known["queries"]
+
+    def _kept(self, name: str, rows: Vectors) -> Vectors:
+        self.known[name] = rows
+        part = self.file.with_suffix(".part.npz")
+        np.savez(part, **self.known)
+        os.replace(part, self.file)
+        return rows
+
+    def ranked(self, space: ChunkEncoder, rows: Vectors, lexical: bool) -> Scores:
+        """Of given vectors; lexical search reads the words of ``space``."""
+        store, words = self._store(space)
+        name = f"way{len(store.spaces)}"
+        store.grow({name: rows.shape[1]}, ())
+        store.fill(list(store.view().ids), {name: rows}, {})
+        store.adopt({})
+        legs: tuple[Leg, ...] = (DenseLeg("dense", self, name), words)[: 1 + lexical]
+        retriever = Hybrid(store, legs, MIXTURE, default(space.signature.weights))
+        found = retriever.retrieve(self.case.queries)
+        rankings = [[self.case.ids[hit.id] for hit in hits] for hits in found]
+        pairs = list(zip(rankings, self.case.judged, strict=True))
+        return Scores(
+            np.array([ndcg(ranking[:10], judged, 10) for ranking, judged in pairs]),
+            np.array([recall(ranking, judged, 20) for ranking, judged in pairs]),
+        )
+
+    def _store(self, space: ChunkEncoder) -> tuple[MemoryStore, Lexical]:
+        """The store of the words that lexical search reads."""
+        texts = written(space, self.case.groups)
+        key = None if texts is None else tuple(texts)
+        if key not in self.stores:
+            store = MemoryStore({})
+            chunks = [chunk for _, some in self.case.groups for chunk in some]
+            documents = [(document, "-") for document, _ in self.case.groups]
+            store.replace(documents, chunks, {}, None, texts)
+            self.stores[key] = store, Lexical()
+        return self.stores[key]
+
+
+class Lexical:
+    """A `LexicalLeg` of one store and one batch of queries, which is searched once."""
+
+    name = "lexical"
+
+    def __init__(self) -> None:
+        self.answers: _Kept | None = None
+
+    def ask(self, view: View, queries: Sequence[Query]) -> _Kept:
+        """See `legs.Leg`."""
+        if self.answers is None:
+            inner = LexicalAnswers(view, [query.text for query in queries])
+            whole = inner.top([None] * len(queries), len(view) + 1)
+            self.answers = _Kept(inner, whole)
+        return self.answers
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Answers that hold every chunk which shares a word with its query."""
+
+    inner: LexicalAnswers
+    whole: list[tuple[list[str], Raw]]
+
+    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Raw]]:
+        if any(one is not None for one in where):
+            raise ValueError("expected queries without a filter")
+        return [(ids[:n], scores[:n]) for ids, scores in self.whole]
+
+    def score(self, ids: Sequence[Sequence[str]]) -> list[Raw]:
+        return self.inner.score(ids)
+
+    def normalise(self, query: int, raw: Raw) -> Raw:
+        return self.inner.normalise(query, raw)
