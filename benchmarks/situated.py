@@ -57,7 +57,7 @@ ARTICLES = 4
 """Of ``squad_ctx``, indexed to see what it costs."""
 
 HEADINGS, MEANS, LATES = (
-    (0.0, 0.125, 0.25, 0.375, 0.5, 0.75),
+    (0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0),
     (0.0, 0.125, 0.25),
     (0.0, 0.25, 0.5),
 )

@@ -7,7 +7,7 @@
 and strength are chosen on one side of a document-disjoint split, the gain is measured on another; those
 of ``policyqa_train`` and ``squad_train`` also on ``policyqa_ctx`` and ``squad_ctx``, which share no document
 with them. *Merge*: one encoder of all experts that were better than the model. *Situated*: the late part
-of ``unit(titled + weight * late)``, trained on ``squad_train`` and on the documentation of Python's
+of ``unit(standard + weight * late)``, trained on ``squad_train`` and on the documentation of Python's
 standard library with sentences cut out of it, measured on four other sets. Adapters and cards stay in
 ``--out``; a set that has a card there is not trained again.
 """
@@ -33,7 +33,8 @@ from rag_embed.maths.resampling import Difference, paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Encoder
 from rag_embed.situated.late import Late
-from rag_embed.situated.titled import Titled
+from rag_embed.situated.names import STANDARD
+from rag_embed.situated.names import situated as situate
 from rag_embed.training.card import Card
 from rag_embed.training.clozed import clozed
 from rag_embed.training.corpus import Corpus
@@ -197,9 +198,9 @@ def situated(data: Path, work: Path, to: Path, recipes: Sequence[str], console: 
     random.Random(0).shuffle(pairs)
     cut, more = clozed(standard_library(), 1500)
     shown = Table(
-        "recipe", "weight", *UNSEEN, "mean", title="titled + weight * late, nDCG@10, dense alone"
+        "recipe", "weight", *UNSEEN, "mean", title="standard + weight * late, nDCG@10, dense alone"
     )
-    shown.add_row("chunk alone + title", "0", *_scores(data, work, None, 0.0, base))
+    shown.add_row("standard", "0", *_scores(data, work, None, 0.0, base))
     shown.add_row("untrained", "0.5", *_scores(data, work, base, 0.5, base))
     for recipe in recipes:
         folder = to / f"situated-{recipe.replace(', ', '-').lower()}"
@@ -231,7 +232,10 @@ def _scores(
     for name in UNSEEN:
         groups, pairs = read_chunk_set(data / name)
         chunks = [chunk for _, some in groups for chunk in some]
-        own = _kept(work / f"{name}-titled.npy", lambda g=groups: Titled(base).encode_chunks(g))
+        own = _kept(
+            work / f"{name}-{STANDARD}.npy",
+            lambda g=groups: situate(STANDARD, base).encode_chunks(g),
+        )
         rows = own
         if late is not None:
             file = work / f"{name}-late-{late.signature.weights[:12]}.npy"
