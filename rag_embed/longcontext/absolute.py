@@ -77,7 +77,7 @@ def install(architecture: Architecture, extension: Extension) -> None:
         cast(Map, extension.method),
     )
     architecture.lengthen_buffers(extension.max_tokens + architecture.offset)
-    note_lengths(architecture.transformer)
+    note_lengths(architecture.transformer, extension.trained_tokens)
 
 
 def _checked(architecture: Architecture, extension: Extension) -> None:

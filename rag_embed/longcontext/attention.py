@@ -111,7 +111,7 @@ def install(architecture: Architecture, extension: Extension) -> None:
         settings = LongAttention(scaling, extension.trained_tokens, None if local else far)
         setattr(module, _SETTINGS, settings)
     backbone.set_attn_implementation(NAME)
-    note_lengths(architecture.transformer)
+    note_lengths(architecture.transformer, extension.trained_tokens)
 
 
 def _attentions(backbone: torch.nn.Module) -> list[torch.nn.Module]:
@@ -131,7 +131,7 @@ def _sharpen_mpnet(architecture: Architecture, extension: Extension) -> None:
     for layer in architecture.backbone.encoder.layer:
         layer.attention.attn.q.register_forward_hook(_SharpQueries(settings))
         layer.attention.attn.register_forward_pre_hook(_SharpBias(settings))
-    note_lengths(architecture.transformer)
+    note_lengths(architecture.transformer, extension.trained_tokens)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

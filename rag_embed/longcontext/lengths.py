@@ -62,15 +62,44 @@ def current() -> Lengths:
     return lengths
 
 
-def note_lengths(module: torch.nn.Module) -> None:
-    """Make a transformer module note the lengths of each batch; once is enough."""
-    if _before not in module._forward_pre_hooks.values():
-        module.register_forward_pre_hook(_before)
+def note_lengths(module: torch.nn.Module, trained: int) -> None:
+    """Make a transformer module note the lengths of each batch; once is enough.
+
+    Args:
+        module: The first module of a SentenceTransformer.
+        trained: Tokens it was trained on; a single text beyond them loses its padding.
+    """
+    if not any(isinstance(hook, _Note) for hook in module._forward_pre_hooks.values()):
+        module.register_forward_pre_hook(_Note(trained))
         module.register_forward_hook(_after, always_call=True)
 
 
-def _before(_: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
-    _running.set(Lengths.of(arguments[0][_NAME]))
+@dataclass(frozen=True, slots=True)
+class _Note:
+    trained: int
+
+    def __call__(self, _: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        features, *others = arguments
+        lengths = Lengths.of(features[_NAME])
+        if len(lengths.counts) == 1 and int(lengths.counts[0]) > self.trained:
+            features = _unpadded(features, lengths)
+            lengths = Lengths.of(features[_NAME])
+        _running.set(lengths)
+        return (features, *others)
+
+
+def _unpadded(features: dict[str, Any], lengths: Lengths) -> dict[str, Any]:
+    """One text without its padding: attention then needs no mask, which is the square of its length.
+
+    Texts within the trained length keep theirs, and with it the model's own bits.
+    """
+    padded = features[_NAME].shape
+    start = int(lengths.starts[0])
+    own = slice(start, start + int(lengths.counts[0]))
+    return {
+        name: value[:, own] if isinstance(value, torch.Tensor) and value.shape == padded else value
+        for name, value in features.items()
+    }
 
 
 def _after(*_: object) -> None:

@@ -117,7 +117,7 @@ def install(architecture: Architecture, extension: Extension) -> None:
         backbone.rotary_emb = LongRotary(
             backbone.rotary_emb, extension.trained_tokens, extension.method
         )
-        note_lengths(architecture.transformer)
+        note_lengths(architecture.transformer, extension.trained_tokens)
     architecture.lengthen_buffers(extension.max_tokens)
 
 

@@ -66,6 +66,24 @@ def test_the_side_of_the_padding_does_not_matter(tiny, kind):
         np.testing.assert_allclose(found, expected, atol=5e-6)
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "qwen3"])
+def test_a_long_text_alone_is_read_without_its_padding(tiny, kind, side):
+    """Bit for bit what it is unpadded: no mask of the square of its length is made."""
+    base = tiny(kind, side)
+    padded = {"padding": "max_length", "truncation": True, "max_length": 96}
+    for method in methods_for(base):
+        long = extend(base, 128, method, scaling="log-n")
+        for count, expected in ((60, 60), (TRAINED, 96)):
+            options = {"output_value": None, "processing_kwargs": {"text": padded}}
+            [found] = long.encode([text(count)], **options)
+            assert found["attention_mask"].shape == (expected,)
+            if count > TRAINED:
+                [alone_] = long.encode([text(count)], output_value=None)
+                for name in ("token_embeddings", "sentence_embedding"):
+                    assert torch.equal(found[name], alone_[name])
+
+
 @pytest.mark.parametrize("kind", ABSOLUTE)
 @pytest.mark.parametrize("method", TABLE)
 def test_positions_are_rows_of_the_table(tiny, kind, method):
