@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_embed.maths.metrics import Metric
-from rag_embed.ranking.fusion import Fusion, ordered, query_vectors
+from rag_embed.ranking.fusion import Evidence, Fusion, ordered, query_vectors
 from rag_embed.ranking.hybrid import Hybrid, visible
 from rag_embed.ranking.late import TOKENS, LateLeg, normalised
 from rag_embed.types import Query, Scores, Signature, Vectors, doc_id_of
@@ -27,14 +27,16 @@ class Candidates:
     Attributes:
         ids: Of chunks.
         vector: ``(dim,)`` the query by the base encoder.
-        scores: Leg -> ``(len(ids),)`` normalised scores; token evidence under ``"tokens"``.
+        scores: Leg -> ``(len(ids),)`` normalised scores.
         depth: How many of the best are given token evidence.
+        evidence: Normalised token evidence of some of them; None where there is none.
     """
 
     ids: tuple[str, ...]
     vector: Vectors
     scores: Mapping[str, Scores]
     depth: int
+    evidence: Evidence
 
     def ranked(self, weights: Mapping[str, float]) -> list[str]:
         """Ids by the mixture, best first, as `Hybrid` orders its first pool.
@@ -42,15 +44,45 @@ class Candidates:
         Args:
             weights: By leg; a leg that is not named counts nothing.
         """
-        legs = {name: one for name, one in self.scores.items() if name != TOKENS}
-        place = {id: i for i, id in enumerate(self.ids)}
-
-        def evidence(first: list[str]) -> Scores | None:
-            known = self.scores.get(TOKENS)
-            return None if known is None else known[[place[id] for id in first]]
-
-        order, _ = ordered(self.ids, legs, weights, self.depth, evidence)
+        evidence = self.evidence if weights.get(TOKENS) else lambda _: None
+        order, _ = ordered(self.ids, self.scores, weights, self.depth, evidence)
         return [self.ids[i] for i in order]
+
+    def said(self, leg: str, places: Sequence[int]) -> Scores:
+        """What a leg, or token evidence, says about some candidates; 0 where it says nothing.
+
+        Args:
+            leg: Its name.
+            places: Positions in ``ids``.
+
+        Returns:
+            ``(len(places),)``.
+        """
+        found = self.scores.get(leg)
+        if leg == TOKENS:
+            looked = self.evidence([self.ids[i] for i in places])
+            return np.zeros(len(places), np.float32) if looked is None else looked
+        return np.zeros(len(places), np.float32) if found is None else found[list(places)]
+
+
+class _Looked:
+    """Token evidence, computed when it is first asked for.
+
+    It is what costs most, and no mixture looks at more than the best few.
+    """
+
+    def __init__(self, fusion: Fusion, query: int) -> None:
+        self._fusion = fusion
+        self._query = query
+        self._known: dict[str, float] = {}
+
+    def __call__(self, ids: list[str]) -> Scores | None:
+        if lacking := [id for id in ids if id not in self._known]:
+            found = self._fusion.evidence(self._query, lacking)
+            if found is None:
+                return None
+            self._known.update(zip(lacking, normalised(found).tolist(), strict=True))
+        return np.array([self._known[id] for id in ids], dtype=np.float32)
 
 
 def gathered(hybrid: Hybrid, queries: Sequence[Query]) -> Iterator[Candidates]:
@@ -71,11 +103,8 @@ def _gathered(hybrid: Hybrid, queries: Sequence[Query]) -> list[Candidates]:
     ids, raw, _ = fusion.candidates(hybrid.pool)
     found = []
     for query, some in enumerate(ids):
-        scores = fusion.scaled(query, raw[query])
-        evidence = fusion.evidence(query, some)
-        if evidence is not None:
-            scores[TOKENS] = normalised(evidence)
-        found.append(Candidates(tuple(some), vectors[query], scores, hybrid.depth))
+        scores, looked = fusion.scaled(query, raw[query]), _Looked(fusion, query)
+        found.append(Candidates(tuple(some), vectors[query], scores, hybrid.depth, looked))
     return found
 
 

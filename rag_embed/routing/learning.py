@@ -182,6 +182,5 @@ def _listed(
     for id in one.ranked(weights)[: one.depth]:
         chunks.setdefault(doc_id_of(id), place[id])
     rows = list(chunks.values())
-    nothing = np.zeros(len(one.ids), dtype=np.float32)
-    scores = np.stack([one.scores.get(leg, nothing)[rows] for leg in legs], axis=1)
+    scores = np.stack([one.said(leg, rows) for leg in legs], axis=1)
     return scores, np.array([max(judged.get(id, 0), 0) for id in chunks], dtype=np.float64)
