@@ -1,0 +1,95 @@
+"""A user's facts are both the corpus and the history (ikat_facts); one user alone (lihua); the filter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from personal_sets import Once, built, difference, facts, ikat, lihua, rows
+from personal_variants import affinities, halves, variants
+from rich.console import Console
+from rich.table import Table
+
+from rag_embed import Index
+from rag_embed.maths.metrics import Metric
+from rag_embed.personal.bend import CorpusMean
+from rag_embed.personal.events import UserEvent
+from rag_embed.personal.profiles import Profiles
+from rag_embed.personal.setting import Setting, grid
+from rag_embed.personal.tuning import _measured, tune_personal
+from rag_embed.stores.memory_events import MemoryEvents
+
+INSTRUCTION = "Which personal facts matter for this question?"
+
+
+def tenancy(data: Path, work: Path, console: Console) -> dict[str, Any]:
+    table = Table("set", "metric", "no owners", "owners", "difference", title="tenancy filter")
+    own = built(work, "facts-owned", facts(data, True))
+    none = built(work, "facts-shared", facts(data, False))
+    results: dict[str, Any] = {}
+    for name, some in (("ikat_facts", ikat(data)), ("lihua", lihua(data))):
+        for metric in ("ndcg@10", "recall@5"):
+            queries = [one.query for one in some]
+            parsed = Metric.parse(metric)
+            a, b = (_measured(i.retriever, some, parsed, queries) for i in (none, own))
+            text, figures = difference(b, a)
+            results[f"{name} {metric}"] = [float(a.mean()), float(b.mean()), *figures]
+            table.add_row(name, metric, f"{a.mean():.3f}", f"{b.mean():.3f}", text)
+    console.print(table)
+    queries = [one.query for one in ikat(data)]
+    seen = own.search_many(queries, k=100)
+    foreign = sum(
+        h.chunk.user != q.user for q, some in zip(queries, seen, strict=True) for h in some
+    )
+    console.print(f"hits of other users with owners: {foreign}")
+    return {**results, "foreign_hits": foreign}
+
+
+def _profiles(data: Path, index: Index) -> Profiles:
+    profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
+    profiles.remember(
+        UserEvent(row["_id"], row["user_id"], row["text"], 0.0, kind="fact")
+        for row in rows(data, "ikat_facts", "corpus.jsonl")
+    )
+    return profiles
+
+
+def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
+    index = built(work, "facts-owned", facts(data, True))
+    some, retriever = ikat(data), Once(index.retriever)
+    profiles, centre = _profiles(data, index), CorpusMean(index.store)
+
+    def make(setting: Setting) -> Any:
+        return setting.bend(profiles, index.space, centre)
+
+    results: dict[str, Any] = {}
+    for kind, settings in {
+        "history": [
+            *grid("attention"),
+            Setting(0.2, gate="similar"),
+            Setting(0.2, gate="focused"),
+            Setting(0.2, instruction=INSTRUCTION),
+            Setting(1.0, instruction=INSTRUCTION),
+            *grid("mean"),
+        ],
+        "session": grid("session"),
+    }.items():
+        title = f"ikat_facts, {kind}"
+        common = (retriever, settings, make, some, "ndcg@10", console)
+        results[kind] = {"all": variants(title, *common), "halves": halves(title, *common)}
+    title = "ikat_facts, affinity"
+    results["affinity"] = affinities(title, index, retriever, profiles, some, "ndcg@10", console)
+    return results
+
+
+def personal_lihua(data: Path, work: Path, console: Console) -> dict[str, Any]:
+    index = built(work, "facts-owned", facts(data, True))
+    profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
+    tuned = tune_personal(
+        index.retriever,
+        grid("mean"),
+        lambda setting: setting.bend(profiles, index.space, CorpusMean(index.store)),
+        lihua(data),
+    )
+    console.print(f"lihua: {tuned.reason}")
+    return {"reason": tuned.reason, "none": tuned.none}
