@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.errors import BadInput
+from rag_embed.reading import read
+from rag_embed.types import Document
 
 
 def extend(
@@ -29,6 +31,12 @@ def extend(
     bake: Annotated[
         bool, typer.Option("--bake", help="Write a model that needs no rag-embed to be loaded.")
     ] = False,
+    tune: Annotated[
+        Path | None,
+        typer.Option(
+            help="File or folder of long texts: train the new position rows on them, then --bake."
+        ),
+    ] = None,
     documents: Annotated[
         int, typer.Option(help="Of each length and kind in the measurement of auto, 2 to 8.")
     ] = 8,
@@ -37,7 +45,9 @@ def extend(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a model read texts longer than it was trained on, without training."""
+    """Make a model read texts longer than it was trained on; without training, unless --tune."""
+    if tune is not None and scaling != "none":
+        raise BadInput("--tune leaves a plain model, which cannot scale logits; drop --scaling.")
     if plot is not None and method != "auto":
         raise BadInput("--plot shows the measurement of --method auto; leave one of them out.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
@@ -45,6 +55,7 @@ def extend(
     from rag_embed.encoders.sentence import SentenceEncoder
     from rag_embed.longcontext import extending, saving
     from rag_embed.longcontext.probing import probe
+    from rag_embed.longcontext.tuning import tune_positions
 
     base = SentenceEncoder(model).model
     report: dict[str, Any] = {"model": model, "folder": str(to)}
@@ -64,9 +75,23 @@ def extend(
             out.print(Text(str(found)), soft_wrap=True)
         if plot is not None:
             found.figure().savefig(plot)
-    long = extending.extend(
-        base, max_tokens, chosen, scaling=_scaling(scaling), trained_tokens=trained_tokens
-    )
+    if tune is None:
+        long = extending.extend(
+            base, max_tokens, chosen, scaling=_scaling(scaling), trained_tokens=trained_tokens
+        )
+    else:
+        texts = [one.text for one in read(tune) if isinstance(one, Document)]
+        with counted("tuning", "steps") as progress:
+            long = tune_positions(
+                base,
+                max_tokens,
+                texts,
+                start=chosen,
+                trained_tokens=trained_tokens,
+                progress=lambda step, steps, _: progress(step, steps),
+            )
+        report["tuned_on"] = str(tune)
+    bake = bake or tune is not None
     (saving.bake if bake else saving.save)(long, to)
     report |= {"method": chosen, "max_tokens": max_tokens, "scaling": scaling, "baked": bake}
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from longcontext.tiny_models import build, text
 
+from rag_embed.encoders import SentenceEncoder
 from rag_embed.longcontext import extension_of, load
 
 
@@ -47,6 +48,28 @@ def test_baked(run, folder, tmp_path) -> None:
     assert extension_of(load(tmp_path / "long")).baked
 
 
+def test_tuned_on_texts(run, folder, tmp_path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for i in range(8):
+        words = text(130, i).split()
+        sentences = [" ".join(words[at : at + 8]) for at in range(0, 128, 8)]
+        (texts / f"{i}.txt").write_text("".join(f"{one.capitalize()}. " for one in sentences))
+    options = ("--max-tokens", 64, "--method", "recurrent", "--tune", texts)
+    done = run("extend", folder, "--to", tmp_path / "long", *options, "--json")
+    assert done.code == 0, done.err
+    report = done.json
+    assert report["baked"] and report["tuned_on"] == str(texts)
+    long = load(tmp_path / "long")
+    assert long.max_seq_length == 64 and extension_of(long).baked
+    short = text(20)
+    assert (long.encode(short) == load_plain(folder).encode(short)).all()
+
+
+def load_plain(folder):
+    return SentenceEncoder(str(folder), device="cpu").model
+
+
 def test_what_does_not_fit(run, folder, tmp_path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
@@ -56,6 +79,8 @@ def test_what_does_not_fit(run, folder, tmp_path) -> None:
         (("--to", tmp_path / "x", "--method", "ntk"), "rotary"),
         (("--to", tmp_path / "x", "--method", "grouped", "--plot", "p.png"), "--plot shows"),
         (("--to", tmp_path / "x", "--method", "grouped", "--scaling", "much"), "scaling must"),
+        (("--to", tmp_path / "x", "--tune", tmp_path, "--scaling", "log-n"), "plain model"),
+        (("--to", tmp_path / "x", "--method", "ntk", "--tune", tmp_path), "rotary"),
     ):
         done = run("extend", folder, *options)
         assert done.code == 1 and says in done.err.replace("\n", " "), options
