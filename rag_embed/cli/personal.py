@@ -13,13 +13,14 @@ from rich.table import Table
 from rag_embed.cli.show import emit, err, facts, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
-from rag_embed.personal.beside import bend_of, keep, profiles_of
+from rag_embed.personal.beside import bend_of, keep
 from rag_embed.personal.events import check_user
 from rag_embed.personal.exchange import exported, read_events
 from rag_embed.personal.labels import read_labelled
-from rag_embed.personal.profiles import Profile, Profiles
+from rag_embed.personal.profiles import Profile
 from rag_embed.personal.setting import PoolingName, Setting, grid
 from rag_embed.personal.tuning import Tuned, tune_personal
+from rag_embed.personal.why import Moved
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 User = Annotated[str, typer.Argument(metavar="USER", help="Whose.")]
@@ -32,11 +33,18 @@ def remember(
     user: Annotated[
         str | None, typer.Option(help="Whose they all are, whatever the lines say.")
     ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which an event counts half; said with the first ones."),
+    ] = None,
 ) -> None:
     """Remember what users did; a known event is replaced."""
     if user is not None:
         check_user(user)
-    count = _profiles(Index.open(kb)).remember(read_events(events, user))
+    index = Index.open(kb)
+    if half_life is not None:
+        index.users.fade(half_life)
+    count = index.users.profiles.remember(read_events(events, user))
     err.print(f"remembered {count} events")
 
 
@@ -45,9 +53,9 @@ def forget(
     user: User,
     event: Annotated[list[str] | None, typer.Option(help="Only this event; repeat it.")] = None,
 ) -> None:
-    """Erase a user's events, or some of them, from every file."""
-    count = _profiles(Index.open(kb)).forget(user, event or None)
-    err.print(f"forgot {count} events")
+    """Erase a user's documents and events, or some events, from every file."""
+    count = Index.open(kb).forget(check_user(user), event or None)
+    err.print(f"forgot {count} {'events' if event else 'documents and events'}")
     if not count:
         raise typer.Exit(3)
 
@@ -62,7 +70,7 @@ def profile(
     as_json: Json = False,
 ) -> None:
     """Show what is known of a user."""
-    profiles = _profiles(Index.open(kb))
+    profiles = Index.open(kb).users.profiles
     known = profiles.profile(user, instruction=instruction)
     if export is not None:
         lines = exported(profiles, user)
@@ -94,7 +102,7 @@ def tune(
     labelled, left_out = read_labelled(queries, qrels)
     if not labelled:
         raise BadInput(f"{queries}: no query has both a user_id and a relevant document.")
-    profiles = _profiles(index)
+    profiles = index.users.profiles
     tuned = tune_personal(
         index.retriever,
         settings,
@@ -111,8 +119,26 @@ def tune(
         _print_tuned(tuned, left_out)
 
 
-def _profiles(index: Index) -> Profiles:
-    return profiles_of(index.store, index.space)
+def moved_json(moved: Moved) -> dict[str, Any]:
+    """For ``ask-why --json``."""
+    return {
+        "strength": round(moved.strength, 4),
+        "query": round(moved.query, 4),
+        "history": round(moved.history, 4),
+        "events": [
+            {"id": one.event.id, "text": one.event.text, "cosine": round(one.cosine, 4)}
+            for one in moved.influences
+        ],
+    }
+
+
+def moved_line(moved: Moved) -> str:
+    """For ``ask-why``."""
+    if not moved.strength:
+        return "nothing is known of the user"
+    events = [f"{one.event.text!r} {one.cosine:+.3f}" for one in moved.influences]
+    whole = f"cosine: query {moved.query:+.3f}, history {moved.history:+.3f}"
+    return "; ".join([whole, *events])
 
 
 def _when(seconds: float | None) -> str | None:

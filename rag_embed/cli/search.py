@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.conditions import parsed
+from rag_embed.cli.personal import moved_json, moved_line
 from rag_embed.cli.show import (
     emit,
     err,
@@ -22,7 +23,7 @@ from rag_embed.cli.show import (
 )
 from rag_embed.cli.why import found_words, matched_words, page
 from rag_embed.index import Index
-from rag_embed.types import Hit
+from rag_embed.types import Hit, Query
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 Text = Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")]
@@ -32,6 +33,9 @@ Where = Annotated[
     typer.Option(help="Condition on a field, such as year>=2020; repeat it for 'and'."),
 ]
 User = Annotated[str | None, typer.Option(help="Also search what belongs to this user.")]
+Previous = Annotated[
+    list[str] | None, typer.Option(help="An earlier turn of the talk, oldest first; repeat it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -41,6 +45,7 @@ def search(
     k: K = 5,
     where: Where = None,
     user: User = None,
+    previous: Previous = None,
     min_relevance: Annotated[
         float, typer.Option(min=0, max=1, help="Drop hits that are less relevant.")
     ] = 0.0,
@@ -60,6 +65,7 @@ def search(
         k=k,
         where=parsed(where or [], index.fields),
         user=user,
+        previous=tuple(previous or ()),
         min_relevance=min_relevance,
         diversity=diversity,
         group_by="document" if by_document else "chunk",
@@ -79,12 +85,15 @@ def ask_why(
     k: K = 5,
     where: Where = None,
     user: User = None,
+    previous: Previous = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Search, and show what each leg contributed to every hit and which words matched."""
+    """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
-    hits = index.search(query, k=k, where=parsed(where or [], index.fields), user=user)
+    asked = Query(query, k, parsed(where or [], index.fields), user, previous=tuple(previous or ()))
+    hits = index.search(asked)
+    moved = index.users.moved(asked, hits)
     words = [matched_words(index.analyzer, query, hit) for hit in hits]
     heats = index.heat(query, hits) if index.space.signature.tokens else None
     matches = [found_words(one) for one in heats] if heats else [[] for _ in hits]
@@ -99,6 +108,8 @@ def ask_why(
             }
             for rank, (hit, some, found) in enumerate(zip(hits, words, matches, strict=True), 1)
         ]
+        for row, one in zip(rows, moved, strict=bool(moved)):
+            row["personal"] = moved_json(one)
         route = hits[0].route if hits else None
         emit({"query": query, "hits": rows, **({"route": route.explained} if route else {})})
     elif hits:
@@ -109,6 +120,8 @@ def ask_why(
             out.print(f"{rank:>2} words in common: {', '.join(some) or 'none'}", markup=False)
             if found:
                 out.print(f"   tokens that found: {match_line(found)}", markup=False)
+            if moved:
+                out.print(f"   user: {moved_line(moved[rank - 1])}", markup=False)
     _found(hits)
 
 

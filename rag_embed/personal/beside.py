@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import cast
+from typing import Literal, cast
 
 from rag_embed.errors import BadInput
 from rag_embed.personal.bend import Bend, CorpusMean
@@ -18,18 +18,25 @@ _KEY = "personal"
 
 
 def profiles_of(
-    store: Store, space: ChunkEncoder, *, storage_options: Mapping[str, str] | None = None
+    store: Store,
+    space: ChunkEncoder,
+    *,
+    half_life: float | Literal["stored"] | None = "stored",
+    storage_options: Mapping[str, str] | None = None,
 ) -> Profiles:
     """Users' histories in the folder of an index; in memory for an index that lives there.
 
     Args:
         store: Of the index.
         space: Its space, which must encode texts: what was chosen is encoded like a document.
+        half_life: Of the running sums, in seconds, ``None`` for no decay: fixed by the first event.
+            ``"stored"`` takes what is there, and no decay where nothing is.
         storage_options: Credentials and region of an object store.
 
     Raises:
         BadInput: The space has no encoder for single texts.
         SpaceMismatch: The events there were encoded by another encoder.
+        StoreError: They are summed with another half-life.
     """
     encoder = cast("Encoder | None", getattr(space, "encoder", None))
     if encoder is None:
@@ -41,12 +48,13 @@ def profiles_of(
     if uri is None:
         from rag_embed.stores.memory_events import MemoryEvents
 
-        events = MemoryEvents(space.signature.dim)
+        fixed = None if half_life == "stored" else half_life
+        events = MemoryEvents(space.signature.dim, half_life=fixed)
     else:
         from rag_embed.stores.events import LanceEvents  # keeps `import rag_embed` light
 
         plain = replace(encoder.signature, chunks="", tokens="")
-        events = LanceEvents(uri, plain, storage_options=storage_options)
+        events = LanceEvents(uri, plain, half_life=half_life, storage_options=storage_options)
     return Profiles(events, encoder)
 
 

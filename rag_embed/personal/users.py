@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from rag_embed.personal import beside
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
+from rag_embed.personal.why import Moved, moved_by
 from rag_embed.protocols import ChunkEncoder, Retriever, Store
+from rag_embed.types import Hit, Query
 
 
 class Users:
@@ -42,3 +44,32 @@ class Users:
         if not self.setting.strength:
             return retriever
         return beside.personal(retriever, self._store, self._space, self.profiles, self.setting)
+
+    def fade(self, half_life: float | None) -> None:
+        """Let what users did count half after some time; to be said before the first event.
+
+        It is for running sums: what `Profile.vector` and the pooling ``"mean"`` are made of. The first
+        event fixes it.
+
+        Args:
+            half_life: Seconds, or ``None`` for no decay.
+
+        Raises:
+            BadInput: It is not above 0.
+            StoreError: There are events that are summed with another one.
+        """
+        self.profiles = beside.profiles_of(
+            self._store, self._space, half_life=half_life, storage_options=self._options
+        )
+
+    def moved(self, query: Query, hits: Sequence[Hit]) -> list[Moved]:
+        """Which events, or turns, moved each hit of a search; empty while no query is bent.
+
+        Args:
+            query: As it was asked.
+            hits: What `Index.search` found.
+        """
+        if not self.setting.strength:
+            return []
+        bend = beside.bend_of(self._store, self._space, self.profiles, self.setting)
+        return moved_by(bend, self._store.view(), query, [hit.id for hit in hits])

@@ -9,7 +9,8 @@ import pytest
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.personal.beside import setting_of
+from rag_embed.personal.beside import keep, setting_of
+from rag_embed.personal.setting import Setting
 
 
 @pytest.fixture
@@ -42,6 +43,49 @@ def test_remember_show_export_and_forget(run, kb, events, tmp_path) -> None:
     assert not any(b"blue whale" in path.read_bytes() for path in files)
     assert run("remember", kb, "a.jsonl", "--user", "ben").code == 0
     assert run("profile", kb, "ben", "--json").json["events"] == 3
+
+
+def test_to_forget_a_user_takes_their_documents(run, kb, events) -> None:
+    assert run("remember", kb, events, "--user", "ann").code == 0
+    assert (
+        run("search", kb, "fox of Ann", "--user", "ann", "--json").json["hits"][0]["doc_id"]
+        == "own"
+    )
+    done = run("forget", kb, "ann")
+    assert done.code == 0 and "forgot 4 documents and events" in done.err
+    hits = run("search", kb, "fox of Ann", "--user", "ann", "--json").json["hits"]
+    assert "own" not in {hit["doc_id"] for hit in hits}
+    files = [path for path in Path(kb).rglob("*") if path.is_file()]
+    assert not any(b"fox of Ann" in path.read_bytes() for path in files)
+
+
+def test_events_fade(run, kb, events) -> None:
+    assert run("remember", kb, events, "--user", "ann", "--half-life", 5).code == 0
+    foremost = run("profile", kb, "ann", "--json").json["foremost"]
+    assert [one["share"] for one in foremost] == [0.7619, 0.1905, 0.0476], "ten seconds apart"
+    assert run("remember", kb, events, "--user", "ben").code == 0
+    done = run("remember", kb, events, "--user", "ben", "--half-life", 9)
+    assert done.code == 1 and "half_life=5.0" in done.err.replace("\n", " ")
+    assert run("remember", kb, events, "--user", "ben", "--half-life", 0).code == 1
+
+
+def test_ask_why_names_the_events_that_moved_a_hit(run, kb, events) -> None:
+    assert run("remember", kb, events, "--user", "ann").code == 0
+    why = ("ask-why", kb, "animals of the red fox", "--user", "ann")
+    assert "personal" not in run(*why, "--json").json["hits"][0]
+    index = Index.open(kb, encoder=HashEncoder(64))
+    keep(index.store, Setting(2.0, prior=0.0))
+    personal = run(*why, "--json").json["hits"][0]["personal"]
+    assert personal["strength"] == 2.0
+    assert {one["id"] for one in personal["events"]} <= {"1", "2"} | {
+        one.id for one in index.users.profiles.history("ann").events
+    }
+    assert "'red fox' +" in run(*why).out
+    unknown = run("ask-why", kb, "red fox", "--user", "ben")
+    assert "nothing is known of the user" in unknown.out
+    keep(index.store, Setting(2.0, pooling="session", prior=0.0))
+    talk = ("search", kb, "and at night?", "-k", 1, "--json")
+    assert run(*talk, "--previous", "Whales sing in the sea").json["hits"][0]["doc_id"] == "long"
 
 
 def test_bad_input(run, kb, events) -> None:
