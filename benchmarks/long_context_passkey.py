@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 from rag_embed import encoders
 from rag_embed import evaluation as ev
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.longcontext import bake, extend, extension_of, windows
+from rag_embed.longcontext import extend, windows
 from rag_embed.longcontext.haystacks import passkeys
 from rag_embed.maths.vectors import unit
 from rag_embed.maths.windowing import novelty, weighted_means
@@ -38,9 +37,7 @@ KEYS = 3
 SAMPLE = {8192: 8, 16384: 4}
 """Words, and how many documents of that length single vectors are made of."""
 RECURRENT_ONLY = 16384
-"""Words from which on one method is measured alone: a text takes a minute and a half."""
-BAKED = 4000
-"""Tokens from which on a table is baked for OpenVINO, which is twice as fast."""
+"""Words from which on one method is measured alone: a text takes more than a minute."""
 LONGEST = 32_768
 
 
@@ -59,7 +56,8 @@ def generated(length: int, count: int) -> Task:
     some = passkeys(length, count, KEYS, seed=1)
     asked = [(question, i) for i, one in enumerate(some) for question, _ in one.questions]
     truth = np.array([i for _, i in asked], dtype=np.intp)
-    return Task(f"{length} tokens", [one.text for one in some], [one for one, _ in asked], truth)
+    name = f"{length} tokens ({count})"
+    return Task(name, [one.text for one in some], [one for one, _ in asked], truth)
 
 
 def shared(data: Path) -> list[tuple[int, Task]]:
@@ -95,32 +93,13 @@ def single(name: str, device: str | None = None) -> SentenceTransformer:
     return extend(base, LONGEST, method, scaling=scaling, trained_tokens=trained)  # type: ignore[arg-type]
 
 
-def baked(long: SentenceTransformer, tokens: int, work: Path) -> Encoder:
-    """The same for a text of so many tokens, as a plain model that OpenVINO runs.
-
-    A table that is baked for a text's own scale has the rows that the text would be given; that of
-    recurrent positions is the same for all.
-    """
-    how = extension_of(long)
-    assert how is not None
-    scale = -(-tokens // how.trained_tokens)
-    if how.method != "recurrent":
-        how = replace(how, max_tokens=scale * how.trained_tokens)
-    folder = work / f"{how.method} {how.trained_tokens} {how.max_tokens}"
-    if not folder.exists():
-        base = SentenceEncoder(device="cpu").model
-        plain = extend(base, how.max_tokens, how.method, trained_tokens=how.trained_tokens)
-        bake(plain, folder)
-    return encoders.load(str(folder))
-
-
 class Single:
     """Loads a model when it is first needed, and encodes each document once."""
 
     def __init__(self, name: str, work: Path) -> None:
         self.name = name
         self.work = work
-        self._made: dict[int, Any] = {}
+        self._made: Encoder | None = None
 
     def rows(self, task: str, documents: Sequence[str]) -> Vectors:
         """``(n, dim)`` unit rows, each kept as soon as it is there."""
@@ -128,22 +107,10 @@ class Single:
 
     def _row(self, key: str, text: str) -> Vectors:
         def make() -> Vectors:
-            return self._encoder(text).encode_document([text])[0]
+            self._made = self._made or SentenceEncoder.wrap(single(self.name))
+            return self._made.encode_document([text])[0]
 
         return kept(self.work / "passkey" / self.name / f"{key}.npy", make)
-
-    def _encoder(self, text: str) -> Any:
-        if 0 not in self._made:
-            self._made[0] = SentenceEncoder.wrap(single(self.name))
-        plain = self._made[0]
-        how = extension_of(plain.model)
-        tokens = len(plain.token_spans(text)) + 2
-        if how is None or how.scaling != "none" or tokens < BAKED:
-            return plain
-        scale = -(-tokens // how.trained_tokens)
-        if scale not in self._made:
-            self._made = {0: plain, scale: baked(plain.model, tokens, self.work)}
-        return self._made[scale]
 
 
 def kept(path: Path, make: Callable[[], Vectors]) -> Vectors:
@@ -224,9 +191,10 @@ def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, floa
     plain = [name for name in board.found if not name.endswith("centred") and name != "cut off"]
     console.print(f"chosen of single vectors: {max(plain, key=board.mean)!r}")
     cut = Board()
-    for task in (generated(length, count) for length in WINDOWED):
+    some = [generated(length, count) for length in WINDOWED]
+    for task in some:
         windowed(cut, task, loaded.encode_query(task.queries), loaded)
-    cut.show(console, "the same, windows", [f"{length} tokens" for length in WINDOWED])
+    cut.show(console, "the same, windows", [task.name for task in some])
     for kind in ("mean", "mean, centred", "novelty", "novelty, centred", "max-sim"):
         options = [name for name in cut.found if name.endswith(f", {kind}")]
         console.print(f"chosen of windows, {kind}: {max(options, key=cut.mean)!r}")
