@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from personal_sets import Once, built, difference, facts, ikat, lihua, rows
 from personal_variants import affinities, halves, variants
 from rich.console import Console
@@ -16,7 +18,7 @@ from rag_embed.personal.bend import CorpusMean
 from rag_embed.personal.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting, grid
-from rag_embed.personal.tuning import _measured, tune_personal
+from rag_embed.personal.tuning import tune_personal
 from rag_embed.stores.memory_events import MemoryEvents
 
 INSTRUCTION = "Which personal facts matter for this question?"
@@ -28,10 +30,17 @@ def tenancy(data: Path, work: Path, console: Console) -> dict[str, Any]:
     none = built(work, "facts-shared", facts(data, False))
     results: dict[str, Any] = {}
     for name, some in (("ikat_facts", ikat(data)), ("lihua", lihua(data))):
+        asked = [replace(one.query, k=10, group_by="document") for one in some]
+        found = [
+            [[hit.chunk.doc_id for hit in hits] for hits in index.retriever.retrieve(asked)]
+            for index in (none, own)
+        ]
         for metric in ("ndcg@10", "recall@5"):
-            queries = [one.query for one in some]
             parsed = Metric.parse(metric)
-            a, b = (_measured(i.retriever, some, parsed, queries) for i in (none, own))
+            a, b = (
+                np.array([parsed(ids, o.relevant) for ids, o in zip(lists, some, strict=True)])
+                for lists in found
+            )
             text, figures = difference(b, a)
             results[f"{name} {metric}"] = [float(a.mean()), float(b.mean()), *figures]
             table.add_row(name, metric, f"{a.mean():.3f}", f"{b.mean():.3f}", text)
@@ -76,7 +85,8 @@ def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
     }.items():
         title = f"ikat_facts, {kind}"
         common = (retriever, settings, make, some, "ndcg@10", console)
-        results[kind] = {"all": variants(title, *common), "halves": halves(title, *common)}
+        everybody = variants(title, *common, others=1)
+        results[kind] = {"all": everybody, "halves": halves(title, *common)}
     title = "ikat_facts, affinity"
     results["affinity"] = affinities(title, index, retriever, profiles, some, "ndcg@10", console)
     return results

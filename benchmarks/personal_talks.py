@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,22 @@ TURN = 64
 DEPTH = 100
 
 
-class Shuffled:
-    """A store, or its view, in which every talk's turns stand in another order: the control."""
+class Turns:
+    """What `Neighbours` asks of a store, read once; shuffled, for the control, in another order."""
 
-    def __init__(self, store: Any) -> None:
-        self.store = store
+    def __init__(self, store: Any, shuffled: bool) -> None:
+        view = store.view()
+        self.known: dict[str, list[Chunk]] = {}
+        for id in store.document_ids():
+            chunks = view.document_chunks(id)
+            order = np.random.default_rng(len(chunks)).permutation(len(chunks))
+            self.known[id] = [chunks[i] for i in order] if shuffled else chunks
 
-    def view(self) -> Shuffled:
-        return Shuffled(self.store.view())
+    def view(self) -> Any:
+        return self
 
     def document_chunks(self, doc_id: str) -> list[Chunk]:
-        chunks = self.store.document_chunks(doc_id)
-        return [chunks[i] for i in np.random.default_rng(len(chunks)).permutation(len(chunks))]
+        return self.known[doc_id]
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,13 @@ class Talk:
     halves: tuple[list[int], list[int]]
     """Queries, apart by what answers them."""
 
-    def measured(self, retriever: Retriever, metric: Metric) -> np.ndarray:
+    def found(self, retriever: Retriever) -> list[list[str]]:
+        """Per query the ids that count, best first."""
         found = retriever.retrieve([replace(one.query, k=DEPTH) for one in self.some])
-        return np.array(
-            [
-                metric(
-                    list(dict.fromkeys(h.chunk.doc_id if self.whole else h.id for h in hits)),
-                    one.relevant,
-                )
-                for hits, one in zip(found, self.some, strict=True)
-            ]
-        )
+        return [
+            list(dict.fromkeys(h.chunk.doc_id if self.whole else h.id for h in hits))
+            for hits in found
+        ]
 
 
 def chats(data: Path, work: Path) -> Talk:
@@ -100,36 +100,56 @@ def log(data: Path, work: Path) -> Talk:
 def talks(data: Path, work: Path, console: Console) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for talk in (chats(data, work), log(data, work)):
+        none = talk.found(talk.retriever)
+        own, wrong = (
+            {
+                strength: talk.found(Neighbours(talk.retriever, turns, strength, DEPTH))
+                for strength in STRENGTHS
+            }
+            for turns in (Turns(talk.store, False), Turns(talk.store, True))
+        )
         for name in ("ndcg@10", "recall@5"):
-            results[f"{talk.name} {name}"] = _measured(talk, Metric.parse(name), name, console)
+            metric = Metric.parse(name)
+
+            def measured(ids: list[list[str]], talk: Talk = talk, metric: Metric = metric) -> Any:
+                pairs = zip(ids, talk.some, strict=True)
+                return np.array([metric(some, one.relevant) for some, one in pairs])
+
+            results[f"{talk.name} {name}"] = _shown(
+                talk,
+                name,
+                measured(none),
+                {
+                    strength: (measured(own[strength]), measured(wrong[strength]))
+                    for strength in own
+                },
+                console,
+            )
     return results
 
 
-def _measured(talk: Talk, metric: Metric, name: str, console: Console) -> dict[str, Any]:
-    none = talk.measured(talk.retriever, metric)
+def _shown(
+    talk: Talk,
+    name: str,
+    none: np.ndarray,
+    tried: Mapping[float, tuple[np.ndarray, np.ndarray]],
+    console: Console,
+) -> dict[str, Any]:
     table = Table("strength", name, "against none", "against shuffled turns", title=talk.name)
     table.add_row("0", f"{none.mean():.4f}", "", "")
-    own, wrong, found = {}, {}, {}
-    for strength in STRENGTHS:
-        own[strength], wrong[strength] = (
-            talk.measured(Neighbours(talk.retriever, store, strength, DEPTH), metric)
-            for store in (talk.store, Shuffled(talk.store))
-        )
-        gain = difference(own[strength], none)
-        specific = difference(own[strength], wrong[strength])
-        table.add_row(f"{strength}", f"{own[strength].mean():.4f}", gain[0], specific[0])
-        found[f"{strength}"] = {"own": float(own[strength].mean())} | {
-            "gain": gain[1],
-            "specific": specific[1],
-        }
+    found: dict[str, Any] = {}
+    for strength, (own, wrong) in tried.items():
+        gain, specific = difference(own, none), difference(own, wrong)
+        table.add_row(f"{strength}", f"{own.mean():.4f}", gain[0], specific[0])
+        found[f"{strength}"] = {"own": float(own.mean()), "gain": gain[1], "specific": specific[1]}
     console.print(table)
     first, second = talk.halves
-    best = max(STRENGTHS, key=lambda one: own[one][first].mean())
-    gain = difference(own[best][second], none[second])
-    specific = difference(own[best][second], wrong[best][second])
+    best = max(tried, key=lambda one: tried[one][0][first].mean())
+    own, wrong = tried[best]
+    gain, specific = difference(own[second], none[second]), difference(own[second], wrong[second])
     console.print(
         f"{talk.name}: best on {len(first)} queries is {best}, "
-        f"{(own[best][first] - none[first]).mean():+.4f}; on the other {len(second)}: "
+        f"{(own[first] - none[first]).mean():+.4f}; on the other {len(second)}: "
         f"{gain[0]} against none, {specific[0]} against shuffled turns"
     )
     return {"none": float(none.mean()), **found, "best": best, "held_out": gain[1]}

@@ -38,6 +38,7 @@ def variants(
     some: Sequence[Labelled],
     metric: str,
     console: Console,
+    others: int = OTHERS,
 ) -> list[dict[str, Any]]:
     """Every setting against none and against other users."""
     parsed = Metric.parse(metric)
@@ -50,7 +51,7 @@ def variants(
         transform = make(setting)
         own = _user_means(some, users, _measured(retriever, some, parsed, _own(transform, some)))
         wrong = _user_means(
-            some, users, _of_others(retriever, transform, some, some, users, OTHERS, parsed)
+            some, users, _of_others(retriever, transform, some, some, users, others, parsed)
         )
         gain, specific = difference(own, none), difference(own, wrong)
         table.add_row(short(setting), f"{own.mean():.4f}", gain[0], specific[0])
