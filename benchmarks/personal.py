@@ -2,16 +2,16 @@
 
     python benchmarks/personal.py --data DATA [--work DIR] [--parts tenancy ikat movielens costs ...]
 
-Indexes are made as `Index.create` makes them by default. *Tenancy*: personal facts of many people and the
-chats of one in one index, with owners and without.
-*ikat*, *movielens*: every setting against strength 0 and against the histories of other users (one in
-*ikat*, three in *movielens* and wherever something is decided), 95 % intervals over users (who count alike); then `tune_personal` on one half of the users, and its decision
-on the other half. In *ikat* a user's facts are both the corpus and the history, and the talk so far is the
-session. In *movielens* liked films are the history, the query names the twenty liked last, and films of
-the history are left out of the search (*movielens-fused* asks the default retriever, which takes
-longer). *lihua* has one user: there is nothing to tell personal from general
-by. *Talks*: chats and chat logs in pieces of about one turn, and `Neighbours`. *Costs*: random vectors of 384
-numbers, 100 events for each of 100, 1,000 and 10,000 users.
+Indexes are made as `Index.create` makes them by default. *Tenancy*: personal facts of many people and
+the chats of one in one index, with owners and without. *ikat*, *movielens*: every setting against strength 0
+and against the histories of other users (one in *ikat*, three in *movielens* and wherever something is
+decided), 95 % intervals over users, who count alike; then `tune_personal` on one half of the users, and
+its decision on the other half. In *ikat* a user's facts are both the corpus and the history, and the talk
+so far is the session. In *movielens* liked films are the history, the query names the twenty liked last,
+and films of the history are left out of the search (*movielens-fused* asks the default retriever, which
+takes longer). *lihua* has one user: there is nothing to tell personal from general by. *Talks*: chats and a
+chat log in pieces of about one turn, and `Neighbours`. *Costs*: random vectors of 384 numbers, 100 events
+for each of 100, 1,000 and 10,000 users.
 """
 
 from __future__ import annotations
