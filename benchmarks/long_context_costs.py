@@ -27,6 +27,7 @@ from rag_embed import encoders
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.longcontext import bake, windows
 from rag_embed.longcontext.haystacks import needles
+from rag_embed.maths.windowing import novelty, weighted_means
 from rag_embed.protocols import Encoder
 
 METHODS = (
@@ -35,11 +36,9 @@ METHODS = (
     "grouped",
     "interpolated",
     "recurrent log-n",
-    "windows mean",
-    "windows novelty",
-    "windows max-sim",
+    "windows",
     "recurrent, baked, OpenVINO",
-    "windows novelty, OpenVINO",
+    "windows, OpenVINO",
 )
 LENGTHS = (256, 512, 1024, 2048, 4096, 8192, 16384)
 REPEATED = 512
@@ -56,11 +55,16 @@ def encoder_of(name: str, work: Path) -> tuple[Encoder, Callable[[str], object]]
         encoder = encoders.load(str(work / "recurrent"))
         return encoder, lambda text: encoder.encode_document([text])
     if name.startswith("windows"):
-        cut = windows(plain, 200, overlap=100, weights="novelty" if "novelty" in name else "equal")
-        if "max-sim" not in name:
-            return plain, lambda text: cut.encode_document([text])
+        cut = windows(plain, 200, overlap=100)
         query = plain.encode_query(["Where is the oldest lighthouse?"])[0]
-        return plain, lambda text: np.max(cut.encode_windows([text])[0] @ query)
+
+        def act(text: str) -> object:
+            """Mean, novelty and max-sim are all made: they cost nothing beside the encoding."""
+            rows, owners = cut.encode_windows([text])
+            novel = weighted_means(rows, novelty(rows), owners, 1)
+            return rows.mean(axis=0), novel, np.max(rows @ query)
+
+        return plain, act
     encoder = SentenceEncoder.wrap(single(name, "cpu"))
     return encoder, lambda text: encoder.encode_document([text])
 

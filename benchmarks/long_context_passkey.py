@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from sentence_transformers import SentenceTransformer
 from rag_embed import encoders
 from rag_embed import evaluation as ev
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.longcontext import extend, windows
+from rag_embed.longcontext import Windows, extend, windows
 from rag_embed.longcontext.haystacks import passkeys
 from rag_embed.maths.vectors import unit
 from rag_embed.maths.windowing import novelty, weighted_means
@@ -31,10 +32,11 @@ CANDIDATES = tuple(
 )
 SCALINGS = ("log-n", "0.8")
 WINDOWS = ((200, 0), (200, 100), (100, 50), (64, 32))
+REPORTED = ((200, 100), (64, 32))
 GENERATED = (1024, 2048)
 WINDOWED = (512, 1024, 2048, 4096)
 KEYS = 3
-SAMPLE = {8192: 8, 16384: 4}
+SAMPLE = {4096: 10, 8192: 6, 16384: 4}
 """Words, and how many documents of that length single vectors are made of."""
 RECURRENT_ONLY = 16384
 """Words from which on one method is measured alone: a text takes more than a minute."""
@@ -113,7 +115,7 @@ class Single:
         return kept(self.work / "passkey" / self.name / f"{key}.npy", make)
 
 
-def kept(path: Path, make: Callable[[], Vectors]) -> Vectors:
+def kept(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Made once; a run that is interrupted leaves no half a file."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,12 +153,27 @@ class Board:
         return float(np.mean(list(self.found[name].values())))
 
 
-def windowed(board: Board, task: Task, queries: Vectors, loaded: Encoder) -> None:
+def windowed(
+    board: Board,
+    task: Task,
+    queries: Vectors,
+    loaded: Encoder,
+    work: Path,
+    sizes: Sequence[tuple[int, int]],
+) -> None:
     """All ways to use windows; equal windows are encoded once, so pass keys cost little."""
-    for size, overlap in WINDOWS:
-        rows, owners = windows(loaded, size, overlap=overlap).encode_windows(task.documents)
-        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    for size, overlap in sizes:
         name = f"windows {size}/{overlap}"
+        cut = windows(loaded, size, overlap=overlap)
+        folder = work / "passkey" / f"windows {size} {overlap}"
+
+        def make(cut: Windows = cut) -> npt.NDArray[np.floating]:
+            rows, owners = cut.encode_windows(task.documents)
+            return np.column_stack([rows, owners])
+
+        both = kept(folder / f"{task.name}.npy", make)
+        rows, owners = both[:, :-1].astype(np.float32), both[:, -1].astype(np.intp)
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
         board.vectors(f"{name}, mean", task, queries, unit(np.add.reduceat(rows, starts, axis=0)))
         weights = np.concatenate([novelty(some) for some in np.split(rows, starts[1:])])
         novel = weighted_means(rows, weights, owners, len(starts))
@@ -166,8 +183,20 @@ def windowed(board: Board, task: Task, queries: Vectors, loaded: Encoder) -> Non
 
 
 def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, float]]:
-    """Settings, on generated documents: positions first, then the scaling of the best two."""
+    """Settings, on generated documents: windows, positions, then the scaling of the best two."""
     loaded = encoders.load()
+    cut = Board()
+    some = [generated(length, count) for length in WINDOWED]
+    for task in some:
+        windowed(cut, task, loaded.encode_query(task.queries), loaded, work, WINDOWS)
+    cut.show(
+        console,
+        f"generated pass keys, windows; {KEYS * count} questions",
+        [task.name for task in some],
+    )
+    for kind in ("mean", "mean, centred", "novelty", "novelty, centred", "max-sim"):
+        options = [name for name in cut.found if name.endswith(f", {kind}")]
+        console.print(f"chosen of windows, {kind}: {max(options, key=cut.mean)!r}")
     board = Board()
     everything = [generated(length, count) for length in GENERATED]
     asked = {task.name: loaded.encode_query(task.queries) for task in everything}
@@ -190,14 +219,6 @@ def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, floa
     )
     plain = [name for name in board.found if not name.endswith("centred") and name != "cut off"]
     console.print(f"chosen of single vectors: {max(plain, key=board.mean)!r}")
-    cut = Board()
-    some = [generated(length, count) for length in WINDOWED]
-    for task in some:
-        windowed(cut, task, loaded.encode_query(task.queries), loaded)
-    cut.show(console, "the same, windows", [task.name for task in some])
-    for kind in ("mean", "mean, centred", "novelty", "novelty, centred", "max-sim"):
-        options = [name for name in cut.found if name.endswith(f", {kind}")]
-        console.print(f"chosen of windows, {kind}: {max(options, key=cut.mean)!r}")
     return board.found | cut.found
 
 
@@ -219,7 +240,7 @@ def report(
             rows = encoder.rows(task.name, task.documents)
             board.vectors(name, task, queries[task.name], rows)
     for _, task in everything:
-        windowed(board, task, queries[task.name], loaded)
+        windowed(board, task, queries[task.name], loaded, work, REPORTED)
     names = [task.name for _, task in everything]
     board.show(console, "passkey, Acc@1 by words; 20 documents, or as many as in brackets", names)
     return board.found
