@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rag_embed.protocols import ChunkEncoder
 from rag_embed.situated.described import Described
-from rag_embed.situated.residual import DocumentMean, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import Chunk, Document
 
@@ -31,7 +31,7 @@ def written(
             return space.texts(groups)
         case Residual():
             return written(space.a, groups) or written(space.b, groups)
-        case DocumentMean() | Heading() | WithTokens():
+        case DocumentMean() | Headed() | Heading() | WithTokens():
             return written(space.space, groups)
         case _:
             return None
@@ -50,5 +50,5 @@ def _described(space: ChunkEncoder) -> Iterator[Described]:
         case Residual():
             yield from _described(space.a)
             yield from _described(space.b)
-        case DocumentMean() | Heading() | WithTokens():
+        case DocumentMean() | Headed() | Heading() | WithTokens():
             yield from _described(space.space)

@@ -4,6 +4,7 @@ A name is what `Signature.chunks` of the space says, so that an index can be ope
 
     name = term {"+" weight "*" term}
     term = "isolated" | "titled" | "titled(path)" | "mean(" name ")" | "heading(" name ")"
+         | "headed(" name "," weight ")"
          | "late" ["(" window "," overlap [",titled"] ")"] | "late(titled)"
          | "described:summary(" sentences ")" | "summary" | "(" name ")"
 
@@ -21,7 +22,7 @@ from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder, TokenEncoder, TokenSpace
 from rag_embed.situated.described import described
 from rag_embed.situated.late import Late
-from rag_embed.situated.residual import DocumentMean, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.summary import summary
 from rag_embed.situated.titled import Isolated, Titled
@@ -101,6 +102,10 @@ class _Reader:
             raise self.wrong()
         return float(token)
 
+    def weight(self) -> float:
+        self.next(",")
+        return self.number()
+
     def whole(self) -> int:
         token = self.next()
         if not token.isdecimal():
@@ -134,6 +139,8 @@ class _Reader:
             return DocumentMean(self.within(self.sum))
         if token == "heading":
             return Heading(self.within(self.sum))
+        if token == "headed":
+            return self.within(lambda: Headed(self.sum(), self.weight()))
         if token == "described:summary":
             return self.summary(self.within(self.whole))
         if token == "summary":

@@ -1,5 +1,7 @@
 """`Residual` adds one way of situating chunks to another: `DocumentMean`, `Heading`, `late.Late`.
 
+`Headed` adds headings as far as a chunk lacks them.
+
 The sum is one vector in one index: SitEmb's residual (Wu et al., 2025, arXiv 2508.01959), where the first
 part says what the chunk says and the second what its document adds.
 """
@@ -104,6 +106,43 @@ class Heading(_Derived):
 
 
 @dataclass(frozen=True, slots=True)
+class Headed(_Derived):
+    """``unit(x + weight * (1 - x.h) * h)``, with ``h`` the vector of title and headings.
+
+    A chunk that speaks of its document's subject is near its heading already and gets less of it, one
+    that does not, more. So the weight can be large where chunks need their document, and a chunk that
+    speaks for itself stays what it is. It costs one short text per section.
+
+    Attributes:
+        space: Encodes the chunks; its encoder encodes the headings. A chunk without title and
+            headings keeps its vector.
+        weight: How much a chunk gets that has nothing of its heading, > 0; finite.
+
+    Raises:
+        BadInput: The weight is out of range.
+    """
+
+    weight: float
+    _name: ClassVar[str] = "headed"
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.weight) or self.weight <= 0:
+            raise BadInput(f"Headed needs a finite weight > 0, got {self.weight!r}.")
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`."""
+        inner = self.space.signature
+        return replace(inner, chunks=f"headed({inner.chunks},{float(self.weight)!r})")
+
+    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        own, above = rows(self.space), rows(Heading(self.space))
+        lacking = 1 - (own * above).sum(axis=1, keepdims=True)
+        return unit(own + np.float32(self.weight) * lacking * above)
+
+
+@dataclass(frozen=True, slots=True)
 class Residual:
     """``unit(a + weight * b)``; nests. What both parts are made of is encoded once.
 
@@ -184,7 +223,7 @@ def encoded(
 
     def rows(one: ChunkEncoder) -> Vectors:
         if one not in done:
-            if isinstance(one, DocumentMean | Heading | Residual):
+            if isinstance(one, DocumentMean | Headed | Heading | Residual):
                 done[one] = one.derive(rows, groups)
             else:
                 done[one] = one.encode_chunks(groups)
@@ -198,7 +237,7 @@ def _encoded_with_tokens(
 ) -> tuple[Vectors, list[T]]:
     """Rows of a space, and the tokens of the first one that it is made of."""
     first = space
-    while isinstance(first, DocumentMean | Heading | Residual):
+    while isinstance(first, DocumentMean | Headed | Heading | Residual):
         first = first.a if isinstance(first, Residual) else first.space
     rows, kept = first.encode_chunk_tokens(groups, keep)
     return encoded(space, groups, {first: rows}), kept

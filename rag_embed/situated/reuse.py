@@ -16,7 +16,7 @@ import numpy as np
 from rag_embed.protocols import ChunkEncoder, View
 from rag_embed.situated.described import Described
 from rag_embed.situated.late import Late
-from rag_embed.situated.residual import DocumentMean, Groups, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Groups, Headed, Heading, Residual
 from rag_embed.situated.titled import Isolated, Titled, heading, titled
 from rag_embed.situated.tokens import WithTokens, encoded
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
@@ -45,7 +45,7 @@ def sources(space: ChunkEncoder, groups: Groups) -> list[str] | None:
             return sources(space.space, groups)
         case Isolated() | Titled():
             return [_digest(text) for text in space.texts(groups)]
-        case Heading():
+        case Heading() | Headed():
             above = [heading(chunk) for _, chunks in groups for chunk in chunks]
             inner = sources(space.space, groups)
             return inner and [_digest(a, b) for a, b in zip(above, inner, strict=True)]

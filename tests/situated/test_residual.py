@@ -15,7 +15,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.situated.described import described
 from rag_embed.situated.names import FULL, STANDARD, situated
-from rag_embed.situated.residual import DocumentMean, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, TokenRows
 
@@ -77,6 +77,22 @@ def test_the_sum_is_that_of_the_formula() -> None:
     assert nested.encode_chunks([]).shape == (0, 256)
 
 
+def test_a_chunk_gets_as_much_of_its_heading_as_it_lacks() -> None:
+    isolated = Isolated(HashEncoder())
+    a, h = isolated.encode_chunks(GROUPS), Heading(isolated).encode_chunks(GROUPS)
+    lacking = 1 - (a * h).sum(axis=1, keepdims=True)
+    found = Headed(isolated, 0.8).encode_chunks(GROUPS)
+    np.testing.assert_allclose(found, unit(a + 0.8 * lacking * h), atol=1e-6)
+    np.testing.assert_allclose(found[3], a[3], atol=1e-6)  # no title
+    document = Document("c", "Colours", title="Colours")
+    same = [(document, [Chunk.of(document, 0, 7)])]
+    np.testing.assert_allclose(
+        Headed(isolated, 9).encode_chunks(same), isolated.encode_chunks(same), atol=1e-6
+    )
+    with pytest.raises(BadInput, match="finite weight > 0"):
+        Headed(isolated, 0)
+
+
 def test_a_chunk_without_context_keeps_its_vector() -> None:
     isolated = Isolated(HashEncoder())
     lone = [GROUPS[1]]
@@ -88,7 +104,8 @@ def test_a_chunk_without_context_keeps_its_vector() -> None:
 
 @given(st.permutations(range(2)), st.sampled_from(["x", "red fox. blue sea. green tee"]))
 def test_only_the_own_document_matters(order, other) -> None:
-    space = situated("titled+0.5*mean(titled)+0.5*heading(isolated)", HashEncoder())
+    name = "titled+0.5*mean(titled)+0.5*heading(isolated)+0.5*headed(isolated,1)"
+    space = situated(name, HashEncoder())
     rows = np.split(space.encode_chunks(GROUPS), [3])
     shuffled = space.encode_chunks([GROUPS[i] for i in order])
     np.testing.assert_allclose(shuffled, np.concatenate([rows[i] for i in order]), atol=1e-6)
@@ -158,6 +175,7 @@ def spaces(encoder):
             st.builds(Residual, inner, inner, numbers)
             | st.builds(DocumentMean, inner)
             | st.builds(Heading, inner)
+            | st.builds(Headed, inner, numbers)
         ),
         max_leaves=6,
     )
@@ -174,6 +192,8 @@ def shape(space):
     match space:
         case Residual():
             return shape(space.a), shape(space.b), space.weight
+        case Headed():
+            return Headed, shape(space.space), space.weight
         case DocumentMean() | Heading():
             return type(space), shape(space.space)
     return space.signature.chunks
@@ -183,7 +203,7 @@ def shape(space):
     "name",
     [
         *("", "late(", "titled+late", "titled+0.5*", "titled+x*late", "mean", "mean()", "+"),
-        *("titled(", "titled(x)", "titled(path"),
+        *("titled(", "titled(x)", "titled(path", "headed(titled)", "headed(titled,", "headed(,1)"),
         *("titled titled", "described:by hand", "titled+0.5*late!", "(titled", "late(64,16,x)"),
         "late(1.5,2)",
     ],

@@ -70,6 +70,7 @@ def vectors(index: Index, id: str = "page"):
 WAYS = [
     "isolated",
     STANDARD,
+    "headed(isolated,1)",
     "titled+0.5*mean(titled)",
     "late(16,4)",
     FULL,
