@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed import Query
+from rag_embed import Index, Query
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.evaluation.routing import (
     DEFAULT,
@@ -41,6 +41,30 @@ def test_every_mixture_is_ordered_as_the_retriever_orders_it(index, collections)
         found = replace(hybrid, weights=weights).retrieve(queries)
         for one, hits in zip(gathered(hybrid, queries), found, strict=True):
             assert one.ranked(weights)[: len(hits)] == [hit.id for hit in hits]
+
+
+def test_token_evidence_is_looked_up_once_and_the_same_in_any_company(index, collections) -> None:
+    [one] = gathered(index.unrouted, [Query(next(iter(collections[0].queries.values())))])
+    places = list(range(12))
+    whole = one.said("tokens", places)
+    [again] = gathered(index.unrouted, [Query(next(iter(collections[0].queries.values())))])
+    few = [
+        again.said("tokens", places[5:8]),
+        again.said("tokens", [7, 2]),
+        again.said("tokens", places),
+    ]
+    for found, at in zip(few, (places[5:8], [7, 2], places), strict=True):
+        assert found == pytest.approx(whole[at], abs=1e-6)
+    assert np.array_equal(few[0], few[2][5:8])
+    assert one.said("dense", [3, 1]).tolist() == [one.scores["dense"][3], one.scores["dense"][1]]
+    assert one.said("unheard", places).tolist() == [0.0] * 12
+
+
+def test_without_token_evidence_its_column_is_empty(documents, collections, minilm) -> None:
+    index = Index.in_memory(encoder=minilm, tokens=False)
+    index.add(documents[:10])
+    [one] = gathered(index.unrouted, [Query("a sly hunter")])
+    assert one.said("tokens", [0, 1]).tolist() == [0.0, 0.0]
 
 
 def test_routing_helps_on_documents_nobody_learned_from(index, router, fit) -> None:
