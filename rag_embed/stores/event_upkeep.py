@@ -7,6 +7,11 @@ from typing import Any
 
 from lancedb.index import BTree
 
+from rag_embed.stores.erasing import purge
+
+PATIENCE = timedelta(days=7)
+"""How long old versions stay, and files that no version names, where writers have no lock."""
+
 FRAGMENTS = 64
 """More files than these are made one: every read looks into each."""
 
@@ -29,14 +34,18 @@ def due(table: Any) -> bool:  # noqa: ANN401
     return bool(stats["fragment_stats"]["num_fragments"] > FRAGMENTS or loose > few)
 
 
-def tidy(table: Any, patience: timedelta) -> None:  # noqa: ANN401
+def tidy(table: Any, local: bool) -> None:  # noqa: ANN401
     """Few files, and all rows in the search indexes, which are built when there is first reason to.
 
     Args:
         table: A bucket.
-        patience: How old a version must be to be dropped.
+        local: Whether nobody else can be writing: then no old version stays, which would hold all
+            rows once more.
     """
-    table.optimize(cleanup_older_than=patience)
+    if local:
+        purge(table, local)
+    else:
+        table.optimize(cleanup_older_than=PATIENCE)
     known = {index.columns[0] for index in table.list_indices()}
     for column in _INDEXED:
         if column not in known:

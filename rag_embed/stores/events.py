@@ -11,7 +11,7 @@ and events as they are, and drops every file but the new ones. A
 mark (an empty table, which names no user) says that this is going on; whoever opens the store next
 finishes what a crash interrupted. Writers of one bucket take turns by a file lock, since dropping files
 would break a write that has not been committed. Object stores have no such lock: there, leftovers of a
-write that failed stay until `PATIENCE` has passed and something is forgotten again.
+write that failed stay until `event_upkeep.PATIENCE` has passed and something is forgotten again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -49,9 +48,6 @@ from rag_embed.types import Signature, Vectors
 
 BUCKETS = 64
 """Tables that users are dealt to; part of the format."""
-
-PATIENCE = timedelta(days=7)
-"""How long old versions stay, and files that no version names where there is no lock."""
 
 _AGAIN = 5
 _IS_EVENT = col("id") != lit("")
@@ -126,7 +122,7 @@ class LanceEvents:
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
                 _upsert(table).execute(written)
                 if due(table):
-                    tidy(table, PATIENCE)
+                    tidy(table, self._local)
 
     def history(self, user: str, /) -> History:
         """See `personal.protocols.EventStore`."""

@@ -129,8 +129,8 @@ def test_no_byte_of_a_forgotten_event_is_left(tmp_path, one_bucket) -> None:
     remember(store, *events_of("ann", range(1)))  # alone in the sum: the sum is its vector
     alone = store.total("ann").total.tobytes()
     remember(store, *events_of("ann", range(1, 4)))
-    first = [one for one in marks("ann", range(1)) if one != b"<ann>"] + [alone, b"0 <ann>"]
-    for needle in first:
+    first = [one for one in marks("ann", range(1)) if one != b"<ann>"] + [b"0 <ann>", alone]
+    for needle in first if one_bucket == "plain" else first[:-1]:  # upkeep drops old sums
         assert betrayed(tmp_path, [needle]), needle
     others = state(store, ["big"])
     assert store.forget("ann", ["0 <ann>"]) == 1
@@ -184,7 +184,7 @@ def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
 
     target = store._database if step == "drop_table" else table
     if step == "create_index":
-        upkeep.tidy(table, module.PATIENCE)
+        upkeep.tidy(table, True)
     step = "merge_insert" if step == "delete" and ids else step
     with monkeypatch.context() as patch:
         patch.setattr(target, step, killed)
