@@ -143,7 +143,7 @@ class Board:
 
     def show(self, console: Console, title: str, names: Sequence[str]) -> None:
         table = Table("method", *names, "mean", title=title)
-        for name, row in self.found.items():
+        for name, row in sorted(self.found.items(), key=lambda item: "windows" in item[0]):
             cells = [f"{row[one]:.2f}" if one in row else "" for one in names]
             mean = f"{np.mean(list(row.values())):.3f}" if len(row) == len(names) else ""
             table.add_row(name, *cells, mean)
@@ -230,17 +230,15 @@ def report(
     board = Board()
     everything = [(words, task) for words, task in shared(data) if words <= longest]
     queries = {task.name: loaded.encode_query(task.queries) for _, task in everything}
-    for name in names:
-        encoder = Single(name, work)
-        for words, task in everything:
-            if words in SAMPLE and "(" not in task.name and name != "cut off":
-                continue
-            if words >= RECURRENT_ONLY and name not in ("cut off", "recurrent"):
-                continue
-            rows = encoder.rows(task.name, task.documents)
-            board.vectors(name, task, queries[task.name], rows)
-    for _, task in everything:
-        windowed(board, task, queries[task.name], loaded, work, REPORTED)
-    names = [task.name for _, task in everything]
-    board.show(console, "passkey, Acc@1 by words; 20 documents, or as many as in brackets", names)
+    made = {name: Single(name, work) for name in names}
+    for words, task in everything:
+        asked = queries[task.name]
+        for name, encoder in made.items():
+            whole = words not in SAMPLE or "(" in task.name
+            alone = words >= RECURRENT_ONLY and name != "recurrent"
+            if name == "cut off" or (whole and not alone):
+                board.vectors(name, task, asked, encoder.rows(task.name, task.documents))
+        windowed(board, task, asked, loaded, work, REPORTED)
+    title = "passkey, Acc@1 by words; 20 documents, or as many as in brackets"
+    board.show(console, title, [task.name for _, task in everything])
     return board.found
