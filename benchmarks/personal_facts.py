@@ -73,6 +73,7 @@ def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
 
     results: dict[str, Any] = {}
     for kind, settings in {
+        "session": grid("session"),
         "history": [
             *grid("attention"),
             Setting(0.2, gate="similar"),
@@ -81,7 +82,6 @@ def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
             Setting(1.0, instruction=INSTRUCTION),
             *grid("mean"),
         ],
-        "session": grid("session"),
     }.items():
         title = f"ikat_facts, {kind}"
         common = (retriever, settings, make, some, "ndcg@10", console)
