@@ -100,7 +100,9 @@ def test_no_byte_is_left(tmp_path) -> None:
     assert traces(tmp_path / "kb") == []
 
 
-@pytest.mark.parametrize("before", ["replaced", "deleted", "deleted by another", "died"])
+@pytest.mark.parametrize(
+    "before", ["replaced", "deleted", "deleted by another", "died", "died early"]
+)
 def test_no_byte_is_left_of_what_was_gone_before(tmp_path, before) -> None:
     kb = tmp_path / "kb"
     store = LanceStore.create(kb, {"dense": DIM}, tokens=["dense"])
@@ -116,11 +118,13 @@ def test_no_byte_is_left_of_what_was_gone_before(tmp_path, before) -> None:
         )
     elif before == "died":
         (kb / "chunks.lance" / "data" / "dead.lance").write_bytes(SECRET.encode())
+    elif before == "died early":  # before the file had its name
+        (kb / "chunks.lance" / "data" / ".tmpZjjDde").write_bytes(SECRET.encode())
     else:
         other = LanceStore.open(kb) if before == "deleted by another" else store
         assert other.delete([f"{ANN}/1"]) == 1
     assert traces(kb) != []
-    assert store.forget(ANN) == (before in ("replaced", "died"))
+    assert store.forget(ANN) == (before in ("replaced", "died", "died early"))
     assert traces(kb) == [] and len(store.view()) == 50
 
 
