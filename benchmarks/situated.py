@@ -44,11 +44,13 @@ SETS = ["policyqa_ctx", "squad_ctx", "anthropic_docs", "chroma_chunks"]
 CONTROLS = ["cosqa", "cranfield"]
 PARTS = ["quality", "weights", "alternatives", "controls", "costs"]
 SINGLE = ["isolated", "titled", "late", "late(titled)", DSRAG]
+SAFE = "headed(isolated,1)"
 METHODS = [
     *SINGLE,
     "summary",
     "titled+0.5*late",
-    "isolated+0.6*heading(isolated)",
+    "isolated+0.5*heading(isolated)",
+    SAFE,
     "isolated+0.75*heading(isolated)+0.25*late(titled)",
     STANDARD,
     FULL,
@@ -56,11 +58,8 @@ METHODS = [
 ARTICLES = 4
 """Of ``squad_ctx``, indexed to see what it costs."""
 
-HEADINGS, MEANS, LATES = (
-    (0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0),
-    (0.0, 0.125, 0.25),
-    (0.0, 0.25, 0.5),
-)
+HEADINGS, HEADED = (0.0, 0.25, 0.5, 0.75), (0.75, 1.0, 1.25)
+ADDED = ("", "+0.25*mean({base})", "+0.25*late(titled)")
 WEIGHTS = (0.125, 0.25, 0.375, 0.5, 0.75)
 
 
@@ -163,7 +162,7 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
         FULL,
         *sorted(sums() - {"isolated", "titled", STANDARD, FULL}),
     ]
-    found = {name: [one.by_cosine(name) for one in sets] for name in names}
+    found = {name: [one.scores(name, False).ndcg for one in sets] for name in names}
 
     def half(name: str, first: bool) -> list[Row]:
         return [s[h == first] for s, h in zip(found[name], halves, strict=True)]
@@ -175,10 +174,10 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
         return float((half("isolated", first)[squad] - half(name, first)[squad]).mean())
 
     safe = [name for name in names if lost(name, True) <= 0.005]
-    shown = {"isolated": "", "titled": "", STANDARD: "standard", FULL: "full"}
+    shown = {"isolated": "", "titled": "", SAFE: "", STANDARD: "standard", FULL: "full"}
     for kind, some in (
-        ("chosen of one pass", [name for name in safe if "late" not in name]),
-        ("chosen of all", safe),
+        ("best of one pass", [name for name in safe if "late(" not in name]),
+        ("best of all", safe),
     ):
         chosen = max(some, key=lambda name: mean(name, True))
         shown[chosen] = ", ".join(filter(None, [shown.get(chosen, ""), kind]))
@@ -214,11 +213,10 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
 def sums() -> set[str]:
     """Names of what is tried in `alternatives`."""
     found = set()
-    for base, (heading, mean, late) in itertools.product(
-        ("titled", "isolated"), itertools.product(HEADINGS, MEANS, LATES)
-    ):
-        parts = ((heading, f"heading({base})"), (mean, "mean(titled)"), (late, "late(titled)"))
-        found.add("+".join([base, *(f"{weight:g}*{part}" for weight, part in parts if weight)]))
+    for base in ("titled", "isolated"):
+        own = [base, *(f"{base}+{weight:g}*heading({base})" for weight in HEADINGS if weight)]
+        own += [f"headed({base},{weight:g})" for weight in HEADED]
+        found |= {one + more.format(base=base) for one, more in itertools.product(own, ADDED)}
     return found
 
 
@@ -226,7 +224,7 @@ def costs(data: Path, console: Console, encoder: Encoder, repeats: int) -> dict[
     """Seconds for the whole of indexing: cutting, encoding, writing."""
     documents = [document for document, _ in read_case(data, "squad_ctx").groups[:ARTICLES]]
     splitter = TokenSplitter(encoder, 200, 0)
-    names = ["isolated", "titled", STANDARD, "titled+0.25*mean(titled)", FULL]
+    names = ["isolated", "titled", SAFE, STANDARD, FULL]
     spent: dict[str, list[float]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as scratch:
         for turn in range(repeats):
@@ -257,7 +255,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/situated.json"))
     parser.add_argument("--work", type=Path, help="keep the vectors here")
     arguments = parser.parse_args()
-    console = Console(width=170)
+    console = Console(width=190)
     encoder = encoders.load()
     figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -275,7 +273,7 @@ def main() -> None:
         if "alternatives" in arguments.parts:
             figures["alternatives"] = alternatives(sets, console)
         if "controls" in arguments.parts:
-            names = ["isolated", "titled", STANDARD, FULL]
+            names = ["isolated", "titled", SAFE, STANDARD, FULL]
             figures["controls"] = quality(read(arguments.controls), names, console, "short entries")
         if "costs" in arguments.parts:
             figures["costs"] = costs(arguments.data, console, encoder, arguments.repeats)

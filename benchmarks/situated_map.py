@@ -164,7 +164,7 @@ def trained(side: Side, chosen_on: Side, rank: int, pull: float) -> tuple[float,
     weight, value = chosen_on.best_weight(chosen_on.late)
     best, kept = (value, weight, 0), {k: v.clone() for k, v in one.state_dict().items()}
     for step in range(1, STEPS + 1):
-        asked = rng.choice(len(side.queries), BATCH, replace=False)
+        asked = rng.choice(len(side.queries), min(BATCH, len(side.queries)), replace=False)
         turned = one(late)
         rows = torch.nn.functional.normalize(own + weight * turned, dim=1)
         scores = torch.from_numpy(side.queries[asked]) @ rows.T

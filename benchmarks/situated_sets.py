@@ -1,4 +1,8 @@
-"""Chunk sets with their documents, for `situated`: vectors kept on disk, ranked by the library."""
+"""Chunk sets with their documents, for `situated`: vectors kept on disk, every chunk ranked.
+
+Legs, their scales, the mixture and the order are the library's own. `Hybrid` fuses the 100 best of each leg;
+here all chunks are fused, as with a pool as large as the set, which needs no search per query and way.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,17 @@ from fusion import training_half
 
 from rag_embed import Chunk, Document
 from rag_embed import evaluation as ev
-from rag_embed.filters import Filter
 from rag_embed.maths.metrics import ndcg, recall
-from rag_embed.maths.vectors import best
-from rag_embed.protocols import ChunkEncoder, Encoder, View
-from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.ranking.legs import DenseLeg, Leg, LexicalAnswers
-from rag_embed.ranking.relevance import default
+from rag_embed.maths.vectors import DIGITS
+from rag_embed.protocols import ChunkEncoder, Encoder
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.situated.described import described
 from rag_embed.situated.lexical import written
 from rag_embed.situated.names import situated
-from rag_embed.situated.residual import DocumentMean, Groups, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Groups, Headed, Heading, Residual
 from rag_embed.situated.summary import summary
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.types import Query, Vectors
-from rag_embed.types import Scores as Raw
 
 DSRAG = "dsrag header"
 MIXTURE = {"dense": 0.5, "lexical": 0.5}
@@ -142,7 +142,7 @@ class Measure:
     """Scores of one set by way to situate.
 
     Vectors are encoded once and kept in ``work``; sums are made of the vectors of their parts. Ways
-    that lexical search reads the same words of share one store, and its answers.
+    that lexical search reads the same words of share one store, which is searched once.
 
     Attributes:
         case: The set.
@@ -155,7 +155,7 @@ class Measure:
     work: Path
     known: dict[str, Vectors] = field(default_factory=dict)
     spaces: dict[str, ChunkEncoder] = field(default_factory=dict)
-    stores: dict[tuple[str, ...] | None, tuple[MemoryStore, Lexical]] = field(default_factory=dict)
+    stores: dict[tuple[str, ...] | None, tuple[MemoryStore, Vectors]] = field(default_factory=dict)
     scored: dict[tuple[str, bool], Scores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,15 +173,6 @@ class Measure:
             self.scored[name, lexical] = self.ranked(space, self.rows(space), lexical)
         return self.scored[name, lexical]
 
-    def by_cosine(self, name: str) -> Row:
-        """nDCG@10 of dense evidence alone, whose order is that of the cosines."""
-        rows, ids = self.rows(self.space(name)), list(self.case.ids)
-        asked = self.encode_query([query.text for query in self.case.queries])
-        found = [best(ids, scores, 10) for scores in asked @ rows.T]
-        rankings = [[self.case.ids[ids[i]] for i in some] for some in found]
-        pairs = zip(rankings, self.case.judged, strict=True)
-        return np.array([ndcg(ranking, judged, 10) for ranking, judged in pairs])
-
     def space(self, name: str) -> ChunkEncoder:
         if name not in self.spaces:
             dsrag = described(header, name=DSRAG)
@@ -194,7 +185,7 @@ class Measure:
         name = space.signature.chunks
         if name in self.known:
             return self.known[name]
-        if isinstance(space, Residual):
+        if isinstance(space, Headed | Residual):
             return space.derive(self.rows, self.case.groups)
         derived = isinstance(space, DocumentMean | Heading)
         return self._kept(
@@ -226,18 +217,24 @@ class Measure:
         store.grow({name: rows.shape[1]}, ())
         store.fill(list(store.view().ids), {name: rows}, {})
         store.adopt({})
-        legs: tuple[Leg, ...] = (DenseLeg("dense", self, name), words)[: 1 + lexical]
-        retriever = Hybrid(store, legs, MIXTURE, default(space.signature.weights))
-        found = retriever.retrieve(self.case.queries)
-        rankings = [[self.case.ids[hit.id] for hit in hits] for hits in found]
-        pairs = list(zip(rankings, self.case.judged, strict=True))
+        answers = DenseLeg("dense", self, name).ask(store.view(), self.case.queries)
+        scores = (answers.rows @ rows.T).astype(np.float64)  # whose order is that of dense evidence
+        if lexical:
+            dense = [answers.normalise(i, raw) for i, raw in enumerate(scores.astype(np.float32))]
+            scores = MIXTURE["dense"] * np.array(dense, np.float64) + MIXTURE["lexical"] * words
+        ids = np.array(store.view().ids)
+        by_id = np.argsort(ids)  # the first of equals is then the one that `vectors.best` takes
+        found = [
+            [self.case.ids[id] for id in some] for some in ids[by_id][_first(scores[:, by_id])]
+        ]
+        pairs = list(zip(found, self.case.judged, strict=True))
         return Scores(
             np.array([ndcg(ranking[:10], judged, 10) for ranking, judged in pairs]),
             np.array([recall(ranking, judged, 20) for ranking, judged in pairs]),
         )
 
-    def _store(self, space: ChunkEncoder) -> tuple[MemoryStore, Lexical]:
-        """The store of the words that lexical search reads."""
+    def _store(self, space: ChunkEncoder) -> tuple[MemoryStore, Vectors]:
+        """The store of the words that lexical search reads, and ``(queries, chunks)`` what it says."""
         texts = written(space, self.case.groups)
         key = None if texts is None else tuple(texts)
         if key not in self.stores:
@@ -245,41 +242,26 @@ class Measure:
             chunks = [chunk for _, some in self.case.groups for chunk in some]
             documents = [(document, "-") for document, _ in self.case.groups]
             store.replace(documents, chunks, {}, None, texts)
-            self.stores[key] = store, Lexical()
+            self.stores[key] = store, self._words(store)
         return self.stores[key]
 
-
-class Lexical:
-    """A `LexicalLeg` of one store and one batch of queries, which is searched once."""
-
-    name = "lexical"
-
-    def __init__(self) -> None:
-        self.answers: _Kept | None = None
-
-    def ask(self, view: View, queries: Sequence[Query]) -> _Kept:
-        """See `legs.Leg`."""
-        if self.answers is None:
-            inner = LexicalAnswers(view, [query.text for query in queries])
-            whole = inner.top([None] * len(queries), len(view) + 1)
-            self.answers = _Kept(inner, whole)
-        return self.answers
+    def _words(self, store: MemoryStore) -> Vectors:
+        view, queries = store.view(), self.case.queries
+        answers = LexicalLeg().ask(view, queries)
+        scores = np.zeros((len(queries), len(view)), dtype=np.float32)
+        whole = answers.top([None] * len(queries), len(view) + 1)
+        for query, (ids, raw) in enumerate(whole):
+            at = [view.position[id] for id in ids]
+            scores[query, at] = answers.normalise(query, raw)
+        return scores
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """Answers that hold every chunk which shares a word with its query."""
-
-    inner: LexicalAnswers
-    whole: list[tuple[list[str], Raw]]
-
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Raw]]:
-        if any(one is not None for one in where):
-            raise ValueError("expected queries without a filter")
-        return [(ids[:n], scores[:n]) for ids, scores in self.whole]
-
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Raw]:
-        return self.inner.score(ids)
-
-    def normalise(self, query: int, raw: Raw) -> Raw:
-        return self.inner.normalise(query, raw)
+def _first(scores: Row) -> npt.NDArray[np.intp]:
+    """``(queries, 20)`` columns with the highest scores to `DIGITS` decimals, the first of equals first."""
+    rounded = -np.round(scores, DIGITS)
+    near = rounded <= np.partition(rounded, 19, axis=1)[:, 19:20]
+    order = [
+        np.flatnonzero(some)[np.argsort(row[some], kind="stable")[:20]]
+        for some, row in zip(near, rounded, strict=True)
+    ]
+    return np.array(order)
