@@ -28,7 +28,7 @@ from rag_embed.stores.memory import MemoryStore
 from rag_embed.training.clozed import clozed
 from rag_embed.types import Document, Grouping, Query, Vectors, doc_id_of
 
-CANDIDATES = ("isolated", "titled", STANDARD, FULL)
+CANDIDATES = ("isolated", "titled", "headed(isolated,1)", STANDARD, FULL)
 """What is tried: from no context to all that is cheap."""
 
 _FEWEST = 20
