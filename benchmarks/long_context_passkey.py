@@ -1,6 +1,7 @@
 """Pass keys hidden in filler: which method still knows them? See ``long_context.py``.
 
-`choose` compares settings on generated documents, `report` measures those chosen on the shared set.
+`choose` and `choose_windows` compare settings on generated documents, `report` measures on the
+shared set.
 """
 
 from __future__ import annotations
@@ -38,8 +39,6 @@ WINDOWED = (512, 1024, 2048, 4096)
 KEYS = 3
 SAMPLE = {4096: 10, 8192: 6, 16384: 4}
 """Words, and how many documents of that length single vectors are made of."""
-RECURRENT_ONLY = 16384
-"""Words from which on one method is measured alone: a text takes more than a minute."""
 LONGEST = 32_768
 
 
@@ -182,21 +181,24 @@ def windowed(
         board.scores(f"{name}, max-sim", task, best)
 
 
-def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, float]]:
-    """Settings, on generated documents: windows, positions, then the scaling of the best two."""
+def choose_windows(work: Path, console: Console, count: int) -> dict[str, dict[str, float]]:
+    """Size and overlap for each way to use windows, on generated documents."""
     loaded = encoders.load()
-    cut = Board()
+    board = Board()
     some = [generated(length, count) for length in WINDOWED]
     for task in some:
-        windowed(cut, task, loaded.encode_query(task.queries), loaded, work, WINDOWS)
-    cut.show(
-        console,
-        f"generated pass keys, windows; {KEYS * count} questions",
-        [task.name for task in some],
-    )
+        windowed(board, task, loaded.encode_query(task.queries), loaded, work, WINDOWS)
+    title = f"generated pass keys, windows, Acc@1 of {KEYS * count} questions"
+    board.show(console, title, [task.name for task in some])
     for kind in ("mean", "mean, centred", "novelty", "novelty, centred", "max-sim"):
-        options = [name for name in cut.found if name.endswith(f", {kind}")]
-        console.print(f"chosen of windows, {kind}: {max(options, key=cut.mean)!r}")
+        options = [name for name in board.found if name.endswith(f", {kind}")]
+        console.print(f"chosen of windows, {kind}: {max(options, key=board.mean)!r}")
+    return board.found
+
+
+def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, float]]:
+    """Positions, then the scaling of the best two, on generated documents."""
+    loaded = encoders.load()
     board = Board()
     everything = [generated(length, count) for length in GENERATED]
     asked = {task.name: loaded.encode_query(task.queries) for task in everything}
@@ -208,35 +210,32 @@ def choose(work: Path, console: Console, count: int) -> dict[str, dict[str, floa
 
     for name in ("cut off", *CANDIDATES):
         add(name)
-    best = sorted(CANDIDATES, key=board.mean, reverse=True)[:2]
-    for name in best:
+    for name in sorted(CANDIDATES, key=board.mean, reverse=True)[:2]:
         for scaling in SCALINGS:
             add(f"{name} {scaling}")
-    board.show(
-        console,
-        f"generated pass keys, Acc@1 of {KEYS * count} questions among {count} documents",
-        [task.name for task in everything],
-    )
+    title = f"generated pass keys, single vectors, Acc@1 of {KEYS * count} questions"
+    board.show(console, title, [task.name for task in everything])
     plain = [name for name in board.found if not name.endswith("centred") and name != "cut off"]
     console.print(f"chosen of single vectors: {max(plain, key=board.mean)!r}")
-    return board.found | cut.found
+    return board.found
 
 
 def report(
     data: Path, work: Path, console: Console, names: Sequence[str], longest: int
 ) -> dict[str, dict[str, float]]:
-    """The shared set: Acc@1 by length in words."""
+    """The shared set: Acc@1 by length in words; single vectors of a whole text up to ``longest``."""
     loaded = encoders.load()
     board = Board()
-    everything = [(words, task) for words, task in shared(data) if words <= longest]
+    everything = [
+        (words, task) for words, task in shared(data) if words <= longest or "(" not in task.name
+    ]
     queries = {task.name: loaded.encode_query(task.queries) for _, task in everything}
     made = {name: Single(name, work) for name in names}
     for words, task in everything:
         asked = queries[task.name]
         for name, encoder in made.items():
             whole = words not in SAMPLE or "(" in task.name
-            alone = words >= RECURRENT_ONLY and name != "recurrent"
-            if name == "cut off" or (whole and not alone):
+            if name == "cut off" or (whole and words <= longest):
                 board.vectors(name, task, asked, encoder.rows(task.name, task.documents))
         windowed(board, task, asked, loaded, work, REPORTED)
     title = "passkey, Acc@1 by words; 20 documents, or as many as in brackets"
