@@ -153,24 +153,28 @@ def cut(index: Index, document: Document) -> list[Chunk]:
     return chunks or ([Chunk.of(document, 0, 0)] if document.title.strip() else [])
 
 
-def run(
+def learn(
     parts: list[Part], more: Sequence[tuple[Index, ev.Collection]], console: Console
-) -> tuple[list[Routed], PilotRouter]:
-    """Learn from all training halves and from further sets, measure on all other halves."""
+) -> PilotRouter:
+    """A router of all training halves and of further sets."""
     known: list[Pilots] = []
     for index, train in [*((part.index, part.train) for part in parts), *more]:
         began = time.perf_counter()
         known.append(learned(index.unrouted, index.space.signature, train))
         spent = time.perf_counter() - began
         console.print(f"{train.name}: {len(known[-1])} pilots, {spent:.0f} s")
-    pilots = reduce(Pilots.joined, known)
-    router = PilotRouter(pilots)
+    return PilotRouter(reduce(Pilots.joined, known))
+
+
+def measured(router: PilotRouter, parts: list[Part]) -> list[Routed]:
+    """All other halves; *other domains* is the router without the pilots of the set at hand."""
     routed = []
     for part in parts:
-        others = PilotRouter(pilots.without_sources([part.train.name, *KIN.get(part.name, ())]))
+        kin = [part.train.name, *KIN.get(part.name, ())]
+        others = PilotRouter(router.pilots.without_sources(kin))
         hybrid = part.index.unrouted
         routed += measure_routing(hybrid, router, [part.test], also={OTHERS: others})
-    return routed, router
+    return routed
 
 
 def report(routed: list[Routed], title: str, console: Console) -> dict[str, object]:
@@ -211,20 +215,37 @@ def report(routed: list[Routed], title: str, console: Console) -> dict[str, obje
 
 def cost(
     hybrid: Hybrid, router: PilotRouter, texts: Sequence[str], console: Console
-) -> list[float]:
+) -> dict[str, float]:
+    """Time and processor time of all threads, with and without the router, taking turns."""
     ways = [hybrid, replace(hybrid, router=router)]
-    spent: list[list[float]] = [[], []]
+    clocks = {"time": time.perf_counter, "processor": time.process_time}
+    spent: list[dict[str, list[float]]] = [{name: [] for name in clocks} for _ in ways]
     for text in texts[:10]:  # once unmeasured
         for way in ways:
             way.retrieve([Query(text)])
     for text in texts:
         for i in random.sample([0, 1], 2):
-            began = time.perf_counter()
+            began = {name: clock() for name, clock in clocks.items()}
             ways[i].retrieve([Query(text)])
-            spent[i].append(1000 * (time.perf_counter() - began))
-    plain, routed = (statistics.median(some) for some in spent)
-    console.print(f"a query: {plain:.2f} ms, routed {routed:.2f} ms ({routed / plain - 1:+.1%})")
-    return [plain, routed]
+            for name, clock in clocks.items():
+                spent[i][name].append(1000 * (clock() - began[name]))
+    found: dict[str, float] = {"pilots": len(router.pilots)}
+    for name in clocks:
+        plain, routed = (statistics.median(one[name]) for one in spent)
+        found |= {f"plain, {name}": plain, f"routed, {name}": routed}
+        console.print(
+            f"a query, {name}: {plain:.2f} ms, with {len(router.pilots)} pilots {routed:.2f} ms "
+            f"({routed / plain - 1:+.1%})"
+        )
+    vectors = hybrid.base.space.encode_query(list(texts))
+    routes = []
+    for text, row in zip(texts, vectors, strict=True):
+        began_at = time.thread_time()
+        router.route([Query(text)], row[None])
+        routes.append(1000 * (time.thread_time() - began_at))
+    found["route"] = statistics.median(routes)
+    console.print(f"the route alone, processor time of its thread: {found['route']:.2f} ms")
+    return found
 
 
 def main() -> None:
@@ -251,8 +272,9 @@ def main() -> None:
         more = [(index, some(paged(one))) for index, one in map(opened, arguments.pilots)]
         parts = [Part(one.name, index, *halves(paged(one))) for index, one in sets]
         if {"sets", "cost"} & set(arguments.parts):
-            routed, router = run(parts, more, console)
+            router = learn(parts, more, console)
         if "sets" in arguments.parts:
+            routed = measured(router, parts)
             figures["sets"] = report(routed, "one index per set", console)
             (arguments.out / "pilots.png").write_bytes(png(pilot_map(router.pilots, routed)))
             (arguments.out / "reliability.png").write_bytes(png(reliability_plot(routed)))
@@ -263,8 +285,8 @@ def main() -> None:
         if "mixed" in arguments.parts:
             mixed = [(index, renamed(one)) for index, one in sets]
             index = together(mixed, work, arguments.expert)
-            parts = [Part(set_.name, index, *halves(set_)) for _, set_ in mixed]
-            routed, _ = run(parts, more, console)
+            parts = [Part(one.name, index, *halves(one)) for _, one in mixed]
+            routed = measured(learn(parts, more, console), parts)
             figures["mixed"] = report(routed, "one index over all sets", console)
     (arguments.out / "routing.json").write_text(json.dumps(figures, indent=2))
 
