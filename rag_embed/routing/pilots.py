@@ -14,7 +14,7 @@ from rag_embed.types import Vectors
 
 SHARPNESS = 6.0
 """The default weights are multiplied by this before the pilots' losses are taken: it makes the
-softmax over fused scores about as sure as the ranking is right (measured: benchmarks/routing.py)."""
+softmax over fused scores about as sure as the ranking is right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Soft:
-    """Settings of the soft mode, chosen on training halves by ``benchmarks/routing.py``.
+    """Settings of the soft mode; what they are worth, and others, is in ``docs/routing.md``.
 
     Attributes:
         neighbours: Pilots that are listened to, >= 1.
