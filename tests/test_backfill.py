@@ -17,7 +17,7 @@ from rag_embed.errors import BadInput
 from rag_embed.index import WEIGHTS
 
 
-def documents(n: int = 6) -> list[Document]:
+def documents(n: int = 4) -> list[Document]:
     some = sorted(topics)[:n]
     return [Document(name, topics[name], title=name) for name in some]
 
@@ -63,7 +63,7 @@ def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
 
 def keep(kb: str) -> None:
     """What the killed process does: says every small batch and waits for a line."""
-    ingest._FLUSH_CHARACTERS = 10_000
+    ingest._FLUSH_CHARACTERS = 5_000
 
     def say(done: int, total: int) -> None:
         sys.stdout.write(f"{done}/{total}\n")

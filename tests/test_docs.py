@@ -1,18 +1,26 @@
 """Every code block of the README and the docs does what it says.
 
 Python blocks of a file run one after the other in one empty folder; bash blocks run line by line in
-the same folder, as far as they are commands of this project.
+the same folder, as far as they are commands of this project, and in this process: starting one costs
+seconds.
 """
 
 from __future__ import annotations
 
+import io
 import re
+import runpy
 import shlex
-import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from rag_embed import cli
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,13 +47,36 @@ def lines(code: str) -> list[str]:
     return [line.strip() for line in joined.splitlines() if line.strip() and line[0] != "#"]
 
 
-def run_line(line: str, cwd: Path) -> None:
+def called(main: Callable[[], object], words: list[str]) -> tuple[int, str]:
+    """Exit code of a command, and all that it printed."""
+    said = io.StringIO()
+    with mock.patch.object(sys, "argv", words), redirect_stdout(said), redirect_stderr(said):
+        try:
+            main()
+        except SystemExit as stop:
+            return int(stop.code or 0), said.getvalue()
+    return 0, said.getvalue()
+
+
+@cache
+def help_of(script: Path) -> str:
+    """What a script says about its options."""
+
+    def main() -> None:
+        with mock.patch.object(sys, "path", [str(script.parent), *sys.path]):
+            runpy.run_path(str(script), run_name="__main__")
+
+    code, said = called(main, [script.name, "--help"])
+    assert code == 0, said
+    return said
+
+
+def run_line(line: str) -> None:
     words = shlex.split(line, comments=True)
     match words:
-        case ["rag-embed", *arguments]:
-            command = [str(Path(sys.executable).with_name("rag-embed")), *arguments]
-            done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
-            assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stderr}"
+        case ["rag-embed", *_]:
+            code, said = called(cli.main, words)
+            assert code == 0, f"{line}: exit {code}\n{said}"
         case ["make", *targets]:
             makefile = (ROOT / "Makefile").read_text()
             for target in targets:
@@ -57,11 +88,9 @@ def run_line(line: str, cwd: Path) -> None:
         case ["git", "clone", _] | ["cd", _]:
             pass
         case ["python", script, *arguments] if (ROOT / script).is_file():
-            command = [sys.executable, str(ROOT / script), "--help"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-            assert done.returncode == 0, done.stderr
+            said = help_of(ROOT / script)
             for option in (one for one in arguments if one.startswith("-")):
-                assert re.search(rf"(?<![\w-]){option.partition('=')[0]}\b", done.stdout), line
+                assert re.search(rf"(?<![\w-]){option.partition('=')[0]}\b", said), line
         case _:
             pytest.fail(f"no rule runs or checks this line: {line}")
 
@@ -88,7 +117,7 @@ def test_blocks(path, tmp_path, monkeypatch) -> None:
             exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
         elif language == "bash":
             for command in lines(code):
-                run_line(command, tmp_path)
+                run_line(command)
         else:
             assert language in _SHOWN_ONLY, f"{where}: nothing is known about {language!r} blocks"
 
@@ -104,6 +133,7 @@ def test_no_block_is_overlooked() -> None:
     "line",
     ["rm -rf .", "rag-embed search nowhere x", "make nothing", "pip install 'rag-embed[no]'", "ls"],
 )
-def test_wrong_lines_are_noticed(line, tmp_path) -> None:
+def test_wrong_lines_are_noticed(line, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        run_line(line, tmp_path)
+        run_line(line)

@@ -84,7 +84,7 @@ def test_what_cannot_be_learned_is_not_installed(make_world, quick, tmp_path) ->
 def test_an_interrupted_run_ends_with_the_same_bits(world, quick, tmp_path) -> None:
     """Here with mined negatives, as for a corpus of more than ten chunks."""
     corpus, sides = world
-    recipe = replace(quick, corpus=10, mined=7, schedule=Schedule(3, 2e-3))
+    recipe = replace(quick, corpus=10, mined=31)
     whole = train_expert(corpus, sides, tmp_path / "whole", recipe=recipe)
 
     class Killed(Exception):

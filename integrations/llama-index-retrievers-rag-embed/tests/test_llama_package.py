@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def test_the_package_is_typed() -> None:
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 def test_readme_runs(code, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("tempfile.mkdtemp", lambda: str(tmp_path / "store"))
+    # What it leaves in a new temporary folder, it leaves where the test cleans up.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     exec(compile(code, "README.md", "exec"), {})
     assert "fox" in capsys.readouterr().out
