@@ -126,8 +126,7 @@ class Headed(_Derived):
     _name: ClassVar[str] = "headed"
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.weight) or self.weight <= 0:
-            raise BadInput(f"Headed needs a finite weight > 0, got {self.weight!r}.")
+        _check(self, self.weight)
 
     @property
     def signature(self) -> Signature:
@@ -164,8 +163,7 @@ class Residual:
     weight: float
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.weight) or self.weight <= 0:
-            raise BadInput(f"Residual needs a finite weight > 0, got {self.weight!r}.")
+        _check(self, self.weight)
         dims = self.a.signature.dim, self.b.signature.dim
         if dims[0] != dims[1]:
             raise BadInput(f"Residual adds vectors of one length, got {dims[0]} and {dims[1]}.")
@@ -241,6 +239,11 @@ def _encoded_with_tokens(
         first = first.a if isinstance(first, Residual) else first.space
     rows, kept = first.encode_chunk_tokens(groups, keep)
     return encoded(space, groups, {first: rows}), kept
+
+
+def _check(space: ChunkEncoder, weight: float) -> None:
+    if not np.isfinite(weight) or weight <= 0:
+        raise BadInput(f"{type(space).__name__} needs a finite weight > 0, got {weight!r}.")
 
 
 def _asks_alike(a: Signature, b: Signature) -> bool:
