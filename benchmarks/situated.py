@@ -132,7 +132,9 @@ def weights(sets: Sequence[Measure], console: Console) -> dict[str, object]:
     alone = sets[squad].scores("isolated", False).ndcg
     least = float(alone[halves[squad]].mean()) - 0.005
     safe = [weight for weight in WEIGHTS if found[weight][0][squad] >= least]
-    chosen = max(safe, key=lambda w: np.mean(found[w][0]))
+    if not safe:
+        console.print("every weight loses squad_ctx more than .005 there: chosen among all of them")
+    chosen = max(safe or WEIGHTS, key=lambda w: np.mean(found[w][0]))
     for weight, (first, second, lexical) in found.items():
         mark = " <- chosen" if weight == chosen else ""
         table.add_row(

@@ -15,7 +15,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -59,6 +58,7 @@ from rag_embed.stores.tables import (
     connect,
     create_tables,
     names_of,
+    optimized,
     put,
     read_all,
     read_analyzer,
@@ -379,11 +379,7 @@ class LanceStore:
                     config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
                     self._chunks.create_index(f"v_{name}", config=config)
             for table in (self._chunks, self._documents):
-                try:
-                    table.optimize(cleanup_older_than=timedelta(days=7))
-                except RuntimeError as error:
-                    if "commit conflict" not in str(error):
-                        raise  # otherwise another process is just doing the same
+                optimized(table)
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""

@@ -21,6 +21,9 @@ from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_sche
 
 TABLES = ("chunks", "documents", "settings")
 
+_TRIES = 5
+"""Of bringing a table up to date while other processes do the same."""
+
 
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
     """A LanceDB connection whose handles re-read the version before every operation."""
@@ -116,6 +119,22 @@ def upsert(table: Any, key: str, rows: pa.Table) -> None:  # noqa: ANN401
     """Insert rows, or replace those with the same key."""
     merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
     merge.execute(rows)
+
+
+def optimized(table: Any) -> None:  # noqa: ANN401
+    """Small files merged, search indexes brought up to date, versions older than a week dropped.
+
+    Who loses the commit to another process that does the same begins again: the other may have looked
+    before the last rows came. Rows that are in no search index after all tries are scanned by every
+    search until the next call, so that none is missed.
+    """
+    for _ in range(_TRIES):
+        try:
+            table.optimize(cleanup_older_than=timedelta(days=7))
+            return
+        except RuntimeError as error:
+            if "commit conflict" not in str(error):
+                raise
 
 
 def full_text(analyzer: Analyzer) -> FTS:
