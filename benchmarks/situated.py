@@ -7,7 +7,7 @@ alone and for the full hybrid; ``anthropic_docs`` are pages with their sections 
 its heading, and the end of the address as the page's title. *Weights*: that of the standard is chosen
 on one half of each set's queries, the best average among those that lose ``squad_ctx`` at most .005 to
 the chunk alone, and reported on the other half; the halves share no document. *Alternatives*: the same
-for other sums. *Controls*: short
+for other sums, without lexical evidence and with it. *Controls*: short
 entries, where there is nothing to situate. *Cost*: seconds to index some of ``squad_ctx``, taking turns,
 as a ratio to the chunk alone.
 
@@ -45,12 +45,14 @@ CONTROLS = ["cosqa", "cranfield"]
 PARTS = ["quality", "weights", "alternatives", "controls", "costs"]
 SINGLE = ["isolated", "titled", "late", "late(titled)", DSRAG]
 SAFE = "headed(isolated,1)"
+NAMED = "headed(titled,1.5)"
 METHODS = [
     *SINGLE,
     "summary",
     "titled+0.5*late",
     "isolated+0.5*heading(isolated)",
     SAFE,
+    NAMED,
     "isolated+0.75*heading(isolated)+0.25*late(titled)",
     STANDARD,
     FULL,
@@ -58,7 +60,7 @@ METHODS = [
 ARTICLES = 4
 """Of ``squad_ctx``, indexed to see what it costs."""
 
-HEADINGS, HEADED = (0.0, 0.25, 0.5, 0.75), (0.75, 1.0, 1.25)
+HEADINGS, HEADED = (0.0, 0.25, 0.5, 0.75), (0.75, 1.0, 1.25, 1.5, 2.0)
 ADDED = ("", "+0.25*mean({base})", "+0.25*late(titled)")
 WEIGHTS = (0.125, 0.25, 0.375, 0.5, 0.75)
 
@@ -73,7 +75,7 @@ def quality(
             (n for n in names if n in SINGLE),
             key=lambda n: np.mean([s.ndcg.mean() for s in scores[n]]),
         )
-        kind = "dense and lexical" if lexical else "dense alone"
+        kind = _kind(lexical)
         table = Table(
             "nDCG@10 / R@20",
             *(one.case.name for one in sets),
@@ -104,6 +106,10 @@ def quality(
             }
         console.print(table)
     return figures
+
+
+def _kind(lexical: bool) -> str:
+    return "dense and lexical" if lexical else "dense alone"
 
 
 def weights(sets: Sequence[Measure], console: Console) -> dict[str, object]:
@@ -153,7 +159,7 @@ def weights(sets: Sequence[Measure], console: Console) -> dict[str, object]:
     return {"chosen": chosen, "gain": asdict(gain), "halves": {str(w): v for w, v in found.items()}}
 
 
-def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]:
+def alternatives(sets: Sequence[Measure], console: Console, lexical: bool) -> dict[str, object]:
     """Other sums, with one pass over the text and with two: chosen on one half, reported on the other."""
     halves = [one.case.train for one in sets]
     squad = [one.case.name for one in sets].index("squad_ctx")
@@ -164,7 +170,7 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
         FULL,
         *sorted(sums() - {"isolated", "titled", STANDARD, FULL}),
     ]
-    found = {name: [one.scores(name, False).ndcg for one in sets] for name in names}
+    found = {name: [one.scores(name, lexical).ndcg for one in sets] for name in names}
 
     def half(name: str, first: bool) -> list[Row]:
         return [s[h == first] for s, h in zip(found[name], halves, strict=True)]
@@ -176,7 +182,7 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
         return float((half("isolated", first)[squad] - half(name, first)[squad]).mean())
 
     safe = [name for name in names if lost(name, True) <= 0.005]
-    shown = {"isolated": "", "titled": "", SAFE: "", STANDARD: "standard", FULL: "full"}
+    shown = {"isolated": "", "titled": "", SAFE: "", NAMED: "", STANDARD: "standard", FULL: "full"}
     for kind, some in (
         ("best of one pass", [name for name in safe if "late(" not in name]),
         ("best of all", safe),
@@ -185,7 +191,7 @@ def alternatives(sets: Sequence[Measure], console: Console) -> dict[str, object]
         shown[chosen] = ", ".join(filter(None, [shown.get(chosen, ""), kind]))
     table = Table(
         *("way", "", "chosen on", "reported on", "squad there", "less titled", "less standard"),
-        title=f"{len(names)} sums, dense alone, nDCG@10; squad: less isolated",
+        title=f"{len(names)} sums, {_kind(lexical)}, nDCG@10; squad: less isolated",
     )
     figures: dict[str, object] = {}
     for name, kind in shown.items():
@@ -273,9 +279,10 @@ def main() -> None:
         if "weights" in arguments.parts:
             figures["weights"] = weights(sets, console)
         if "alternatives" in arguments.parts:
-            figures["alternatives"] = alternatives(sets, console)
+            for lexical in (False, True):
+                figures[f"alternatives, {_kind(lexical)}"] = alternatives(sets, console, lexical)
         if "controls" in arguments.parts:
-            names = ["isolated", "titled", SAFE, STANDARD, FULL]
+            names = ["isolated", "titled", SAFE, NAMED, STANDARD, FULL]
             figures["controls"] = quality(read(arguments.controls), names, console, "short entries")
         if "costs" in arguments.parts:
             figures["costs"] = costs(arguments.data, console, encoder, arguments.repeats)

@@ -30,7 +30,7 @@ def test_labels_decide_for_the_title_where_only_the_title_tells() -> None:
     labels = {f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]}
     found = choose(policies(), TokenSplitter(encoder, 20, 0), encoder, labels, weights={"dense": 1})
     values = {one.name: one.value for one in found.table}
-    names = {"isolated", "titled", "headed(isolated,1)", STANDARD}
+    names = {"isolated", "titled", "headed(isolated,1)", "headed(titled,1.5)", STANDARD}
     assert set(values) == names  # no token vectors, so no late chunking
     assert values["isolated"] < 0.3 < values[found.name]
     assert found.labelled and found.queries == 60
@@ -77,6 +77,19 @@ def test_the_sample_is_bounded_and_repeatable() -> None:
     splitter = TokenSplitter(encoder, 20, 0)
     a, b = (choose(policies(), splitter, encoder, chunks=60, seed=1) for _ in range(2))
     assert a == b and a.queries <= 70
+
+
+def test_more_candidates_need_more_evidence() -> None:
+    """The best of many looks better than it is."""
+    encoder = HashEncoder()
+    labels = {f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]}
+    widths = []
+    for others in (["isolated"], ["isolated", "titled", "summary", "mean(titled)"]):
+        splitter, dense = TokenSplitter(encoder, 20, 0), {"dense": 1.0}
+        found = choose(policies(), splitter, encoder, labels, candidates=others, weights=dense)
+        [one] = [one for one in found.table if one.name == "isolated"]
+        widths.append(one.high - one.low)
+    assert widths[1] > 1.1 * widths[0] > 0
 
 
 def test_too_little_is_refused() -> None:
