@@ -34,7 +34,7 @@ STANDARD = "titled+0.25*heading(titled)"
 benchmarks/situated.py 0.375 is a little better on average, 0.25 where chunks speak for themselves."""
 
 FULL = "titled+0.25*heading(titled)+0.25*late(titled)"
-"""With the passage around it too, at about twice the price."""
+"""With the passage around it too, at two and a half times the price."""
 
 
 _TOKEN = re.compile(r"\s*([a-z]+(?::[a-z]+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|[-+*(),])")
