@@ -12,9 +12,10 @@ from rag_embed.encoders.conversion import faithful_runner
 from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
+from rag_embed.encoders.prompted import Prompted
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
-from rag_embed.types import Signature, Spans, TokenRows, Vectors
+from rag_embed.types import Signature, TokenRows, Vectors
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ Precision: TypeAlias = Literal["auto", "f32", "bf16"]
 _BUDGET = 2048
 
 
-class OpenVINOEncoder:
+class OpenVINOEncoder(Prompted):
     """A sentence-transformers model on the CPU, its vectors those of torch.
 
     The model is converted once, compared with torch on texts of many kinds (`conversion`), and kept
@@ -55,7 +56,7 @@ class OpenVINOEncoder:
             raise BadInput(f"precision must be 'auto', 'f32' or 'bf16', got {precision!r}.")
         files = resolve(model)
         layout = Layout.of(files)
-        self._tokens = Tokens.of(layout)
+        self.tokens = Tokens.of(layout)
         self._runner, self.precision = faithful_runner(files, layout, precision, token_budget)
         self.signature = Signature(
             model=files.name,
@@ -67,40 +68,16 @@ class OpenVINOEncoder:
             document_prompt=prompt_of(layout.prompts, "document", document_prompt),
         )
 
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.Encoder`."""
-        return self._encode(texts, self.signature.query_prompt)
-
-    def encode_document(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.Encoder`."""
-        return self._encode(texts, self.signature.document_prompt)
-
-    def encode_query_tokens(
-        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenEncoder`."""
-        return self._encode_tokens(texts, self.signature.query_prompt, keep)
-
-    def encode_document_tokens(
-        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenEncoder`."""
-        return self._encode_tokens(texts, self.signature.document_prompt, keep)
-
-    def token_spans(self, text: str, /) -> Spans:
-        """See `protocols.Encoder`."""
-        return self._tokens.spans(text)
-
     def _encode_tokens(
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
     ) -> tuple[Vectors, list[T]]:
         def forward(_: list[str], encodings: list[Encoding], seen: Seen) -> Vectors:
             return self._runner.rows([encoding.ids for encoding in encodings], seen)
 
-        return with_tokens(texts, prompt, self._tokens, forward, keep)
+        return with_tokens(texts, prompt, self.tokens, forward, keep)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         def encode(distinct: list[str]) -> Vectors:
-            return self._runner.rows(self._tokens.ids([prompt + text for text in distinct]))
+            return self._runner.rows(self.tokens.ids([prompt + text for text in distinct]))
 
         return encoded_once(texts, self.signature.dim, encode)

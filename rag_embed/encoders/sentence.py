@@ -18,17 +18,18 @@ from rag_embed.encoders.batching import Seen, batches, encoded_once
 from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
+from rag_embed.encoders.prompted import Prompted
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.longcontext.extending import extension_of
 from rag_embed.longcontext.saving import restored
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Signature, Spans, TokenRows, Vectors
+from rag_embed.types import Signature, TokenRows, Vectors
 
 T = TypeVar("T")
 
 
-class SentenceEncoder:
+class SentenceEncoder(Prompted):
     """A sentence-transformers model, its prompts respected.
 
     Texts are sorted by length and padded to lengths that depend on each text alone, so a vector
@@ -108,30 +109,6 @@ class SentenceEncoder:
             document_prompt=prompt_of(model.prompts, "document", document_prompt),
         )
         self._lock = threading.Lock()
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.Encoder`."""
-        return self._encode(texts, self.signature.query_prompt)
-
-    def encode_document(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.Encoder`."""
-        return self._encode(texts, self.signature.document_prompt)
-
-    def encode_query_tokens(
-        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenEncoder`."""
-        return self._encode_tokens(texts, self.signature.query_prompt, keep)
-
-    def encode_document_tokens(
-        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenEncoder`."""
-        return self._encode_tokens(texts, self.signature.document_prompt, keep)
-
-    def token_spans(self, text: str, /) -> Spans:
-        """See `protocols.Encoder`."""
-        return self.tokens.spans(text)
 
     def _encode_tokens(
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]

@@ -1,11 +1,13 @@
-"""An index about drinks, and people who like different ones."""
+"""An index about drinks, and people who like different ones; a tiny encoder for Persona-Plug."""
 
 from __future__ import annotations
 
 import pytest
+import torch
+from encoders.conftest import write_tiny
 
 from rag_embed import Document, Index
-from rag_embed.encoders import HashEncoder
+from rag_embed.encoders import HashEncoder, SentenceEncoder
 from rag_embed.personal.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.stores.memory_events import MemoryEvents
@@ -40,3 +42,22 @@ def profiles() -> Profiles:
         for i in range(4)
     )
     return profiles
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Matrices of 16 columns gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("models") / "tiny", prompts={"query": "ask: "})
+
+
+@pytest.fixture(scope="module")
+def encoder(folder) -> SentenceEncoder:
+    return SentenceEncoder(str(folder), device="cpu")

@@ -15,13 +15,7 @@ TARGETS = ["red", "blue green", ""]
 PREFIXES = ["black", "red blue", ""]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Matrices of 16 columns gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=ALL)

@@ -8,13 +8,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from encoders.conftest import write_tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from personal.tiny_lms import ALL, language_model
 from sentence_transformers import SentenceTransformer
 
-from rag_embed.encoders import HashEncoder, SentenceEncoder
+from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.persona_network import Persona, attention
@@ -31,23 +30,7 @@ TARGETS = ["red", "black", "blue green", "blue"]
 QUICK = Schedule(epochs=40, batch=4, learning_rate=1e-2)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Matrices of 16 columns gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models") / "tiny", prompts={"query": "ask: "})
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> SentenceEncoder:
-    return SentenceEncoder(str(folder), device="cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from encoders.conftest import write_tiny
 from personal.tiny_lms import language_model
 
 from rag_embed import Document, Index, Query
-from rag_embed.encoders import SentenceEncoder
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.bend import Bend
 from rag_embed.personal.events import UserEvent
@@ -21,12 +19,6 @@ from rag_embed.personal.retriever import Personal
 from rag_embed.stores.memory_events import MemoryEvents
 
 TEXTS = ["red mail", "a blue bill", "please file it"]
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory) -> SentenceEncoder:
-    folder = write_tiny(tmp_path_factory.mktemp("models") / "tiny", prompts={"query": "ask: "})
-    return SentenceEncoder(str(folder), device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from encoders.conftest import write_tiny
 from personal.tiny_lms import language_model
 
-from rag_embed.encoders import SentenceEncoder
 from rag_embed.errors import BadInput
 from rag_embed.personal.persona_plug import PersonaPlug, PersonaPrompt, Schedule
 from rag_embed.personal.persona_training import Lesson, _batches
@@ -24,23 +22,7 @@ PROMPTS = [
 TARGETS = ["red", "black", "blue green", "blue"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Matrices of 16 columns gain nothing from more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_tiny(tmp_path_factory.mktemp("models") / "tiny", prompts={"query": "ask: "})
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> SentenceEncoder:
-    return SentenceEncoder(str(folder), device="cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_input_encoder_can_learn_more_slowly(encoder) -> None:
