@@ -88,7 +88,8 @@ class RetrieverAnswers:
         """See `legs.Answers`: what was not found is 0, the best hit 1."""
         if query not in self.bounds:
             return np.zeros(len(raw), dtype=np.float32)
-        floor, high = self.bounds[query]
+        # In the precision of `raw`, so that the best is 1 to the last bit.
+        floor, high = (np.float32(bound) for bound in self.bounds[query])
         return ((raw - floor) / (high - floor)).astype(np.float32)
 
 
