@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from lancedb.index import BTree
 
 from rag_embed.stores.erasing import purge
-
-PATIENCE = timedelta(days=7)
-"""How long old versions stay, and files that no version names, where writers have no lock."""
+from rag_embed.stores.tables import optimized
 
 FRAGMENTS = 64
 """More files than these are made one: every read looks into each."""
@@ -45,7 +42,7 @@ def tidy(table: Any, local: bool) -> None:  # noqa: ANN401
     if local:
         purge(table, local)
     else:
-        table.optimize(cleanup_older_than=PATIENCE)
+        optimized(table)
     known = {index.columns[0] for index in table.list_indices()}
     for column in _INDEXED:
         if column not in known:

@@ -11,7 +11,7 @@ and events as they are, and drops every file but the new ones. A
 mark (an empty table, which names no user) says that this is going on; whoever opens the store next
 finishes what a crash interrupted. Writers of one bucket take turns by a file lock, since dropping files
 would break a write that has not been committed. Object stores have no such lock: there, leftovers of a
-write that failed stay until `event_upkeep.PATIENCE` has passed and something is forgotten again.
+write that failed stay until `tables.PATIENCE` has passed and something is forgotten again.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_sche
 
 TABLES = ("chunks", "documents", "settings")
 
+PATIENCE = timedelta(days=7)
+"""How long old versions stay, and files that no version names, where writers have no lock."""
+
 _TRIES = 5
 """Of bringing a table up to date while other processes do the same."""
 
@@ -122,7 +125,7 @@ def upsert(table: Any, key: str, rows: pa.Table) -> None:  # noqa: ANN401
 
 
 def optimized(table: Any) -> None:  # noqa: ANN401
-    """Small files merged, search indexes brought up to date, versions older than a week dropped.
+    """Small files merged, search indexes brought up to date, versions older than `PATIENCE` dropped.
 
     Who loses the commit to another process that does the same begins again: the other may have looked
     before the last rows came. Rows that are in no search index after all tries are scanned by every
@@ -130,7 +133,7 @@ def optimized(table: Any) -> None:  # noqa: ANN401
     """
     for _ in range(_TRIES):
         try:
-            table.optimize(cleanup_older_than=timedelta(days=7))
+            table.optimize(cleanup_older_than=PATIENCE)
             return
         except RuntimeError as error:
             if "commit conflict" not in str(error):
