@@ -188,8 +188,9 @@ def _choice(scores: Mapping[str, Scores], labelled: bool) -> Choice:
     name = sure[0].name if sure else STANDARD
     queries = f"{len(standard)} {'labelled queries' if labelled else 'sentences cut out of chunks'}"
     reason = (
-        f"{name} gains {sure[0].gain:+.3f} nDCG@10 (95 % interval {sure[0].low:+.3f} to "
-        f"{sure[0].high:+.3f}) over the standard {STANDARD} on {queries}."
+        f"{name} gains {sure[0].gain:+.3f} nDCG@10 (interval {sure[0].low:+.3f} to "
+        f"{sure[0].high:+.3f}) over the standard {STANDARD} on {queries}, with "
+        "95 % confidence over all candidates."
         if sure
         else f"No candidate is better than the standard {STANDARD} with 95 % confidence on {queries}."
     )
