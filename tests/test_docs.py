@@ -11,6 +11,7 @@ import io
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -120,6 +121,13 @@ def test_blocks(path, tmp_path, monkeypatch) -> None:
                 run_line(command)
         else:
             assert language in _SHOWN_ONLY, f"{where}: nothing is known about {language!r} blocks"
+
+
+def test_the_command_is_installed() -> None:
+    """All other commands of the docs run in this process."""
+    command = [str(Path(sys.executable).with_name("rag-embed")), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and done.stdout.startswith("rag-embed "), done.stderr
 
 
 def test_no_block_is_overlooked() -> None:
