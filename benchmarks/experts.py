@@ -26,13 +26,12 @@ import numpy as np
 from rich.console import Console
 
 from rag_embed import Document, Index, Query
-from rag_embed.encoders import adapted
-from rag_embed.encoders.adapted import Adapter
-from rag_embed.ingest import content_hash
+from rag_embed.encoders.adapter import Adapter, Matrix, write_adapter
+from rag_embed.encoders.adapter_card import Card
+from rag_embed.indexing.ingest import content_hash
 from rag_embed.maths.resampling import Difference
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.training.card import Card
 from rag_embed.types import Chunk, Signature
 
 BATCH = 10_000
@@ -68,7 +67,7 @@ def random_expert(folder: Path, base: Signature) -> Path:
     """An adapter of six layers as train-expert writes it, its numbers random, its gain nothing."""
     rng = np.random.default_rng(0)
 
-    def factor(*shape: int) -> adapted.Matrix:
+    def factor(*shape: int) -> Matrix:
         return (0.01 * rng.standard_normal(shape)).astype(np.float32)
 
     layers = [
@@ -76,7 +75,7 @@ def random_expert(folder: Path, base: Signature) -> Path:
     ]
     dim = base.dim
     adapter = Adapter(base, {one: (factor(RANK, dim), factor(dim, RANK)) for one in layers})
-    adapted.write(adapter, folder)
+    write_adapter(adapter, folder)
     nothing = Difference(0.0, 0.0, 0.0, 1.0)
     counts = {"train": 0, "validation": 0, "held_out": 0}
     Card(

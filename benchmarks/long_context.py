@@ -33,12 +33,12 @@ from rich.table import Table
 from rag_embed import Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.encoders import HashEncoder
-from rag_embed.longcontext.best import BestChunks
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import bootstrap, paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.maths.windowing import novelty
 from rag_embed.protocols import Retriever
+from rag_embed.ranking.best_chunks import BestChunks
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 
 PARTS = ("choose-windows", "choose", "passkey", "documents", "costs")

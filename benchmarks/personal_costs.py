@@ -15,9 +15,9 @@ from rich.table import Table
 
 from rag_embed import Query
 from rag_embed.encoders import HashEncoder
+from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.bend import Bend
-from rag_embed.personal.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.stores.events import LanceEvents, _bucket

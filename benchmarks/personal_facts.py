@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rag_embed import Index
+from rag_embed.events import UserEvent
 from rag_embed.maths.metrics import Metric
 from rag_embed.personal.bend import CorpusMean
-from rag_embed.personal.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting, grid
-from rag_embed.personal.tuning import tune_personal
 from rag_embed.stores.memory_events import MemoryEvents
+from rag_embed.tuning.personal import tune_personal
 
 INSTRUCTION = "Which personal facts matter for this question?"
 

@@ -13,8 +13,8 @@ from personal_variants import affinities, halves, variants
 from rich.console import Console
 
 from rag_embed import Document, Index, Query
+from rag_embed.events import UserEvent
 from rag_embed.personal.bend import CorpusMean
-from rag_embed.personal.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting, grid
 from rag_embed.protocols import Retriever

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rag_embed import Index
+from rag_embed.events import History
 from rag_embed.maths.metrics import Metric
 from rag_embed.personal.affinity import Affinity
-from rag_embed.personal.events import History
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
-from rag_embed.personal.tuning import (
+from rag_embed.protocols import Retriever
+from rag_embed.tuning.personal import (
     Labelled,
     _measured,
     _of_others,
@@ -25,7 +26,6 @@ from rag_embed.personal.tuning import (
     _user_means,
     tune_personal,
 )
-from rag_embed.protocols import Retriever
 
 OTHERS = 3
 

@@ -29,16 +29,16 @@ from rich.table import Table
 
 from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
-from rag_embed.evaluation.halves import halves
+from rag_embed.evaluation.collection import halves
 from rag_embed.evaluation.plots import png
-from rag_embed.evaluation.route_plots import pilot_map, reliability, reliability_plot
-from rag_embed.evaluation.routing import DEFAULT, Routed, measure_routing
-from rag_embed.ingest import cleaned, content_hash
+from rag_embed.indexing.ingest import cleaned, content_hash
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.routing.learning import learned
 from rag_embed.routing.pilots import Pilots
 from rag_embed.routing.router import PilotRouter
+from rag_embed.tuning.pilots import learned
+from rag_embed.tuning.router_plots import pilot_map, reliability, reliability_plot
+from rag_embed.tuning.router_report import DEFAULT, Routed, measure_routing
 from rag_embed.types import Chunk
 
 OTHERS = "other domains"

@@ -34,10 +34,10 @@ from situated_sets import DSRAG, Measure, Row, read_case
 
 from rag_embed import encoders
 from rag_embed.chunking import TokenSplitter
-from rag_embed.ingest import Ingest
+from rag_embed.indexing.ingest import Ingest
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.protocols import Encoder
-from rag_embed.situated.names import FULL, STANDARD, situated
+from rag_embed.situated.expressions import FULL, STANDARD, situated
 from rag_embed.stores.lance import LanceStore
 
 SETS = ["policyqa_ctx", "squad_ctx", "anthropic_docs", "chroma_chunks"]

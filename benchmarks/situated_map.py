@@ -33,7 +33,7 @@ from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Encoder
-from rag_embed.situated.names import STANDARD, situated
+from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.training.clozed import clozed
 from rag_embed.training.losses import insent_loss
 from rag_embed.training.pairs import Pair

@@ -29,7 +29,7 @@ from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.maths.vectors import unit
-from rag_embed.ranking.late import EQUAL, LateLeg
+from rag_embed.ranking.token_evidence import EQUAL, LateLeg
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import Chunk, TokenRows, Vectors
 

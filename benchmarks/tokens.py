@@ -40,8 +40,8 @@ from rag_embed.maths.maxsim import maxsim, sign_bits
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import DEPTH, Hybrid
-from rag_embed.ranking.late import EQUAL, TOKENS, LateLeg
 from rag_embed.ranking.legs import DenseLeg
+from rag_embed.ranking.token_evidence import EQUAL, TOKENS, LateLeg
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.lance import LanceStore
 

@@ -28,14 +28,14 @@ from rich.console import Console
 from rich.table import Table
 
 from rag_embed import evaluation as ev
-from rag_embed.encoders import adapted, load
+from rag_embed.encoders import load, load_adapted
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.maths.resampling import Difference, paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Encoder
+from rag_embed.situated.expressions import STANDARD
+from rag_embed.situated.expressions import situated as situate
 from rag_embed.situated.late import Late
-from rag_embed.situated.names import STANDARD
-from rag_embed.situated.names import situated as situate
-from rag_embed.training.card import Card
 from rag_embed.training.clozed import clozed
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.expert import Recipe, train_expert
@@ -113,7 +113,7 @@ def again(folder: Path, name: str, data: Path, work: Path, base: Encoder) -> Dif
     none = np.zeros((len(pairs), base.signature.dim), np.float32)
     before = searched.ndcg(pairs, base.encode_query(texts), none)
     return paired_bootstrap(
-        searched.ndcg(pairs, adapted.load(folder).encode_query(texts), none), before
+        searched.ndcg(pairs, load_adapted(folder).encode_query(texts), none), before
     )
 
 
@@ -222,7 +222,7 @@ def situated(data: Path, work: Path, to: Path, recipes: Sequence[str], console: 
         card = Card.read(folder)
         if card.installed:
             weight = card.settings["weights"]["trained"]
-            trained = adapted.load(folder)
+            trained = load_adapted(folder)
             shown.add_row(recipe, str(weight), *_scores(data, work, trained, weight, base))
         else:
             shown.add_row(recipe, "", *["not installed"] * len(UNSEEN), "")

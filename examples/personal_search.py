@@ -8,12 +8,11 @@ from __future__ import annotations
 import tempfile
 
 from rag_embed import Document, Index, Query
-from rag_embed.personal.bend import Bend, CorpusMean
-from rag_embed.personal.beside import profiles_of
-from rag_embed.personal.events import UserEvent
+from rag_embed.events import UserEvent
+from rag_embed.indexing.personalisation import profiles_of
+from rag_embed.personal.bend import Bend, CorpusMean, Personal
+from rag_embed.personal.influence import moved_by
 from rag_embed.personal.pooling import MeanPooling
-from rag_embed.personal.retriever import Personal
-from rag_embed.personal.why import moved_by
 
 FILMS = {
     "alien": "A crew in deep space is hunted by a creature aboard their ship.",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rag_embed.errors import RagEmbedError
+    from rag_embed.events import UserEvent
     from rag_embed.filters import field
     from rag_embed.index import Index
-    from rag_embed.personal.events import UserEvent
     from rag_embed.reading import read
     from rag_embed.types import Chunk, Document, Hit, Part, Query, Skipped
 
@@ -27,7 +27,7 @@ _HOMES = {
     "Query": "types",
     "RagEmbedError": "errors",
     "Skipped": "types",
-    "UserEvent": "personal.events",
+    "UserEvent": "events",
     "field": "filters",
     "read": "reading",
 }

@@ -9,9 +9,14 @@ from typing import Any, TypedDict
 
 from typing_extensions import Unpack
 
-from rag_embed import ahead
 from rag_embed.analysis import Analyzer
-from rag_embed.assembly import (
+from rag_embed.chunking import TokenSplitter
+from rag_embed.errors import BadInput
+from rag_embed.events import UserEvent, owned
+from rag_embed.fields import Fields, FieldTypes
+from rag_embed.filters import Filter, field
+from rag_embed.indexing import ahead
+from rag_embed.indexing.assembly import (
     Situate,
     calibration_of,
     decided,
@@ -21,29 +26,24 @@ from rag_embed.assembly import (
     signature_of,
     space_of,
 )
-from rag_embed.backfill import Filled
-from rag_embed.chunking import TokenSplitter
-from rag_embed.errors import BadInput
-from rag_embed.fields import Fields, FieldTypes
-from rag_embed.filters import Filter, field
-from rag_embed.ingest import AddReport, Ingest, Progress, came_from
-from rag_embed.personal.events import UserEvent, owned
+from rag_embed.indexing.backfill import Filled
+from rag_embed.indexing.experts import Experts
+from rag_embed.indexing.ingest import AddReport, Ingest, Progress, came_from
+from rag_embed.indexing.installed import fitting, installed, without_documents
+from rag_embed.indexing.spaces import Spaces
+from rag_embed.indexing.users import Users
 from rag_embed.personal.profiles import Profile
-from rag_embed.personal.users import Users
 from rag_embed.protocols import ChunkEncoder, Encoder, Reranker, Retriever, Store
-from rag_embed.ranking.heat import Heat, heat
 from rag_embed.ranking.hybrid import Hybrid, basis, visible
-from rag_embed.ranking.late import LateLeg
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.segments import Segment, passages
-from rag_embed.routing.experts import Experts
-from rag_embed.routing.installed import fitting, installed, without_documents
+from rag_embed.ranking.token_evidence import LateLeg
+from rag_embed.ranking.token_matches import Heat, heat
+from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.lexical import forget_contexts
-from rag_embed.situated.names import STANDARD
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.spaces import Spaces
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
@@ -124,12 +124,12 @@ class Index:
             chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
             situate: ``"titled"`` puts title and headings before a chunk when it is encoded,
                 ``"isolated"`` nothing; sums such as ``"titled+0.25*heading(titled)"``, the default,
-                see `situated.names`; `situated.described` what a language model writes; ``"auto"``
-                what is best on a sample, see `situated.choice`.
+                see `situated.expressions`; `situated.described` what a language model writes; ``"auto"``
+                what is best on a sample, see `tuning.situate`.
             sample: Documents that ``"auto"`` measures on; they are not added.
             tokens: Keep every token's vector at one bit a number, and look at the best candidates
-                again word by word; see `ranking.late`. By default for the models with which that
-                was measured to help; `evaluation.token_gain` measures it for others.
+                again word by word; see `ranking.token_evidence`. By default for the models with which that
+                was measured to help; `tuning.tokens` measures it for others.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
             analyzer: Language and stemming of lexical search.
             storage_options: Credentials and region of an object store.
@@ -393,7 +393,7 @@ class Index:
     def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
         """Remember what a user did; an event with a known id is replaced.
 
-        It changes no search until `personal.tuning` has found that it helps; see `users.setting`.
+        It changes no search until `tuning.personal` has found that it helps; see `users.setting`.
 
         Args:
             user: Whose; from your authentication, never from a text.
@@ -513,7 +513,7 @@ class Index:
             self.experts.remove(name)
 
     def heat(self, query: str | Query, hits: Sequence[Hit]) -> list[Heat]:
-        """Which words of the query found which words of each hit; see `ranking.heat`.
+        """Which words of the query found which words of each hit; see `ranking.token_matches`.
 
         Raises:
             BadInput: The index keeps no tokens, or whoever situated its chunks is not at hand.

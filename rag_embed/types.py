@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
-from rag_embed.routing.route import Route
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """``(n, dim)`` float32, C-contiguous; rows have unit length unless a docstring says otherwise."""
@@ -231,6 +230,45 @@ class Part:
     def explained(self) -> dict[str, str | float]:
         """All of it for a JSON document: the attributes, and ``contribution``."""
         return {**asdict(self), "contribution": self.contribution}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A pilot near a query.
+
+    Attributes:
+        text: The pilot query.
+        similarity: Cosine of the two.
+        expert: What served the pilot best; empty where several did equally well.
+        source: The collection it comes from.
+    """
+
+    text: str
+    similarity: float
+    expert: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a router decided for one query.
+
+    Attributes:
+        weights: Weight of each leg by name; a leg that is not named counts nothing.
+        confidence: In [0, 1]: how much the pilots, and not the default mixture, decided.
+        pilots: The nearest ones, nearest first.
+        scores: Each expert's score, where the router chose one of them.
+    """
+
+    weights: Mapping[str, float] = field(hash=False)
+    confidence: float
+    pilots: tuple[Near, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """All of it for a JSON document."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

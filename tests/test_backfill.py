@@ -11,10 +11,11 @@ from pydoc_data.topics import topics
 import numpy as np
 import pytest
 
-from rag_embed import Document, Index, ingest
+from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, load
 from rag_embed.errors import BadInput
 from rag_embed.index import WEIGHTS
+from rag_embed.indexing import ingest
 
 
 def documents(n: int = 4) -> list[Document]:

@@ -15,7 +15,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
-from rag_embed.ingest import AddReport
+from rag_embed.indexing.ingest import AddReport
 
 DOCUMENTS = 1500
 KILLS = 4

@@ -12,7 +12,7 @@ import pytest
 
 from rag_embed import Document
 from rag_embed.cli import demo
-from rag_embed.personal.persona_plug import PersonaPlug
+from rag_embed.persona.plug import PersonaPlug
 
 EXAMPLES = sorted(Path(__file__).parents[1].joinpath("examples").glob("*.py"))
 _WHOLE = demo.language_reference

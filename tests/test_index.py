@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed import Document, Index, Query, Skipped, encoders, field, ingest
+from rag_embed import Document, Index, Query, Skipped, encoders, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+from rag_embed.indexing import ingest
 from rag_embed.ranking.legs import DenseLeg
 
 WORDS = [

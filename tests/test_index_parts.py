@@ -10,8 +10,8 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.personal import beside
-from rag_embed.personal.events import UserEvent
+from rag_embed.events import UserEvent
+from rag_embed.indexing import personalisation
 from rag_embed.personal.setting import Setting
 from rag_embed.ranking.rerankers import FunctionReranker
 from rag_embed.situated.described import described
@@ -86,8 +86,8 @@ class TestUsers:
         assert index.remember("ann", ["red fox", UserEvent.of("ann", "fox in the meadow")]) == 2
         assert index.profile("ann").count == 2 and index.profile("ben").count == 0
         assert index.search("whale", user="ann") == before
-        beside.keep(index.store, Setting(strength=3.0, centred=False, prior=0.0))
-        index.users.setting = beside.setting_of(index.store)
+        personalisation.keep(index.store, Setting(strength=3.0, centred=False, prior=0.0))
+        index.users.setting = personalisation.setting_of(index.store)
         bent = index.search("whale", user="ann")
         assert bent != before and index.search("whale", user="ben") == before
         assert index.forget("ann") == 2

@@ -18,7 +18,7 @@ from rag_embed.cli.show import emit, out
 from rag_embed.errors import RagEmbedError
 from rag_embed.index import Index
 from rag_embed.reading import read
-from rag_embed.situated.titled import titled
+from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature
 
 _PACKAGES = ("numpy", "lancedb", "pyarrow", "torch", "sentence-transformers")

@@ -18,7 +18,7 @@ from rag_embed.index import Index
 from rag_embed.types import Document
 
 if TYPE_CHECKING:
-    from rag_embed.routing.fitting import Fit
+    from rag_embed.tuning.router import Fit
 
 
 def evaluate(
@@ -122,14 +122,14 @@ def _metrics(metric: str) -> tuple[str, ...]:
 
 
 def _routing(index: Index, collection: ev.Collection, metric: str, seed: int) -> Fit:
-    from rag_embed.routing.fitting import fit_router
+    from rag_embed.tuning.router import fit_router
 
     return fit_router(index.unrouted, index.space.signature, [collection], metric=metric, seed=seed)
 
 
 def _draw(routing: Fit, metric: str, folder: Path) -> None:
     from rag_embed.evaluation.plots import png
-    from rag_embed.evaluation.route_plots import pilot_map, reliability_plot
+    from rag_embed.tuning.router_plots import pilot_map, reliability_plot
 
     count = len(routing.routed[0].routes)
     pictures = {

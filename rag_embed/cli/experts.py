@@ -110,9 +110,9 @@ def fit_router(
     Installed only if it is better than the default mixture beyond chance; exit code 5 if not.
     """
     from rag_embed import evaluation as ev
-    from rag_embed.evaluation.routing import DEFAULT, SOFT
-    from rag_embed.routing.fitting import fit_router as fitted
-    from rag_embed.routing.installed import install, uninstall
+    from rag_embed.indexing.installed import install, uninstall
+    from rag_embed.tuning.router import fit_router as fitted
+    from rag_embed.tuning.router_report import DEFAULT, SOFT
 
     index = Index.open(kb)
     if remove:

@@ -55,7 +55,7 @@ def extend(
     from rag_embed.encoders.sentence import SentenceEncoder
     from rag_embed.longcontext import extending, saving
     from rag_embed.longcontext.probing import probe
-    from rag_embed.longcontext.tuning import tune_positions
+    from rag_embed.training.positions import tune_positions
 
     base = SentenceEncoder(model).model
     report: dict[str, Any] = {"model": model, "folder": str(to)}

@@ -24,9 +24,9 @@ from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.errors import BadInput, NoIndex
 from rag_embed.index import Index
-from rag_embed.ingest import AddReport
+from rag_embed.indexing.ingest import AddReport
 from rag_embed.reading import paths, read
-from rag_embed.situated.names import STANDARD
+from rag_embed.situated.expressions import STANDARD
 from rag_embed.types import Document, Skipped
 
 _SHOWN = 20

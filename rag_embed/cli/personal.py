@@ -12,15 +12,15 @@ from rich.table import Table
 
 from rag_embed.cli.show import emit, err, facts, out
 from rag_embed.errors import BadInput
+from rag_embed.events import check_user
 from rag_embed.index import Index
-from rag_embed.personal.beside import bend_of, keep
-from rag_embed.personal.events import check_user
+from rag_embed.indexing.personalisation import bend_of, keep
 from rag_embed.personal.exchange import exported, read_events
-from rag_embed.personal.labels import read_labelled
+from rag_embed.personal.influence import Moved
 from rag_embed.personal.profiles import Profile
 from rag_embed.personal.setting import PoolingName, Setting, grid
-from rag_embed.personal.tuning import Tuned, tune_personal
-from rag_embed.personal.why import Moved
+from rag_embed.tuning.personal import Tuned, tune_personal
+from rag_embed.tuning.personal_labels import read_labelled
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 User = Annotated[str, typer.Argument(metavar="USER", help="Whose.")]

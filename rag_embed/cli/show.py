@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from rag_embed.ranking.heat import Match
-from rag_embed.routing.route import Route
-from rag_embed.types import Hit
+from rag_embed.ranking.token_matches import Match
+from rag_embed.types import Hit, Route
 
 _PREVIEW = 300
 

@@ -18,7 +18,7 @@ from rag_embed.errors import BadInput
 from rag_embed.index import Index
 
 if TYPE_CHECKING:
-    from rag_embed.training.card import Card
+    from rag_embed.encoders.adapter_card import Card
     from rag_embed.training.loop import Progress
     from rag_embed.training.sources import Source
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 from rag_embed.analysis import Analyzer
-from rag_embed.ranking.heat import Heat, Match
-from rag_embed.situated.titled import titled
+from rag_embed.ranking.token_matches import Heat, Match
 from rag_embed.text import word_around
+from rag_embed.texts import titled
 from rag_embed.types import Hit
 
 _STYLE = """

@@ -19,8 +19,9 @@ from typing import cast
 
 import numpy as np
 
+from rag_embed.encoders.cache import cache_folder, write_atomically
 from rag_embed.encoders.layout import Layout
-from rag_embed.encoders.models import ModelFiles, cache_folder, write_atomically
+from rag_embed.encoders.models import ModelFiles
 from rag_embed.encoders.ov import openvino as ov
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.runner import Runner

@@ -14,12 +14,12 @@ from sentence_transformers.base.modules import Transformer
 from tokenizers import Tokenizer
 
 from rag_embed.encoders.batching import batches
-from rag_embed.encoders.kinds import Kind
 from rag_embed.encoders.loading import budget, loaded
+from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
-from rag_embed.ranking.rerankers import Read, read_titled
+from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
 _HEADS = ("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration")

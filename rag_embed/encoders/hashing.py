@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from rag_embed.encoders.words import word_spans
+from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, Spans, Vectors

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_embed.encoders.models import ModelFiles
+from rag_embed.encoders.positions.extension import Extension
 from rag_embed.errors import UnsupportedModel
-from rag_embed.longcontext.extension import Extension
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from rag_embed.encoders.adapter import WEIGHTS, merged, read_adapter
+from rag_embed.encoders.cache import cache_folder, write_atomically
+from rag_embed.encoders.positions.extension import Extension
 from rag_embed.errors import ModelUnavailable
-from rag_embed.longcontext.extension import Extension
 
 DEFAULT = "all-MiniLM-L6-v2"
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
@@ -47,10 +47,9 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
     Raises:
         ModelUnavailable: It is nowhere, has no safetensors weights, or is not what it claims to be.
     """
-    if (Path(name) / "adapter_model.safetensors").is_file():
-        from rag_embed.encoders.adapted import merged
-
-        return _checked(name, merged(name))
+    if (Path(name) / WEIGHTS).is_file():
+        base = resolve(read_adapter(name).base.model)
+        return _checked(name, merged(name, base.path, base.weights))
     if Path(name).is_dir():
         return _checked(name, Path(name))
     if name in _DEFAULT_NAMES and revision is None:
@@ -134,26 +133,6 @@ def _file_hash(path: Path) -> str:
     digest = hashed.hexdigest()
     write_atomically(entry, json.dumps({"file": key, "sha256": digest}).encode())
     return digest
-
-
-def cache_folder() -> Path:
-    """Where converted models and hashes are kept: ``RAG_EMBED_CACHE``, or the user's cache."""
-    if chosen := os.environ.get("RAG_EMBED_CACHE"):
-        return Path(chosen)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "rag_embed"
-
-
-def write_atomically(path: Path, content: bytes) -> bool:
-    """Write a cache file in one step; False where the cache cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(path)
-    except OSError:
-        return False  # a cache saves time and nothing else
-    return True
 
 
 def prompt_of(prompts: Mapping[str, str | None] | None, role: str, given: str | None) -> str:

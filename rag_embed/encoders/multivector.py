@@ -15,8 +15,8 @@ from sentence_transformers.multi_vector_encoder.modules.token_pooling import Bas
 from tokenizers import Encoding
 
 from rag_embed.encoders.batching import batches
-from rag_embed.encoders.kinds import Kind
 from rag_embed.encoders.loading import budget, loaded
+from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import prompt_of, resolve
 from rag_embed.encoders.muvera import Muvera
 from rag_embed.encoders.tokens import Tokens, content

@@ -9,10 +9,10 @@ from tokenizers import Encoding
 
 from rag_embed.encoders.batching import Seen, encoded_once
 from rag_embed.encoders.conversion import faithful_runner
-from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
 from rag_embed.types import Signature, TokenRows, Vectors

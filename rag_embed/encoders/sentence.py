@@ -15,14 +15,13 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from tokenizers import Encoding
 
 from rag_embed.encoders.batching import Seen, batches, encoded_once
-from rag_embed.encoders.late import with_tokens
 from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
+from rag_embed.encoders.positions.applied import extension_of, restored
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
-from rag_embed.longcontext.extending import extension_of
-from rag_embed.longcontext.saving import restored
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, TokenRows, Vectors
 
@@ -179,3 +178,14 @@ def _state_hash(model: SentenceTransformer) -> str:
     if (extension := extension_of(model)) is not None:
         digest.update(extension.digest.encode())
     return digest.hexdigest()
+
+
+def sentence_transformer(model: SentenceTransformer | str) -> SentenceTransformer:
+    """A model, from its name or path if need be.
+
+    Raises:
+        ModelUnavailable: It cannot be loaded.
+    """
+    if not isinstance(model, str):
+        return model
+    return SentenceEncoder(model).model

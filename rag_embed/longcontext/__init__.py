@@ -12,27 +12,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rag_embed.longcontext.best import BestChunks
-    from rag_embed.longcontext.extending import extend, extension_of
-    from rag_embed.longcontext.extension import Extension
+    from rag_embed.encoders.positions.applied import extension_of
+    from rag_embed.encoders.positions.extension import Extension
+    from rag_embed.longcontext.extending import extend
     from rag_embed.longcontext.probing import Probe, probe
     from rag_embed.longcontext.saving import bake, load, save
-    from rag_embed.longcontext.tuning import tune_positions
     from rag_embed.longcontext.windowed import Windows, windows
+    from rag_embed.ranking.best_chunks import BestChunks
+    from rag_embed.training.positions import tune_positions
 
 _HOMES = {
-    "BestChunks": "best",
-    "Extension": "extension",
-    "Probe": "probing",
-    "Windows": "windowed",
-    "bake": "saving",
-    "extend": "extending",
-    "extension_of": "extending",
-    "load": "saving",
-    "probe": "probing",
-    "save": "saving",
-    "tune_positions": "tuning",
-    "windows": "windowed",
+    "BestChunks": "ranking.best_chunks",
+    "Extension": "encoders.positions.extension",
+    "Probe": "longcontext.probing",
+    "Windows": "longcontext.windowed",
+    "bake": "longcontext.saving",
+    "extend": "longcontext.extending",
+    "extension_of": "encoders.positions.applied",
+    "load": "longcontext.saving",
+    "probe": "longcontext.probing",
+    "save": "longcontext.saving",
+    "tune_positions": "training.positions",
+    "windows": "longcontext.windowed",
 }
 
 __all__ = [
@@ -54,4 +55,4 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'rag_embed.longcontext' has no attribute {name!r}")
-    return getattr(import_module(f"rag_embed.longcontext.{_HOMES[name]}"), name)
+    return getattr(import_module(f"rag_embed.{_HOMES[name]}"), name)

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from sentence_transformers import SentenceTransformer
 
-from rag_embed.errors import BadInput
-from rag_embed.longcontext import absolute, attention, rotary
-from rag_embed.longcontext.architecture import Architecture
-from rag_embed.longcontext.extension import Extension, Method, Scaling
+from rag_embed.encoders.positions.applied import applied
+from rag_embed.encoders.positions.architecture import Architecture
+from rag_embed.encoders.positions.extension import Extension, Method, Scaling
+from rag_embed.encoders.sentence import sentence_transformer
 
-_ATTRIBUTE = "long_context"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Extended:
-    """What an extended model remembers.
-
-    Attributes:
-        extension: What was done to it.
-        original: What it was done to; None where a checkpoint was changed for good.
-    """
-
-    extension: Extension
-    original: SentenceTransformer | None
 
 
 def extend(
@@ -73,13 +57,12 @@ def extend(
 
     Examples:
         >>> from rag_embed.encoders.models import DEFAULT
+        >>> from rag_embed.longcontext import extension_of
         >>> long = extend(DEFAULT, 4096, "recurrent")
         >>> long.max_seq_length, extension_of(long).trained_tokens
         (4096, 512)
     """
-    base = loaded(model)
-    if extension_of(base) is not None:
-        raise BadInput("The model is extended already; extend the one it was made from.")
+    base = sentence_transformer(model)
     trained = Architecture.of(base).trained if trained_tokens is None else trained_tokens
     if method == "auto":
         from rag_embed.longcontext.probing import probe
@@ -88,59 +71,3 @@ def extend(
         _log.info("%s", found)
         method = found.best
     return applied(base, Extension(method, max_tokens, trained, scaling))
-
-
-def applied(model: SentenceTransformer, extension: Extension) -> SentenceTransformer:
-    """A copy of the model with the extension; weights are shared.
-
-    Raises:
-        BadInput: The extension does not fit the model.
-        UnsupportedModel: The model's positions cannot be changed.
-    """
-    long = copy.deepcopy(model, {id(one): one for one in model.parameters()})
-    architecture = Architecture.of(long)
-    (absolute if architecture.kind == "absolute" else rotary).install(architecture, extension)
-    attention.install(architecture, extension)
-    architecture.transformer.unpad_inputs = False  # texts in one row would share their positions
-    long.max_seq_length = extension.max_tokens
-    remember(long, Extended(extension, model))
-    return long.eval()
-
-
-def remember(model: SentenceTransformer, what: Extended) -> None:
-    """Leave a note with a model; it is neither a weight nor saved by sentence-transformers."""
-    setattr(model[0], _ATTRIBUTE, what)
-
-
-def extended(model: SentenceTransformer) -> Extended | None:
-    """What a model remembers of `extend`; None for any other model."""
-    return cast("Extended | None", getattr(model[0], _ATTRIBUTE, None))
-
-
-def extension_of(model: SentenceTransformer) -> Extension | None:
-    """What `extend` did to a model; None for any other model."""
-    found = extended(model)
-    return None if found is None else found.extension
-
-
-def methods_for(model: SentenceTransformer) -> list[Method]:
-    """All methods that fit a model's kind of positions.
-
-    Raises:
-        UnsupportedModel: There is none.
-    """
-    everything = list(get_args(Method))
-    return everything[:3] if Architecture.of(model).kind == "absolute" else everything
-
-
-def loaded(model: SentenceTransformer | str) -> SentenceTransformer:
-    """A model, from its name or path if need be.
-
-    Raises:
-        ModelUnavailable: It cannot be loaded.
-    """
-    if not isinstance(model, str):
-        return model
-    from rag_embed.encoders.sentence import SentenceEncoder
-
-    return SentenceEncoder(model).model

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
+from rag_embed.encoders.positions.applied import applied
+from rag_embed.encoders.positions.architecture import Architecture
+from rag_embed.encoders.positions.extension import Extension, Method, Scaling
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput, MissingExtra
-from rag_embed.longcontext.architecture import Architecture
-from rag_embed.longcontext.extending import extend
-from rag_embed.longcontext.extension import Method, Scaling
 from rag_embed.longcontext.haystacks import Haystack, needles, passkeys
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ def probe(
     sizes = _doubled(trained, max_tokens) if lengths is None else sorted(lengths)
     ways: dict[str, SentenceTransformer] = {_AS_IT_IS: model}
     for method in chosen:
-        ways[method] = extend(
-            model, max_tokens, method, scaling=scaling, trained_tokens=trained_tokens
-        )
+        ways[method] = applied(model, Extension(method, max_tokens, trained, scaling))
     rows = []
     for name, one in ways.items():
         encoder = SentenceEncoder.wrap(one)

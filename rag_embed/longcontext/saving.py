@@ -11,11 +11,11 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
+from rag_embed.encoders.positions import absolute
+from rag_embed.encoders.positions.applied import Extended, extended
+from rag_embed.encoders.positions.architecture import Architecture
+from rag_embed.encoders.positions.extension import MAPS, SIDE_FILE, STATIC, Extension
 from rag_embed.errors import BadInput
-from rag_embed.longcontext import absolute
-from rag_embed.longcontext.architecture import Architecture
-from rag_embed.longcontext.extending import Extended, applied, extended, remember
-from rag_embed.longcontext.extension import MAPS, SIDE_FILE, STATIC, Extension
 
 
 def save(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
@@ -54,17 +54,6 @@ def load(folder: str | os.PathLike[str], *, device: str | None = None) -> Senten
     if Extension.beside(Path(folder)) is None:
         raise BadInput(f"{os.fspath(folder)!r} holds no {SIDE_FILE}; save() or bake() writes it.")
     return SentenceEncoder(os.fspath(folder), device=device).model
-
-
-def restored(model: SentenceTransformer, folder: Path) -> SentenceTransformer:
-    """The model that was loaded from a folder, extended as its side file says, if there is one."""
-    extension = Extension.beside(folder)
-    if extension is None:
-        return model
-    if extension.baked:
-        remember(model, Extended(extension, None))
-        return model
-    return applied(model, extension)
 
 
 def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:

@@ -11,8 +11,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.attention import shrunk
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best, unit
-from rag_embed.personal.protocols import Histories
-from rag_embed.protocols import Retriever, Store
+from rag_embed.protocols import Histories, Retriever, Store
 from rag_embed.ranking.legs import Z_EQUAL
 from rag_embed.types import Hit, Part, Query, Scores
 

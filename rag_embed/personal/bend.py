@@ -1,4 +1,7 @@
-"""`Bend` moves a query towards its user: `unit(q + strength * direction of the pooled history)`."""
+"""`Bend` moves a query towards its user: `unit(q + strength * direction of the pooled history)`.
+
+`Personal` is the retriever that asks for what `Bend` made of a query.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ import numpy.typing as npt
 from rag_embed.errors import BadInput
 from rag_embed.maths.attention import bent, focus_gate, shrunk, similar_gate
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.protocols import Pooled, Pooling, QueryEncoder
-from rag_embed.protocols import Store
-from rag_embed.types import Query, Vectors
+from rag_embed.personal.pooling import Pooled, Pooling
+from rag_embed.protocols import QueryEncoder, QueryTransform, Retriever, Store
+from rag_embed.types import Hit, Query, Vectors
 
 Gate: TypeAlias = Callable[[Pooled], float]
 """How far to believe a pooled history for one query, in [0, 1]: `Similar`, `focused`, or your own."""
@@ -172,3 +175,23 @@ class Bend:
             for query in queries
         ]
         return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A `protocols.Retriever` around any other.
+
+    What a query may see is not changed: `Query.user` and `Query.where` reach the retriever as
+    they came, whatever the transform makes of the query's vector.
+
+    Attributes:
+        retriever: Searches.
+        transform: Changes the queries' vectors.
+    """
+
+    retriever: Retriever
+    transform: QueryTransform
+
+    def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
+        """See `protocols.Retriever`."""
+        return self.retriever.retrieve(self.transform.transform(queries))

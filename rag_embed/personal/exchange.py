@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_embed.errors import BadInput
-from rag_embed.personal.events import UserEvent, check_user
-from rag_embed.personal.protocols import Histories
+from rag_embed.events import UserEvent, check_user
+from rag_embed.protocols import Histories
 
 _KEYS = ("id", "text", "time", "outcome", "kind", "weight", "metadata")
 

@@ -5,16 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from rag_embed.errors import BadInput
+from rag_embed.events import History, UserEvent
 from rag_embed.maths.attention import attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.events import History
-from rag_embed.personal.protocols import Histories, Pooled, QueryEncoder, Totals
+from rag_embed.protocols import Histories, QueryEncoder, Totals
 from rag_embed.types import Query, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """What a user's history says to one query.
+
+    Attributes:
+        vector: ``(dim,)`` float32: the weighted mean of the values, so its length is at most 1.
+        count: Events that were there to choose from.
+        similarity: Largest cosine of the query with a key; with ``vector`` where no single event
+            was looked at.
+        events: Those that were looked at; empty for a running sum and for turns of a talk.
+        values: ``(n, dim)`` what was looked at.
+        shares: ``(n,)`` float64, how much of the vector is each one's; adds up to 1.
+    """
+
+    vector: Vectors
+    count: int
+    similarity: float
+    events: tuple[UserEvent, ...]
+    values: Vectors
+    shares: npt.NDArray[np.float64]
+
+
+class Pooling(Protocol):
+    """Makes one vector of what is known of a user. Implementations: `personal.pooling`."""
+
+    def ask(self, queries: Sequence[Query], /) -> list[Callable[[Vectors], Pooled] | None]:
+        """Per query what makes a `Pooled` of its ``(dim,)`` vector; ``None`` if nothing is known.
+
+        Asked before the query is encoded, so that a user without history costs no encoding.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

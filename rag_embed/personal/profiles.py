@@ -10,11 +10,10 @@ from itertools import islice
 import numpy as np
 
 from rag_embed.errors import BadInput
+from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
-from rag_embed.personal.events import History, UserEvent
 from rag_embed.personal.pooling import AttentionPooling
-from rag_embed.personal.protocols import EventStore
-from rag_embed.protocols import Encoder
+from rag_embed.protocols import Encoder, EventStore
 from rag_embed.types import Vectors
 
 _BATCH = 4096

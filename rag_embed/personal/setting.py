@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias, get_args
 
 from rag_embed.errors import BadInput
 from rag_embed.personal.bend import Bend, Centre, Gate, Similar, focused
-from rag_embed.personal.pooling import AttentionPooling, MeanPooling, SessionPooling
+from rag_embed.personal.pooling import AttentionPooling, MeanPooling, Pooling, SessionPooling
 from rag_embed.personal.profiles import Profiles
-from rag_embed.personal.protocols import Pooling, QueryEncoder
+from rag_embed.protocols import QueryEncoder
 
 PoolingName: TypeAlias = Literal["attention", "mean", "session"]
 GateName: TypeAlias = Literal["none", "similar", "focused"]

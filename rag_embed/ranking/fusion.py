@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import best
-from rag_embed.ranking.late import TOKENS, LateAnswers, normalised
 from rag_embed.ranking.legs import Answers, DenseAnswers, SomeAnswers
+from rag_embed.ranking.token_evidence import TOKENS, LateAnswers, normalised
 from rag_embed.types import Part, Scores, Vectors
 
 Evidence = Callable[[list[str]], Scores | None]

@@ -16,11 +16,10 @@ from rag_embed.maths.diversity import mmr
 from rag_embed.protocols import Router, Store, View
 from rag_embed.ranking.fusion import Fusion, Scored, query_vectors
 from rag_embed.ranking.grouping import by_document
-from rag_embed.ranking.late import TOKENS, LateLeg
 from rag_embed.ranking.legs import Answers, DenseLeg, Leg, SomeAnswers
 from rag_embed.ranking.relevance import Calibration
-from rag_embed.routing.route import Route
-from rag_embed.types import Hit, Part, Query, doc_id_of
+from rag_embed.ranking.token_evidence import TOKENS, LateLeg
+from rag_embed.types import Hit, Part, Query, Route, doc_id_of
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""

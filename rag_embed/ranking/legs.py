@@ -16,7 +16,7 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import View
+from rag_embed.protocols import QueryEncoder, View
 from rag_embed.types import Query, Scores, Vectors
 
 _DEEP = 1000
@@ -53,14 +53,6 @@ class Leg(Protocol):
 
     def ask(self, view: View, queries: Sequence[Query]) -> Answers:
         """Prepare a batch of queries, encoding each once."""
-        ...
-
-
-class QueryEncoder(Protocol):
-    """The part of a `protocols.ChunkEncoder` that a leg needs."""
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """``(len(texts), dim)`` unit rows."""
         ...
 
 

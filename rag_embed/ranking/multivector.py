@@ -1,8 +1,8 @@
 """Re-ranking with the token vectors of a multi-vector model, the way it was trained to score.
 
-For `rerank.Reranked`. Token evidence (`ranking.late`) asks the same vectors another question: it weighs
-words by their rarity and leaves out tokens that stand for no word, which suits models that were
-never trained for it.
+For `rerank.Reranked`. Token evidence (`ranking.token_evidence`) asks the same vectors another
+question: it weighs words by their rarity and leaves out tokens that stand for no word, which suits
+models that were never trained for it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.maths.chamfer import chamfer
 from rag_embed.protocols import Store, TokenEncoder
-from rag_embed.ranking.rerankers import Read, read_titled
 from rag_embed.situated.tokens import WithTokens
+from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores, TokenBits, TokenRows, Vectors
 
 

@@ -12,16 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_embed.errors import BadInput
-from rag_embed.situated.titled import titled
+from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
-
-Read = Callable[[Hit], str]
-"""What a re-ranker reads of a hit."""
-
-
-def read_titled(hit: Hit) -> str:
-    """Title, headings and text of a hit: what `situated.titled` encodes."""
-    return titled(hit.chunk)
 
 
 @dataclass(frozen=True, slots=True)

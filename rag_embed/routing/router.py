@@ -23,8 +23,7 @@ from rag_embed.maths.routing import (
     wins,
 )
 from rag_embed.routing.pilots import SHARPNESS, Pilots
-from rag_embed.routing.route import Near, Route
-from rag_embed.types import Query, Vectors
+from rag_embed.types import Near, Query, Route, Vectors
 
 Mode: TypeAlias = Literal["soft", "paper"]
 
@@ -113,7 +112,7 @@ class PilotRouter:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
         >>> from rag_embed.evaluation import Collection
-        >>> from rag_embed.routing.learning import learned
+        >>> from rag_embed.tuning.pilots import learned
         >>> index = Index.in_memory(encoder=HashEncoder())
         >>> documents = (Document("a", "red fox"), Document("b", "blue sea"))
         >>> added = index.add(documents)

@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar, cast
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk
-from rag_embed.situated.titled import titled
+from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")

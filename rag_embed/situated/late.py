@@ -16,8 +16,8 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means, touching
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import TokenEncoder
-from rag_embed.situated.titled import titled
 from rag_embed.situated.windows import Piece, Window, windows
+from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
-from rag_embed.situated.titled import heading
+from rag_embed.texts import heading
 from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")

@@ -17,8 +17,9 @@ from rag_embed.protocols import ChunkEncoder, View
 from rag_embed.situated.described import Described
 from rag_embed.situated.late import Late
 from rag_embed.situated.residual import DocumentMean, Groups, Headed, Heading, Residual
-from rag_embed.situated.titled import Isolated, Titled, heading, titled
+from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.situated.tokens import WithTokens, encoded
+from rag_embed.texts import heading, titled
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 

@@ -7,32 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")
-
-
-def heading(chunk: Chunk) -> str:
-    r"""The chunk's title, and those headings above it that do not repeat the title.
-
-    Examples:
-        >>> document = Document("d", "Call close().", title="Files")
-        >>> heading(Chunk.of(document, 0, 13, headings=("Files", "Closing")))
-        'Files\nClosing'
-    """
-    above = [chunk.title, *(one for one in chunk.headings if one != chunk.title)]
-    return "\n".join(filter(None, above))
-
-
-def titled(chunk: Chunk) -> str:
-    r"""The chunk's text under its title and those headings that do not repeat the title.
-
-    Examples:
-        >>> chunk = Chunk.of(Document("d", "Call close().", title="Files"), 0, 13)
-        >>> titled(chunk)
-        'Files\nCall close().'
-    """
-    return "\n".join([*filter(None, [heading(chunk)]), chunk.text])
 
 
 @dataclass(frozen=True, slots=True)

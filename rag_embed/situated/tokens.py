@@ -17,7 +17,7 @@ from rag_embed.types import Chunk, Document, Signature, TokenBits, TokenRows, Ve
 
 MEASURED = frozenset({"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
 """Hashes of the weights (all-MiniLM-L6-v2) with which token evidence was found to help; see
-``benchmarks/tokens.py``. For others `evaluation.token_gain` measures it."""
+``benchmarks/tokens.py``. For others `tuning.tokens` measures it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from rag_embed.encoders import adapted
-from rag_embed.encoders.sided import TwoSided
+from rag_embed.encoders import load_adapted
+from rag_embed.encoders.adapter import read_adapter
+from rag_embed.encoders.adapter_card import Card
+from rag_embed.encoders.two_sided import TwoSided
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.situated.expressions import situated
 from rag_embed.situated.late import Late
-from rag_embed.situated.names import situated
 from rag_embed.situated.residual import Residual
-from rag_embed.training.card import Card
 
 
 def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
@@ -29,7 +30,7 @@ def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
         BadInput: The folder holds no situated adapter.
         SpaceMismatch: The index has another model than the adapter (when the index is made).
     """
-    adapter, card = adapted.read(folder), Card.read(folder)
+    adapter, card = read_adapter(folder), Card.read(folder)
     if card.kind != "situated":
         raise BadInput(
             f"{os.fspath(folder)!r} holds an adapter for queries ({card.kind}), which reads no "
@@ -42,7 +43,7 @@ def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
                 f"The adapter in {os.fspath(folder)!r} was trained on {adapter.base.model!r}, the "
                 f"index has {encoder.signature.model!r}; pass the same model as its encoder."
             )
-        reader = cast(TokenEncoder, adapted.load(folder))
+        reader = cast(TokenEncoder, load_adapted(folder))
         sides = TwoSided(cast(TokenEncoder, encoder), reader)
         late = Late(sides, card.settings["window"], card.settings["overlap"])
         own = situated(card.settings["own"], encoder)

@@ -78,7 +78,7 @@ def windows(
         head: Put before the text of each window.
 
     Examples:
-        >>> from rag_embed.encoders.words import word_spans
+        >>> from rag_embed.encoders.word_tokens import word_spans
         >>> document = Document("d", "one two three four")
         >>> chunks = [Chunk.of(document, 0, 7), Chunk.of(document, 8, 18)]
         >>> for window in windows(document, chunks, word_spans(document.text), 100, 0):

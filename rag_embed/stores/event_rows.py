@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from rag_embed.errors import BadInput
+from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
-from rag_embed.personal.events import History, UserEvent
 from rag_embed.text import storable
 from rag_embed.types import Vectors
 

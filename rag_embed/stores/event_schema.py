@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
-from rag_embed.personal.events import History, UserEvent
 from rag_embed.types import Signature, Vectors
 
 _VECTORS = ("key_vector", "value_vector")

@@ -30,8 +30,8 @@ from filelock import FileLock
 from lancedb.expr import Expr, col, lit
 
 from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.events import History, UserEvent, check_user
 from rag_embed.maths.profile import DecayedSum
-from rag_embed.personal.events import History, UserEvent, check_user
 from rag_embed.stores.erasing import erase, purge
 from rag_embed.stores.event_rows import added, by_user, checked, empty, summed, without
 from rag_embed.stores.event_schema import (
@@ -42,7 +42,7 @@ from rag_embed.stores.event_schema import (
     row_key,
 )
 from rag_embed.stores.event_upkeep import due, tidy
-from rag_embed.stores.explained import explained
+from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import connect
 from rag_embed.types import Signature, Vectors
 
@@ -55,7 +55,7 @@ _MARK = pa.schema([pa.field("none", pa.bool_())])
 
 
 class LanceEvents:
-    """A `personal.protocols.EventStore` in the folder (or object-store URI) of an index.
+    """A `protocols.EventStore` in the folder (or object-store URI) of an index.
 
     Args:
         uri: A folder, or ``s3://``, ``gs://``, ``az://``.
@@ -100,16 +100,16 @@ class LanceEvents:
 
     @property
     def dim(self) -> int:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return len(self._none.total)
 
     @property
     def half_life(self) -> float | None:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return self._none.half_life
 
     def add(self, events: Sequence[UserEvent], keys: Vectors, values: Vectors, /) -> None:
-        """See `personal.protocols.EventStore`; one commit per bucket."""
+        """See `protocols.EventStore`; one commit per bucket."""
         events = checked(events, keys, values, self.dim)
         buckets: dict[str, list[int]] = {}
         for i, event in enumerate(events):
@@ -125,12 +125,12 @@ class LanceEvents:
                     tidy(table, self._local)
 
     def history(self, user: str, /) -> History:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         mine = col("user_id") == lit(check_user(user))
         return self._events(_bucket(user), mine, _IS_EVENT)
 
     def total(self, user: str, /) -> DecayedSum:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         found = self._totals(_bucket(check_user(user)), [user]).get(user, self._none)
         if self._local:
             return found
@@ -139,7 +139,7 @@ class LanceEvents:
         return found if found.count == len(history) else summed(history, self.half_life)
 
     def forget(self, user: str, ids: Sequence[str] | None = None, /) -> int:
-        """See `personal.protocols.EventStore`; rewrites the user's bucket.
+        """See `protocols.EventStore`; rewrites the user's bucket.
 
         Raises:
             StoreError: The folder cannot be written. What is left is erased when it is next opened.
@@ -166,7 +166,7 @@ class LanceEvents:
         return len(gone)
 
     def users(self) -> list[str]:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         found: list[str] = []
         for name in self._names():
             if name.startswith("events_"):

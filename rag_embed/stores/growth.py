@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from rag_embed.errors import StoreError
-from rag_embed.stores.rows import check_new
+from rag_embed.stores.checks import check_new
 from rag_embed.stores.schema import space_columns, space_values
 from rag_embed.types import TokenBits, Vectors
 

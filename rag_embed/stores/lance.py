@@ -26,8 +26,15 @@ from lancedb.index import IvfRq
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.checks import (
+    check_filled,
+    check_known,
+    check_tokens,
+    check_vectors,
+    lexical_texts,
+    row_values,
+)
 from rag_embed.stores.erasing import MARK, begin, end, erase, writing
-from rag_embed.stores.explained import explained
 from rag_embed.stores.growth import (
     GROWING,
     adopted,
@@ -39,14 +46,6 @@ from rag_embed.stores.growth import (
     lacking,
 )
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.rows import (
-    check_filled,
-    check_known,
-    check_tokens,
-    check_vectors,
-    lexical_texts,
-    row_values,
-)
 from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
@@ -54,6 +53,7 @@ from rag_embed.stores.schema import (
     space_columns,
 )
 from rag_embed.stores.snapshot import Snapshot
+from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     connect,
     create_tables,

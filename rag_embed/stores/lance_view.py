@@ -21,7 +21,8 @@ from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best, first
-from rag_embed.stores.held import HeldTokens, Resident, matrix_of
+from rag_embed.stores.full_text import TIES, Words
+from rag_embed.stores.resident import HeldTokens, Resident, matrix_of
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
     chunk_of,
@@ -30,7 +31,6 @@ from rag_embed.stores.schema import (
     tokens_of,
 )
 from rag_embed.stores.snapshot import Snapshot, among, narrowed, remembered
-from rag_embed.stores.words import TIES, Words
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
 
 Sum = TypeVar("Sum", Moments, Frequencies)

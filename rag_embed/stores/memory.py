@@ -12,9 +12,7 @@ import numpy as np
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.maths.bm25 import Postings
-from rag_embed.stores.memory_growth import Growth
-from rag_embed.stores.memory_view import MemoryView
-from rag_embed.stores.rows import (
+from rag_embed.stores.checks import (
     check_filled,
     check_known,
     check_new,
@@ -24,6 +22,8 @@ from rag_embed.stores.rows import (
     row_values,
     to_json,
 )
+from rag_embed.stores.memory_growth import Growth
+from rag_embed.stores.memory_view import MemoryView
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 

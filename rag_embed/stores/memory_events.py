@@ -7,14 +7,14 @@ from threading import Lock
 
 import numpy as np
 
+from rag_embed.events import History, UserEvent, check_user
 from rag_embed.maths.profile import DecayedSum
-from rag_embed.personal.events import History, UserEvent, check_user
 from rag_embed.stores.event_rows import added, by_user, checked, empty, without
 from rag_embed.types import Vectors
 
 
 class MemoryEvents:
-    """A `personal.protocols.EventStore` that forgets everything when the process ends.
+    """A `protocols.EventStore` that forgets everything when the process ends.
 
     Args:
         dim: Length of a vector.
@@ -36,16 +36,16 @@ class MemoryEvents:
 
     @property
     def dim(self) -> int:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return len(self._none.total)
 
     @property
     def half_life(self) -> float | None:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return self._none.half_life
 
     def add(self, events: Sequence[UserEvent], keys: Vectors, values: Vectors, /) -> None:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         events = checked(events, keys, values, self.dim)
         with self._lock:
             for user, rows in by_user(events).items():
@@ -60,15 +60,15 @@ class MemoryEvents:
                 )
 
     def history(self, user: str, /) -> History:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return self._histories.get(check_user(user), empty(self.dim))
 
     def total(self, user: str, /) -> DecayedSum:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return self._totals.get(check_user(user), self._none)
 
     def forget(self, user: str, ids: Sequence[str] | None = None, /) -> int:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         with self._lock:
             old = self.history(user)
             gone, stays = old.split({e.id for e in old.events} if ids is None else set(ids))
@@ -81,5 +81,5 @@ class MemoryEvents:
             return len(gone)
 
     def users(self) -> list[str]:
-        """See `personal.protocols.EventStore`."""
+        """See `protocols.EventStore`."""
         return sorted(self._histories)

@@ -20,7 +20,7 @@ from lancedb.expr import Expr, col, lit
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
-from rag_embed.stores.rows import to_json
+from rag_embed.stores.checks import to_json
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}

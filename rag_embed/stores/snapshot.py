@@ -12,9 +12,9 @@ from lancedb.expr import Expr, col, lit
 
 from rag_embed.fields import Fields, reads_metadata
 from rag_embed.filters import Filter
-from rag_embed.stores.explained import explained
-from rag_embed.stores.scanned import SCANNED_COLUMNS, Scanned
+from rag_embed.stores.metadata_scan import SCANNED_COLUMNS, Scanned
 from rag_embed.stores.schema import compiled
+from rag_embed.stores.store_errors import explained
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from lancedb.index import FTS, BTree
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
-from rag_embed.stores.explained import explained
 from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
+from rag_embed.stores.store_errors import explained
 
 TABLES = ("chunks", "documents", "settings")
 

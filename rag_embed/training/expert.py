@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rag_embed.encoders import adapted
+from rag_embed.encoders.adapter import Adapter, remove_adapter, write_adapter
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.training.candidates import Candidates
-from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.encoded import Encoded, base_encoder
 from rag_embed.training.loop import Fitted, Progress, Schedule, fit
@@ -152,12 +152,12 @@ def train_expert(
     return card
 
 
-def install(card: Card, adapter: adapted.Adapter, folder: Path) -> None:
+def install(card: Card, adapter: Adapter, folder: Path) -> None:
     """Write the card, and the adapter if it is better; an older adapter does not stay without."""
     if card.installed:
-        adapted.write(adapter, folder)
+        write_adapter(adapter, folder)
     else:
-        adapted.remove(folder)
+        remove_adapter(folder)
     card.write(folder)
 
 
@@ -212,7 +212,7 @@ class _Expert:
 
 def _strongest(
     encoder: SentenceEncoder, fitted: Fitted, task: _Expert, validation: Encoded
-) -> tuple[adapted.Adapter, float]:
+) -> tuple[Adapter, float]:
     """The share of the change that validation likes best, the smaller one of equals.
 
     Between a model and its fine-tuned self lies what keeps more of both (Wortsman et al., Robust

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from sentence_transformers import SentenceTransformer
 
-from rag_embed.encoders.adapted import Adapter
+from rag_embed.encoders.adapter import Adapter
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import MissingExtra, UnsupportedModel

@@ -18,13 +18,12 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from rag_embed.encoders import adapted
-from rag_embed.encoders.adapted import Adapter
+from rag_embed.encoders.adapter import Adapter, read_adapter
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.resampling import paired_bootstrap, stratified_paired_bootstrap
 from rag_embed.training.candidates import Candidates
-from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.encoded import Encoded, base_encoder
 from rag_embed.training.expert import install
@@ -95,7 +94,7 @@ def merge(
             f"merge() needs two experts, a domain and steps >= 1, got {len(experts)} experts, "
             f"{len(domains)} domains and {steps} steps."
         )
-    adapters = [adapted.read(one) for one in experts.values()]
+    adapters = [read_adapter(one) for one in experts.values()]
     encoder = _shared(adapters, list(domains.values()), device)
     probes = [_encoded(encoder, domain, "validation") for domain in domains.values()]
     held = [_encoded(encoder, domain, "held_out") for domain in domains.values()]

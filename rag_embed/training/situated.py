@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rag_embed.encoders.adapted import Adapter
+from rag_embed.encoders.adapter import Adapter
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.maths.vectors import unit
+from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.situated.late import Late
-from rag_embed.situated.names import STANDARD, situated
-from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.expert import install
 from rag_embed.training.loop import Progress, Schedule, fit
@@ -51,7 +51,7 @@ class SituatedRecipe:
     """How the late part is trained.
 
     Attributes:
-        own: Name of the way (`situated.names`) that the late part is added to.
+        own: Name of the way (`situated.expressions`) that the late part is added to.
         objective: ``"insent"``: `losses.insent_loss`; ``"margin"``: `losses.margin_loss`.
         weight: Of the late part in training.
         within: Weight of negatives of the same document in ``"insent"``.

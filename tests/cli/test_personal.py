@@ -9,7 +9,7 @@ import pytest
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.personal.beside import keep, setting_of
+from rag_embed.indexing.personalisation import keep, setting_of
 from rag_embed.personal.setting import Setting
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rag_embed import Document, Index, encoders
-from rag_embed.encoders import adapted
 from rag_embed.encoders import load as real
-from rag_embed.training.card import Card
+from rag_embed.encoders.adapter import WEIGHTS, read_adapter
+from rag_embed.encoders.adapter_card import Card
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "training" / "conftest.py"))["made"]
 FAST = ("--batch", 16, "--epochs", 3, "--learning-rate", "2e-3", "--device", "cpu")
@@ -59,7 +59,7 @@ def test_an_expert_of_a_labelled_folder(train, labelled, tmp_path) -> None:
     assert card["installed"] and card["gain"]["low"] > 0 and card["name"] == "expert"
     assert card["data"] == "made: 160 labelled, 0 pseudo-queries"
     assert Card.read(tmp_path / "expert").after == card["after"]
-    assert adapted.read(tmp_path / "expert").base.weights == card["weights"]
+    assert read_adapter(tmp_path / "expert").base.weights == card["weights"]
 
 
 def test_an_index_without_labels(train, kb, tmp_path) -> None:
@@ -70,7 +70,7 @@ def test_an_index_without_labels(train, kb, tmp_path) -> None:
     assert done.code == (0 if card.installed else 5), done.err
     assert sum(card.pairs.values()) == 60 and "60 pseudo-queries" in done.out
     assert ("not installed" in done.out) == (not card.installed)
-    assert (tmp_path / "expert" / adapted.WEIGHTS).exists() == card.installed
+    assert (tmp_path / "expert" / WEIGHTS).exists() == card.installed
 
 
 def test_labels_of_an_index(train, kb, tmp_path) -> None:

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag_embed.errors import BadInput
+from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.events import UserEvent
 
 DIM = 32
 HOSTILE = [

@@ -8,10 +8,10 @@ import pytest
 from rag_embed.errors import BadInput
 from rag_embed.evaluation import Evaluation, Outcome
 from rag_embed.evaluation.plots import png
-from rag_embed.evaluation.route_plots import pilot_map, raised, reliability, reliability_plot
-from rag_embed.evaluation.routing import DEFAULT, SOFT, Routed
 from rag_embed.routing.pilots import Pilots
-from rag_embed.routing.route import Route
+from rag_embed.tuning.router_plots import pilot_map, raised, reliability, reliability_plot
+from rag_embed.tuning.router_report import DEFAULT, SOFT, Routed
+from rag_embed.types import Route
 
 
 @pytest.fixture

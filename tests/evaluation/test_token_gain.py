@@ -9,8 +9,8 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.evaluation.token_gain import token_gain
 from rag_embed.ranking import hybrid
+from rag_embed.tuning.tokens import token_gain
 
 PEOPLE = ("Ada", "Bela", "Cleo", "Dora", "Egon", "Fritz", "Gerd", "Hanna", "Igor", "Jana")
 LIKES = ("apples", "boats", "chess", "dogs", "elks", "figs", "golf", "hats", "ink", "jazz")

@@ -12,12 +12,12 @@ import torch
 from longcontext.tiny_models import ABSOLUTE, ROTARY, TRAINED, text
 
 from rag_embed.encoders import SentenceEncoder
+from rag_embed.encoders.positions.applied import methods_for
+from rag_embed.encoders.positions.architecture import ABSOLUTE as ABSOLUTE_KINDS
+from rag_embed.encoders.positions.architecture import ROTARY as ROTARY_KINDS
+from rag_embed.encoders.positions.extension import STATIC
 from rag_embed.errors import BadInput, UnsupportedModel
 from rag_embed.longcontext import extend, extension_of
-from rag_embed.longcontext.architecture import ABSOLUTE as ABSOLUTE_KINDS
-from rag_embed.longcontext.architecture import ROTARY as ROTARY_KINDS
-from rag_embed.longcontext.extending import methods_for
-from rag_embed.longcontext.extension import STATIC
 from rag_embed.maths import positions
 
 KINDS = [*ABSOLUTE, *ROTARY]

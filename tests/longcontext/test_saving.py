@@ -11,9 +11,9 @@ from sentence_transformers import SentenceTransformer
 
 from rag_embed import Document, Index, encoders
 from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
+from rag_embed.encoders.positions.extension import SIDE_FILE
 from rag_embed.errors import BadInput, ModelUnavailable, UnsupportedModel
 from rag_embed.longcontext import bake, extend, extension_of, load, save
-from rag_embed.longcontext.extension import SIDE_FILE
 
 TEXTS = [text(n, n) for n in (5, TRAINED, TRAINED + 1, 77, 128)]
 ALL = [

@@ -11,8 +11,8 @@ from longcontext.tiny_models import TRAINED, text
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
+from rag_embed.encoders.positions.self_extend import SelfExtend
 from rag_embed.longcontext import extend
-from rag_embed.longcontext.self_extend import SelfExtend
 from rag_embed.maths import positions
 
 MAX = 128

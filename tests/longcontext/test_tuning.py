@@ -13,12 +13,13 @@ from sentence_transformers import SentenceTransformer
 
 from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
 from rag_embed.errors import BadInput, UnsupportedModel
-from rag_embed.longcontext import bake, extend, extension_of, load, save, tune_positions, tuning
-from rag_embed.longcontext.tuning_task import Tuning, sides_of
-from rag_embed.longcontext.tuning_texts import LongTexts, cut_out
+from rag_embed.longcontext import bake, extend, extension_of, load, save, tune_positions
 from rag_embed.training.loop import Schedule
 from rag_embed.training.lora import embed
 from rag_embed.training.losses import softmax_loss
+from rag_embed.training.positions import _freed, _lengthened
+from rag_embed.training.positions_loss import Tuning, sides_of
+from rag_embed.training.positions_texts import LongTexts, cut_out
 
 MAX = 64
 KINDS = ["bert", "roberta", "mpnet", "distilbert"]
@@ -142,10 +143,10 @@ def test_untrained_rows_are_those_of_the_start(tiny):
 
 @pytest.mark.parametrize("budget", [64, 4096])
 def test_gradients_of_parts_are_those_of_the_whole_batch(tiny, budget):
-    long, extension = tuning._lengthened(tiny("bert"), MAX, "recurrent", None)
+    long, extension = _lengthened(tiny("bert"), MAX, "recurrent", None)
     encoder = SentenceEncoder.wrap(copy.deepcopy(long), token_budget=budget)
     sides = sides_of(encoder, pairs(), TRAINED, 0)
-    rows = tuning._freed(encoder.model, TRAINED)
+    rows = _freed(encoder.model, TRAINED)
     task = Tuning(encoder, rows, *sides, 100, 0.05, 0)
     assert task.steps == 1 and extension.trained_tokens == TRAINED
     loss = 0.0

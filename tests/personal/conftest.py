@@ -8,7 +8,7 @@ from encoders.conftest import write_tiny
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, SentenceEncoder
-from rag_embed.personal.events import UserEvent
+from rag_embed.events import UserEvent
 from rag_embed.personal.profiles import Profiles
 from rag_embed.stores.memory_events import MemoryEvents
 

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from rag_embed import Query
 from rag_embed.errors import BadInput
+from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.bend import Bend, CorpusMean, Similar, focused
-from rag_embed.personal.events import UserEvent
+from rag_embed.personal.bend import Bend, CorpusMean, Personal, Similar, focused
+from rag_embed.personal.influence import moved_by
 from rag_embed.personal.pooling import AttentionPooling, MeanPooling, SessionPooling
-from rag_embed.personal.retriever import Personal
-from rag_embed.personal.why import moved_by
 
 from .conftest import ENCODER
 

@@ -8,7 +8,7 @@ import torch
 from personal.tiny_lms import ALL, CAUSAL, ENCODER_DECODER, language_model, tokenizer
 
 from rag_embed.errors import BadInput
-from rag_embed.personal.persona_lm import FrozenLM
+from rag_embed.persona.language_model import FrozenLM
 
 PROMPTS = ["file the mail", "please file the red bill now", "file"]
 TARGETS = ["red", "blue green", ""]

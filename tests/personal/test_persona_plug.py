@@ -16,8 +16,8 @@ from sentence_transformers import SentenceTransformer
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.persona_network import Persona, attention
-from rag_embed.personal.persona_plug import PersonaPlug, PersonaPrompt, Schedule
+from rag_embed.persona.network import Persona, attention
+from rag_embed.persona.plug import PersonaPlug, PersonaPrompt, Schedule
 
 HISTORY = ["red: a bill", "blue: the mail is late, once more", "green: x"]
 PROMPTS = [

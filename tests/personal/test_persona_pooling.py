@@ -9,13 +9,12 @@ import pytest
 from personal.tiny_lms import language_model
 
 from rag_embed import Document, Index, Query
+from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
-from rag_embed.personal.bend import Bend
-from rag_embed.personal.events import UserEvent
-from rag_embed.personal.persona_plug import PersonaPlug, PersonaPrompt, Schedule
-from rag_embed.personal.persona_pooling import PersonaPooling
+from rag_embed.persona.plug import PersonaPlug, PersonaPrompt, Schedule
+from rag_embed.persona.pooling import PersonaPooling
+from rag_embed.personal.bend import Bend, Personal
 from rag_embed.personal.profiles import Profiles
-from rag_embed.personal.retriever import Personal
 from rag_embed.stores.memory_events import MemoryEvents
 
 TEXTS = ["red mail", "a blue bill", "please file it"]

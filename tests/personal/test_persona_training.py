@@ -10,8 +10,8 @@ import torch
 from personal.tiny_lms import language_model
 
 from rag_embed.errors import BadInput
-from rag_embed.personal.persona_plug import PersonaPlug, PersonaPrompt, Schedule
-from rag_embed.personal.persona_training import Lesson, _batches
+from rag_embed.persona.plug import PersonaPlug, PersonaPrompt, Schedule
+from rag_embed.persona.training import Lesson, _batches
 
 PROMPTS = [
     PersonaPrompt("file the bill", ["red: a bill", "blue: the mail is late", "green: x"]),

@@ -10,8 +10,8 @@ import pytest
 
 from rag_embed.encoders import HashEncoder, load
 from rag_embed.errors import BadInput
+from rag_embed.events import UserEvent, owned
 from rag_embed.personal import profiles as module
-from rag_embed.personal.events import UserEvent, owned
 from rag_embed.personal.exchange import exported, read_events
 from rag_embed.personal.profiles import Profiles
 from rag_embed.stores.events import LanceEvents

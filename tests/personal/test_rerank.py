@@ -11,8 +11,8 @@ from rag_embed import Document, Index, Query
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.affinity import AFFINITY, Affinity
-from rag_embed.personal.neighbours import NEIGHBOURS, Neighbours
 from rag_embed.ranking.legs import Z_EQUAL
+from rag_embed.ranking.neighbours import NEIGHBOURS, Neighbours
 
 from .conftest import ENCODER
 

@@ -11,12 +11,11 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.personal import tuning
-from rag_embed.personal.beside import bend_of, keep, personal, profiles_of, setting_of
-from rag_embed.personal.events import UserEvent
-from rag_embed.personal.labels import read_labelled
+from rag_embed.events import UserEvent
+from rag_embed.indexing.personalisation import bend_of, keep, personal, profiles_of, setting_of
 from rag_embed.personal.setting import Setting, grid
-from rag_embed.personal.tuning import Labelled, tune_personal
+from rag_embed.tuning.personal import MIN_USERS, Labelled, _chosen, tune_personal
+from rag_embed.tuning.personal_labels import read_labelled
 
 ENCODER = HashEncoder(128)
 USERS, TOPICS, EACH = 24, 12, 6
@@ -95,7 +94,7 @@ def test_noise_is_not_kept(world) -> None:
 
 
 def test_too_few_users_stay_off(world) -> None:
-    tuned = decided(world, own_topic, lambda u: [f"t{u % TOPICS}d0"], users=tuning.MIN_USERS - 1)
+    tuned = decided(world, own_topic, lambda u: [f"t{u % TOPICS}d0"], users=MIN_USERS - 1)
     assert not tuned.on and tuned.gain is None and "9 users" in tuned.reason
 
 
@@ -103,9 +102,9 @@ def test_no_setting_is_judged_on_the_users_that_chose_it() -> None:
     """Setting 1 is best for the users of fold 0 only: it must not be chosen for them."""
     none = np.zeros(10)
     own = np.array([[0.1] * 10, [9.0 if u % 5 == 0 else -1.0 for u in range(10)], [-1.0] * 10])
-    chosen = tuning._chosen(none, own, 5)
+    chosen = _chosen(none, own, 5)
     assert [chosen[u] for u in (0, 5)] == [0, 0] and chosen[1] == 1
-    assert tuning._chosen(none, own[2:], 5) == [None] * 10
+    assert _chosen(none, own[2:], 5) == [None] * 10
 
 
 def test_wrong_arguments(world) -> None:

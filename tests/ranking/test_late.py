@@ -12,7 +12,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import maxsim, sign_bits
 from rag_embed.maths.vectors import unit
-from rag_embed.ranking.late import EQUAL, TOKENS
+from rag_embed.ranking.token_evidence import EQUAL, TOKENS
 from rag_embed.situated.tokens import WithTokens
 
 FIRST = ["Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ivo", "Jo"]

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query
-from rag_embed.encoders import HashEncoder, adapted
+from rag_embed.encoders import HashEncoder, load_adapted
+from rag_embed.encoders.adapter import Adapter, write_adapter
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.filters import field
-from rag_embed.ranking.asked import RetrieverLeg
+from rag_embed.indexing.installed import fitting, install, installed, uninstall
 from rag_embed.ranking.legs import DenseLeg
-from rag_embed.routing.installed import fitting, install, installed, uninstall
-from rag_embed.routing.learning import learned
-from rag_embed.routing.route import Route
+from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.routing.router import PilotRouter
+from rag_embed.tuning.pilots import learned
+from rag_embed.types import Route
 
 
 class Fixed:
@@ -62,7 +63,7 @@ def adapter(tmp_path, minilm, name="expert"):
     factors = {layer: tuple(rng.normal(0, 0.3, s).astype(np.float32) for s in ((2, 384), (384, 2)))}
     base = replace(minilm.signature, chunks="", tokens="")
     folder = tmp_path / name
-    adapted.write(adapted.Adapter(base, factors), folder)
+    write_adapter(Adapter(base, factors), folder)
     gain = {"value": 0.02, "low": 0.01, "high": 0.03, "p": 0.01}
     card = {
         "kind": "expert",
@@ -167,7 +168,7 @@ def test_a_trained_expert_is_kept_with_the_index(index, minilm, tmp_path) -> Non
     routed = replace(again.unrouted, router=Fixed("number", "expert"))
     hits = routed.retrieve([Query("number 12345")])[0]
     raw = next(part.raw for part in hits[0].parts if part.leg == "expert")
-    [row] = adapted.load(folder).encode_query(["number 12345"])
+    [row] = load_adapted(folder).encode_query(["number 12345"])
     [vector] = again.store.view().vectors("dense", [hits[0].id])
     assert raw == pytest.approx(float(vector @ row), abs=1e-4)
     assert raw != pytest.approx(hits[0].parts[0].raw, abs=1e-4)

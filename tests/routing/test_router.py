@@ -9,19 +9,13 @@ import pytest
 
 from rag_embed import Index, Query
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.evaluation.routing import (
-    DEFAULT,
-    INSTANCE_ORACLE,
-    PAPER,
-    SOFT,
-    measure_routing,
-)
 from rag_embed.ranking.hybrid import basis
-from rag_embed.routing.candidates import gathered
-from rag_embed.routing.learning import confirmed, fitted, learned
 from rag_embed.routing.pilots import SHARPNESS
 from rag_embed.routing.router import Paper, PilotRouter, Soft
 from rag_embed.routing.storage import load_router, save_router
+from rag_embed.tuning.candidates import gathered
+from rag_embed.tuning.pilots import confirmed, fitted, learned
+from rag_embed.tuning.router_report import DEFAULT, INSTANCE_ORACLE, PAPER, SOFT, measure_routing
 
 
 @pytest.fixture(scope="module")

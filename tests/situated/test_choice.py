@@ -8,9 +8,9 @@ from rag_embed import Document
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.situated import choice
-from rag_embed.situated.choice import choose
-from rag_embed.situated.names import STANDARD
+from rag_embed.situated.expressions import STANDARD
+from rag_embed.tuning import situate
+from rag_embed.tuning.situate import choose
 
 TOPICS = [f"subject{i}" for i in range(30)]
 VERBS = ["collects", "shares", "deletes", "stores"]
@@ -52,13 +52,13 @@ def test_without_a_sure_gain_the_standard_stays() -> None:
 
 def test_the_sentence_asked_for_is_nowhere_in_what_is_searched(monkeypatch) -> None:
     seen = []
-    plain = choice._scores
+    plain = situate._scores
 
     def spied(space, rows, groups, asked, weights, by_document):
         seen.append((groups, asked))
         return plain(space, rows, groups, asked, weights, by_document)
 
-    monkeypatch.setattr(choice, "_scores", spied)
+    monkeypatch.setattr(situate, "_scores", spied)
     documents = [
         Document(str(i), f"Red word{i} is here. Blue thing{i} was there, and more of it followed.")
         for i in range(40)

@@ -12,7 +12,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.situated import described as module
 from rag_embed.situated.described import Described, context_prompt, described
-from rag_embed.situated.titled import titled
+from rag_embed.texts import titled
 from rag_embed.types import Chunk
 
 TEXT = "They hunt at night. " * 30

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, SentenceEncoder
-from rag_embed.encoders.words import word_spans
+from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.errors import BadInput
 from rag_embed.index import WEIGHTS
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.ranking.late import LateLeg
 from rag_embed.ranking.legs import LexicalLeg
 from rag_embed.ranking.relevance import default
+from rag_embed.ranking.token_evidence import LateLeg
 from rag_embed.situated import late as module
 from rag_embed.situated.late import Late
 from rag_embed.situated.titled import Isolated, Titled

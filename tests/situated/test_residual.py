@@ -14,7 +14,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.situated.described import described
-from rag_embed.situated.names import FULL, STANDARD, situated
+from rag_embed.situated.expressions import FULL, STANDARD, situated
 from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, TokenRows

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.situated.described import described
-from rag_embed.situated.names import FULL, STANDARD, situated
+from rag_embed.situated.expressions import FULL, STANDARD, situated
 from rag_embed.situated.reuse import sources
 from rag_embed.types import Chunk, TokenRows
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from rag_embed.encoders import adapted
+from rag_embed.encoders import load_adapted
+from rag_embed.encoders.adapter import WEIGHTS
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.training import expert as module
-from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.expert import Recipe, train_expert
 from rag_embed.training.loop import Schedule, fit
@@ -34,7 +35,7 @@ def test_the_installed_encoder_is_the_trained_one(trained, world) -> None:
     """What was measured in training is measured again with the folder alone."""
     folder, card = trained
     corpus, sides = world
-    encoder = adapted.load(folder, device="cpu")
+    encoder = load_adapted(folder, device="cpu")
     queries = encoder.encode_query([pair.query for pair in sides.held_out])
     again = corpus.ndcg(sides.held_out, queries, np.zeros_like(queries))
     assert again.mean() == pytest.approx(card.after, abs=1e-4)
@@ -71,14 +72,14 @@ def test_a_pull_keeps_queries_where_they_were(world, quick, tmp_path) -> None:
 def test_what_cannot_be_learned_is_not_installed(make_world, quick, tmp_path) -> None:
     """Queries of other documents: whatever was fitted is chance, and an older expert goes."""
     corpus, sides = make_world(sense=False)
-    (tmp_path / adapted.WEIGHTS).write_bytes(b"of an earlier run")
+    (tmp_path / WEIGHTS).write_bytes(b"of an earlier run")
     recipe = replace(quick, schedule=Schedule(2, 2e-3))
     card = train_expert(corpus, sides, tmp_path, recipe=recipe)
     assert not card.installed and "not installed" in card.verdict
     assert sorted(file.name for file in tmp_path.iterdir()) == ["card.json"]
     assert json.loads((tmp_path / "card.json").read_text())["installed"] is False
     with pytest.raises(BadInput, match="no better than its model"):
-        adapted.load(tmp_path)
+        load_adapted(tmp_path)
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(world, quick, tmp_path) -> None:
@@ -107,7 +108,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(world, quick, tmp_path) -> N
     )
     assert 1 < steps[0] <= steps[-1]  # it did not begin again
     assert replace(parts, seconds=0) == replace(whole, seconds=0)
-    both = [(tmp_path / name / adapted.WEIGHTS) for name in ("whole", "parts")]
+    both = [(tmp_path / name / WEIGHTS) for name in ("whole", "parts")]
     assert both[0].read_bytes() == both[1].read_bytes()
     assert not (tmp_path / "parts" / "checkpoint.safetensors").exists()
 

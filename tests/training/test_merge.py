@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed.encoders import adapted
-from rag_embed.encoders.adapted import Adapter
+from rag_embed.encoders import load_adapted
+from rag_embed.encoders.adapter import Adapter, read_adapter, write_adapter
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.training.card import Card
 from rag_embed.training.merge import Domain, joined, merge
 
 LAYER = "encoder.layer.0.attention.self.query"
@@ -42,9 +42,9 @@ def test_a_useful_expert_is_found_beside_a_useless_one(world, trained, encoder, 
     rng = np.random.default_rng(0)
     factors = {
         layer: (down, rng.normal(size=up.shape).astype(np.float32) * 0.2)
-        for layer, (down, up) in adapted.read(folder).factors.items()
+        for layer, (down, up) in read_adapter(folder).factors.items()
     }
-    adapted.write(Adapter(encoder.signature, factors), tmp_path / "noise")
+    write_adapter(Adapter(encoder.signature, factors), tmp_path / "noise")
     folders = {"good": folder, "noise": tmp_path / "noise"}
     card = merge(folders, {"made": Domain(corpus, sides)}, tmp_path / "both", steps=8)
     assert card.installed and card.kind == "merged" and Card.read(tmp_path / "both") == card
@@ -53,7 +53,7 @@ def test_a_useful_expert_is_found_beside_a_useless_one(world, trained, encoder, 
     assert set(tried) == {"searched", "equal", "good alone", "noise alone"}
     assert tried["searched"] > tried["equal"]
     # What was measured is what was written.
-    queries = adapted.load(tmp_path / "both", device="cpu").encode_query(
+    queries = load_adapted(tmp_path / "both", device="cpu").encode_query(
         [pair.query for pair in sides.held_out]
     )
     again = corpus.ndcg(sides.held_out, queries, np.zeros_like(queries)).mean()
@@ -63,8 +63,8 @@ def test_a_useful_expert_is_found_beside_a_useless_one(world, trained, encoder, 
 def test_what_cannot_be_merged(small, world, tmp_path) -> None:
     corpus, sides = world
     domains = {"made": Domain(corpus, sides)}
-    adapted.write(drawn(small.signature, 1), tmp_path / "a")
-    adapted.write(drawn(replace(small.signature, weights="0" * 64), 2), tmp_path / "b")
+    write_adapter(drawn(small.signature, 1), tmp_path / "a")
+    write_adapter(drawn(replace(small.signature, weights="0" * 64), 2), tmp_path / "b")
     with pytest.raises(BadInput, match="two experts"):
         merge({"a": tmp_path / "a"}, domains, tmp_path / "c")
     with pytest.raises(SpaceMismatch, match="of one model"):

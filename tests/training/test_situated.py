@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from rag_embed import Document, Index
-from rag_embed.encoders import adapted
-from rag_embed.encoders.adapted import Adapter
+from rag_embed.encoders import load_adapted
+from rag_embed.encoders.adapter import Adapter
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.resampling import Difference
 from rag_embed.maths.vectors import unit
+from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.situated.late import Late
-from rag_embed.situated.names import STANDARD, situated
 from rag_embed.situated.trained import trained
 from rag_embed.training import situated as module
-from rag_embed.training.card import Card
 from rag_embed.training.clozed import clozed
 from rag_embed.training.expert import install
 from rag_embed.training.loop import Schedule
@@ -117,7 +117,7 @@ def test_an_index_with_a_trained_late_part(installed, tmp_path) -> None:
     index.add(documents)
     chunks = [index.store.view().document_chunks(one.id) for one in documents]
     groups = list(zip(documents, chunks, strict=True))
-    late = Late(adapted.load(folder), 64, 8).encode_chunks(groups)
+    late = Late(load_adapted(folder), 64, 8).encode_chunks(groups)
     own = situated(STANDARD, encoder).encode_chunks(groups)
     expected = unit(own + np.float32(0.75) * late)
     ids = [chunk.id for some in chunks for chunk in some]

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.adapter_card import Card
 from rag_embed.errors import BadInput
 from rag_embed.evaluation import Collection
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.vectors import unit
-from rag_embed.training.card import Card
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.pairs import Pair
 from rag_embed.training.sources import Source, groups_of, read_chunk_set

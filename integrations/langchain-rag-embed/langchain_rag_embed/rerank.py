@@ -11,7 +11,8 @@ from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Hit, Query
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerankers import Read, read_titled, scores_of_order
+from rag_embed.ranking.rerankers import scores_of_order
+from rag_embed.texts import Read, read_titled
 from rag_embed.types import Scores
 
 _ID = "rag_embed_hit"

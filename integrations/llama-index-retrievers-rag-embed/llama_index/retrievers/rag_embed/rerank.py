@@ -9,7 +9,8 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerankers import Read, read_titled, scores_of_order
+from rag_embed.ranking.rerankers import scores_of_order
+from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
 

@@ -10,7 +10,7 @@ from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 from rag_embed.errors import BadInput
-from rag_embed.ingest import cleaned
+from rag_embed.indexing.ingest import cleaned
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Chunk, Document, Vectors
 

@@ -24,7 +24,7 @@ from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_row
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import And, Filter, field
-from rag_embed.ingest import content_hash
+from rag_embed.indexing.ingest import content_hash
 from rag_embed.stores.lance import LanceStore
 
 _BATCH = 10_000

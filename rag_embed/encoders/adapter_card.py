@@ -1,0 +1,103 @@
+"""What a trained adapter says about itself: data, sizes, settings, and the gain that was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from rag_embed.encoders.adapter import replaced
+from rag_embed.errors import BadInput
+from rag_embed.maths.resampling import Difference
+
+Kind: TypeAlias = Literal["expert", "situated", "merged"]
+
+_FILE = "card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One training run.
+
+    Attributes:
+        kind: ``"expert"`` adapts queries, ``"situated"`` chunks, ``"merged"`` is made of experts.
+        name: Of the adapter.
+        data: Where the pairs come from.
+        base: Model that was adapted.
+        weights: Hash of its weights.
+        pairs: Number of pairs on each side of the split.
+        documents: Number of documents on each side; no document is on two.
+        settings: All that decides the result, seeds included.
+        steps: Steps behind the adapter.
+        strength: Share of the learned change that validation preferred.
+        seconds: The training took.
+        history: Per evaluation: step, mean loss, validation score.
+        metric: Of ``before``, ``after``, ``gain`` and the validation scores.
+        before: The model without the adapter, on the held-out side.
+        after: With it.
+        gain: The difference over the same queries, with its 95 % interval.
+        others: Gain on further sets, by name.
+    """
+
+    kind: Kind
+    name: str
+    data: str
+    base: str
+    weights: str
+    pairs: Mapping[str, int] = field(hash=False)
+    documents: Mapping[str, int] = field(hash=False)
+    settings: Mapping[str, Any] = field(hash=False)
+    steps: int
+    strength: float
+    seconds: float
+    history: tuple[tuple[int, float | None, float], ...]
+    metric: str
+    before: float
+    after: float
+    gain: Difference
+    others: Mapping[str, Difference] = field(default_factory=dict, hash=False)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the gain is above chance: only then is there an adapter beside the card."""
+        return self.gain.low > 0
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one sentence."""
+        gain = f"{self.gain.value:+.4f} ({self.gain.low:+.4f} to {self.gain.high:+.4f})"
+        change = f"{self.metric} {self.before:.4f} -> {self.after:.4f}, {gain}"
+        count = f"{self.pairs['held_out']} held-out queries"
+        if self.installed:
+            return f"better: {change} on {count}."
+        return f"not installed, no better than its model: {change} on {count}."
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``card.json``."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        content = json.dumps({**asdict(self), "installed": self.installed}, indent=2)
+        replaced(Path(folder) / _FILE, content.encode())
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Card:
+        """Read ``card.json``.
+
+        Raises:
+            BadInput: There is none, or it is not one of this library.
+        """
+        file = Path(folder) / _FILE
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            data.pop("installed")
+            data["gain"] = Difference(**data["gain"])
+            data["others"] = {name: Difference(**one) for name, one in data["others"].items()}
+            data["history"] = tuple((s, loss, score) for s, loss, score in data["history"])
+            return cls(**data)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                f"{os.fspath(folder)!r} holds no {_FILE} as training writes it "
+                f"({type(error).__name__}: {error}); pass the folder of a trained adapter."
+            ) from error

@@ -1,0 +1,1 @@
+"""Positions beyond those that a model was trained on: tables, rotary frequencies, attention."""

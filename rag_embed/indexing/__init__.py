@@ -1,0 +1,1 @@
+"""What an index is made of and how documents get into it: settings, spaces, experts, users."""

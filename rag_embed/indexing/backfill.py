@@ -1,0 +1,90 @@
+"""Values for chunks that were stored before a space, or its tokens, were wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from rag_embed.indexing.ingest import Room
+from rag_embed.protocols import ChunkEncoder, Store, View
+from rag_embed.situated.tokens import encoded
+from rag_embed.types import Chunk, Document, doc_id_of
+
+_LOOK_UP = 256
+"""Documents read at once."""
+
+Filled: TypeAlias = Callable[[int, int], None]
+"""Called after every batch with the chunks done and those there are to do."""
+
+Groups: TypeAlias = list[tuple[Document, list[Chunk]]]
+
+
+def backfill(
+    store: Store,
+    name: str,
+    space: ChunkEncoder,
+    settings: Mapping[str, Any],
+    *,
+    vectors: bool,
+    progress: Filled | None = None,
+) -> int:
+    """Fill what `protocols.Store.grow` made room for, then have it searched.
+
+    Every batch is one commit, so that a run that was killed goes on where it stopped. Documents may
+    be added meanwhile, also by another process: what they lack is filled before the switch, and
+    what is written during the switch after it.
+
+    Args:
+        store: Where room was made.
+        name: The space.
+        space: Encodes its chunks, with tokens if room was made for them.
+        settings: Stored in the commit that makes the values live.
+        vectors: Whether room was made for vectors.
+        progress: Told how far it is.
+
+    Returns:
+        How many chunks were filled.
+    """
+
+    def fill() -> int:
+        left = store.lacking()
+        done = 0
+        view = store.view()
+        for groups in _batches(view, left):
+            rows, kept = encoded(space, groups)
+            ids = [chunk.id for _, chunks in groups for chunk in chunks]
+            store.fill(ids, {name: rows} if vectors else {}, {} if kept is None else {name: kept})
+            done += len(ids)
+            if progress is not None:
+                progress(done, len(left))
+        return done
+
+    total = 0
+    while done := fill():
+        total += done
+    store.adopt(settings)
+    return total + fill()
+
+
+def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[Groups]:
+    """Documents with their chunks, so many that a batch is worth a commit."""
+    members: dict[str, list[str]] = {}
+    for id in chunk_ids:
+        members.setdefault(doc_id_of(id), []).append(id)
+    doc_ids = list(members)
+    batch: Groups = []
+    room = Room()
+    for start in range(0, len(doc_ids), _LOOK_UP):
+        some = doc_ids[start : start + _LOOK_UP]
+        documents = view.documents(some)
+        chunks: dict[str, list[Chunk]] = {id: [] for id in some}
+        for chunk in view.chunks([id for one in some for id in members[one]]):
+            chunks[chunk.doc_id].append(chunk)
+        for document in documents:
+            own = sorted(chunks[document.id], key=lambda chunk: chunk.ordinal)
+            batch.append((document, own))
+            if room.full_after(document, own):
+                yield batch
+                batch, room = [], Room()
+    if batch:
+        yield batch

@@ -1,0 +1,210 @@
+"""Experts of an index: ways to search it beside its own two legs, added and removed at any time.
+
+A *query* expert is a LoRA-tuned query encoder over the vectors that are there: adding one encodes no
+document. A *space* expert is another model with vectors of its own. Any other retriever can join for
+as long as the process lives. An expert answers when a router gives it weight.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from threading import Lock
+from typing import Any, Literal, TypeAlias
+
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.indexing.spaces import Spaces
+from rag_embed.protocols import QueryEncoder, Retriever, Store
+from rag_embed.ranking.legs import DenseLeg, Leg
+from rag_embed.ranking.retriever_leg import RetrieverLeg
+from rag_embed.ranking.token_evidence import TOKENS
+from rag_embed.types import Signature, Vectors
+
+Kind: TypeAlias = Literal["query", "space", "retriever"]
+
+_KEY = "experts"
+_TAKEN = ("dense", "lexical", TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """One expert of an index.
+
+    Attributes:
+        name: Of its leg, and the key of its weight.
+        kind: ``"query"``, ``"space"`` or ``"retriever"``.
+        model: Folder of the adapter, or name or path of the model; empty for a retriever.
+        space: Where it searches.
+        weights: Hash of the model's weights; of an adapter, those of its base.
+        enabled: A disabled one is kept, but not asked.
+        card: Training data, sizes, splits, measured gain; empty where nothing was measured.
+    """
+
+    name: str
+    kind: Kind
+    model: str = ""
+    space: str = "dense"
+    weights: str = ""
+    enabled: bool = True
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+class Experts:
+    """The experts of one index, kept in its settings.
+
+    Args:
+        store: Of the index.
+        spaces: Its vector spaces.
+    """
+
+    def __init__(self, store: Store, spaces: Spaces) -> None:
+        self._store = store
+        self._spaces = spaces
+        self._attached: dict[str, Retriever] = {}
+        self._encoders: dict[Expert, _Later] = {}
+
+    def list(self) -> tuple[Expert, ...]:
+        """All of them, in the order in which they were added; attached retrievers last."""
+        stored = (Expert(**one) for one in self._store.settings().get(_KEY) or [])
+        return (*stored, *(Expert(name, "retriever") for name in self._attached))
+
+    def get(self, name: str) -> Expert:
+        """One of them.
+
+        Raises:
+            BadInput: There is none of that name.
+        """
+        for expert in self.list():
+            if expert.name == name:
+                return expert
+        known = ", ".join(one.name for one in self.list()) or "none"
+        raise BadInput(f"There is no expert {name!r}; there are: {known}.")
+
+    def add(self, folder: str | os.PathLike[str], *, name: str | None = None) -> Expert:
+        """Add a query expert; no document is encoded.
+
+        Args:
+            folder: What train-expert or merge wrote. It is read again whenever the index is opened.
+            name: That of the folder when None.
+
+        Raises:
+            BadInput: The folder holds no adapter, or the name is taken.
+            SpaceMismatch: It adapts another model than that of the index.
+        """
+        from rag_embed.encoders.adapter import read_adapter
+        from rag_embed.encoders.adapter_card import Card
+
+        path = os.path.abspath(folder)
+        base = read_adapter(path).base
+        own = self._spaces.own.signature
+        if difference := replace(own, chunks="", tokens="").difference(
+            replace(base, chunks="", tokens="")
+        ):
+            raise SpaceMismatch(
+                f"The adapter in {path!r} was trained on {base.model!r}; the index holds vectors of "
+                f"{own.model!r}. They differ in {{field: (index, adapter)}} {difference}."
+            )
+        card = asdict(Card.read(path))
+        return self._put(
+            Expert(name or os.path.basename(path), "query", path, "dense", base.weights, True, card)
+        )
+
+    def add_space(self, name: str, signature: Signature) -> Expert:
+        """Let a space of the index that has a model of its own be an expert.
+
+        Args:
+            name: Of the space, made by `Index.add_space`.
+            signature: Of its encoder.
+
+        Raises:
+            BadInput: The name is taken.
+        """
+        return self._put(Expert(name, "space", signature.model, name, signature.weights))
+
+    def attach(self, name: str, retriever: Retriever) -> Expert:
+        """Let any retriever over the same chunks be an expert until the process ends.
+
+        Raises:
+            BadInput: The name is taken.
+        """
+        self.check_free(name)
+        self._attached[name] = retriever
+        return self.get(name)
+
+    def remove(self, name: str) -> None:
+        """Forget an expert; its folder or space stays.
+
+        Raises:
+            BadInput: There is none of that name.
+        """
+        self.get(name)
+        if self._attached.pop(name, None) is None:
+            self._write([one for one in self._stored() if one.name != name])
+
+    def enable(self, name: str, enabled: bool = True) -> Expert:
+        """Let an expert be asked, or with ``enabled=False`` leave it aside.
+
+        Raises:
+            BadInput: There is none of that name, or it is an attached retriever.
+        """
+        if self.get(name).kind == "retriever":
+            raise BadInput(f"{name!r} is attached, not stored: use remove() and attach().")
+        self._write(
+            [replace(one, enabled=enabled) if one.name == name else one for one in self._stored()]
+        )
+        return self.get(name)
+
+    def legs(self) -> tuple[Leg, ...]:
+        """One leg per enabled expert; models are loaded when they are first asked."""
+        return tuple(self._leg(one) for one in self.list() if one.enabled)
+
+    def _leg(self, expert: Expert) -> Leg:
+        if expert.kind == "retriever":
+            return RetrieverLeg(expert.name, self._attached[expert.name])
+        later = self._encoders.setdefault(expert, _Later(self._loader(expert)))
+        return DenseLeg(expert.name, later, expert.space)
+
+    def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
+        if expert.kind == "space":
+            return lambda: self._spaces.all()[expert.space]
+        from rag_embed.encoders import load_adapted
+
+        return lambda: load_adapted(expert.model)
+
+    def _stored(self) -> tuple[Expert, ...]:
+        return tuple(one for one in self.list() if one.kind != "retriever")
+
+    def _put(self, expert: Expert) -> Expert:
+        self.check_free(expert.name)
+        self._write([*self._stored(), expert])
+        return self.get(expert.name)
+
+    def check_free(self, name: str) -> None:
+        """Refuse a name that another expert or a leg of the index has.
+
+        Raises:
+            BadInput: It is taken, or empty.
+        """
+        if not name or name in _TAKEN or any(one.name == name for one in self.list()):
+            raise BadInput(
+                f"An expert needs a name that is free, got {name!r}; remove the other one first."
+            )
+
+    def _write(self, experts: Sequence[Expert]) -> None:
+        self._store.configure({_KEY: [asdict(one) for one in experts]})
+
+
+class _Later:
+    """A query encoder that is loaded when it is first used."""
+
+    def __init__(self, load: Callable[[], QueryEncoder]) -> None:
+        self._load = load
+        self._lock = Lock()
+        self._encoder: QueryEncoder | None = None
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._load()
+        return self._encoder.encode_query(texts)

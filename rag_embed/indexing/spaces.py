@@ -1,0 +1,120 @@
+"""The vector spaces of an index: its own, and those of other models that were added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from rag_embed.chunking import TokenSplitter
+from rag_embed.errors import BadInput
+from rag_embed.indexing.assembly import Situate, check_same, loaded, settings_of, space_of
+from rag_embed.indexing.backfill import Filled, backfill
+from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
+from rag_embed.situated.expressions import stored
+from rag_embed.situated.tokens import WithTokens
+from rag_embed.types import Signature
+
+OWN = "dense"
+"""Name of the space that an index was made with."""
+
+_OTHERS = "spaces"
+_FILLING = "filling"
+
+
+class Spaces:
+    """How the chunks of one index are encoded.
+
+    Args:
+        store: Of the index.
+        splitter: Of the index.
+        own: The space it was made with.
+    """
+
+    def __init__(self, store: Store, splitter: TokenSplitter, own: ChunkEncoder) -> None:
+        self._store = store
+        self._splitter = splitter
+        self._known: dict[str, ChunkEncoder] = {OWN: own}
+
+    @property
+    def own(self) -> ChunkEncoder:
+        """The space the index was made with."""
+        return self._known[OWN]
+
+    def all(self) -> Mapping[str, ChunkEncoder]:
+        """Every space by name; the models of the others are loaded now.
+
+        Raises:
+            ModelUnavailable: One cannot be loaded by its name; give its encoder to `know`.
+            SpaceMismatch: A model has other weights than when its space was added.
+        """
+        others = self._others()
+        for name in set(self._known) - {OWN, *others}:  # dropped by another process
+            del self._known[name]
+        for name, signature in others.items():
+            if name not in self._known:
+                self.know(name, loaded(signature.model))
+        return self._known
+
+    def know(self, name: str, encoder: Encoder) -> None:
+        """Use this encoder for a space whose model cannot be loaded by its name.
+
+        Raises:
+            BadInput: There is no such space, or it is the index's own.
+            SpaceMismatch: The space was made by another encoder.
+        """
+        others = self._others()
+        if name not in others:
+            raise BadInput(f"There is no space {name!r}; those that were added: {sorted(others)}.")
+        space = stored(others[name].chunks, encoder)
+        check_same(others[name], space.signature, f"Space {name!r}")
+        self._known[name] = space
+
+    def add(
+        self, name: str, encoder: Encoder | str, situate: Situate | None, progress: Filled | None
+    ) -> int:
+        """Encode all chunks with another model; see `Index.add_space`."""
+        plain = self.own.space if isinstance(self.own, WithTokens) else self.own
+        space = space_of(situate or plain.signature.chunks, loaded(encoder), tokens=False)
+        self._store.grow({name: space.signature.dim}, [])
+        all_others = {**self._others(), name: space.signature}
+        done = backfill(
+            self._store, name, space, _written(all_others), vectors=True, progress=progress
+        )
+        self._known[name] = space
+        return done
+
+    def drop(self, name: str) -> None:
+        """Remove a space that was added.
+
+        Raises:
+            BadInput: There is none of that name, or it is the index's own.
+        """
+        others = self._others()
+        if name not in others:
+            raise BadInput(f"There is no space {name!r}; those that were added: {sorted(others)}.")
+        del others[name]
+        self._store.drop(name, _written(others))
+        self._known.pop(name, None)
+
+    def keep_tokens(self, progress: Filled | None) -> int:
+        """Give the own space its tokens; see `Index.keep_tokens`."""
+        if isinstance(self.own, WithTokens):
+            return 0
+        plain = cast(TokenSpace, self.own)
+        begun = self._store.settings().get(_FILLING)
+        space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
+        self._store.grow({}, [OWN])
+        self._store.configure({_FILLING: space.settings})
+        settings = {**settings_of(space, self._splitter), _FILLING: None}
+        done = backfill(self._store, OWN, space, settings, vectors=False, progress=progress)
+        self._known[OWN] = space
+        return done
+
+    def _others(self) -> dict[str, Signature]:
+        written = self._store.settings().get(_OTHERS) or {}
+        return {name: Signature(**one) for name, one in written.items()}
+
+
+def _written(others: Mapping[str, Signature]) -> dict[str, Any]:
+    return {_OTHERS: {name: asdict(signature) for name, signature in others.items()}}

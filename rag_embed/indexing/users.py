@@ -1,0 +1,75 @@
+"""`Users`: the personal part of one index, made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from rag_embed.indexing.personalisation import bend_of, personal, profiles_of, setting_of
+from rag_embed.personal.influence import Moved, moved_by
+from rag_embed.personal.profiles import Profiles
+from rag_embed.personal.setting import Setting
+from rag_embed.protocols import ChunkEncoder, Retriever, Store
+from rag_embed.types import Hit, Query
+
+
+class Users:
+    """What an index knows of its users, and how far it lets that bend a query.
+
+    Args:
+        store: Of the index.
+        space: Its space.
+        storage_options: Credentials and region of an object store.
+
+    Attributes:
+        setting: How queries are bent; off unless tuning found a gain. To change it for good, use
+            `personalisation.keep`.
+    """
+
+    def __init__(
+        self, store: Store, space: ChunkEncoder, storage_options: Mapping[str, str] | None
+    ) -> None:
+        self._store = store
+        self._space = space
+        self._options = storage_options
+        self.setting: Setting = setting_of(store)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """Users' histories; see `personalisation.profiles_of`."""
+        return profiles_of(self._store, self._space, storage_options=self._options)
+
+    def around(self, retriever: Retriever) -> Retriever:
+        """The retriever made personal; the very same one while the strength is 0."""
+        if not self.setting.strength:
+            return retriever
+        return personal(retriever, self._store, self._space, self.profiles, self.setting)
+
+    def fade(self, half_life: float | None) -> None:
+        """Let what users did count half after some time; to be said before the first event.
+
+        It is for running sums: what `Profile.vector` and the pooling ``"mean"`` are made of. The first
+        event fixes it.
+
+        Args:
+            half_life: Seconds, or ``None`` for no decay.
+
+        Raises:
+            BadInput: It is not above 0.
+            StoreError: There are events that are summed with another one.
+        """
+        self.profiles = profiles_of(
+            self._store, self._space, half_life=half_life, storage_options=self._options
+        )
+
+    def moved(self, query: Query, hits: Sequence[Hit]) -> list[Moved]:
+        """Which events, or turns, moved each hit of a search; empty while no query is bent.
+
+        Args:
+            query: As it was asked.
+            hits: What `Index.search` found.
+        """
+        if not self.setting.strength:
+            return []
+        bend = bend_of(self._store, self._space, self.profiles, self.setting)
+        return moved_by(bend, self._store.view(), query, [hit.id for hit in hits])

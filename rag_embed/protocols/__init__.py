@@ -1,0 +1,34 @@
+"""The verbs: what a part must be able to do to be used in a place.
+
+Implement the methods and the object fits; nothing has to be inherited.
+"""
+
+from rag_embed.protocols.encoding import (
+    ChunkEncoder,
+    Encoder,
+    QueryEncoder,
+    Splitter,
+    TokenEncoder,
+    TokenSpace,
+)
+from rag_embed.protocols.remembering import EventStore, Histories, Totals
+from rag_embed.protocols.searching import QueryTransform, Reranker, Retriever, Router
+from rag_embed.protocols.storing import Store, View
+
+__all__ = [
+    "ChunkEncoder",
+    "Encoder",
+    "EventStore",
+    "Histories",
+    "QueryEncoder",
+    "QueryTransform",
+    "Reranker",
+    "Retriever",
+    "Router",
+    "Splitter",
+    "Store",
+    "TokenEncoder",
+    "TokenSpace",
+    "Totals",
+    "View",
+]

@@ -1,0 +1,106 @@
+"""From texts to vectors, and from documents to chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from rag_embed.types import Chunk, Document, Signature, Spans, TokenRows, Vectors
+
+T = TypeVar("T")
+
+
+class Encoder(Protocol):
+    """Turns texts into unit vectors. Implementations: `rag_embed.encoders`."""
+
+    @property
+    def signature(self) -> Signature:
+        """Identity of the space the vectors live in."""
+        ...
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows; a row depends on its own text only."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows; a row depends on its own text only."""
+        ...
+
+    def token_spans(self, text: str, /) -> Spans:
+        """Character offsets of all of the model's tokens in ``text``, special tokens left out."""
+        ...
+
+
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that can also give the vectors of a text's tokens, at no further forward pass."""
+
+    def encode_query_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_query`, and what ``keep`` makes of each text's tokens.
+
+        ``keep`` is called right after a text's forward pass, maybe from several threads, so that
+        the token vectors of many texts are never in memory together.
+        """
+        ...
+
+    def encode_document_tokens(
+        self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_document`, and what ``keep`` makes of each text's tokens."""
+        ...
+
+
+class QueryEncoder(Protocol):
+    """The part of an encoder that is needed at query time."""
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows."""
+        ...
+
+
+class Splitter(Protocol):
+    """Cuts a document into chunks with exact offsets; see `rag_embed.chunking`."""
+
+    def split(self, document: Document, /) -> list[Chunk]:
+        """Chunks in reading order; none for a document without visible text."""
+        ...
+
+
+class ChunkEncoder(Protocol):
+    """Decides how much of its document a chunk's vector sees; see `rag_embed.situated`."""
+
+    @property
+    def signature(self) -> Signature:
+        """The encoder's signature with ``chunks`` filled in."""
+        ...
+
+    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+        """One unit row per chunk, in order; a group is a document with its chunks."""
+        ...
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """``(len(texts), dim)`` unit rows in the same space."""
+        ...
+
+
+class TokenSpace(ChunkEncoder, Protocol):
+    """A `ChunkEncoder` that can also give the tokens of each chunk, from the same forward pass."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """Encodes queries, and their tokens if it is a `TokenEncoder`."""
+        ...
+
+    def encode_chunk_tokens(
+        self,
+        groups: Sequence[tuple[Document, Sequence[Chunk]]],
+        keep: Callable[[TokenRows], T],
+        /,
+    ) -> tuple[Vectors, list[T]]:
+        """`encode_chunks`, and what ``keep`` makes of the tokens of each chunk."""
+        ...
+
+    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+        """One text per chunk, in order: what the places of its tokens count in."""
+        ...

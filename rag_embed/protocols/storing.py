@@ -1,0 +1,197 @@
+"""Where documents, chunks and vectors are kept, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from rag_embed.analysis import Analyzer
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter
+from rag_embed.maths.frequencies import Frequencies
+from rag_embed.maths.moments import Moments
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors
+
+
+class View(Protocol):
+    """An unchanging snapshot of a store: all parts of one search read the same version."""
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+        ...
+
+    @property
+    def private(self) -> bool:
+        """Whether any chunk has an owner."""
+        ...
+
+    def nearest(
+        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """Per row: ids of the ``n`` chunks with the largest dot product, and the products."""
+        ...
+
+    def lexical(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25.
+
+        How rare a word is and how long a text, is judged by the shared chunks for a shared chunk,
+        and by these and its owner's for an owned one: nobody's score tells of another's texts.
+        """
+        ...
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """The stored row of each chunk, in order.
+
+        Raises:
+            BadInput: An id is not in the store.
+        """
+        ...
+
+    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
+        """What is kept of each chunk's tokens, in order.
+
+        Raises:
+            BadInput: An id is not in the store, or the space keeps no tokens.
+        """
+        ...
+
+    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
+        """In how many of the chunks that a user sees each token occurs; maybe over a sample."""
+        ...
+
+    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
+        """Those of the chunks that exist, in the order of ``ids``."""
+        ...
+
+    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
+        """All chunks of a document in reading order."""
+        ...
+
+    def documents(self, ids: Sequence[str], /) -> list[Document]:
+        """Those of the documents that exist, as they were added, in the order of ``ids``."""
+        ...
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """Ids of the documents with a chunk that matches, sorted."""
+        ...
+
+    def moments(self, space: str, user: str | None = None, /) -> Moments:
+        """Mean and second moment of the vectors of the chunks that a user sees."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps documents, chunks and their vectors. Implementations: `rag_embed.stores`."""
+
+    @property
+    def fields(self) -> Fields:
+        """The declared filter columns."""
+        ...
+
+    @property
+    def analyzer(self) -> Analyzer:
+        """Settings of lexical search."""
+        ...
+
+    def view(self) -> View:
+        """Snapshot of the latest version."""
+        ...
+
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+        """``(content hash, owner)`` of the stored ones; the hash of an incomplete one is ``""``."""
+        ...
+
+    def replace(
+        self,
+        documents: Sequence[tuple[Document, str]],
+        chunks: Sequence[Chunk],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
+        lexical: Sequence[str] | None = None,
+        /,
+    ) -> None:
+        """Store documents (with content hashes) and their chunks; their old chunks vanish.
+
+        Args:
+            documents: With their content hashes.
+            chunks: All chunks of these documents.
+            vectors: Space -> one row per chunk.
+            tokens: Space -> one entry per chunk, for the spaces that keep tokens.
+            lexical: What lexical search reads of each chunk; title, headings and text by default.
+        """
+        ...
+
+    def delete(self, doc_ids: Sequence[str], /) -> int:
+        """Remove documents with their chunks; returns how many existed."""
+        ...
+
+    def forget(self, user: str, /) -> int:
+        """Remove all that a user owns so that no byte of it is left; returns how many documents."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """All settings: JSON values by key."""
+        ...
+
+    def configure(self, values: Mapping[str, Any], /) -> None:
+        """Store settings; other keys stay as they are."""
+        ...
+
+    def document_ids(self) -> Iterable[str]:
+        """Ids of all documents."""
+        ...
+
+    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+        """Make room for new spaces, and for the tokens of spaces, beside what there is.
+
+        Nothing is searched there until `adopt`; documents can be replaced and deleted meanwhile.
+        To call it again with the same arguments changes nothing, with others it starts anew.
+
+        Raises:
+            BadInput: A name is taken, unknown or cannot be used.
+        """
+        ...
+
+    def lacking(self) -> list[str]:
+        """Ids of the chunks that have no value yet where room was made, sorted."""
+        ...
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]],
+        /,
+    ) -> None:
+        """Store values of chunks where room was made; of chunks that are gone, nothing.
+
+        Raises:
+            BadInput: The values do not fit what `grow` made room for.
+        """
+        ...
+
+    def adopt(self, settings: Mapping[str, Any], /) -> None:
+        """Search what was grown from now on, and store settings, in one commit.
+
+        Raises:
+            StoreError: A chunk still lacks its values.
+        """
+        ...
+
+    def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
+        """Remove a space with its tokens, and store settings, in one commit.
+
+        Raises:
+            BadInput: There is no such space, or it is the only one.
+        """
+        ...
+
+    def optimize(self) -> None:
+        """Compact files and bring search indexes up to date."""
+        ...
+
+    def stats(self) -> Mapping[str, object]:
+        """Counts and sizes for people."""
+        ...

@@ -1,0 +1,100 @@
+"""Token evidence made visible: which word of a query found which word of a chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_embed.maths.maxsim import cosines
+from rag_embed.protocols import View
+from rag_embed.ranking.token_evidence import LateLeg
+from rag_embed.text import word_around
+from rag_embed.types import Document, Hit, Query, Scores, Spans
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What one word of the query found.
+
+    Attributes:
+        word: Of the query; once for each of the tokens it is made of.
+        found: The word that is most like it.
+        start: Where ``found`` begins in `Heat.text`.
+        end: Where it ends.
+        similarity: Cosine of the two tokens, in [0, 1].
+        share: What the match adds to MaxSim: ``w * similarity^2 / sum of w``.
+    """
+
+    word: str
+    found: str
+    start: int
+    end: int
+    similarity: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heat:
+    """How a chunk's tokens answer a query.
+
+    Attributes:
+        text: What was encoded for the chunk: its text, and what was put before it.
+        spans: ``(n, 2)`` int64 characters of the kept tokens.
+        warmth: ``(n,)`` float32 >= 0: the largest ``w * similarity^2 / sum of w`` of each token.
+        matches: One per query token that has weight, largest share first. The shares add up to the
+            raw score of the token evidence.
+    """
+
+    text: str
+    spans: Spans
+    warmth: Scores
+    matches: tuple[Match, ...]
+
+
+def heat(leg: LateLeg, view: View, query: Query, hits: Sequence[Hit]) -> list[Heat]:
+    """Explain the token evidence of hits.
+
+    Args:
+        leg: What gave the evidence.
+        view: The version that was searched.
+        query: Its text is encoded; a query that brings its own vector has no evidence.
+        hits: Chunks of this version.
+
+    Returns:
+        One per hit, in order; without matches where there is no evidence.
+    """
+    [asked] = leg.ask(view, [query]).asked
+    kept = view.tokens(leg.name, [hit.id for hit in hits])
+    texts = leg.space.space.texts([(_document(hit), [hit.chunk]) for hit in hits])
+    found = []
+    for text, tokens in zip(texts, kept, strict=True):
+        spans = leg.space.encoder.token_spans(text)[: len(tokens.ids)]
+        if asked is None or not len(asked.ids) or not len(tokens.ids):
+            found.append(Heat(text, spans, np.zeros(len(spans), np.float32), ()))
+            continue
+        weights = view.frequencies(leg.name, query.user).idf(asked.ids)
+        similar = np.maximum(cosines(asked.rows, tokens.bits), 0.0)
+        shares = similar**2 * weights / weights.sum()
+        best = similar.argmax(axis=0)
+        matches = [
+            _match(query.text, span, text, spans[at], float(similar[at, i]), float(shares[at, i]))
+            for i, (span, at) in enumerate(zip(asked.spans, best, strict=True))
+        ]
+        warmth = shares.max(axis=1).astype(np.float32)
+        found.append(Heat(text, spans, warmth, tuple(sorted(matches, key=lambda m: -m.share))))
+    return found
+
+
+def _document(hit: Hit) -> Document:
+    """Stands for the hit's document where the chunk says all that is needed."""
+    return Document(hit.chunk.doc_id, hit.chunk.text, hit.chunk.title)
+
+
+def _match(
+    query: str, asked: Spans, text: str, there: Spans, similarity: float, share: float
+) -> Match:
+    begins, ends = word_around(query, int(asked[0]), int(asked[1]))
+    start, end = word_around(text, int(there[0]), int(there[1]))
+    return Match(query[begins:ends], text[start:end], start, end, similarity, share)

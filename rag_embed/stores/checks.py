@@ -1,0 +1,191 @@
+"""What both stores derive from a chunk, and the checks both make before they write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rag_embed.errors import BadInput, StoreError
+from rag_embed.fields import Fields
+from rag_embed.texts import titled
+from rag_embed.types import Chunk, Document, TokenBits, Vectors
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def row_values(
+    documents: Sequence[tuple[Document, str]],
+    chunks: Sequence[Chunk],
+    vectors: Mapping[str, Vectors],
+    spaces: Mapping[str, int],
+    fields: Fields,
+) -> list[dict[str, Any]]:
+    """Check a write and return each chunk's filterable column values.
+
+    Raises:
+        BadInput: Ids repeat, a chunk's document is missing, vectors do not fit, or a field's value
+            has the wrong type. Nothing has been written then.
+    """
+    by_id = {document.id: document for document, _ in documents}
+    _unique("document", [document.id for document, _ in documents])
+    _unique("chunk", [chunk.id for chunk in chunks])
+    values = {id: fields.values(document) for id, document in by_id.items()}
+    check_vectors(vectors, spaces, len(chunks))
+    rows = []
+    for chunk in chunks:
+        if chunk.doc_id not in by_id:
+            raise BadInput(f"Chunk {chunk.id!r} belongs to no document of this write.")
+        built_in: dict[str, Any] = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
+        built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
+        rows.append({**built_in, **values[chunk.doc_id]})
+    return rows
+
+
+def check_vectors(vectors: Mapping[str, Vectors], spaces: Mapping[str, int], chunks: int) -> None:
+    """Check the vectors of a write.
+
+    Args:
+        vectors: As `protocols.Store.replace` takes them.
+        spaces: Dimension of each space.
+        chunks: Number of chunks written.
+
+    Raises:
+        BadInput: A space's vectors are missing, come unasked, or do not fit the chunks.
+    """
+    if vectors.keys() != spaces.keys():
+        raise BadInput(f"Expected vectors for spaces {sorted(spaces)}, got {sorted(vectors)}.")
+    for name, dim in spaces.items():
+        if vectors[name].shape != (chunks, dim):
+            raise BadInput(
+                f"Space {name!r}: expected vectors of shape {(chunks, dim)}, "
+                f"got {vectors[name].shape}."
+            )
+        if not np.isfinite(vectors[name]).all():
+            raise BadInput(f"Space {name!r}: vectors hold NaN or infinity; check the encoder.")
+
+
+def check_tokens(
+    tokens: Mapping[str, Sequence[TokenBits]] | None,
+    kept: Sequence[str],
+    spaces: Mapping[str, int],
+    chunks: int,
+) -> Mapping[str, Sequence[TokenBits]]:
+    """Check the tokens of a write.
+
+    Args:
+        tokens: As `protocols.Store.replace` takes them.
+        kept: Spaces that keep tokens.
+        spaces: Dimension of each space.
+        chunks: Number of chunks written.
+
+    Raises:
+        BadInput: A space's tokens are missing, come unasked, or do not fit the chunks.
+    """
+    tokens = tokens or {}
+    if tokens.keys() != set(kept):
+        raise BadInput(f"Expected tokens for spaces {sorted(kept)}, got {sorted(tokens)}.")
+    for name, some in tokens.items():
+        width = -(-spaces[name] // 8)
+        fits = all(one.bits.shape == (len(one.ids), width) for one in some)
+        if len(some) != chunks or not fits:
+            raise BadInput(
+                f"Space {name!r}: expected tokens of {chunks} chunks with {width} bytes each, got "
+                f"those of {len(some)} chunks{'' if fits else ' of another width'}."
+            )
+    return tokens
+
+
+def lexical_texts(chunks: Sequence[Chunk], given: Sequence[str] | None) -> list[str]:
+    """What lexical search reads of each chunk: what is given, or its title, headings and text.
+
+    Raises:
+        BadInput: There is not one text per chunk.
+    """
+    if given is None:
+        return [titled(chunk) for chunk in chunks]
+    if len(given) != len(chunks):
+        raise BadInput(f"Expected lexical texts of {len(chunks)} chunks, got {len(given)}.")
+    return list(given)
+
+
+def to_json(source: Document | Chunk) -> str:
+    """The metadata as JSON.
+
+    Raises:
+        BadInput: It holds something JSON cannot express.
+    """
+    try:
+        return json.dumps(dict(source.metadata))
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"Document {source.id!r}: metadata must be JSON-serialisable ({error}). "
+            "Convert dates and objects to strings or numbers."
+        ) from error
+
+
+def _unique(kind: str, ids: Sequence[str]) -> None:
+    if len(set(ids)) != len(ids):
+        twice = Counter(ids).most_common(1)[0][0]
+        raise BadInput(f"The {kind} id {twice!r} comes twice in one write; ids must be distinct.")
+
+
+def check_new(
+    spaces: Mapping[str, int],
+    tokens: Sequence[str],
+    have: Mapping[str, int],
+    have_tokens: Sequence[str],
+) -> None:
+    """Check what is to be added to a store.
+
+    Args:
+        spaces: Name and dimension of new spaces.
+        tokens: Spaces that shall keep tokens from now on.
+        have: The spaces there are.
+        have_tokens: Those that keep tokens.
+
+    Raises:
+        BadInput: A name cannot name a column, is taken, or is unknown.
+    """
+    for name, dim in spaces.items():
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                f"A space is named by up to 32 lower-case letters, digits and _, got {name!r}."
+            )
+        if name in have:
+            raise BadInput(f"There is a space {name!r} already; drop it first, or choose a name.")
+        if dim < 1:
+            raise BadInput(f"Space {name!r}: the dimension must be >= 1, got {dim}.")
+    for name in tokens:
+        if name in have_tokens:
+            raise BadInput(f"Space {name!r} keeps tokens already.")
+        if name not in have and name not in spaces:
+            raise BadInput(f"Unknown space {name!r}; there are {sorted({*have, *spaces})}.")
+
+
+def check_known(space: str, spaces: Mapping[str, int]) -> None:
+    """Check that a space can be dropped.
+
+    Raises:
+        BadInput: There is no such space, or it is the only one.
+    """
+    if space not in spaces:
+        raise BadInput(f"Unknown space {space!r}; this index has {sorted(spaces)}.")
+    if len(spaces) == 1:
+        raise BadInput(f"Space {space!r} is the only one; an index needs one.")
+
+
+def check_filled(lacking: Sequence[str]) -> None:
+    """Check that a new space can be searched.
+
+    Raises:
+        StoreError: A chunk still lacks its values.
+    """
+    if lacking:
+        raise StoreError(
+            f"{len(lacking)} chunks lack values of the new space, {lacking[0]!r} first; fill them."
+        )
