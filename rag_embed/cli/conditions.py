@@ -9,7 +9,7 @@ from rag_embed.errors import BadInput
 from rag_embed.fields import BUILT_IN, Fields
 from rag_embed.filters import And, Compare, Filter, Has, Operator, Scalar
 
-_CONDITION = re.compile(r"\s*(\w+)\s*(==|!=|<=|>=|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"(\w+)\s*(==|!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 _OPERATORS: dict[str, Operator] = {"=": "==", "==": "==", "!=": "!="}
 _OPERATORS |= {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -38,10 +38,10 @@ def parsed(conditions: Sequence[str], fields: Fields) -> Filter | None:
 
 
 def _one(condition: str, fields: Fields) -> Filter:
-    match = _CONDITION.fullmatch(condition)
+    match = _CONDITION.fullmatch(condition.strip())
     if match is None:
         raise BadInput(f"Cannot read the condition {condition!r}; write year>=2020 or tags~news.")
-    name, operator, text = match.groups()
+    name, operator, text = match.group(1), match.group(2), match.group(3).strip()
     kind = {**BUILT_IN, **fields.types}.get(name, "str")
     if operator == "~":
         return Has(name, text)

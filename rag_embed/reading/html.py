@@ -18,13 +18,16 @@ from rag_embed.types import Document, Skipped
 if TYPE_CHECKING:
     from bs4 import PageElement, Tag
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=[\s\"']*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 4096
-_UNSEEN = "script style noscript template svg math iframe object canvas title".split()
-_CONTROLS = "button select input textarea dialog".split()
-_AROUND = "nav footer aside".split()
+_UNSEEN = frozenset(
+    "script style noscript template svg math iframe object canvas title "
+    "button select input textarea dialog nav".split()
+)
+_AROUND = frozenset({"footer", "aside"})
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ROLES = frozenset({"navigation", "contentinfo", "search"})
-_KEEPS = ("main", "article", "blockquote")
+_KEEPS = frozenset({"main", "article", "blockquote"})
 _PERMALINKS = frozenset({"", "#", "¶", "§", "🔗"})
 
 
@@ -82,25 +85,41 @@ def html_text(markup: str) -> tuple[str, str]:
 
 
 def _strip(soup: Tag) -> None:
-    """Remove what nobody reads the page for."""
-    doomed = soup.find_all([*_UNSEEN, *_CONTROLS])
-    doomed += soup.find_all(hidden=True)
-    doomed += soup.find_all(attrs={"aria-hidden": "true"})
-    doomed += soup.find_all(lambda tag: tag.get("role") in _ROLES)
-    for tag in soup.find_all(_AROUND):
-        if tag.name == "nav" or tag.find_parent(_KEEPS) is None:
-            doomed.append(tag)
-    for heading in soup.find_all(re.compile("^h[1-6]$")):
-        doomed += [link for link in heading.find_all("a") if link.get_text() in _PERMALINKS]
+    """Remove what nobody reads the page for; one walk, however deep the elements are nested."""
+    import bs4
+
+    doomed: list[Tag] = []
+    waiting: list[tuple[Tag, bool, bool]] = [(soup, False, False)]
+    while waiting:
+        above, content, heading = waiting.pop()
+        for tag in above.contents:
+            if not isinstance(tag, bs4.Tag):
+                continue
+            if _unwanted(tag, content, heading):
+                doomed.append(tag)
+            else:
+                inside = content or tag.name in _KEEPS, heading or tag.name in _HEADINGS
+                waiting.append((tag, *inside))
     for tag in doomed:
         tag.extract()
+
+
+def _unwanted(tag: Tag, content: bool, heading: bool) -> bool:
+    """Whether an element goes, given whether it lies inside the content, and in a heading."""
+    if tag.name in _UNSEEN or tag.get("role") in _ROLES:
+        return True
+    if tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
+        return True
+    if tag.name in _AROUND:
+        return not content
+    return heading and tag.name == "a" and tag.get_text() in _PERMALINKS
 
 
 def _converted(root: Tag) -> str:
     """Walk without recursion: pages may be nested thousands deep."""
     import bs4
 
-    writer = Writer()
+    writer = Writer(root)
     waiting: list[tuple[PageElement, bool]] = [(root, True)]
     while waiting:
         node, entering = waiting.pop()

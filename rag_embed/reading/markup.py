@@ -26,9 +26,10 @@ _FENCES = re.compile(r"`{3,}")
 
 
 class Writer:
-    """Collects blocks; the caller walks the page and says what it enters and leaves."""
+    """Collects blocks; the caller walks ``root`` and says what it enters and leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Tag) -> None:
+        self._arranging = _around(root)
         self._blocks: list[tuple[bool, str]] = []
         self._inline: list[str] = []
         self._lists: list[int | None] = []
@@ -46,7 +47,7 @@ class Writer:
         if name == "pre":
             self._code(tag.get_text())
             return False
-        if name == "table" and tag.find(_LAYOUT) is None:
+        if name == "table" and id(tag) not in self._arranging:
             self._table(tag)
             return False
         if name == "br":
@@ -142,3 +143,14 @@ class Writer:
                 texts = rows[-1][-1] if rows and rows[-1] else self._inline
                 texts.append(str(node))
         return rows
+
+
+def _around(root: Tag) -> set[int]:
+    """Elements (by ``id``) with one of `_LAYOUT` inside; each is looked at once."""
+    found: set[int] = set()
+    for tag in root.find_all(_LAYOUT):
+        for above in tag.parents:
+            if id(above) in found:
+                break
+            found.add(id(above))
+    return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from rag_embed.chunking.markdown import markdown_outline
 from rag_embed.reading.base import Reader, made, read_text
+from rag_embed.reading.front_matter import front_matter, title_of
 from rag_embed.types import Document, Skipped
 
 LANGUAGES = {
@@ -68,11 +68,6 @@ LANGUAGES = {
 }
 """File suffix -> ``metadata["language"]``."""
 
-_FRONT_MATTER = re.compile(
-    r"---[ \t]*\n((?:(?:[\w.-]+[ \t]*:|[ \t#-]).*\n|\n)+?)---[ \t]*(?:\n|\Z)"
-)
-_TITLE = re.compile(r"^title[ \t]*:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
-
 
 def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
     """A text file, as it is."""
@@ -93,11 +88,9 @@ def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
     text, encoding = found
     metadata = {"format": "markdown"}
     front, text = front_matter(text)
-    title = _TITLE.search(front)
     if front:
         metadata["front_matter"] = front
-    heading = title.group(2) if title else first_heading(text)
-    yield made(path, name, text, heading, encoding, **metadata)
+    yield made(path, name, text, title_of(front) or first_heading(text), encoding, **metadata)
 
 
 def code_reader(language: str) -> Reader:
@@ -118,14 +111,3 @@ def first_heading(text: str) -> str:
     """The first heading of a Markdown text, or ``""``."""
     paths = (section.path for section in markdown_outline(text).sections)
     return next((path[0] for path in paths if path), "")
-
-
-def front_matter(text: str) -> tuple[str, str]:
-    r"""Split off a block of ``key: value`` lines between ``---`` at the start of a text.
-
-    Examples:
-        >>> front_matter("---\ntitle: A\n---\nText"), front_matter("---\nText\n---\n")[0]
-        (('title: A\n', 'Text'), '')
-    """
-    match = _FRONT_MATTER.match(text)
-    return (match.group(1), text[match.end() :]) if match else ("", text)
