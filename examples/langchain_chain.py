@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
         print(f"\n{result['question']}\n  {result['answer']}")
         for found in result["found"]:
             where = found.metadata["rag_embed"]
-            print(f"    {found.metadata['relevance_score']:.2f}  {where['doc_id']}", end="")
+            print(f"    {found.relevance:.2f}  {where['doc_id']}", end="")
             print(f" [{where['start']}:{where['end']}]")
 
 

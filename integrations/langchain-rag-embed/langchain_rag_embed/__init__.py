@@ -1,7 +1,7 @@
 """rag_embed in LangChain: retriever, vector store, document index, embeddings."""
 
 from langchain_rag_embed.document_index import RagEmbedDocumentIndex
-from langchain_rag_embed.documents import to_documents
+from langchain_rag_embed.documents import RagEmbedDocument, to_documents
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import RagEmbedTranslator, to_filter
 from langchain_rag_embed.rerank import CompressorReranker
@@ -12,6 +12,7 @@ from langchain_rag_embed.writers import context_writer
 __all__ = [
     "CompressorReranker",
     "EmbeddingsEncoder",
+    "RagEmbedDocument",
     "RagEmbedDocumentIndex",
     "RagEmbedEmbeddings",
     "RagEmbedRetriever",

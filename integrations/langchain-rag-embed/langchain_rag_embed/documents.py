@@ -13,11 +13,46 @@ from langchain_core.documents import Document as LangChainDocument
 from rag_embed import Document, Hit
 
 
-def from_hit(hit: Hit) -> LangChainDocument:
+class RagEmbedDocument(LangChainDocument):
+    """A chunk as a LangChain document, and beside its metadata what was said of it for one query.
+
+    It is equal to every other one of the same chunk, whatever the query, and to a plain document
+    with the same id, text and metadata; so what merges the answers to several queries sees one
+    chunk once. LangChain's `dumps` writes the scores, and its `loads` makes a plain document of it.
+
+    Attributes:
+        score: Fused score, higher is better; comparable within one query only.
+        relevance: Between 0 and 1; comparable between queries.
+        explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
+    """
+
+    score: float
+    relevance: float
+    explanation: list[dict[str, Any]]
+
+    @classmethod
+    def lc_id(cls) -> list[str]:
+        """Whoever reads it back has LangChain, but maybe not this package."""
+        return LangChainDocument.lc_id()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, RagEmbedDocument) or type(other) is LangChainDocument:
+            return _stays(self) == _stays(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.page_content))
+
+
+def _stays(document: LangChainDocument) -> tuple[Any, ...]:
+    return document.id, document.page_content, document.metadata
+
+
+def from_hit(hit: Hit) -> RagEmbedDocument:
     """A hit as a LangChain document.
 
-    The metadata is the user's, and beside it ``score``, ``relevance_score`` and ``rag_embed`` (where
-    the chunk is in its document, and what each leg said), unless the user's has such a key.
+    The metadata is the user's, and beside it ``rag_embed``, where the chunk is in its document,
+    unless the user's has such a key.
 
     Examples:
         >>> from rag_embed import Index
@@ -28,22 +63,24 @@ def from_hit(hit: Hit) -> LangChainDocument:
         >>> found = from_hit(index.search("fox")[0])
         >>> found.metadata["year"], found.metadata["rag_embed"]["doc_id"]
         (2024, 'a')
+        >>> [leg["leg"] for leg in found.explanation]
+        ['dense', 'lexical']
     """
     chunk = hit.chunk
-    ours: dict[str, Any] = {
-        "score": float(hit.score),
-        "relevance_score": float(hit.relevance),
-        "rag_embed": {
-            "doc_id": chunk.doc_id,
-            "title": chunk.title,
-            "headings": list(chunk.headings),
-            "start": int(chunk.start),
-            "end": int(chunk.end),
-            "explanation": [part.explained for part in hit.parts],
-        },
+    where = {
+        "doc_id": chunk.doc_id,
+        "title": chunk.title,
+        "headings": list(chunk.headings),
+        "start": int(chunk.start),
+        "end": int(chunk.end),
     }
-    return LangChainDocument(
-        id=chunk.id, page_content=chunk.text, metadata=ours | deepcopy(dict(chunk.metadata))
+    return RagEmbedDocument(
+        id=chunk.id,
+        page_content=chunk.text,
+        metadata={"rag_embed": where} | deepcopy(dict(chunk.metadata)),
+        score=float(hit.score),
+        relevance=float(hit.relevance),
+        explanation=[part.explained for part in hit.parts],
     )
 
 

@@ -58,7 +58,7 @@ class RagEmbedRetriever(BaseRetriever):
 
     Every option can also come with a call, ``retriever.invoke("foxes", k=2, user=None)``, for
     ``ainvoke``, ``batch`` and ``abatch`` alike; ``batch`` encodes and searches all inputs at once.
-    A document's metadata holds the user's, and ``score``, ``relevance_score`` and ``rag_embed``.
+    What comes back are `RagEmbedDocument`: scores and reasons beside the metadata.
 
     Attributes:
         index: An `Index`, the path of one, or any object with rag_embed's ``retrieve``.

@@ -18,7 +18,7 @@ QUERIES = ["red fox", "blue sea", "fresh bread", "hiding mice"]
 def same(found, expected):
     """The same documents in the same order; the last bits of a score depend on the batch."""
     assert [document.id for document in found] == [document.id for document in expected]
-    scores = [[one.metadata["score"] for one in some] for some in (found, expected)]
+    scores = [[one.score for one in some] for some in (found, expected)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
 
 

@@ -124,15 +124,14 @@ def test_what_cannot_be_searched_is_refused(index, tmp_path):
 def test_metadata_says_where_a_chunk_is_and_why_it_was_found(retriever):
     found = retriever.invoke(QUERY, k=1)[0]
     ours = found.metadata.pop("rag_embed")
-    score, relevance = found.metadata.pop("score"), found.metadata.pop("relevance_score")
     assert found.metadata == {"year": 2019, "about": "fox"}
     assert (ours["doc_id"], ours["title"], ours["headings"]) == ("fox", "Fox", [])
     assert (ours["start"], ours["end"]) == (0, len(found.page_content))
-    parts = ours["explanation"]
+    parts = found.explanation
     assert [part["leg"] for part in parts] == ["dense", "lexical"]
-    assert sum(part["contribution"] for part in parts) == pytest.approx(score)
-    assert 0.0 <= relevance <= 1.0
-    assert json.loads(json.dumps(ours)) == ours
+    assert sum(part["contribution"] for part in parts) == pytest.approx(found.score)
+    assert 0.0 <= found.relevance <= 1.0
+    assert json.loads(json.dumps([ours, parts])) == [ours, parts]
 
 
 def test_a_users_own_keys_stay_and_changing_a_result_changes_nothing_stored():
@@ -141,14 +140,14 @@ def test_a_users_own_keys_stay_and_changing_a_result_changes_nothing_stored():
             hit = Hit(chunk, score=0.5, relevance=0.25)
             return [[hit] for _ in queries]
 
-    own = {"score": "mine", "tags": ["a"]}
+    own = {"rag_embed": "mine", "score": 3, "tags": ["a"]}
     chunk = Chunk("d#0-3", "d", "red", 0, 3, metadata=own)
     retriever = RagEmbedRetriever(index=One())
     found = retriever.invoke("anything")[0]
-    assert found.metadata["score"] == "mine"
-    assert found.metadata["relevance_score"] == 0.25
+    assert found.metadata == own
+    assert (found.score, found.relevance) == (0.5, 0.25)
     found.metadata["tags"].append("b")
-    assert own == {"score": "mine", "tags": ["a"]}
+    assert own == {"rag_embed": "mine", "score": 3, "tags": ["a"]}
     assert retriever._get_ls_params() == {"ls_retriever_name": "rag_embed"}
 
 
