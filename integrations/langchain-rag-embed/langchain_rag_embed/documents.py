@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Document, Hit
+from rag_embed.errors import BadInput
 
 
 class RagEmbedDocument(LangChainDocument):
@@ -92,7 +93,11 @@ def from_document(document: Document) -> LangChainDocument:
 
 
 def to_document(
-    document: LangChainDocument, id: str, *, title_key: str | None = "title"
+    document: LangChainDocument,
+    id: str,
+    *,
+    title_key: str | None = "title",
+    user: str | None = None,
 ) -> Document:
     """A LangChain document under an id; its title is ``metadata[title_key]`` if that is a str."""
     title = document.metadata.get(title_key) if title_key is not None else None
@@ -101,6 +106,7 @@ def to_document(
         document.page_content,
         title=title if isinstance(title, str) else "",
         metadata=document.metadata,
+        user=user,
     )
 
 
@@ -108,45 +114,64 @@ def to_documents(
     documents: Iterable[LangChainDocument],
     *,
     id_key: str = "source",
+    part_keys: Sequence[str] | None = None,
     title_key: str | None = "title",
+    user: str | None = None,
 ) -> Iterator[Document]:
     """What a LangChain loader or splitter yields, for `rag_embed.Index.add`.
 
-    A document keeps its id. One without an id gets ``metadata[id_key]``, with ``#2``, ``#3`` ... for
-    further documents of the same source, such as the pages of a file; else a hash of its content.
+    A document keeps its id. One without an id gets one that depends on itself alone, so that it is
+    the same in whatever batches documents come and whichever others are gone: its source and a hash
+    of text and metadata. A changed document is then another one; `rag_embed.Index.sync` removes the
+    old. With ``part_keys`` it replaces the old.
 
     Args:
-        documents: Consumed lazily.
+        documents: Any iterable, consumed lazily.
         id_key: Metadata key that names where a document comes from.
+        part_keys: Metadata keys that tell the documents of one source apart, such as
+            ``["page"]``; ``[]`` where each source is one document. Their values take the place of
+            the hash.
         title_key: Metadata key of the title; ``None`` for no titles.
+        user: Owner of the documents; ``None`` shares them.
+
+    Raises:
+        BadInput: When consumed: ``part_keys`` do not tell two documents of one source apart.
 
     Examples:
-        >>> pages = [LangChainDocument(page, metadata={"source": "a.pdf"}) for page in ("x", "y")]
+        >>> pages = [
+        ...     LangChainDocument("x", metadata={"source": "a.pdf", "page": 1}),
+        ...     LangChainDocument("y", metadata={"source": "a.pdf", "page": 2}),
+        ... ]
         >>> [document.id for document in to_documents(pages)]
-        ['a.pdf', 'a.pdf#2']
+        ['a.pdf#9a9dfd8cd9b2e31f', 'a.pdf#ae1106da99b42766']
+        >>> [document.id for document in to_documents(pages, part_keys=["page"])]
+        ['a.pdf#page=1', 'a.pdf#page=2']
     """
-    seen: set[str] = set()
-    pages: dict[str, int] = {}
+    named: set[str] = set()
     for document in documents:
-        source = document.metadata.get(id_key)
+        value = document.metadata.get(id_key)
+        source = "" if value is None else str(value)
         if document.id is not None:
             id = document.id
-        elif source is not None and str(source):
-            id = _next_page(str(source), seen, pages)
+        elif source and part_keys is not None:
+            id = _part(source, document, part_keys)
+            if id in named:
+                raise BadInput(
+                    f"Two documents without an id of their own would both be {id!r}: part_keys="
+                    f"{list(part_keys)} do not tell them apart. Add a key of their metadata that "
+                    "does, or leave part_keys out."
+                )
+            named.add(id)
         else:
-            id = _hashed(document)
-        seen.add(id)
-        yield to_document(document, id, title_key=title_key)
+            id = "#".join(filter(None, (source, _hashed(document))))
+        yield to_document(document, id, title_key=title_key, user=user)
 
 
-def _next_page(source: str, seen: set[str], pages: dict[str, int]) -> str:
-    id = source
-    while id in seen:
-        pages[source] = pages.get(source, 1) + 1
-        id = f"{source}#{pages[source]}"
-    return id
+def _part(source: str, document: LangChainDocument, keys: Sequence[str]) -> str:
+    there = (f"{key}={document.metadata[key]}" for key in keys if key in document.metadata)
+    return "#".join(filter(None, (source, "&".join(there))))
 
 
 def _hashed(document: LangChainDocument) -> str:
     content = json.dumps([document.page_content, document.metadata], sort_keys=True, default=str)
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -9,50 +9,89 @@ from langchain_rag_embed import to_documents
 
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput
 
 
 def page(text, id=None, **metadata):
     return Document(page_content=text, id=id, metadata=metadata)
 
 
-def test_ids_are_kept_named_by_source_or_made_of_the_content():
-    made = [
-        one.id
-        for one in to_documents(
-            [
-                page("x", id="own", source="a"),
-                page("x", source="a"),
-                page("y", source="a"),
-                page("z", source="a"),
-                page("x", source="b"),
-                page("x", source=""),
-                page("x"),
-            ]
-        )
-    ]
-    assert made[:5] == ["own", "a", "a#2", "a#3", "b"]
-    assert len(set(made)) == 7
-    again = [one.id for one in to_documents([page("x"), page("x", n=1), page("x")])]
-    assert again[0] == again[2] == made[6]
-    assert again[1] != again[0]
+def ids(documents, **options):
+    return [one.id for one in to_documents(documents, **options)]
 
 
-def test_made_ids_are_not_taken_twice():
-    ids = [
-        one.id
-        for one in to_documents(
-            [page("1", id="a#2"), page("2", source="a"), page("3", source="a"), page("4", id="a")]
-        )
-    ]
-    assert ids == ["a#2", "a", "a#3", "a"]  # an id of the user's own stays, even a repeated one
+PAGES = [page(f"Page {i} of the manual.", source="a.pdf") for i in range(6)]
+
+
+def test_ids_are_kept_or_made_of_source_and_content():
+    made = ids(
+        [
+            page("x", id="own", source="a"),
+            page("x", source="a"),
+            page("y", source="a"),
+            page("x", source="b"),
+            page("x", source="a", n=1),
+            page("x", source=""),
+            page("x"),
+        ]
+    )
+    assert made[0] == "own" and len(set(made)) == 7
+    assert [id.partition("#")[0] for id in made[1:5]] == ["a", "a", "b", "a"]
+    assert ids([page("x", source="a")]) == made[1:2] and ids([page("x")] * 2) == made[6:] * 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 6])
+def test_no_page_is_lost_in_batches(size):
+    index = Index.in_memory(encoder=HashEncoder())
+    for start in range(0, 6, size):
+        assert index.add(to_documents(PAGES[start : start + size])).skipped == ()
+    assert index.matching() == sorted(ids(PAGES))
+    assert index.add(to_documents(reversed(PAGES))).unchanged == 6
+
+
+def test_a_page_that_is_gone_renames_no_other():
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents(PAGES))
+    rest = PAGES[:2] + PAGES[3:]
+    report, gone = index.sync(to_documents(rest))
+    assert (report.unchanged, report.added, report.replaced, gone) == (5, 0, 0, 1)
+    assert ids(rest) == [*ids(PAGES)[:2], *ids(PAGES)[3:]]
+
+
+def test_named_parts_are_replaced_where_they_stand():
+    def pages(*texts):
+        return [page(text, source="a.pdf", page=i, row=0) for i, text in enumerate(texts)]
+
+    names = {"part_keys": ["page", "row"]}
+    assert ids(pages("x", "y"), **names) == ["a.pdf#page=0&row=0", "a.pdf#page=1&row=0"]
+    assert ids([page("x", source="a.md"), page("x", page=1)], **names)[0] == "a.md"
+    assert ids([page("x", source="a.md")], part_keys=[]) == ["a.md"]
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents(pages("x", "y"), **names))
+    report = index.add(to_documents(pages("x", "z"), **names))
+    assert (report.unchanged, report.replaced, len(index)) == (1, 1, 2)
+
+
+def test_parts_that_are_not_told_apart_are_refused():
+    twice = [page("x", source="a.pdf", page=1), page("y", source="a.pdf", page=1)]
+    with pytest.raises(BadInput, match=r"a\.pdf#page=1.*tell them apart"):
+        ids(twice, part_keys=["page"])
+    with pytest.raises(BadInput, match=r"a\.pdf"):
+        ids(twice, part_keys=[])
+    assert ids([page("x", id="a")] * 2, part_keys=[]) == ["a", "a"]  # the user's own stay
+
+
+def test_an_owner_is_that_of_all():
+    assert {one.user for one in to_documents(PAGES, user="ada")} == {"ada"}
+    assert {one.user for one in to_documents(PAGES)} == {None}
 
 
 def test_metadata_is_untouched_and_titles_are_texts():
     documents = [page("x", path="p", title="T", n=[1]), page("y", path="q", title=3)]
     made = list(to_documents(documents, id_key="path"))
-    assert [(one.id, one.title, one.metadata) for one in made] == [
-        ("p", "T", {"path": "p", "title": "T", "n": [1]}),
-        ("q", "", {"path": "q", "title": 3}),
+    assert [(one.title, one.metadata) for one in made] == [
+        ("T", {"path": "p", "title": "T", "n": [1]}),
+        ("", {"path": "q", "title": 3}),
     ]
     assert [one.title for one in to_documents(documents, title_key=None)] == ["", ""]
 
@@ -75,6 +114,6 @@ def test_documents_are_read_lazily():
         raise RuntimeError("the disk is gone")
 
     made = to_documents(broken())
-    assert next(made).id == "a"
+    assert next(made).text == "x"
     with pytest.raises(RuntimeError, match="gone"):
         next(made)

@@ -21,6 +21,7 @@ def test_what_is_offered():
     assert langchain_rag_embed.__all__ == [
         "CompressorReranker",
         "EmbeddingsEncoder",
+        "RagEmbedDocument",
         "RagEmbedDocumentIndex",
         "RagEmbedEmbeddings",
         "RagEmbedRetriever",
