@@ -43,14 +43,20 @@ class RagEmbedDocumentIndex(DocumentIndex):
     k: int = Field(default=4, ge=0, strict=True)
 
     def upsert(  # type: ignore[override]  # the base swallows unknown options
-        self, items: Sequence[LangChainDocument], /, *, batch_size: int | None = None
+        self,
+        items: Sequence[LangChainDocument],
+        /,
+        *,
+        user: str | None = None,
+        batch_size: int | None = None,
     ) -> UpsertResponse:
-        """Add documents, or replace those with the same ids.
+        """Add documents, or replace those with the same ids; see `RagEmbedVectorStore`.
 
         Raises:
-            BadInput: A document cannot be stored.
+            BadInput: A document cannot be stored, or its id belongs to another owner.
         """
-        return {"succeeded": self.store.add_documents(items, batch_size=batch_size), "failed": []}
+        ids = self.store.add_documents(items, user=user, batch_size=batch_size)
+        return {"succeeded": ids, "failed": []}
 
     def delete(self, ids: list[str] | None = None) -> DeleteResponse:  # type: ignore[override]
         """Delete documents; unknown ids are no failure.
@@ -63,9 +69,11 @@ class RagEmbedDocumentIndex(DocumentIndex):
         gone = [id for id in dict.fromkeys(ids or []) if id in there]
         return {"num_deleted": len(gone), "succeeded": gone, "num_failed": 0, "failed": []}
 
-    def get(self, ids: Sequence[str], /) -> list[LangChainDocument]:  # type: ignore[override]
-        """Those of the documents that exist, in the order of ``ids``."""
-        return self.store.get_by_ids(ids)
+    def get(  # type: ignore[override]
+        self, ids: Sequence[str], /, *, user: str | None = None
+    ) -> list[LangChainDocument]:
+        """Those of the documents that exist and that the user sees, in the order of ``ids``."""
+        return self.store.get_by_ids(ids, user=user)
 
     def _get_relevant_documents(
         self,

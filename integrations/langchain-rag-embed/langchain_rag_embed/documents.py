@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.documents import Document as LangChainDocument
 
@@ -96,8 +97,8 @@ def to_document(
     document: LangChainDocument,
     id: str,
     *,
-    title_key: str | None = "title",
-    user: str | None = None,
+    title_key: str | None,
+    user: str | None,
 ) -> Document:
     """A LangChain document under an id; its title is ``metadata[title_key]`` if that is a str."""
     title = document.metadata.get(title_key) if title_key is not None else None
@@ -108,6 +109,26 @@ def to_document(
         metadata=document.metadata,
         user=user,
     )
+
+
+def with_ids(
+    documents: Sequence[LangChainDocument],
+    ids: Sequence[str | None] | None,
+    *,
+    title_key: str | None,
+    user: str | None,
+) -> list[Document]:
+    """LangChain documents under ids that are given, their own, or else new ones.
+
+    Raises:
+        BadInput: There are not as many ids as documents.
+    """
+    if ids is not None and (isinstance(ids, str) or len(ids) != len(documents)):
+        raise BadInput(f"Got {len(ids)} ids for {len(documents)} documents; give one for each.")
+    return [
+        to_document(one, id or one.id or str(uuid4()), title_key=title_key, user=user)
+        for one, id in zip(documents, ids or [None] * len(documents), strict=True)
+    ]
 
 
 def to_documents(

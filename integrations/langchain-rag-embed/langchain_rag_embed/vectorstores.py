@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
-from uuid import uuid4
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import Embeddings
@@ -13,7 +13,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
 from typing_extensions import Self
 
-from langchain_rag_embed.documents import from_document, to_document
+from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.opening import index_of_whole_documents
@@ -75,6 +75,7 @@ class RagEmbedVectorStore(VectorStore):
         path: str | os.PathLike[str] | None = None,
         fields: FieldTypes | None = None,
         title_key: str | None = "title",
+        user: str | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> Self:
         """Open or make a store at ``path`` (in memory without), and add texts to it."""
@@ -85,7 +86,7 @@ class RagEmbedVectorStore(VectorStore):
             title_key=title_key,
             storage_options=storage_options,
         )
-        store.add_texts(texts, metadatas, ids=ids)
+        store.add_texts(texts, metadatas, ids=ids, user=user)
         return store
 
     @property
@@ -102,6 +103,7 @@ class RagEmbedVectorStore(VectorStore):
         metadatas: list[dict[str, Any]] | None = None,
         *,
         ids: Sequence[str | None] | None = None,
+        user: str | None = None,
         batch_size: int | None = None,
     ) -> list[str]:
         """Add texts; see `add_documents`.
@@ -116,38 +118,37 @@ class RagEmbedVectorStore(VectorStore):
             LangChainDocument(page_content=text, metadata=metadata)
             for text, metadata in zip(texts, metadatas or [{} for _ in texts], strict=True)
         ]
-        return self.add_documents(documents, ids=ids, batch_size=batch_size)
+        return self.add_documents(documents, ids=ids, user=user, batch_size=batch_size)
 
     def add_documents(  # type: ignore[override]  # the base swallows unknown options
         self,
         documents: Iterable[LangChainDocument],
         *,
         ids: Sequence[str | None] | None = None,
+        user: str | None = None,
         batch_size: int | None = None,
+        current_time: datetime | None = None,
     ) -> list[str]:
         """Add documents; one with a known id replaces the stored one, unchanged ones cost nothing.
 
         Args:
             documents: With one id twice, the last wins.
             ids: Instead of the documents' own; where there is neither, one is made.
+            user: Owner of the documents, who alone finds them; ``None`` shares them.
             batch_size: Documents per commit; all at once by default.
+            current_time: A time that LangChain's ``TimeWeightedVectorStoreRetriever`` writes into
+                the metadata and passes on; nothing depends on it.
 
         Returns:
             The ids, in the order of the documents.
 
         Raises:
-            BadInput: A document cannot be stored, or there are not as many ids as documents.
+            BadInput: A document cannot be stored, its id belongs to another owner, or there are
+                not as many ids as documents.
         """
-        documents = list(documents)
-        if ids is not None and (isinstance(ids, str) or len(ids) != len(documents)):
-            raise BadInput(f"Got {len(ids)} ids for {len(documents)} documents; give one for each.")
         if batch_size is not None and batch_size < 1:
             raise BadInput(f"batch_size must be at least 1, got {batch_size}.")
-        given = ids if ids is not None else [None] * len(documents)
-        named = [
-            to_document(document, id or document.id or str(uuid4()), title_key=self.title_key)
-            for document, id in zip(documents, given, strict=True)
-        ]
+        named = with_ids(list(documents), ids, title_key=self.title_key, user=user)
         distinct = list({document.id: document for document in named}.values())
         size = batch_size or len(distinct) or 1
         for start in range(0, len(distinct), size):
@@ -168,11 +169,19 @@ class RagEmbedVectorStore(VectorStore):
         self.index.delete(ids)
         return True
 
-    def get_by_ids(self, ids: Sequence[str], /) -> list[LangChainDocument]:
-        """Those of the documents that exist, in the order of ``ids``."""
+    def get_by_ids(
+        self, ids: Sequence[str], /, *, user: str | None = None
+    ) -> list[LangChainDocument]:
+        """Those of the documents that exist and that the user sees, in the order of ``ids``."""
         if isinstance(ids, str):
             raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
-        return [from_document(document) for document in self.index.documents(ids)]
+        return [from_document(document) for document in self.index.documents(ids, user=user)]
+
+    async def aget_by_ids(
+        self, ids: Sequence[str], /, *, user: str | None = None
+    ) -> list[LangChainDocument]:
+        """See `get_by_ids`."""
+        return await run_in_executor(None, self.get_by_ids, ids, user=user)
 
     def similarity_search(  # type: ignore[override]  # the base swallows unknown options
         self,

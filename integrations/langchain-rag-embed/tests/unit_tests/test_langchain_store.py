@@ -128,7 +128,7 @@ def test_wrong_arguments_of_add_are_refused(store, arguments, said):
 
 async def test_unknown_options_are_errors(store):
     with pytest.raises(TypeError):
-        store.add_texts(["text"], user="ada")
+        store.add_texts(["text"], owner="ada")
     with pytest.raises(TypeError):
         store.similarity_search("fox", filters={"n": 1})
     with pytest.raises(TypeError):
