@@ -235,16 +235,37 @@ class TestAdd:
         [
             Document("a", "x", metadata={"bad": object()}),
             Document("a", "x", metadata={"number": "three"}),
-            Document("a\0", "x"),
-            Document("\ud800", "x"),
         ],
-        ids=["object", "type", "nul id", "surrogate id"],
+        ids=["object", "type"],
     )
     def test_documents_that_cannot_be_stored_change_nothing(self, index, document) -> None:
         index.add(corpus(3))
         with pytest.raises(BadInput):
             index.add([Document("b", "good"), document])
         assert sorted(index.store.document_ids()) == ["d0", "d1", "d2"] and len(index) == 3
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Screenshot 2024-05-01 at 9.41\u202fAM.txt",
+            "\u3000wide.txt",
+            "\ufeffbom.txt",
+            "👩\u200d👩\u200d👧.txt",
+            "soft\u00adhyphen\u2028line.txt",
+        ],
+    )
+    def test_odd_names_are_ids_like_others(self, index, name) -> None:
+        assert index.add([Document(name, "red fox"), *corpus(3)]).added == 4
+        assert index.search("red fox", k=1, where=field("doc_id") == name)[0].chunk.doc_id == name
+        assert index.add([Document(name, "red fox")]).unchanged == 1 == index.delete([name])
+
+    @pytest.mark.parametrize("bad", ["\0", "\n", "\x1b[31m", "\x9f", "\ud800"])
+    def test_an_id_that_cannot_be_stored_is_skipped_alone(self, index, bad) -> None:
+        some = [Document(f"a{bad}", "x"), Document("own", "x", user=f"ann{bad}"), *corpus(3)]
+        report = index.add(some)
+        assert report.added == 3 and sorted(index.store.document_ids()) == ["d0", "d1", "d2"]
+        assert [one.source.isprintable() for one in report.skipped] == [True, True]
+        assert all("control" in one.reason for one in report.skipped)
 
     def test_odd_texts_are_stored_as_they_are(self, index) -> None:
         texts = {

@@ -30,6 +30,9 @@ _FLUSH_CHARACTERS = 500_000
 """A batch is written when it has so many chunks, or so many characters: about half a minute of
 encoding on a CPU, and few commits for many tiny texts."""
 
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of surrogate pairs."""
+
 _WORTH_READING = 4
 """Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
 
@@ -198,13 +201,15 @@ def cleaned(document: Document) -> Document:
     """The document as it can be stored: lone surrogates become U+FFFD, offsets stay.
 
     Raises:
-        BadInput: The id holds a lone surrogate, or a control character.
+        BadInput: The id or the owner holds a control character or half of a surrogate pair, which
+            cannot be altered without becoming another's.
     """
-    if not document.id.isprintable():
-        raise BadInput(
-            f"Document id {document.id!r} holds characters that cannot be printed; "
-            "use an id that can be stored and shown."
-        )
+    for what, name in (("id", document.id), ("owner", document.user or "")):
+        if found := _UNUSABLE.search(name):
+            raise BadInput(
+                f"The {what} of document '{_shown(document.id)}' holds {found[0]!a}, a control "
+                "character or half of a surrogate pair; use one without."
+            )
     if document.text.isascii() and document.title.isascii():
         return document
     return replace(document, text=storable(document.text), title=storable(document.title))
@@ -237,8 +242,16 @@ def _usable(
             skipped.append(Skipped(one.id, "the id came before in the same call; ids are unique"))
         else:
             seen.add(one.id)
-            usable.append(cleaned(one))
+            try:
+                usable.append(cleaned(one))
+            except BadInput as error:
+                skipped.append(Skipped(_shown(one.id), str(error)))
     return usable, tuple(skipped)
+
+
+def _shown(id: str) -> str:
+    """An id that can be printed."""
+    return _UNUSABLE.sub(lambda found: ascii(found[0])[1:-1], id)
 
 
 def _batches(
