@@ -123,6 +123,21 @@ class TestSearch:
                 index.add([Document("s", "mine now", user=user)])
         assert index.search("secret", user="ann")[0].text == "secret fox"
 
+    def test_who_adds_an_id_first_keeps_it(self, index, monkeypatch) -> None:
+        """Two users at the same moment: both found it free, and one encodes longer."""
+        others = [Document("s", "secret fox", user="ann")]
+
+        def slow(encoder, texts, /):
+            while others:
+                index.add([others.pop()])
+            return HashEncoder.encode_document(encoder, texts)
+
+        monkeypatch.setattr(Counting, "encode_document", slow)
+        with pytest.raises(BadInput, match="another owner"):
+            index.add([Document("s", "mine now", user="bob")])
+        assert [hit.text for hit in index.search("secret", user="ann")] == ["secret fox"]
+        assert index.search("secret", user="bob") == []
+
     def test_group_by_document_gives_each_document_once(self, tmp_path) -> None:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=12)
         index.add(replace(d, text=d.text * 5) for d in corpus(12))

@@ -19,6 +19,7 @@ from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.lexical import written
 from rag_embed.situated.residual import Groups
 from rag_embed.situated.reuse import encoded_again
+from rag_embed.stores.rows import check_owners
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
 
@@ -116,11 +117,7 @@ class Ingest:
         for document in documents:
             digest = content_hash(document)
             stored, owner = known.get(document.id, (None, document.user))
-            if owner != document.user:
-                raise BadInput(
-                    f"Document {document.id!r} belongs to another owner in this index. "
-                    "Use ids that name the owner, or delete the stored one first."
-                )
+            check_owners([document], {document.id: owner})
             if stored == digest:
                 unchanged += 1
                 continue

@@ -120,6 +120,10 @@ class Store(Protocol):
             vectors: Space -> one row per chunk.
             tokens: Space -> one entry per chunk, for the spaces that keep tokens.
             lexical: What lexical search reads of each chunk; title, headings and text by default.
+
+        Raises:
+            BadInput: A document has the id of another owner's, or something does not fit; nothing
+                is changed then.
         """
         ...
 

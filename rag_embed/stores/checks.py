@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,24 @@ def row_values(
         built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
         rows.append({**built_in, **values[chunk.doc_id]})
     return rows
+
+
+def check_owners(documents: Iterable[Document], owners: Mapping[str, str | None]) -> None:
+    """Check that no document takes the id of another owner's.
+
+    Args:
+        documents: The documents to be written.
+        owners: Id -> owner of those that are stored.
+
+    Raises:
+        BadInput: One does.
+    """
+    for document in documents:
+        if owners.get(document.id, document.user) != document.user:
+            raise BadInput(
+                f"Document {document.id!r} belongs to another owner in this index. "
+                "Use ids that name the owner, or delete the stored one first."
+            )
 
 
 def check_vectors(vectors: Mapping[str, Vectors], spaces: Mapping[str, int], chunks: int) -> None:

@@ -29,6 +29,7 @@ from rag_embed.fields import Fields
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
+    check_owners,
     check_tokens,
     check_vectors,
     lexical_texts,
@@ -251,7 +252,8 @@ class LanceStore:
     ) -> None:
         """See `protocols.Store`.
 
-        One commit swaps all old chunks of these documents for the new ones.
+        One commit swaps all old chunks of these documents for the new ones. Owners are looked at
+        under the lock, since another process may have added the same id a moment ago.
         """
         if not documents:
             return
@@ -263,6 +265,7 @@ class LanceStore:
         table = chunk_table(schema, chunks, hashes, values, vectors, tokens, words, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
         with explained("write to the index", self.uri), writing(self.uri):
+            check_owners([document for document, _ in documents], self._owners(list(hashes)))
             if set(self._chunks.schema.names) != set(schema.names):
                 table = in_step(table, self._chunks, self._own(), self.uri)
             merge = self._chunks.merge_insert("id")
@@ -271,6 +274,10 @@ class LanceStore:
             batches = pa.Table.from_batches(table.to_batches(_BATCH), table.schema)
             merge.execute(batches, on_bad_vectors="null")  # a null: a value still to be computed
             upsert(self._documents, "id", rows)
+
+    def _owners(self, ids: Sequence[str]) -> dict[str, str | None]:
+        stored = self._documents.search().where(col("id").isin(ids)).select(["id", "user_id"])
+        return {row["id"]: row["user_id"] for row in stored.to_list()}
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""

@@ -16,6 +16,7 @@ from rag_embed.stores.checks import (
     check_filled,
     check_known,
     check_new,
+    check_owners,
     check_tokens,
     check_vectors,
     lexical_texts,
@@ -81,6 +82,8 @@ class MemoryStore:
         tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
         words = lexical_texts(chunks, lexical)
         replaced = {document.id for document, _ in documents}
+        owners = {id: owner for id, (_, owner) in self.known(list(replaced)).items()}
+        check_owners([document for document, _ in documents], owners)
         self._forget(replaced)
         kept = [
             i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced

@@ -382,6 +382,21 @@ class StoreContract:
                 store.replace(documents, chunks, vectors)
         assert store.document_ids() == ["a"] and len(store.view()) == 2
 
+    def test_an_id_stays_its_owners(self, store) -> None:
+        """Whoever looked for the id before, and found it free, comes too late."""
+        write(store, Document("x", "red fox", user="ann"), Document("y", "blue whale"))
+        for late in (
+            Document("x", "mine", user="bob"),
+            Document("x", "ours"),
+            Document("y", "mine", user="bob"),
+        ):
+            with pytest.raises(BadInput, match="another owner"):
+                write(store, Document("z", "new"), late)
+        assert store.known(["x", "y", "z"]) == {"x": ("h", "ann"), "y": ("h", None)}
+        assert [c.text for c in store.view().document_chunks("x")] == ["red fox"]
+        write(store, Document("x", "grey fox", user="ann"), digest="h2")
+        assert store.known(["x"]) == {"x": ("h2", "ann")}
+
     def test_odd_texts_and_ids_survive(self, store) -> None:
         texts = [
             "nul\0byte tea",
