@@ -19,7 +19,7 @@ from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.lexical import written
 from rag_embed.situated.residual import Groups
 from rag_embed.situated.reuse import encoded_again
-from rag_embed.stores.rows import check_owners
+from rag_embed.stores.checks import check_owners
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
 
