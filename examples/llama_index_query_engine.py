@@ -78,10 +78,8 @@ def main() -> None:
     response = engine.query("How do I make sure that a file gets closed?")
     print(f"\nanswer: {response}")
     for source in response.source_nodes:
-        metadata = source.node.metadata
-        legs = metadata["rag_embed"]["explanation"]
-        shares = ", ".join(f"{leg['leg']} {leg['contribution']:.2f}" for leg in legs)
-        print(f"  {metadata['relevance_score']:.2f}  {metadata['title']:<18} {shares}")
+        shares = ", ".join(f"{leg['leg']} {leg['contribution']:.2f}" for leg in source.explanation)
+        print(f"  {source.relevance:.2f}  {source.node.metadata['title']:<18} {shares}")
 
     short = MetadataFilter(key="size", operator=FilterOperator.LT, value=5000)
     requests = {"short topics only": {"where": short}, "as Ada": {"user": "ada"}}

@@ -15,7 +15,7 @@ TEXTS = {
     "fox": ("The red fox runs fast.", {"year": 2018, "lang": "en"}, None),
     "sea": ("The blue sea is deep.", {"year": 2020, "lang": "de"}, None),
     "wolf": ("A grey wolf howls.", {"year": 2022, "lang": "en"}, None),
-    "note": ("A red note of Ada.", {"relevance_score": "mine"}, "ada"),
+    "note": ("A red note of Ada.", {"rag_embed": "mine", "tags": ["a"]}, "ada"),
 }
 
 

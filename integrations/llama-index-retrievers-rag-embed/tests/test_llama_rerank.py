@@ -84,4 +84,4 @@ def test_a_reranked_retriever_is_a_llama_index_retriever(index) -> None:
     retriever = RagEmbedRetriever(Reranked(index.retriever, PostprocessorReranker(Blue())), k=1)
     [node] = retriever.retrieve("red fox")
     assert node.node.node_id == "sea#0-21"
-    assert node.metadata["rag_embed"]["explanation"][-1]["leg"] == "rerank"
+    assert node.explanation[-1]["leg"] == "rerank"

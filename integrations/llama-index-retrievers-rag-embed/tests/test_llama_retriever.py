@@ -24,9 +24,13 @@ def test_nodes_are_the_hits(index, retriever) -> None:
     assert [one.score for one in found] == [hit.score for hit in hits]
     first = found[0].node
     assert first.text == "The red fox runs fast."[first.start_char_idx : first.end_char_idx]
-    assert first.metadata["relevance_score"] == hits[0].relevance
-    assert first.metadata["rag_embed"]["title"] == "fox"
-    explained = first.metadata["rag_embed"]["explanation"]
+    assert first.metadata == {
+        "year": 2018,
+        "lang": "en",
+        "rag_embed": {"title": "fox", "headings": []},
+    }
+    assert [one.relevance for one in found] == [hit.relevance for hit in hits]
+    explained = found[0].explanation
     assert {one["leg"] for one in explained} == {"dense", "lexical"}
     assert sum(one["contribution"] for one in explained) == pytest.approx(found[0].score)
 
@@ -40,9 +44,10 @@ def test_prompts_stay_clean(retriever) -> None:
 def test_your_metadata_is_never_replaced(index) -> None:
     [hit] = index.search("note", k=1, user="ada")
     node = to_node(hit).node
-    assert node.metadata["relevance_score"] == "mine"
-    assert node.excluded_llm_metadata_keys == ["rag_embed"]
-    assert index.document("note", user="ada").metadata == {"relevance_score": "mine"}
+    assert node.metadata == {"rag_embed": "mine", "tags": ["a"]}
+    assert node.excluded_llm_metadata_keys == []
+    node.metadata["tags"].append("b")
+    assert index.document("note", user="ada").metadata == {"rag_embed": "mine", "tags": ["a"]}
 
 
 @pytest.mark.parametrize(
@@ -123,10 +128,7 @@ def test_custom_embedding_strings_steer_the_dense_side(retriever, encoder) -> No
     found = retriever.with_(k=3).retrieve(bundle)
     assert encoder.asked == [["blue sea", "deep sea"]]
     raw = {
-        one.node.ref_doc_id: {
-            part["leg"]: part["raw"] for part in one.node.metadata["rag_embed"]["explanation"]
-        }
-        for one in found
+        one.node.ref_doc_id: {part["leg"]: part["raw"] for part in one.explanation} for one in found
     }
     assert max(raw, key=lambda id: raw[id]["dense"]) == "sea"
     assert max(raw, key=lambda id: raw[id]["lexical"]) == "wolf"

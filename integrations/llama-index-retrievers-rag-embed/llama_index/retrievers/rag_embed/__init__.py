@@ -1,9 +1,10 @@
 """rag_embed in LlamaIndex: retriever, vector store, embedding model and node parser."""
 
+from llama_index.retrievers.rag_embed.documents import to_documents
 from llama_index.retrievers.rag_embed.embeddings import EmbeddingEncoder, RagEmbedEmbedding
 from llama_index.retrievers.rag_embed.filters import to_filter
 from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
-from llama_index.retrievers.rag_embed.nodes import to_documents, to_node
+from llama_index.retrievers.rag_embed.nodes import RagEmbedNode, to_node
 from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
 from llama_index.retrievers.rag_embed.retriever import RagEmbedRetriever
 from llama_index.retrievers.rag_embed.vector_store import RagEmbedVectorStore
@@ -13,6 +14,7 @@ __all__ = [
     "EmbeddingEncoder",
     "PostprocessorReranker",
     "RagEmbedEmbedding",
+    "RagEmbedNode",
     "RagEmbedNodeParser",
     "RagEmbedRetriever",
     "RagEmbedVectorStore",

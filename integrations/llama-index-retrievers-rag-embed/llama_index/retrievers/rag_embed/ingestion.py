@@ -11,8 +11,8 @@ from llama_index.core.node_parser.node_utils import build_nodes_from_splits, def
 from llama_index.core.schema import BaseNode, TextNode
 from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.utils import get_tqdm_iterable
+from llama_index.retrievers.rag_embed.documents import to_document
 from llama_index.retrievers.rag_embed.models import loaded
-from llama_index.retrievers.rag_embed.nodes import to_document
 
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import HashEncoder

@@ -1,114 +1,93 @@
-"""From rag_embed's hits to LlamaIndex's nodes, and from LlamaIndex's documents to rag_embed's."""
+"""From rag_embed's hits to LlamaIndex's nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import PurePath
+from copy import deepcopy
 from typing import Any
 
 from llama_index.core.schema import (
     BaseNode,
-    MetadataMode,
     NodeRelationship,
     NodeWithScore,
     ObjectType,
     RelatedNodeInfo,
     TextNode,
 )
+from llama_index.retrievers.rag_embed.documents import BESIDE, SHOWN
+from llama_index.retrievers.rag_embed.serialised import restored
 
-from rag_embed.errors import BadInput
-from rag_embed.reading.text import LANGUAGES
-from rag_embed.types import Document, Hit
+from rag_embed.types import Chunk, Hit
+
+_OURS = "rag_embed"
+"""Metadata key of the title and the headings of a chunk."""
+
+_OF_A_PART = (NodeRelationship.SOURCE, NodeRelationship.PARENT)
+"""Relationships that a part has from the whole: neighbours and children are not those of a part."""
 
 
-def to_node(hit: Hit) -> NodeWithScore:
-    """The chunk as a node; its score is the fused one, higher is better.
+class RagEmbedNode(NodeWithScore):
+    """A node with its score, and beside the node what else was said of it for one query.
 
-    To the document's metadata come ``relevance_score`` (in [0, 1], comparable between queries) and
-    ``rag_embed`` with title, headings and what each leg contributed; neither replaces a key of
-    yours, and neither is shown to an embedding model or an LLM.
+    The node itself depends on the chunk alone: what merges the answers to several queries by
+    ``node.hash`` or by equality, such as `QueryFusionRetriever`, sees one chunk once.
+
+    Attributes:
+        node: The chunk.
+        score: Fused score, higher is better; comparable within one query only.
+        relevance: Between 0 and 1; comparable between queries.
+        explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
+    """
+
+    relevance: float
+    explanation: list[dict[str, Any]]
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name in serialised form."""
+        return "RagEmbedNode"
+
+
+def to_node(hit: Hit) -> RagEmbedNode:
+    """A hit as a node with its score, higher is better.
+
+    The metadata is the document's, and beside it ``rag_embed`` with title and headings, unless
+    there is such a key. Embedding and language models see neither that nor what the document hid
+    from them. A node of LlamaIndex that was added, and not cut, is found as itself.
 
     Examples:
-        >>> from rag_embed.types import Chunk
+        >>> from rag_embed.types import Document
         >>> hit = Hit(Chunk.of(Document("d", "A fox."), 0, 6), score=0.5, relevance=0.9)
-        >>> to_node(hit).node.metadata["relevance_score"]
-        0.9
+        >>> found = to_node(hit)
+        >>> found.score, found.relevance, found.node.ref_doc_id
+        (0.5, 0.9, 'd')
     """
-    chunk = hit.chunk
-    added = {"relevance_score": hit.relevance, "rag_embed": _explained(hit)}
-    added = {key: value for key, value in added.items() if key not in chunk.metadata}
+    return RagEmbedNode(
+        node=_node(hit.chunk),
+        score=hit.score,
+        relevance=hit.relevance,
+        explanation=[part.explained for part in hit.parts],
+    )
+
+
+def _node(chunk: Chunk) -> BaseNode:
+    metadata = deepcopy(dict(chunk.metadata))
+    beside = metadata.pop(BESIDE, {})
+    kind, (before, length, after) = beside.pop("kind", ""), beside.pop("whole", ("", -1, ""))
+    if len(seen := chunk.text.strip()) == length:
+        return restored(kind, chunk.doc_id, before + seen + after, metadata, beside)
     node = TextNode(
         id_=chunk.id,
         text=chunk.text,
-        metadata={**chunk.metadata, **added},
-        excluded_embed_metadata_keys=list(added),
-        excluded_llm_metadata_keys=list(added),
+        metadata=metadata,
         start_char_idx=chunk.start,
         end_char_idx=chunk.end,
-        relationships={
-            NodeRelationship.SOURCE: RelatedNodeInfo(
-                node_id=chunk.doc_id, node_type=ObjectType.DOCUMENT
-            )
-        },
+        **{key: value for key, value in beside.items() if key in SHOWN},
     )
-    return NodeWithScore(node=node, score=hit.score)
-
-
-def _explained(hit: Hit) -> dict[str, Any]:
-    return {
-        "title": hit.chunk.title,
-        "headings": list(hit.chunk.headings),
-        "explanation": [part.explained for part in hit.parts],
-    }
-
-
-def to_documents(documents: Iterable[BaseNode], *, user: str | None = None) -> Iterator[Document]:
-    """What any LlamaIndex reader loads, for ``Index.add``; lazily.
-
-    The title is the metadata's ``title``, else its ``file_name``. Where the file's name tells that
-    it is Markdown or code, ``format`` is added, so that it is cut at headings or definitions.
-
-    Args:
-        documents: Documents or nodes of LlamaIndex.
-        user: Their owner; ``None`` shares them with everybody.
-
-    Raises:
-        BadInput: Something is no document.
-
-    Examples:
-        >>> from llama_index.core import Document as LlamaDocument
-        >>> loaded = LlamaDocument(id_="a", text="# A", metadata={"file_name": "a.md"})
-        >>> next(to_documents([loaded]))
-        Document(id='a', text='# A', title='a.md', \
-metadata={'format': 'markdown', 'file_name': 'a.md'}, user=None)
-    """
-    for one in documents:
-        if not isinstance(one, BaseNode):
-            raise BadInput(
-                f"Expected a LlamaIndex document or node, got {type(one).__name__}. "
-                "rag_embed's own documents go to Index.add directly."
-            )
-        yield to_document(one, user=user)
-
-
-def to_document(node: BaseNode, *, user: str | None = None) -> Document:
-    """One of `to_documents`."""
-    name = node.metadata.get("file_name")
-    name = name if isinstance(name, str) else ""
-    title = node.metadata.get("title")
-    return Document(
-        id=node.node_id,
-        text=node.get_content(MetadataMode.NONE),
-        title=title if isinstance(title, str) else name,
-        metadata={**_syntax(name), **node.metadata},
-        user=user,
-    )
-
-
-def _syntax(name: str) -> dict[str, str]:
-    """What a file's name tells about how to cut it."""
-    suffix = PurePath(name).suffix.lower()
-    if suffix in (".md", ".markdown", ".mdx"):
-        return {"format": "markdown"}
-    language = LANGUAGES.get(suffix)
-    return {"format": "code", "language": language} if language else {}
+    source = RelatedNodeInfo(node_id=chunk.doc_id, node_type=ObjectType.DOCUMENT)
+    kept = {kind: to for kind, to in node.relationships.items() if kind in _OF_A_PART}
+    node.relationships = {NodeRelationship.SOURCE: source, **kept}
+    if _OURS not in metadata:
+        node.metadata[_OURS] = {"title": chunk.title, "headings": list(chunk.headings)}
+        node.excluded_embed_metadata_keys.append(_OURS)
+        node.excluded_llm_metadata_keys.append(_OURS)
+    return node

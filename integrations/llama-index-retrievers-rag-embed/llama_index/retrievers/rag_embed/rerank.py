@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.retrievers.rag_embed.nodes import to_node
 
 from rag_embed.errors import BadInput
 from rag_embed.ranking.rerankers import scores_of_order
@@ -58,13 +59,7 @@ class PostprocessorReranker:
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """See ``rag_embed.protocols.Reranker``."""
-        nodes = [
-            NodeWithScore(
-                node=TextNode(id_=hit.id, text=self.read(hit), metadata={**hit.chunk.metadata}),
-                score=hit.score,
-            )
-            for hit in hits
-        ]
+        nodes = [self._read(hit) for hit in hits]
         answer = (
             self.postprocessor.postprocess_nodes(nodes, QueryBundle(query.text)) if hits else []
         )
@@ -72,3 +67,9 @@ class PostprocessorReranker:
         for node in answer:
             ranked.setdefault(node.node.node_id, node.score)
         return scores_of_order([hit.id for hit in hits], list(ranked.items()))
+
+    def _read(self, hit: Hit) -> NodeWithScore:
+        found = to_node(hit)
+        found.node.node_id = hit.id
+        found.node.set_content(self.read(hit))
+        return found

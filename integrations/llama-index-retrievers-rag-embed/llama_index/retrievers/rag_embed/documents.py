@@ -1,0 +1,147 @@
+"""From LlamaIndex's documents and nodes to rag_embed's documents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+from typing import Any
+
+from llama_index.core.schema import BaseNode, MetadataMode
+from llama_index.core.schema import Document as LlamaDocument
+from llama_index.retrievers.rag_embed.serialised import dumped, kind_of
+
+from rag_embed.errors import BadInput
+from rag_embed.reading.text import LANGUAGES
+from rag_embed.types import Document
+
+BESIDE = "_llama_index"
+"""Metadata key of what a document or node is beside its id, text and metadata."""
+
+SHOWN = {
+    "excluded_embed_metadata_keys",
+    "excluded_llm_metadata_keys",
+    "metadata_template",
+    "metadata_separator",
+    "text_template",
+    "relationships",
+}
+"""What a part of a document has from it, beside its metadata."""
+
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def to_documents(documents: Iterable[BaseNode], *, user: str | None = None) -> Iterator[Document]:
+    """What any LlamaIndex reader or node parser yields, for ``Index.add``; lazily.
+
+    The title is the metadata's ``title``, else its ``file_name``. Where the file's name tells that
+    it is Markdown or code, ``format`` is added, so that it is cut at headings or definitions. What
+    LlamaIndex hides of the metadata from language and embedding models stays hidden in what is
+    found; a node that no document was made of, and that is not cut, is found as itself.
+
+    An id stays what it is, with one exception: ``SimpleDirectoryReader`` gives its documents a new
+    random id each time. Such a document is known by its ``file_path``; where a file was cut, as at
+    pages, by a hash of the text behind it. So loading a folder again replaces what has changed;
+    parts that a changed file has no more stay until ``Index.sync``. Give
+    ``SimpleDirectoryReader(filename_as_id=True)`` to have the reader's own names.
+
+    Args:
+        documents: Documents or nodes of LlamaIndex.
+        user: The owner of all of them; ``None`` shares them with everybody.
+
+    Raises:
+        BadInput: Something is no document, or holds what cannot be stored.
+
+    Examples:
+        >>> loaded = LlamaDocument(id_="a", text="# A", metadata={"title": "Letters"})
+        >>> next(to_documents([loaded]))
+        Document(id='a', text='# A', title='Letters', metadata={'title': 'Letters'}, user=None)
+    """
+    for one in documents:
+        if not isinstance(one, BaseNode):
+            raise BadInput(
+                f"Expected a LlamaIndex document or node, got {type(one).__module__}."
+                f"{type(one).__qualname__}. rag_embed's own documents go to Index.add directly."
+            )
+        yield to_document(one, user=user)
+
+
+def to_document(node: BaseNode, *, user: str | None = None) -> Document:
+    """One of `to_documents`."""
+    name = node.metadata.get("file_name")
+    name = name if isinstance(name, str) else ""
+    title = node.metadata.get("title")
+    text = node.get_content(MetadataMode.NONE)
+    added = {key: value for key, value in _syntax(name).items() if key not in node.metadata}
+    beside = _beside(node, text, sorted(added))
+    return Document(
+        id=_known_by(node, text),
+        text=text,
+        title=title if isinstance(title, str) else name,
+        metadata={**added, **node.metadata, **({BESIDE: beside} if beside else {})},
+        user=user,
+    )
+
+
+def _beside(node: BaseNode, text: str, added: list[str]) -> dict[str, Any]:
+    """What `nodes.to_node` needs beside text and metadata; nothing for a plain document.
+
+    Args:
+        node: A document or node.
+        text: Its text.
+        added: Metadata keys of ours, hidden from models.
+    """
+    is_document = isinstance(node, LlamaDocument)
+    beside = dumped(node, SHOWN if is_document else None)
+    for models in ("embed", "llm"):
+        key = f"excluded_{models}_metadata_keys"
+        if hidden := [*beside.get(key, []), *added]:
+            beside[key] = hidden
+    if is_document:
+        return beside
+    seen, start = text.strip(), len(text) - len(text.lstrip())
+    whole = [text[:start], len(seen), text[start + len(seen) :]]
+    return {"kind": kind_of(node), "whole": whole, **beside}
+
+
+def _known_by(node: BaseNode, text: str) -> str:
+    """The id to store a document under: its own, unless a reader of files made it at random."""
+    path, size = (node.metadata.get(key) for key in ("file_path", "file_size"))
+    if not isinstance(path, str) or size is None or not random_id(node):
+        return node.node_id
+    if size in (len(text), len(text.encode("utf-8", "surrogatepass"))):
+        return path
+    part = json.dumps([node.metadata.get("page_label"), text], default=str)
+    return f"{path}#{hashlib.blake2b(part.encode(), digest_size=8).hexdigest()}"
+
+
+def random_id(node: BaseNode) -> bool:
+    """Whether the id was made up when the node was, and not given by anybody.
+
+    Pydantic tells, except after unpickling, where all fields count as given.
+    """
+    given = node.model_fields_set
+    return "id_" not in given or (
+        given == type(node).model_fields.keys() and is_uuid4(node.node_id)
+    )
+
+
+def is_uuid4(id: str) -> bool:
+    """Whether an id has the form of those that LlamaIndex makes at random.
+
+    Examples:
+        >>> is_uuid4("a"), is_uuid4("3f2b7c1e-8d7a-4c3e-9f10-2b6a5d4c3e2f")
+        (False, True)
+    """
+    return bool(_UUID4.fullmatch(id))
+
+
+def _syntax(name: str) -> dict[str, str]:
+    """What a file's name tells about how to cut it."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix in (".md", ".markdown", ".mdx"):
+        return {"format": "markdown"}
+    language = LANGUAGES.get(suffix)
+    return {"format": "code", "language": language} if language else {}
