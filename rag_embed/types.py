@@ -161,8 +161,9 @@ class Query:
         min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
-        vectors: Space -> ``(dim,)`` query vector to use there instead of the encoded text; its
-            length does not matter.
+        vectors: Leg -> ``(dim,)`` query vector that this leg uses instead of encoding the text; its
+            length does not matter. ``"dense"`` is the base leg; an expert over the same vectors has
+            a name of its own and encodes the text. A query without text is not routed.
         previous: Earlier turns of the conversation, oldest first; read by `personal` alone.
     """
 
@@ -194,7 +195,7 @@ class Query:
                 raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
         if not isinstance(self.vectors, Mapping):
             raise BadInput(
-                f"Query.vectors maps space names to vectors, got {type(self.vectors).__name__}."
+                f"Query.vectors maps names of legs to vectors, got {type(self.vectors).__name__}."
             )
         turns = isinstance(self.previous, tuple)
         if not turns or not all(isinstance(turn, str) for turn in self.previous):
@@ -281,7 +282,7 @@ class Hit:
         relevance: Calibrated to [0, 1]; comparable between queries.
         parts: Each leg's contribution; they add up to ``score``.
         siblings: With ``group_by="document"``: further chunks of the document that were found.
-        route: What the router decided for the query; None without a router.
+        route: What the router decided for the query; None where it was not routed.
     """
 
     chunk: Chunk

@@ -425,7 +425,7 @@ def test_a_query_can_bring_its_own_vector() -> None:
             index.search(Query("fox", vectors={"dense": bad}))
     with pytest.raises(BadInput, match="neither a text nor a vector"):
         index.search(Query("", vectors={"other": row}))
-    with pytest.raises(BadInput, match="maps space names"):
+    with pytest.raises(BadInput, match="maps names of legs"):
         Query("fox", vectors=row)
 
 
@@ -436,7 +436,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
     bare = replace(index.retriever, legs=(DenseLeg("dense", None),))
     row = encoder.encode_query(["fox"])[0]
     assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
-    with pytest.raises(BadInput, match=r"give Query\.vectors"):
+    with pytest.raises(BadInput, match=r"give Query\.vectors\['dense'\]"):
         bare.retrieve([Query("fox")])
 
 

@@ -108,7 +108,9 @@ class Bend:
         centre: Gives the ``(dim,)`` mean of the corpus that a user sees, see `CorpusMean`: only what
             sets a history apart from it counts. Without it, much of a profile is what all texts have in
             common.
-        space: Whose query vector is set.
+        space: Whose query vector is set, for the leg of that name. An expert over the same vectors
+            keeps the query as its own encoder reads it: neither the strength nor the history's
+            vectors were made for that encoder.
 
     Raises:
         BadInput: A parameter is out of range.

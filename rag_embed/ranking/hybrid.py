@@ -35,18 +35,18 @@ class Hybrid:
     Attributes:
         store: Where the chunks are.
         legs: Sources of evidence.
-        weights: Weight of each leg by name; a leg that is not named counts nothing. The default
+        weights: Weight of each leg by name; a leg that is not named is not asked. The default
             mixture, where there is a router.
         calibration: From the default mixture's score to relevance.
         pool: Candidates per leg, >= 1.
         depth: The best so many candidates are given token evidence, where a leg has it; they stay
             before the others. The same for every ``k``.
-        router: Decides each query's weights. A leg without weight in the default mixture is then
-            only asked about the queries that are routed to it.
+        router: Decides the weights of each query that has a text. A leg without weight in the
+            default mixture is then asked about the queries that are routed to it alone.
 
     Raises:
-        BadInput: There is no leg, or no pool; two legs have one name; a router has no dense leg
-            whose query vectors it could read.
+        BadInput: There is no leg with weight, or no pool; two legs have one name; a router has no
+            dense leg whose query vectors it could read.
     """
 
     store: Store
@@ -65,6 +65,8 @@ class Hybrid:
         names = [leg.name for leg in self.legs]
         if len(set(names)) < len(names):
             raise BadInput(f"Each leg needs a name of its own, got {names}.")
+        if not any(map(self._always, self.legs)):
+            raise BadInput(f"The weights {dict(self.weights)} count none of the legs {names}.")
         if self.router is not None:
             _ = self.base
 
@@ -105,16 +107,39 @@ class Hybrid:
         self, view: View, queries: Sequence[Query]
     ) -> tuple[dict[str, Answers], list[Route | None]]:
         """Each leg's answers, and each query's route."""
-        if self.router is None:
-            return {leg.name: leg.ask(view, queries) for leg in self.legs}, [None] * len(queries)
         answers = {leg.name: leg.ask(view, queries) for leg in self.legs if self._always(leg)}
-        routes = self.router.route(queries, query_vectors(answers[self.base.name]))
+        routes = self._routes(queries, answers)
         for leg in self.legs:
-            some = [i for i, route in enumerate(routes) if route.weights.get(leg.name)]
+            some = [i for i, route in enumerate(routes) if route and route.weights.get(leg.name)]
             if some and leg.name not in answers:
                 asked = leg.ask(view, [queries[i] for i in some])
                 answers[leg.name] = SomeAnswers(asked, {i: at for at, i in enumerate(some)})
-        return answers, list(routes)
+        return answers, routes
+
+    def _routes(
+        self, queries: Sequence[Query], answers: Mapping[str, Answers]
+    ) -> list[Route | None]:
+        """None for a query without text, which an expert could not read."""
+        routes: list[Route | None] = [None] * len(queries)
+        said = [i for i, query in enumerate(queries) if query.text.strip()]
+        if self.router is None or not said:
+            return routes
+        rows = query_vectors(answers[self.base.name])[said]
+        found = self.router.route([queries[i] for i in said], rows)
+        if len(found) != len(said):
+            raise BadInput(
+                f"{type(self.router).__name__}.route() must give one Route per query, {len(said)} "
+                f"in all; got {len(found)}."
+            )
+        known = {leg.name for leg in self.legs} | {TOKENS}
+        for i, route in zip(said, found, strict=True):
+            if strange := sorted(route.weights.keys() - known):
+                raise BadInput(
+                    f"{type(self.router).__name__} weighs the legs {strange}, which are not there; "
+                    f"known: {sorted(known)}."
+                )
+            routes[i] = route
+        return routes
 
     @property
     def base(self) -> DenseLeg | LateLeg:

@@ -66,7 +66,8 @@ class DenseLeg:
     one document-disjoint half of nine public sets, ``benchmarks/fusion.py`` reports on the other.
 
     Several encoders can search one space, each a leg with a name of its own: documents are encoded
-    once, an expert is another way to encode the query.
+    once, an expert is another way to encode the query. A vector in `Query.vectors` is for the leg it
+    names alone; the others over the same space encode the text.
 
     Attributes:
         name: Shown in explanations, and the key of its weight.
@@ -86,7 +87,7 @@ class DenseLeg:
         """
         dim = view.moments(self.space).mean.size
         rows = np.empty((len(queries), dim), np.float32)
-        given = [i for i, query in enumerate(queries) if self.space in query.vectors]
+        given = [i for i, query in enumerate(queries) if self.name in query.vectors]
         if given:
             rows[given] = unit(np.stack([self._given(queries[i], dim) for i in given]))
         encoded = sorted(set(range(len(queries))) - set(given))
@@ -95,19 +96,19 @@ class DenseLeg:
         return DenseAnswers(self.space, view, rows, [query.user for query in queries])
 
     def _given(self, query: Query, dim: int) -> Vectors:
-        row = np.asarray(query.vectors[self.space], dtype=np.float32)
+        row = np.asarray(query.vectors[self.name], dtype=np.float32)
         if row.shape != (dim,) or not np.isfinite(row).all():
             raise BadInput(
-                f"Space {self.space!r}: expected a finite query vector of shape {(dim,)}, "
-                f"got shape {row.shape}. Was it made by the model of this index?"
+                f"Leg {self.name!r}: expected a finite query vector of shape {(dim,)}, "
+                f"got shape {row.shape}. Was it made by the model of this leg?"
             )
         return row
 
     def _encoded(self, texts: list[str], dim: int) -> Vectors:
         if self.encoder is None:
-            raise BadInput(f"There is no encoder for space {self.space!r}: give Query.vectors.")
+            raise BadInput(f"Leg {self.name!r} has no encoder: give Query.vectors[{self.name!r}].")
         if not all(text.strip() for text in texts):
-            raise BadInput(f"A query has neither a text nor a vector for space {self.space!r}.")
+            raise BadInput(f"A query has neither a text nor a vector for leg {self.name!r}.")
         found = self.encoder.encode_query(texts)
         if found.shape != (len(texts), dim):
             raise BadInput(

@@ -20,7 +20,8 @@ class RetrieverLeg:
     On the common scale its best hit is 1 and what it did not find 0, one step below its worst hit: a
     retriever gives no score for chunks of others' choice, as `legs.DenseLeg` and `legs.LexicalLeg` do.
     Hits that are no chunks of this index, or that the query may not see, are
-    left out, whatever the retriever does with filters and owners.
+    left out, whatever the retriever does with filters and owners. `Query.vectors` are for legs of this
+    index and are not handed on: the retriever reads the text.
 
     Attributes:
         name: Shown in explanations, and the key of its weight.
@@ -51,7 +52,15 @@ class RetrieverAnswers:
     def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
         """See `legs.Answers`."""
         asked = [
-            replace(query, k=n, where=one, group_by="chunk", min_relevance=0.0, diversity=0.0)
+            replace(
+                query,
+                k=n,
+                where=one,
+                group_by="chunk",
+                min_relevance=0.0,
+                diversity=0.0,
+                vectors={},
+            )
             for query, one in zip(self.queries, where, strict=True)
         ]
         tops: list[tuple[list[str], Scores]] = []

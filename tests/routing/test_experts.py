@@ -12,11 +12,16 @@ from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder, load_adapted
 from rag_embed.encoders.adapter import Adapter, write_adapter
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.events import UserEvent
 from rag_embed.filters import field
 from rag_embed.indexing.installed import fitting, install, installed, uninstall
+from rag_embed.personal.bend import Bend, Personal
+from rag_embed.personal.pooling import AttentionPooling
+from rag_embed.personal.profiles import Profiles
 from rag_embed.ranking.legs import DenseLeg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.routing.router import PilotRouter
+from rag_embed.stores.memory_events import MemoryEvents
 from rag_embed.tuning.pilots import learned
 from rag_embed.types import Route
 
@@ -105,10 +110,81 @@ def test_two_query_encoders_search_one_space(small) -> None:
     assert [hit.score for hit in alone] == [hit.score for hit in sea]
 
 
+def test_a_given_vector_is_for_the_leg_it_names_alone(small) -> None:
+    expert = Counting(small.space)
+    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.unrouted, legs=legs, router=Fixed("fox", "reversed"))
+    sea, wine = small.space.encode_query(["sea", "wine"])
+
+    def raw(vectors):
+        [hit, *_] = hybrid.retrieve([Query("red fox", vectors=vectors)])[0]
+        [row] = small.store.view().vectors("dense", [hit.id])
+        return row, {part.leg: part.raw for part in hit.parts}
+
+    row, parts = raw({"dense": sea})
+    [read] = small.space.encode_query(["fox red"])
+    assert parts["dense"] == pytest.approx(float(row @ sea), abs=1e-5)
+    assert parts["reversed"] == pytest.approx(float(row @ read), abs=1e-5)
+    row, parts = raw({"reversed": wine})
+    [read] = small.space.encode_query(["red fox"])
+    assert parts["dense"] == pytest.approx(float(row @ read), abs=1e-5)
+    assert parts["reversed"] == pytest.approx(float(row @ wine), abs=1e-5)
+
+
+def test_a_history_bends_the_base_leg_and_no_expert(small) -> None:
+    profiles = Profiles(MemoryEvents(64), small.space.encoder)
+    profiles.remember(UserEvent.of("ann", "the sea is blue", time=float(i)) for i in range(9))
+    bend = Bend(AttentionPooling(profiles), small.space, strength=2.0)
+    expert = Counting(small.space)
+    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.unrouted, legs=legs, router=Fixed("fox", "reversed"))
+    query = Query("red fox", user="ann")
+    [hit, *_] = Personal(hybrid, bend).retrieve([query])[0]
+    [bent] = bend.bent([query])
+    [row] = small.store.view().vectors("dense", [hit.id])
+    parts = {part.leg: part.raw for part in hit.parts}
+    assert parts["dense"] == pytest.approx(float(row @ bent.vector), abs=1e-5)
+    assert expert.asked == ["red fox"]
+    assert parts["reversed"] == pytest.approx(
+        float(row @ small.space.encode_query(["fox red"])[0]), abs=1e-5
+    )
+
+
+def test_a_query_without_text_is_not_routed(small) -> None:
+    expert = Counting(small.space)
+    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.unrouted, legs=legs, router=Fixed("", "reversed"))
+    [row] = small.space.encode_query(["fox"])
+    hits, others = hybrid.retrieve([Query("", vectors={"dense": row}), Query("sea")])
+    assert hits == small.unrouted.retrieve([Query("", vectors={"dense": row})])[0]
+    assert hits[0].route is None and others[0].route and expert.asked == ["sea"]
+
+
+def test_an_attached_retriever_reads_the_text_not_the_vector_of_another_leg(small) -> None:
+    listed = Listed(small.search("sea"))
+    legs = (*small.unrouted.legs, RetrieverLeg("list", listed))
+    weights = {**small.unrouted.weights, "list": 1.0}
+    [row] = small.space.encode_query(["sea"])
+    replace(small.unrouted, legs=legs, weights=weights).retrieve(
+        [Query("red fox", vectors={"dense": row})]
+    )
+    assert [(query.text, dict(query.vectors)) for query in listed.asked] == [("red fox", {})]
+
+
+def test_a_leg_without_weight_is_not_asked(small) -> None:
+    expert = Counting(small.space)
+    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
+    more = replace(small.unrouted, legs=legs)
+    assert more.retrieve([Query("fox")]) == small.unrouted.retrieve([Query("fox")])
+    assert expert.asked == []
+    with pytest.raises(BadInput, match="count none of the legs"):
+        replace(more, weights={"reversd": 1.0})
+
+
 def test_an_expert_of_another_width_is_refused(small) -> None:
     legs = (*small.unrouted.legs, DenseLeg("wide", HashEncoder(65), "dense"))
     with pytest.raises(BadInput, match="has 64 dimensions"):
-        replace(small.unrouted, legs=legs).retrieve([Query("fox")])
+        replace(small.unrouted, legs=legs, weights={"wide": 1.0}).retrieve([Query("fox")])
 
 
 def test_names_of_legs_are_distinct(small) -> None:
@@ -120,9 +196,10 @@ class Listed:
     """A retriever that ignores filters and owners."""
 
     def __init__(self, hits) -> None:
-        self.hits = hits
+        self.hits, self.asked = hits, []
 
     def retrieve(self, queries):
+        self.asked += queries
         return [self.hits[: query.k] for query in queries]
 
 
@@ -143,9 +220,9 @@ def test_any_retriever_is_an_expert(small) -> None:
 
 def test_what_a_retriever_did_not_find_counts_nothing(small) -> None:
     hits = [hit for hit in small.search("fox") if hit.chunk.doc_id == "d0"]
-    hybrid = replace(
-        small.unrouted, legs=(*small.unrouted.legs, RetrieverLeg("list", Listed(hits)))
-    )
+    legs = (*small.unrouted.legs, RetrieverLeg("list", Listed(hits)))
+    weights = {**small.unrouted.weights, "list": 1.0}
+    hybrid = replace(small.unrouted, legs=legs, weights=weights)
     found = hybrid.retrieve([Query("sea fox")])[0]
     said = {h.chunk.doc_id: p.normalised for h in found for p in h.parts if p.leg == "list"}
     assert said == {"d0": 1.0, "d1": 0.0}
