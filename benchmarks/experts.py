@@ -111,7 +111,7 @@ def measured(index: Index, path: Path, expert: Path, console: Console) -> dict[s
     _, before = timed(lambda: index.retriever.retrieve(asked[1:2]))
     stored = marks(path / "chunks.lance")
     added, adding = timed(lambda: index.experts.add(expert))
-    hybrid: Hybrid = index.unrouted
+    hybrid: Hybrid = index.hybrid()
     asking = replace(hybrid, weights={**hybrid.weights, added.name: 0.5})
     (hits, *_), first = timed(lambda: asking.retrieve(asked[:1]))
     _, later = timed(lambda: asking.retrieve(asked[2:3]))

@@ -51,7 +51,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     path = work / "qmsum_docs-200"
     index = Index.open(path) if path.exists() else Index.create(path)
     index.add(collection.documents)
-    hybrid = index.retriever
+    hybrid = index.hybrid()
     dense = replace(hybrid, legs=(DenseLeg("dense", index.space),), weights={"dense": 1.0})
     lexical = replace(hybrid, legs=(LexicalLeg(),), weights={"lexical": 1.0})
     systems: dict[str, Retriever] = {}
@@ -63,7 +63,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     whole = Index.in_memory(encoder=HashEncoder(8), chunk_tokens=None, situate="isolated")
     whole.add(collection.documents)
     systems["BM25 on whole documents"] = replace(
-        whole.retriever, legs=(LexicalLeg(),), weights={"lexical": 1.0}
+        whole.hybrid(), legs=(LexicalLeg(),), weights={"lexical": 1.0}
     )
     scores = {
         name: np.array(

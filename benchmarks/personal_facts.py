@@ -65,7 +65,7 @@ def _profiles(data: Path, index: Index) -> Profiles:
 
 def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
     index = built(work, "facts-owned", facts(data, True))
-    some, retriever = ikat(data), Once(index.retriever)
+    some, retriever = ikat(data), Once(index.hybrid())
     profiles, centre = _profiles(data, index), CorpusMean(index.store)
 
     def make(setting: Setting) -> Any:
@@ -96,7 +96,7 @@ def personal_lihua(data: Path, work: Path, console: Console) -> dict[str, Any]:
     index = built(work, "facts-owned", facts(data, True))
     profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
     tuned = tune_personal(
-        index.retriever,
+        index.hybrid(),
         grid("mean"),
         lambda setting: setting.bend(profiles, index.space, CorpusMean(index.store)),
         lihua(data),

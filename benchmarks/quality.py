@@ -51,7 +51,7 @@ class Legs:
         view = index.store.view()
         queries = [Query(text) for text in texts]
         self.found: dict[str, dict[str, Ranked]] = {}
-        for leg in index.retriever.legs:
+        for leg in index.hybrid().legs:
             tops = leg.ask(view, queries).top([None] * len(texts), DEPTH)
             self.found[leg.name] = {
                 text: [(doc_id_of(id), float(score)) for id, score in zip(ids, scores, strict=True)]

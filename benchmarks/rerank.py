@@ -52,7 +52,7 @@ Row = npt.NDArray[np.float64]
 
 def systems(index: Index, models: dict[str, Reranker]) -> dict[str, Retriever]:
     """Retrievers by name; all of them score the same candidates."""
-    with_tokens = index.retriever
+    with_tokens = index.hybrid()
     default = replace(with_tokens, weights={**with_tokens.weights, "tokens": 0.0}, depth=0)
     assert isinstance(index.space, WithTokens)
     bits = StoredMaxSimReranker(index.store, index.space)

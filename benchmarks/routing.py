@@ -160,7 +160,7 @@ def learn(
     known: list[Pilots] = []
     for index, train in [*((part.index, part.train) for part in parts), *more]:
         began = time.perf_counter()
-        known.append(learned(index.unrouted, index.space.signature, train))
+        known.append(learned(index.hybrid(), index.space.signature, train))
         spent = time.perf_counter() - began
         console.print(f"{train.name}: {len(known[-1])} pilots, {spent:.0f} s")
     return PilotRouter(reduce(Pilots.joined, known))
@@ -172,7 +172,7 @@ def measured(router: PilotRouter, parts: list[Part]) -> list[Routed]:
     for part in parts:
         kin = [part.train.name, *KIN.get(part.name, ())]
         others = PilotRouter(router.pilots.without_sources(kin))
-        hybrid = part.index.unrouted
+        hybrid = part.index.hybrid()
         routed += measure_routing(hybrid, router, [part.test], also={OTHERS: others})
     return routed
 
@@ -281,7 +281,7 @@ def main() -> None:
         if "cost" in arguments.parts:
             most = max(parts, key=lambda part: len(part.test.queries))
             texts = list(most.test.queries.values())[:200]
-            figures["cost"] = cost(most.index.unrouted, router, texts, console)
+            figures["cost"] = cost(most.index.hybrid(), router, texts, console)
         if "mixed" in arguments.parts:
             mixed = [(index, renamed(one)) for index, one in sets]
             index = together(mixed, work, arguments.expert)

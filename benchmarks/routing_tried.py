@@ -264,7 +264,7 @@ def asked(name: str, data: Path, work: Path) -> tuple[Half, Half]:
     file = work / f"{name}-asked.npz"
     if not file.exists():
         collection = paged(ev.read_collection(data / name))
-        hybrid = indexed(name, collection.documents, work, []).unrouted
+        hybrid = indexed(name, collection.documents, work, []).hybrid()
         rows = []
         for number, half in enumerate(halves(collection)):
             fold = folds(half)

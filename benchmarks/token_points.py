@@ -114,7 +114,7 @@ def measured(index: Index, some: Sequence[Candidates]) -> dict[tuple[str, str], 
     chunks: list[Chunk] = view.chunks(ids)
     groups = [(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in chunks]
     _, tokens = space.encoder.encode_document_tokens(space.space.texts(groups), space.centred)
-    leg = index.retriever.legs[0]
+    leg = index.hybrid().legs[0]
     assert isinstance(leg, LateLeg)
     queries = leg.ask(view, [Query(one.text) for one in some]).asked
     found = {}

@@ -114,7 +114,7 @@ def float_evidence(index: Index, some: Sequence[Candidates]) -> list[Row]:
     groups = [(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
     _, rows = space.encoder.encode_document_tokens(space.space.texts(groups), space.centred)
     known = dict(zip(documents, rows, strict=True))
-    leg = index.retriever.legs[0]
+    leg = index.hybrid().legs[0]
     assert isinstance(leg, LateLeg)
     queries = leg.ask(view, [Query(one.text) for one in some]).asked
     found = []
@@ -218,13 +218,13 @@ def limit(data: Path, work: Path, console: Console, total: int = 2000) -> dict[s
     assert isinstance(index.space, WithTokens)
     n = len(index)
     full = {"pool": n, "depth": n}
-    late = replace(index.retriever, legs=index.retriever.legs[:1])
+    late = replace(index.hybrid(), legs=index.hybrid().legs[:1])
     systems = {
-        "dense": replace(index.retriever, legs=(DenseLeg("dense", index.space),)),
+        "dense": replace(index.hybrid(), legs=(DenseLeg("dense", index.space),)),
         "dense and tokens": replace(late, **full),
         "mostly tokens": replace(late, weights={"dense": 0.5, TOKENS: 5.0}, **full),
-        "default without tokens": replace(index.retriever, weights={"dense": 0.5, "lexical": 0.5}),
-        "default": index.retriever,
+        "default without tokens": replace(index.hybrid(), weights={"dense": 0.5, "lexical": 0.5}),
+        "default": index.hybrid(),
     }
     ids = random.Random(0).sample(list(collection.judged), 300)
     recall = {}

@@ -43,7 +43,7 @@ def main() -> None:
         bend = Bend(
             MeanPooling(profiles), index.space, 1.0, prior=0.0, centre=CorpusMean(index.store)
         )
-        retriever = Personal(index.retriever, bend)
+        retriever = Personal(index.hybrid(routed=True), bend)
         for user in ("ann", "ben", None):
             query = Query("a film for tonight", k=2, user=user)
             hits = retriever.retrieve([query])[0]

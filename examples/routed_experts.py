@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
     index = Index.create(folder)
     collections = labelled()
     index.add(collections[0].documents)
-    fit = fit_router(index.unrouted, index.space.signature, collections)
+    fit = fit_router(index.hybrid(), index.space.signature, collections)
     for one in fit.routed:
         scores = {
             s: round(one.evaluation.mean(s, "ndcg@10"), 3) for s in ("default", "paper", "soft")

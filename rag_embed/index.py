@@ -15,7 +15,7 @@ from rag_embed.errors import BadInput
 from rag_embed.events import UserEvent, owned
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, field
-from rag_embed.indexing import ahead
+from rag_embed.indexing import ahead, installed
 from rag_embed.indexing.assembly import (
     Situate,
     calibration_of,
@@ -29,11 +29,18 @@ from rag_embed.indexing.assembly import (
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress, came_from
-from rag_embed.indexing.installed import fitting, installed, without_documents
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.users import Users
 from rag_embed.personal.profiles import Profile
-from rag_embed.protocols import ChunkEncoder, Encoder, Reranker, Retriever, Store
+from rag_embed.protocols import (
+    ChunkEncoder,
+    Encoder,
+    LearnedRouter,
+    Reranker,
+    Retriever,
+    Router,
+    Store,
+)
 from rag_embed.ranking.hybrid import Hybrid, basis, visible
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
 from rag_embed.ranking.relevance import Calibration, default, fitted
@@ -91,7 +98,7 @@ class Index:
         self.spaces = Spaces(store, splitter, space)
         self.calibration = calibration
         self.experts = Experts(store, self.spaces)
-        self.router = installed(store)
+        self.router: Router | None = installed.installed(store)
         self.users = Users(store, space, storage_options)
 
     @property
@@ -300,7 +307,7 @@ class Index:
         """`search` for many queries, encoded and searched as one batch."""
         if isinstance(queries, str):
             raise BadInput("search_many() takes a list of queries, got one str.")
-        return self.personal.retrieve([_query(query, options) for query in queries])
+        return self.retriever.retrieve([_query(query, options) for query in queries])
 
     def passages(
         self, query: str | Query, budget: int, **options: Unpack[Options]
@@ -336,7 +343,7 @@ class Index:
         Raises:
             BadInput: No hit, or every hit, answers its query.
         """
-        found = self.retriever.retrieve([Query(text, k=1, user=user) for text in judged])
+        found = self.search_many(list(judged), k=1, user=user)
         hits = [hit for some in found for hit in some]
         labels = [
             hit.chunk.doc_id in right
@@ -351,18 +358,29 @@ class Index:
         return self.calibration
 
     @property
-    def retriever(self) -> Hybrid:
-        """The retriever behind `search`, to nest in wrappers or to change its weights."""
-        if self.router is None:
-            return Hybrid(self.store, self._own_legs, WEIGHTS, self.calibration)
-        whole = self.unrouted
-        return replace(whole, router=fitting(self.router, whole, self.space.signature))
+    def retriever(self) -> Retriever:
+        """What `search` asks: routed, and with queries bent by histories once that was chosen."""
+        return self.users.around(self.hybrid(routed=True))
 
-    @property
-    def unrouted(self) -> Hybrid:
-        """All legs, enabled experts among them, under the default mixture: what a router learns on."""
-        legs = (*self._own_legs, *self.experts.legs())
-        return Hybrid(self.store, legs, WEIGHTS, self.calibration)
+    def hybrid(self, *, routed: bool = False) -> Hybrid:
+        """The hybrid search inside `retriever`: what a router or a history is fitted to.
+
+        All legs are in it, enabled experts among them, under the default weights; it is frozen, and
+        `dataclasses.replace` gives one with other weights, legs or pool. No history bends its queries.
+
+        Args:
+            routed: With the router of the index, if it has one.
+        """
+        legs = self._own_legs
+        if self.router is not None or not routed:  # otherwise nobody would ask an expert
+            legs = (*legs, *self.experts.legs())
+        whole = Hybrid(self.store, legs, WEIGHTS, self.calibration)
+        if self.router is None or not routed:
+            return whole
+        router = self.router
+        if isinstance(router, LearnedRouter):
+            router = router.fitting(whole.mixture, self.space.signature)
+        return replace(whole, router=router)
 
     @property
     def _own_legs(self) -> tuple[Leg, ...]:
@@ -371,11 +389,6 @@ class Index:
         if isinstance(space, WithTokens):
             dense = LateLeg("dense", space, frozenset(self.analyzer.blocked))
         return dense, LexicalLeg()
-
-    @property
-    def personal(self) -> Retriever:
-        """What `search` asks: the retriever, with queries bent by histories once that was chosen."""
-        return self.users.around(self.retriever)
 
     def reranked(
         self, reranker: Reranker, *, depth: int = 40, weight: float | None = None
@@ -388,7 +401,7 @@ class Index:
             weight: Of its scores beside what they had; None takes its order alone.
         """
         rows = stored_rows(self.store)
-        return Reranked(self.personal, reranker, depth, weight, rows=rows)
+        return Reranked(self.retriever, reranker, depth, weight, rows=rows)
 
     def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
         """Remember what a user did; an event with a known id is replaced.
@@ -435,7 +448,9 @@ class Index:
         view = self.store.view()
         ids = view.matching(field("user_id") == user)
         forget_contexts(self.space, view.documents(ids))
-        self.router = without_documents(self.store, self.router, ids)
+        if isinstance(self.router, LearnedRouter):
+            self.router = self.router.without_documents(ids)
+        installed.forget(self.store, ids)
         return gone + self.store.forget(user)
 
     @property
@@ -518,7 +533,7 @@ class Index:
         Raises:
             BadInput: The index keeps no tokens, or whoever situated its chunks is not at hand.
         """
-        leg = self.retriever.legs[0]
+        leg = self.hybrid(routed=True).legs[0]
         if not isinstance(leg, LateLeg):
             raise BadInput("This index keeps no tokens; see Index.keep_tokens.")
         return heat(leg, self.store.view(), _query(query, {}), hits)

@@ -433,7 +433,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
     encoder = HashEncoder()
     index = Index.in_memory(encoder=encoder)
     index.add([Document("a", "The fox is red.")])
-    bare = replace(index.retriever, legs=(DenseLeg("dense", None),))
+    bare = replace(index.hybrid(), legs=(DenseLeg("dense", None),))
     row = encoder.encode_query(["fox"])[0]
     assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
     with pytest.raises(BadInput, match=r"give Query\.vectors\['dense'\]"):
@@ -441,7 +441,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
 
 
 def test_a_hybrid_needs_legs_and_a_pool() -> None:
-    retriever = Index.in_memory(encoder=HashEncoder()).retriever
+    retriever = Index.in_memory(encoder=HashEncoder()).hybrid()
     for broken in ({"pool": 0}, {"legs": ()}):
         with pytest.raises(BadInput, match="needs a leg and a pool"):
             replace(retriever, **broken)

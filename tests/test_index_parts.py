@@ -43,15 +43,15 @@ class TestSpaces:
         other = HashEncoder(16)
         assert index.add_space("small", other, progress=lambda *state: told.append(state)) == 3
         assert told == [(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
-        assert {leg.name for leg in index.unrouted.legs} == {"dense", "lexical", "small"}
+        assert {leg.name for leg in index.hybrid().legs} == {"dense", "lexical", "small"}
         assert [part.leg for part in index.search("fox")[0].parts] == ["dense", "lexical"]
         index.add([Document("new", "A new text about foxes.")])
         view = index.store.view()
         [row] = view.vectors("small", ["new#0-23"])
         assert row.shape == (16,) and np.isclose(np.linalg.norm(row), 1.0)
         alone = {"small": 1.0}
-        [found] = type(index.unrouted)(
-            index.store, index.unrouted.legs, alone, index.calibration
+        [found] = type(index.hybrid())(
+            index.store, index.hybrid().legs, alone, index.calibration
         ).retrieve([Query("fox", k=1)])
         assert found[0].chunk.doc_id == "fox"
         index.drop_space("small")

@@ -131,7 +131,7 @@ def _markdown(text: str) -> str:
 
 def _answers(index: Index, system: str) -> dict[str, list[Hit]]:
     """Each question's hits, by one leg alone or by the whole retriever."""
-    retriever = index.retriever
+    retriever = index.hybrid()
     if system != "rag_embed":
         wanted = {"dense": "dense", "BM25": "lexical"}[system]
         legs: tuple[Leg, ...] = tuple(leg for leg in retriever.legs if leg.name == wanted)

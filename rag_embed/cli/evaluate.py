@@ -88,14 +88,12 @@ def evaluate(
 
 def systems(index: Index) -> Mapping[str, ev.System]:
     """Every leg of an index alone, and all of them together."""
-    whole = index.retriever
+    whole = index.hybrid()
     alone = {
-        leg.name: ev.from_retriever(
-            replace(whole, legs=(leg,), weights={leg.name: 1.0}, router=None)
-        )
+        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}))
         for leg in whole.legs
     }
-    return {**alone, "rag_embed": ev.from_retriever(whole)}
+    return {**alone, "rag_embed": ev.from_retriever(index.retriever)}
 
 
 def _labelled(
@@ -124,7 +122,7 @@ def _metrics(metric: str) -> tuple[str, ...]:
 def _routing(index: Index, collection: ev.Collection, metric: str, seed: int) -> Fit:
     from rag_embed.tuning.router import fit_router
 
-    return fit_router(index.unrouted, index.space.signature, [collection], metric=metric, seed=seed)
+    return fit_router(index.hybrid(), index.space.signature, [collection], metric=metric, seed=seed)
 
 
 def _draw(routing: Fit, metric: str, folder: Path) -> None:

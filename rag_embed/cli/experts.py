@@ -125,7 +125,7 @@ def fit_router(
         )
     documents = tuple(Document(id, "") for id in index.store.document_ids())
     collection = ev.read_labels(documents, queries, qrels, name=Path(kb).name)
-    fit = fitted(index.unrouted, index.space.signature, [collection], seed=seed)
+    fit = fitted(index.hybrid(), index.space.signature, [collection], seed=seed)
     kept = fit.better or force
     if kept:
         install(index.store, fit.router)

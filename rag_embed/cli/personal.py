@@ -104,7 +104,7 @@ def tune(
         raise BadInput(f"{queries}: no query has both a user_id and a relevant document.")
     profiles = index.users.profiles
     tuned = tune_personal(
-        index.retriever,
+        index.hybrid(routed=True),
         settings,
         lambda setting: bend_of(index.store, index.space, profiles, setting),
         labelled,

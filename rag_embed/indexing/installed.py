@@ -1,18 +1,14 @@
-"""The router of an index: kept beside its tables, checked against what it will route."""
+"""The router of an index: kept beside its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection
 from pathlib import Path
 
-from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.errors import BadInput
 from rag_embed.protocols import Store
-from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.routing.pilots import evidence_names, model_name
 from rag_embed.routing.router import PilotRouter
 from rag_embed.routing.storage import load_router, remove_router, save_router
-from rag_embed.types import Signature
 
 
 def installed(store: Store) -> PilotRouter | None:
@@ -47,57 +43,20 @@ def uninstall(store: Store) -> None:
         remove_router(folder)
 
 
-def without_documents(
-    store: Store, router: PilotRouter | None, documents: Sequence[str]
-) -> PilotRouter | None:
-    """The router without pilots that documents answer; the files of an installed one go likewise.
+def forget(store: Store, ids: Collection[str]) -> None:
+    """Remove what the installed router learned from documents, and its files if nothing is left.
 
     Args:
         store: Of the index.
-        router: In use.
-        documents: Ids; of labels that somebody gave for documents of a user who is forgotten.
-
-    Returns:
-        The router in use from now on; None when no pilot is left.
+        ids: Of documents of a user who is forgotten.
     """
-    gone = frozenset(documents)
-
-    def rest(one: PilotRouter) -> PilotRouter | None:
-        kept = [i for i, ids in enumerate(one.pilots.documents) if gone.isdisjoint(ids)]
-        return replace(one, pilots=one.pilots.only(kept)) if kept else None
-
-    kept_beside = installed(store)
-    if kept_beside is not None and not gone.isdisjoint(kept_beside.pilots.answered):
-        left = rest(kept_beside)
-        uninstall(store)
-        if left is not None:
-            install(store, left)
-    return None if router is None else rest(router)
-
-
-def fitting(router: PilotRouter, hybrid: Hybrid, signature: Signature) -> PilotRouter:
-    """The router for these legs: experts that are gone or disabled are left out of it.
-
-    Raises:
-        SpaceMismatch: Its pilots come from another base encoder.
-        BadInput: It was learned beside another default mixture.
-    """
-    if router.pilots.model != model_name(signature):
-        raise SpaceMismatch(
-            f"The router's pilots were encoded by {router.pilots.model!r}, the index by "
-            f"{model_name(signature)!r}; fit it on this index."
-        )
-    names = evidence_names(hybrid)
-    for leg in router.pilots.legs:
-        if leg not in names and not router.pilots.default.get(leg):
-            router = router.without_leg(leg)
-    default = {name: hybrid.weights.get(name, 0.0) for name in router.pilots.legs}
-    if default != dict(router.pilots.default) or not set(router.pilots.legs) <= set(names):
-        raise BadInput(
-            f"The router was learned beside the mixture {dict(router.pilots.default)}, the index has "
-            f"{default} over the legs {list(names)}; fit it again."
-        )
-    return router
+    router = installed(store)
+    left = router and router.without_documents(ids)
+    if left is router:
+        return
+    uninstall(store)
+    if left is not None:
+        install(store, left)
 
 
 def _folder(store: Store) -> Path | None:

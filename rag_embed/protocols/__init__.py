@@ -12,7 +12,13 @@ from rag_embed.protocols.encoding import (
     TokenSpace,
 )
 from rag_embed.protocols.remembering import EventStore, Histories, Totals
-from rag_embed.protocols.searching import QueryTransform, Reranker, Retriever, Router
+from rag_embed.protocols.searching import (
+    LearnedRouter,
+    QueryTransform,
+    Reranker,
+    Retriever,
+    Router,
+)
 from rag_embed.protocols.storing import Store, View
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "Encoder",
     "EventStore",
     "Histories",
+    "LearnedRouter",
     "QueryEncoder",
     "QueryTransform",
     "Reranker",

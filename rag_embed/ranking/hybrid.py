@@ -131,7 +131,7 @@ class Hybrid:
                 f"{type(self.router).__name__}.route() must give one Route per query, {len(said)} "
                 f"in all; got {len(found)}."
             )
-        known = {leg.name for leg in self.legs} | {TOKENS}
+        known = self.mixture.keys()
         for i, route in zip(said, found, strict=True):
             if strange := sorted(route.weights.keys() - known):
                 raise BadInput(
@@ -140,6 +140,13 @@ class Hybrid:
                 )
             routes[i] = route
         return routes
+
+    @property
+    def mixture(self) -> dict[str, float]:
+        """Default weight of everything that can have one: each leg, and token evidence, if any."""
+        late = any(isinstance(leg, LateLeg) for leg in self.legs)
+        names = [*(leg.name for leg in self.legs), *([TOKENS] if late else [])]
+        return {name: self.weights.get(name, 0.0) for name in names}
 
     @property
     def base(self) -> DenseLeg | LateLeg:

@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.ranking.token_evidence import TOKENS, LateLeg
 from rag_embed.types import Signature, Vectors
 
 SHARPNESS = 6.0
@@ -153,12 +151,6 @@ class Pilots:
             gradients=self.gradients[:, legs],
             hessians=self.hessians[:, legs][:, :, legs],
         )
-
-
-def evidence_names(hybrid: Hybrid) -> tuple[str, ...]:
-    """Names of everything that has a weight: the legs, and token evidence where there is any."""
-    late = any(isinstance(leg, LateLeg) for leg in hybrid.legs)
-    return (*(leg.name for leg in hybrid.legs), *((TOKENS,) if late else ()))
 
 
 def model_name(signature: Signature) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
@@ -22,8 +22,8 @@ from rag_embed.maths.routing import (
     nearest,
     wins,
 )
-from rag_embed.routing.pilots import SHARPNESS, Pilots
-from rag_embed.types import Near, Query, Route, Vectors
+from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
+from rag_embed.types import Near, Query, Route, Signature, Vectors
 
 Mode: TypeAlias = Literal["soft", "paper"]
 
@@ -93,7 +93,7 @@ class Paper:
 
 @dataclass(frozen=True, eq=False)
 class PilotRouter:
-    """A `protocols.Router` made of `Pilots`.
+    """A `protocols.LearnedRouter` made of `Pilots`.
 
     *Soft*: per-query weights. Each of the nearest pilots says how the default weights should change so
     that its answers rise (`maths.routing.listwise`); a ridge holds the default against them.
@@ -117,9 +117,9 @@ class PilotRouter:
         >>> documents = (Document("a", "red fox"), Document("b", "blue sea"))
         >>> added = index.add(documents)
         >>> labels = Collection("mine", documents, {"q": "the red fox"}, {"q": {"a": 1}})
-        >>> pilots = learned(index.retriever, index.space.signature, labels)
-        >>> routed = replace(index.retriever, router=PilotRouter(pilots))
-        >>> routed.retrieve([Query("a red fox")])[0][0].route.pilots[0].text
+        >>> pilots = learned(index.hybrid(), index.space.signature, labels)
+        >>> index.router = PilotRouter(pilots)
+        >>> index.search("a red fox")[0].route.pilots[0].text
         'the red fox'
     """
 
@@ -153,9 +153,37 @@ class PilotRouter:
         """A router that knows these pilots too; see `Pilots.joined`."""
         return replace(self, pilots=self.pilots.joined(pilots))
 
-    def without_leg(self, leg: str) -> PilotRouter:
-        """The router when an expert is gone; see `Pilots.without_leg`."""
-        return replace(self, pilots=self.pilots.without_leg(leg))
+    def fitting(self, mixture: Mapping[str, float], base: Signature, /) -> PilotRouter:
+        """See `protocols.LearnedRouter`.
+
+        Raises:
+            SpaceMismatch: Its pilots come from another base encoder.
+            BadInput: It was learned beside another default mixture.
+        """
+        pilots = self.pilots
+        if pilots.model != model_name(base):
+            raise SpaceMismatch(
+                f"The router's pilots were encoded by {pilots.model!r}, the index by "
+                f"{model_name(base)!r}; fit it on this index."
+            )
+        for leg in pilots.legs:
+            if leg not in mixture and not pilots.default.get(leg):
+                pilots = pilots.without_leg(leg)
+        default = {name: mixture.get(name, 0.0) for name in pilots.legs}
+        if default != dict(pilots.default) or not set(pilots.legs) <= mixture.keys():
+            raise BadInput(
+                f"The router was learned beside the mixture {dict(pilots.default)}, the index has "
+                f"{default} over the legs {list(mixture)}; fit it again."
+            )
+        return self if pilots is self.pilots else replace(self, pilots=pilots)
+
+    def without_documents(self, ids: Collection[str], /) -> PilotRouter | None:
+        """See `protocols.LearnedRouter`: without the pilots that a document answers."""
+        if self.pilots.answered.isdisjoint(ids):
+            return self
+        gone = frozenset(ids)
+        kept = [i for i, some in enumerate(self.pilots.documents) if gone.isdisjoint(some)]
+        return replace(self, pilots=self.pilots.only(kept)) if kept else None
 
     def _softly(self, row: Vectors, similar: Vectors) -> Route:
         default = SHARPNESS * self.pilots.weights

@@ -15,7 +15,7 @@ from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection, answers, halves
 from rag_embed.maths.routing import listwise
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.routing.pilots import SHARPNESS, Pilots, evidence_names, model_name
+from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
 from rag_embed.tuning.candidates import Candidates, gathered, utilities
 from rag_embed.types import Hit, Query, Signature, doc_id_of
 
@@ -141,9 +141,9 @@ def _measured(
     mixtures: Mixtures,
     progress: Progress | None,
 ) -> Pilots:
-    legs = evidence_names(hybrid)
+    legs = tuple(hybrid.mixture)
     n, p = len(queries), len(legs)
-    weights = np.array([hybrid.weights.get(leg, 0.0) for leg in legs])
+    weights = np.array(list(hybrid.mixture.values()))
     vectors, values = [], np.zeros((n, len(mixtures)), dtype=np.float32)
     slopes, curves = np.zeros((n, p), np.float32), np.zeros((n, p, p), np.float32)
     for i, one in enumerate(gathered(hybrid, queries)):
@@ -157,7 +157,7 @@ def _measured(
     return Pilots(
         model=model_name(signature),
         legs=legs,
-        default={leg: float(w) for leg, w in zip(legs, weights, strict=True)},
+        default=hybrid.mixture,
         mixtures={name: dict(one) for name, one in mixtures.items()},
         texts=tuple(query.text for query in queries),
         sources=tuple(sources),

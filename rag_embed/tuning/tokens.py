@@ -61,7 +61,7 @@ def token_gain(
     store = MemoryStore({"dense": space.signature.dim}, analyzer=index.analyzer, tokens=["dense"])
     trial = Index(store, index.splitter, space, index.calibration)
     trial.add(part)
-    with_ = trial.retriever
+    with_ = trial.hybrid()
     without = replace(with_, weights={**with_.weights, TOKENS: 0.0})
     scores = []
     for retriever in (with_, without):

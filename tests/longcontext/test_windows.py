@@ -113,7 +113,7 @@ def test_options_that_do_not_fit(options):
 
 def dense_only(index):
     leg = DenseLeg("dense", index.space)
-    return replace(index.retriever, legs=(leg,), weights={"dense": 1.0})
+    return replace(index.hybrid(), legs=(leg,), weights={"dense": 1.0})
 
 
 def test_max_sim_over_windows_is_an_index_of_chunks():

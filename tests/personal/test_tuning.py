@@ -45,7 +45,7 @@ def decided(world, events, relevant, settings=None, users=USERS, **options):
         for n in range(2)
     ]
     return tune_personal(
-        index.retriever,
+        index.hybrid(),
         settings or [Setting(s, pooling="mean", prior=0.0) for s in (0.3, 1.0)],
         lambda setting: bend_of(index.store, index.space, profiles, setting),
         labelled,
@@ -137,7 +137,7 @@ def test_the_decision_is_kept_with_the_index(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", encoder=ENCODER)
     profiles = profiles_of(index.store, index.space)
     assert setting_of(index.store) == Setting()
-    plain = index.retriever
+    plain = index.hybrid()
     assert personal(plain, index.store, index.space, profiles, setting_of(index.store)) is plain
     chosen = Setting(0.4, temperature=0.1, kinds={"buy": 2.0}, gate="similar")
     keep(index.store, chosen)

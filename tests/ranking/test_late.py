@@ -51,8 +51,8 @@ def part(hit, leg: str):
 
 def test_words_are_found_that_one_vector_blurs(index) -> None:
     dense = {"dense": 1.0}
-    plain = replace(index.retriever, weights=dense)
-    late = replace(index.retriever, weights={**dense, TOKENS: 1.0}, depth=len(index))
+    plain = replace(index.hybrid(), weights=dense)
+    late = replace(index.hybrid(), weights={**dense, TOKENS: 1.0}, depth=len(index))
     pairs = list(zip(LIKES, LIKES[3:] + LIKES[:3], strict=True))
     wanted = [{d.id for d in people() if a in d.text and b in d.text} for a, b in pairs]
     queries = [Query(f"{a} and {b}", k=len(w)) for (a, b), w in zip(pairs, wanted, strict=True)]
@@ -86,7 +86,7 @@ def test_the_evidence_is_the_formula_on_the_models_tokens(index, minilm) -> None
 def test_stop_words_and_punctuation_have_no_weight(index) -> None:
     hits = index.search("Who is it? (And why?!)", k=40)
     assert hits and all(part(hit, TOKENS) is None for hit in hits)
-    leg = index.retriever.legs[0]
+    leg = index.hybrid().legs[0]
     text = "Who's (really) The whoever?"
     [tokens] = leg.space.encode_query_tokens([text])[1]
     kept = leg._said(text, {text: tokens})
@@ -138,7 +138,7 @@ def test_relevance_does_not_depend_on_the_evidence(index) -> None:
 
 
 def _without(index):
-    return replace(index.retriever, weights={"dense": 0.5, "lexical": 0.5})
+    return replace(index.hybrid(), weights={"dense": 0.5, "lexical": 0.5})
 
 
 def test_without_weight_the_order_is_that_of_the_other_evidence(index, minilm) -> None:

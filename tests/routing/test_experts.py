@@ -14,7 +14,7 @@ from rag_embed.encoders.adapter import Adapter, write_adapter
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.events import UserEvent
 from rag_embed.filters import field
-from rag_embed.indexing.installed import fitting, install, installed, uninstall
+from rag_embed.indexing.installed import install, installed, uninstall
 from rag_embed.personal.bend import Bend, Personal
 from rag_embed.personal.pooling import AttentionPooling
 from rag_embed.personal.profiles import Profiles
@@ -96,8 +96,8 @@ def adapter(tmp_path, minilm, name="expert"):
 
 def test_two_query_encoders_search_one_space(small) -> None:
     expert = Counting(small.space)
-    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.unrouted, legs=legs, router=Fixed("fox", "reversed"))
+    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
     fox, sea = hybrid.retrieve([Query("red fox"), Query("sea")])
     assert expert.asked == ["red fox"]  # only the query that was routed to it
     assert [part.leg for part in fox[0].parts] == ["dense", "lexical", "reversed"]
@@ -112,8 +112,8 @@ def test_two_query_encoders_search_one_space(small) -> None:
 
 def test_a_given_vector_is_for_the_leg_it_names_alone(small) -> None:
     expert = Counting(small.space)
-    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.unrouted, legs=legs, router=Fixed("fox", "reversed"))
+    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
     sea, wine = small.space.encode_query(["sea", "wine"])
 
     def raw(vectors):
@@ -136,8 +136,8 @@ def test_a_history_bends_the_base_leg_and_no_expert(small) -> None:
     profiles.remember(UserEvent.of("ann", "the sea is blue", time=float(i)) for i in range(9))
     bend = Bend(AttentionPooling(profiles), small.space, strength=2.0)
     expert = Counting(small.space)
-    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.unrouted, legs=legs, router=Fixed("fox", "reversed"))
+    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
     query = Query("red fox", user="ann")
     [hit, *_] = Personal(hybrid, bend).retrieve([query])[0]
     [bent] = bend.bent([query])
@@ -152,20 +152,20 @@ def test_a_history_bends_the_base_leg_and_no_expert(small) -> None:
 
 def test_a_query_without_text_is_not_routed(small) -> None:
     expert = Counting(small.space)
-    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.unrouted, legs=legs, router=Fixed("", "reversed"))
+    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("", "reversed"))
     [row] = small.space.encode_query(["fox"])
     hits, others = hybrid.retrieve([Query("", vectors={"dense": row}), Query("sea")])
-    assert hits == small.unrouted.retrieve([Query("", vectors={"dense": row})])[0]
+    assert hits == small.hybrid().retrieve([Query("", vectors={"dense": row})])[0]
     assert hits[0].route is None and others[0].route and expert.asked == ["sea"]
 
 
 def test_an_attached_retriever_reads_the_text_not_the_vector_of_another_leg(small) -> None:
     listed = Listed(small.search("sea"))
-    legs = (*small.unrouted.legs, RetrieverLeg("list", listed))
-    weights = {**small.unrouted.weights, "list": 1.0}
+    legs = (*small.hybrid().legs, RetrieverLeg("list", listed))
+    weights = {**small.hybrid().weights, "list": 1.0}
     [row] = small.space.encode_query(["sea"])
-    replace(small.unrouted, legs=legs, weights=weights).retrieve(
+    replace(small.hybrid(), legs=legs, weights=weights).retrieve(
         [Query("red fox", vectors={"dense": row})]
     )
     assert [(query.text, dict(query.vectors)) for query in listed.asked] == [("red fox", {})]
@@ -173,23 +173,23 @@ def test_an_attached_retriever_reads_the_text_not_the_vector_of_another_leg(smal
 
 def test_a_leg_without_weight_is_not_asked(small) -> None:
     expert = Counting(small.space)
-    legs = (*small.unrouted.legs, DenseLeg("reversed", expert, "dense"))
-    more = replace(small.unrouted, legs=legs)
-    assert more.retrieve([Query("fox")]) == small.unrouted.retrieve([Query("fox")])
+    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    more = replace(small.hybrid(), legs=legs)
+    assert more.retrieve([Query("fox")]) == small.hybrid().retrieve([Query("fox")])
     assert expert.asked == []
     with pytest.raises(BadInput, match="count none of the legs"):
         replace(more, weights={"reversd": 1.0})
 
 
 def test_an_expert_of_another_width_is_refused(small) -> None:
-    legs = (*small.unrouted.legs, DenseLeg("wide", HashEncoder(65), "dense"))
+    legs = (*small.hybrid().legs, DenseLeg("wide", HashEncoder(65), "dense"))
     with pytest.raises(BadInput, match="has 64 dimensions"):
-        replace(small.unrouted, legs=legs, weights={"wide": 1.0}).retrieve([Query("fox")])
+        replace(small.hybrid(), legs=legs, weights={"wide": 1.0}).retrieve([Query("fox")])
 
 
 def test_names_of_legs_are_distinct(small) -> None:
     with pytest.raises(BadInput, match="name of its own"):
-        replace(small.unrouted, legs=(*small.unrouted.legs, small.unrouted.legs[0]))
+        replace(small.hybrid(), legs=(*small.hybrid().legs, small.hybrid().legs[0]))
 
 
 class Listed:
@@ -207,7 +207,7 @@ def test_any_retriever_is_an_expert(small) -> None:
     hits = small.search("red fox sea", user="ann", k=9)
     foreign = replace(hits[0], chunk=replace(hits[0].chunk, id="elsewhere#0-1"))
     leg = RetrieverLeg("list", Listed([foreign, *hits]))
-    hybrid = replace(small.unrouted, legs=(*small.unrouted.legs, leg), weights={"list": 1.0})
+    hybrid = replace(small.hybrid(), legs=(*small.hybrid().legs, leg), weights={"list": 1.0})
     found = hybrid.retrieve([Query("fox")])[0]
     assert [hit.id for hit in found] == [h.id for h in hits if h.chunk.user is None]
     normalised = [part.normalised for hit in found for part in hit.parts if part.leg == "list"]
@@ -220,13 +220,13 @@ def test_any_retriever_is_an_expert(small) -> None:
 
 def test_what_a_retriever_did_not_find_counts_nothing(small) -> None:
     hits = [hit for hit in small.search("fox") if hit.chunk.doc_id == "d0"]
-    legs = (*small.unrouted.legs, RetrieverLeg("list", Listed(hits)))
-    weights = {**small.unrouted.weights, "list": 1.0}
-    hybrid = replace(small.unrouted, legs=legs, weights=weights)
+    legs = (*small.hybrid().legs, RetrieverLeg("list", Listed(hits)))
+    weights = {**small.hybrid().weights, "list": 1.0}
+    hybrid = replace(small.hybrid(), legs=legs, weights=weights)
     found = hybrid.retrieve([Query("sea fox")])[0]
     said = {h.chunk.doc_id: p.normalised for h in found for p in h.parts if p.leg == "list"}
     assert said == {"d0": 1.0, "d1": 0.0}
-    nothing = replace(hybrid, legs=(*small.unrouted.legs, RetrieverLeg("list", Listed([]))))
+    nothing = replace(hybrid, legs=(*small.hybrid().legs, RetrieverLeg("list", Listed([]))))
     parts = [p for p in nothing.retrieve([Query("sea")])[0][0].parts if p.leg == "list"]
     assert parts[0].normalised == 0.0
 
@@ -240,9 +240,12 @@ def test_a_trained_expert_is_kept_with_the_index(index, minilm, tmp_path) -> Non
     np.testing.assert_array_equal(
         before, again.store.view().vectors("dense", sorted(_ids(index))[:5])
     )
-    assert [leg.name for leg in again.unrouted.legs] == ["dense", "lexical", "expert"]
-    assert [leg.name for leg in again.retriever.legs] == ["dense", "lexical"]  # nobody asks it yet
-    routed = replace(again.unrouted, router=Fixed("number", "expert"))
+    assert [leg.name for leg in again.hybrid().legs] == ["dense", "lexical", "expert"]
+    assert [leg.name for leg in again.hybrid(routed=True).legs] == [
+        "dense",
+        "lexical",
+    ]  # nobody asks it yet
+    routed = replace(again.hybrid(), router=Fixed("number", "expert"))
     hits = routed.retrieve([Query("number 12345")])[0]
     raw = next(part.raw for part in hits[0].parts if part.leg == "expert")
     [row] = load_adapted(folder).encode_query(["number 12345"])
@@ -250,7 +253,7 @@ def test_a_trained_expert_is_kept_with_the_index(index, minilm, tmp_path) -> Non
     assert raw == pytest.approx(float(vector @ row), abs=1e-4)
     assert raw != pytest.approx(hits[0].parts[0].raw, abs=1e-4)
     assert not index.experts.enable("expert", False).enabled
-    assert [leg.name for leg in index.unrouted.legs] == ["dense", "lexical"]
+    assert [leg.name for leg in index.hybrid().legs] == ["dense", "lexical"]
     index.experts.remove("expert")
     assert index.experts.list() == ()
 
@@ -281,7 +284,7 @@ def test_attached_retrievers_live_as_long_as_the_process(small) -> None:
 
 def test_an_index_keeps_its_router(index, collections, minilm) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
-    router = PilotRouter(learned(index.unrouted, index.space.signature, part))
+    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
     assert installed(index.store) is None
     install(index.store, router)
     try:
@@ -296,12 +299,12 @@ def test_an_index_keeps_its_router(index, collections, minilm) -> None:
 
 def test_a_router_fits_its_index_only(small, index, collections) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
-    router = PilotRouter(learned(index.unrouted, index.space.signature, part))
+    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
     with pytest.raises(SpaceMismatch, match="pilots were encoded"):
-        fitting(router, small.unrouted, small.space.signature)
-    heavier = replace(index.unrouted, weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
+        router.fitting(small.hybrid().mixture, small.space.signature)
+    heavier = replace(index.hybrid(), weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
     with pytest.raises(BadInput, match="fit it again"):
-        fitting(router, heavier, index.space.signature)
+        router.fitting(heavier.mixture, index.space.signature)
     with pytest.raises(BadInput, match="local folder"):
         install(small.store, router)
 
@@ -309,13 +312,52 @@ def test_a_router_fits_its_index_only(small, index, collections) -> None:
 def test_an_expert_that_is_gone_leaves_the_router(index, collections) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
     more = replace(
-        index.unrouted, legs=(*index.unrouted.legs, RetrieverLeg("list", index.unrouted))
+        index.hybrid(), legs=(*index.hybrid().legs, RetrieverLeg("list", index.hybrid()))
     )
     router = PilotRouter(learned(more, index.space.signature, part))
-    left = fitting(router, index.unrouted, index.space.signature)
+    left = router.fitting(index.hybrid().mixture, index.space.signature)
     assert left.pilots.legs == ("dense", "lexical", "tokens")
-    assert replace(index.unrouted, router=left).retrieve([Query("number 1")])[0]
+    assert replace(index.hybrid(), router=left).retrieve([Query("number 1")])[0]
 
 
 def _ids(index):
     return [c.id for d in index.store.document_ids() for c in index.store.view().document_chunks(d)]
+
+
+class Strange:
+    """A stranger's router: one method, and it weighs what it is told to."""
+
+    def __init__(self, weights, count=None) -> None:
+        self.weights, self.count = weights, count
+
+    def route(self, queries, vectors):
+        assert vectors.shape[0] == len(queries)
+        return [Route(self.weights, 1.0) for _ in queries][: self.count]
+
+
+def test_any_router_plugs_in(small) -> None:
+    small.add_space("other", HashEncoder(16))
+    small.router = Strange({"dense": 0.0, "lexical": 1.0, "other": 1.0})
+    hit = small.search("red fox", k=1)[0]
+    assert {part.leg: part.weight for part in hit.parts}["other"] == 1.0
+    assert hit.route is not None and hit.route.weights["lexical"] == 1.0
+    assert small.forget("ann") == 1 and isinstance(small.router, Strange)
+
+
+def test_what_a_router_must_not_say_is_told_by_its_name(small) -> None:
+    small.router = Strange({"dense": 1.0, "colour": 1.0})
+    with pytest.raises(BadInput, match=r"Strange weighs the legs \['colour'\]"):
+        small.search("red fox")
+    small.router = Strange({"dense": 1.0}, count=1)
+    with pytest.raises(BadInput, match=r"Strange\.route\(\) must give one Route per query, 2"):
+        small.search_many(["red fox", "sea"])
+
+
+def test_what_is_forgotten_leaves_the_router_in_use(index, collections) -> None:
+    part = collections[1].subset(list(collections[1].queries)[:10])
+    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
+    gone, *others = sorted(router.pilots.answered)
+    left = router.without_documents([gone])
+    assert left.pilots.answered == frozenset(others)
+    assert router.without_documents(["nobody's"]) is router
+    assert router.without_documents(router.pilots.answered) is None

@@ -33,7 +33,8 @@ def search(
     if pool is not None:
         if pool < 1:
             raise BadInput(f"fetch_k must be at least 1, got {pool}.")
-        retriever = replace(retriever, pool=max(pool, query.k))
+        smaller = replace(index.hybrid(routed=True), pool=max(pool, query.k))
+        retriever = index.users.around(smaller)
     return [(_stored(index, hit), hit) for hit in retriever.retrieve([query])[0]]
 
 
