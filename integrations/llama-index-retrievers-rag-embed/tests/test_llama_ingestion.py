@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from conformance_data import Words
+from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.ingestion.pipeline import DocstoreStrategy
 from llama_index.core.llms import MockLLM
@@ -122,9 +123,30 @@ def test_bad_options_are_refused(options) -> None:
         RagEmbedNodeParser(**options)
 
 
-def test_unknown_call_options_raise(parser) -> None:
-    with pytest.raises(TypeError):
+async def test_options_of_the_parser_are_no_options_of_a_call(parser) -> None:
+    with pytest.raises(TypeError, match="chunk_tokens"):
         parser([guide()], chunk_tokens=3)
+    with pytest.raises(TypeError, match="model"):
+        await parser.acall([guide()], model="x")
+
+
+@pytest.mark.parametrize("use_async", [False, True])
+def test_an_index_is_built_with_it(parser, tmp_path, use_async) -> None:
+    """The framework hands the options of the index to all transformations."""
+    index = VectorStoreIndex.from_documents(
+        [guide()],
+        embed_model=Words(),
+        transformations=[parser],
+        storage_context=StorageContext.from_defaults(
+            vector_store=RagEmbedVectorStore(tmp_path / "store")
+        ),
+        use_async=use_async,
+        insert_batch_size=2,
+    )
+    stored = index.vector_store.get_nodes()
+    assert sorted(one.node_id for one in stored) == sorted(one.node_id for one in parser([guide()]))
+    index.insert(Document(id_="other", text="Another text."))
+    assert index.as_retriever(similarity_top_k=1).retrieve("Another")[0].node.ref_doc_id == "other"
 
 
 def texts(pipeline) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, model_validator
 from llama_index.core.node_parser import NodeParser
@@ -50,9 +51,13 @@ class RagEmbedNodeParser(NodeParser):
         TokenSplitter(HashEncoder(), self.chunk_tokens, self.chunk_overlap)
         return self
 
-    def _parse_nodes(  # type: ignore[override]  # unknown options raise
-        self, nodes: Sequence[BaseNode], show_progress: bool = False
+    def _parse_nodes(
+        self,
+        nodes: Sequence[BaseNode],
+        show_progress: bool = False,
+        **others: Any,  # noqa: ANN401
     ) -> list[BaseNode]:
+        self._check(others)
         splitter = TokenSplitter(
             loaded(self.model or DEFAULT), self.chunk_tokens, self.chunk_overlap
         )
@@ -62,10 +67,21 @@ class RagEmbedNodeParser(NodeParser):
             parsed += self._nodes(node, chunks)
         return parsed
 
-    async def _aparse_nodes(  # type: ignore[override]  # unknown options raise
-        self, nodes: Sequence[BaseNode], show_progress: bool = False
+    async def _aparse_nodes(
+        self,
+        nodes: Sequence[BaseNode],
+        show_progress: bool = False,
+        **others: Any,  # noqa: ANN401
     ) -> list[BaseNode]:
+        self._check(others)
         return await asyncio.to_thread(self._parse_nodes, nodes, show_progress)
+
+    def _check(self, others: Mapping[str, Any]) -> None:
+        """Options of the index or pipeline around it come here too; its own are set beforehand."""
+        if own := sorted(others.keys() & type(self).model_fields.keys()):
+            raise TypeError(
+                f"Set {own} when you make the RagEmbedNodeParser, not when you call it."
+            )
 
     def _nodes(self, source: BaseNode, chunks: Sequence[Chunk]) -> list[TextNode]:
         own = self.id_func is not default_id_func
