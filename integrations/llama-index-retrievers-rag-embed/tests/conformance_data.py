@@ -142,3 +142,23 @@ NESTED = [
     ),
     (filters(), "abcd"),
 ]
+
+FLAGS: list[TextNode] = [
+    node("a", "red fox", draft=True, marks=[True, 3]),
+    node("b", "blue sea", draft=False, marks=[False]),
+    node("c", "grey wolf", draft=1, marks=[0, 1]),
+    node("d", "green frog"),
+]
+"""Truth values beside numbers; `MetadataFilter` refuses ``True``, so ``1`` has to stand for it."""
+
+FLAG_OPERATORS = [
+    ("draft", "==", 1, "ac"),
+    ("draft", "==", 0, "b"),
+    ("draft", "!=", 1, "bd"),
+    ("draft", "in", [1, 5], "ac"),
+    ("draft", "in", [0, 1], "abc"),
+    ("draft", "nin", [0], "acd"),
+    ("marks", "contains", 1, "ac"),
+    ("marks", "any", [0, 7], "bc"),
+    ("marks", "all", [1, 3], "a"),
+]

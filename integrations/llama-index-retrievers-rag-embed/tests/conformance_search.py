@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance_data import NESTED, OPERATORS, asked, filters, library, node, vector, where
+from conformance_data import (
+    FLAG_OPERATORS,
+    FLAGS,
+    NESTED,
+    OPERATORS,
+    asked,
+    filters,
+    library,
+    node,
+    vector,
+    where,
+)
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
     VectorStoreQuery,
@@ -37,6 +48,12 @@ class SearchConformance:
     @pytest.mark.parametrize(("key", "operator", "value", "expected"), OPERATORS)
     def test_operator(self, store, key, operator, value, expected) -> None:
         found = self.ids(store, filters=filters(where(key, operator, value)))
+        assert sorted(found) == list(expected)
+
+    @pytest.mark.parametrize(("key", "operator", "value", "expected"), FLAG_OPERATORS)
+    def test_operator_on_truth_values(self, empty, key, operator, value, expected) -> None:
+        empty.add(FLAGS)
+        found = self.ids(empty, filters=filters(where(key, operator, value)))
         assert sorted(found) == list(expected)
 
     @pytest.mark.parametrize(("some", "expected"), NESTED)

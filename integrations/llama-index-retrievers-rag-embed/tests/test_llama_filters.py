@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance_data import OPERATORS, filters, library, where
+from conformance_data import FLAG_OPERATORS, FLAGS, OPERATORS, filters, library, where
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from llama_index.retrievers.rag_embed import to_filter
 
@@ -12,6 +12,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import matches
 
 NODES = {one.node_id: one.metadata for one in library()}
+NODES |= {f"flag {one.node_id}": one.metadata for one in FLAGS}
 
 
 def matching(some) -> list[str]:
@@ -22,7 +23,7 @@ def matching(some) -> list[str]:
 
 @pytest.mark.parametrize(
     ("key", "operator", "value"),
-    [one[:3] for one in OPERATORS if one[:2] != ("tags", "is_empty")],
+    [one[:3] for one in OPERATORS + FLAG_OPERATORS if one[:2] != ("tags", "is_empty")],
 )
 def test_same_as_simple_vector_store(key, operator, value) -> None:
     some = filters(where(key, operator, value))

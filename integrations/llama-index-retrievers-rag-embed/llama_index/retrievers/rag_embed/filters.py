@@ -29,12 +29,14 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
     A key means ``metadata.<key>``, with dots for nested values. As in `SimpleVectorStore`, a
     missing value matches ``!=``, ``nin`` and ``is_empty`` alone. Different on purpose:
 
-    - values of different kinds (text, number, truth value) are unequal and have no order;
-      `SimpleVectorStore` raises on ``"2020" > 2019`` and takes ``True`` for ``1``;
+    - text and numbers are unequal and have no order; `SimpleVectorStore` raises on ``"2020" > 2019``;
     - ``contains``, ``any`` and ``all`` look into lists, not also into the letters of a text;
     - ``text_match`` on a value that is no text does not match, instead of raising;
     - ``in`` and ``nin`` need a list, the other operators (``any`` and ``all`` aside) one value;
     - filters may be nested; NOT means that none of its filters match.
+
+    `MetadataFilter` takes no truth values: write ``1`` for true and ``0`` for false. In a field
+    declared as ``bool`` they mean nothing else, elsewhere they mean the numbers too.
 
     ``is_empty`` holds for a missing value, null and ``""``, and for ``[]`` in a
     `RagEmbedVectorStore`; in an `Index`, ``[]`` is a value.
@@ -82,9 +84,11 @@ def _leaf(one: MetadataFilter, fields: Fields) -> Filter:
     if one.operator in _TEXT:
         ignore_case = one.operator == FilterOperator.TEXT_MATCH_INSENSITIVE
         return name.contains(_text(one), ignore_case=ignore_case)
-    if one.operator in _OF_LIST:
-        return _OF_LIST[one.operator](name, _values(one))
-    return _OF_ONE[one.operator](name, _value(one))
+    kind = fields.types.get(one.key)
+    if one.operator in _ORDER:
+        return _ORDER[one.operator](name, _value(one))
+    values = _values(one) if one.operator in _LISTED else [_value(one)]
+    return _SETS[one.operator](name, [_meant(value, kind) for value in values])
 
 
 def _value(one: MetadataFilter) -> Scalar:
@@ -113,29 +117,44 @@ def _text(one: MetadataFilter) -> str:
     return one.value
 
 
-def _shares_any(name: Field, values: Sequence[Scalar]) -> Filter:
-    return Or(tuple(name.has(value) for value in values)) if values else _NOTHING
+def _meant(value: Scalar, kind: str | None) -> list[Scalar]:
+    """All that a value may mean: `MetadataFilter` refuses truth values, so 1 and 0 stand for them."""
+    if isinstance(value, int) and value in (0, 1):
+        return {"bool": [bool(value)], None: [value, bool(value)]}.get(kind, [value])
+    return [value]
 
 
-def _has_all(name: Field, values: Sequence[Scalar]) -> Filter:
-    return And(tuple(name.has(value) for value in values)) if values else ~name.is_missing()
+def _is_one(name: Field, meant: Sequence[Sequence[Scalar]]) -> Filter:
+    values = [value for some in meant for value in some]
+    return name == values[0] if len(values) == 1 else name.is_in(values)
+
+
+def _has_one(name: Field, meant: Sequence[Sequence[Scalar]]) -> Filter:
+    values = [name.has(value) for some in meant for value in some]
+    return values[0] if len(values) == 1 else Or(tuple(values)) if values else _NOTHING
+
+
+def _has_all(name: Field, meant: Sequence[Sequence[Scalar]]) -> Filter:
+    return And(tuple(_has_one(name, [some]) for some in meant)) if meant else ~name.is_missing()
 
 
 _TEXT = (FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE)
 
-_OF_ONE: dict[FilterOperator, Callable[[Field, Scalar], Filter]] = {
-    FilterOperator.EQ: lambda name, value: name == value,
-    FilterOperator.NE: lambda name, value: ~(name == value),
+_ORDER: dict[FilterOperator, Callable[[Field, Scalar], Filter]] = {
     FilterOperator.GT: lambda name, value: name > value,
     FilterOperator.GTE: lambda name, value: name >= value,
     FilterOperator.LT: lambda name, value: name < value,
     FilterOperator.LTE: lambda name, value: name <= value,
-    FilterOperator.CONTAINS: lambda name, value: name.has(value),
 }
 
-_OF_LIST: dict[FilterOperator, Callable[[Field, Sequence[Scalar]], Filter]] = {
-    FilterOperator.IN: lambda name, values: name.is_in(values),
-    FilterOperator.NIN: lambda name, values: ~name.is_in(values),
-    FilterOperator.ANY: _shares_any,
+_LISTED = (FilterOperator.IN, FilterOperator.NIN, FilterOperator.ANY, FilterOperator.ALL)
+
+_SETS: dict[FilterOperator, Callable[[Field, Sequence[Sequence[Scalar]]], Filter]] = {
+    FilterOperator.EQ: _is_one,
+    FilterOperator.NE: lambda name, meant: ~_is_one(name, meant),
+    FilterOperator.IN: _is_one,
+    FilterOperator.NIN: lambda name, meant: ~_is_one(name, meant),
+    FilterOperator.CONTAINS: _has_one,
+    FilterOperator.ANY: _has_one,
     FilterOperator.ALL: _has_all,
 }
