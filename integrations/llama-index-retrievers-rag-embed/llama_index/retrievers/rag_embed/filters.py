@@ -119,9 +119,9 @@ def _text(one: MetadataFilter) -> str:
 
 def _meant(value: Scalar, kind: str | None) -> list[Scalar]:
     """All that a value may mean: `MetadataFilter` refuses truth values, so 1 and 0 stand for them."""
-    if isinstance(value, int) and value in (0, 1):
-        return {"bool": [bool(value)], None: [value, bool(value)]}.get(kind, [value])
-    return [value]
+    if kind not in ("bool", None) or not isinstance(value, int) or value not in (0, 1):
+        return [value]
+    return [bool(value)] if kind == "bool" else [value, bool(value)]
 
 
 def _is_one(name: Field, meant: Sequence[Sequence[Scalar]]) -> Filter:
