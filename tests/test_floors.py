@@ -18,7 +18,7 @@ import rag_embed
 ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
-    ("errors", "text"),
+    ("errors", "text", "processes"),
     ("filters", "analysis"),
     ("types",),
     ("texts", "maths", "chunking", "fields", "events"),

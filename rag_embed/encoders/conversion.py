@@ -60,7 +60,7 @@ def faithful_runner(
     tokens = Tokens.of(layout)
     worst = {}
     for one in wanted:
-        runner = Runner(core, model, layout, one, budget)
+        runner = Runner(model, layout, one, budget)
         worst[one] = _worst(folder / f"{one}.json", runner, tokens, reference)
         if worst[one] >= FAITHFUL:
             return runner, one

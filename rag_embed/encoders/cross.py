@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import resolve
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
+from rag_embed.processes import PerProcess
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
@@ -95,7 +96,7 @@ class CrossEncoderReranker:
         self._pairs = Tokenizer.from_str(definition)
         self._pairs.no_padding()
         self._pairs.enable_truncation(self.max_tokens)
-        self._lock = threading.Lock()
+        self._turn = PerProcess(Lock)
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """See `protocols.Reranker`."""
@@ -130,7 +131,7 @@ class CrossEncoderReranker:
         return isinstance(first, Transformer) and "message" not in first.modality_config
 
     def _predicted(self, pairs: list[tuple[str, str]], **options: Any) -> Scores:  # noqa: ANN401
-        with self._lock, torch.inference_mode():
+        with self._turn.get(), torch.inference_mode():
             found: Scores = self.model.predict(
                 pairs,
                 batch_size=len(pairs),

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from transformers.utils.logging import disable_progress_bar
 
+import rag_embed.encoders.torch_forks  # noqa: F401
 from rag_embed.encoders.models import ModelFiles
 from rag_embed.errors import ModelUnavailable
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from rag_embed.encoders.muvera import Muvera
 from rag_embed.encoders.tokens import Tokens, content
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
+from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, Spans, TokenRows, Vectors
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class MultiVectorEncoder:
             query_prompt=prompt_of(own.prompts, "query", query_prompt),
             document_prompt=prompt_of(own.prompts, "document", document_prompt),
         )
-        self._lock = threading.Lock()
+        self._turn = PerProcess(Lock)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.Encoder`."""
@@ -169,7 +170,7 @@ class MultiVectorEncoder:
             padding = {"padding": "max_length", "truncation": True, "max_length": length}
             if task == "query" and self._filled_up:
                 padding = {}  # every query is filled up to one length
-            with self._lock, torch.inference_mode():
+            with self._turn.get(), torch.inference_mode():
                 outputs: Any = self.model.encode(
                     [texts[i] for i in members],
                     task=task,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from rag_embed.encoders.batching import Seen, batches
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.ov import openvino as ov
 from rag_embed.maths.vectors import unit
+from rag_embed.processes import PerProcess, forks
 from rag_embed.types import Vectors
 
 
@@ -25,30 +29,16 @@ class Runner:
     not depend on what else is running.
 
     Args:
-        core: OpenVINO.
         model: The transformer: ids and mask to token vectors.
         layout: Pooling and padding.
         precision: ``"f32"`` or ``"bf16"``.
         budget: Padded tokens per batch.
     """
 
-    def __init__(
-        self, core: ov.Core, model: ov.Model, layout: Layout, precision: str, budget: int
-    ) -> None:
+    def __init__(self, model: ov.Model, layout: Layout, precision: str, budget: int) -> None:
         self.layout = layout
         self.budget = budget
-        self._threads = os.cpu_count() or 1
-        self._compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": precision,
-                "NUM_STREAMS": str(self._threads),
-                "INFERENCE_NUM_THREADS": str(self._threads),
-            },
-        )
-        self._local = threading.local()
-        self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="openvino")
+        self._own = PerProcess(partial(_Compiled, model, precision))
         self.rows([[layout.pad]])  # all that is set up at first use is, before there are threads
 
     def rows(self, ids: Sequence[Sequence[int]], seen: Seen | None = None) -> Vectors:
@@ -57,24 +47,29 @@ class Runner:
 
         def one(batch: tuple[int, list[int]]) -> None:
             padded, members = batch
-            rows[members] = self._forward(ids, members, padded, seen)
+            rows[members] = self._forward(own.request(), ids, members, padded, seen)
 
         parts = list(batches([len(some) for some in ids], self.budget))
+        own = self._own.get()
         if len(parts) == 1:
             one(parts[0])
         else:
-            list(self._workers.map(one, parts))
+            list(own.workers.map(one, parts))
         return unit(rows)
 
     def _forward(
-        self, ids: Sequence[Sequence[int]], members: list[int], padded: int, seen: Seen | None
+        self,
+        request: Any,  # noqa: ANN401
+        ids: Sequence[Sequence[int]],
+        members: list[int],
+        padded: int,
+        seen: Seen | None,
     ) -> npt.NDArray[np.float32]:
         tokens = np.full((len(members), padded), self.layout.pad, dtype=np.int64)
         mask = np.zeros((len(members), padded), dtype=np.int64)
         for row, i in enumerate(members):
             tokens[row, : len(ids[i])] = ids[i]
             mask[row, : len(ids[i])] = 1
-        request = self._request()
         request.infer([tokens, mask], share_inputs=True)
         states = request.get_output_tensor(0).data
         if seen is not None:
@@ -86,8 +81,38 @@ class Runner:
         pooled: npt.NDArray[np.float32] = np.einsum("bsd,bs->bd", states, weights)
         return pooled
 
-    def _request(self) -> Any:  # noqa: ANN401
+
+class _Compiled:
+    """A model compiled by one process, and the threads that run it.
+
+    What OpenVINO sets up belongs to that process: a forked one can neither use nor destroy it, since
+    it would wait for threads that are not there.
+    """
+
+    def __init__(self, model: ov.Model, precision: str) -> None:
+        threads = os.cpu_count() or 1
+        self._model = ov.Core().compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "NUM_STREAMS": str(threads),
+                "INFERENCE_NUM_THREADS": str(threads),
+            },
+        )
+        self._local = threading.local()
+        self.workers = ThreadPoolExecutor(threads, thread_name_prefix="openvino")
+        weakref.finalize(self, _left_alone, forks(), self._model, self._local)
+
+    def request(self) -> Any:  # noqa: ANN401
         """This thread's own inference request."""
         if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
+            self._local.request = self._model.create_infer_request()
         return self._local.request
+
+
+def _left_alone(made_in: int, *inherited: object) -> None:
+    """Keep what another process set up from being destroyed in this one, even when it ends."""
+    if made_in != forks():
+        for one in inherited:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))

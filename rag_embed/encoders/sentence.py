@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.maths.vectors import unit
+from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, TokenRows, Vectors
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class SentenceEncoder(Prompted):
             query_prompt=prompt_of(model.prompts, "query", query_prompt),
             document_prompt=prompt_of(model.prompts, "document", document_prompt),
         )
-        self._lock = threading.Lock()
+        self._turn = PerProcess(Lock)
 
     def _encode_tokens(
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
@@ -147,7 +148,7 @@ class SentenceEncoder(Prompted):
             length = min(padded, self.signature.max_tokens)
             padding = {"padding": "max_length", "truncation": True, "max_length": length}
             options["processing_kwargs"] = {"text": padding}
-        with self._lock, torch.inference_mode():
+        with self._turn.get(), torch.inference_mode():
             return self.model.encode(
                 texts,
                 prompt=prompt or "",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+import rag_embed.encoders.torch_forks  # noqa: F401
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.models import weights_hash
 from rag_embed.errors import BadInput, ModelUnavailable

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.indexing.spaces import Spaces
+from rag_embed.processes import PerProcess
 from rag_embed.protocols import QueryEncoder, Retriever, Store
 from rag_embed.ranking.legs import DenseLeg, Leg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
@@ -200,11 +201,11 @@ class _Later:
 
     def __init__(self, load: Callable[[], QueryEncoder]) -> None:
         self._load = load
-        self._lock = Lock()
+        self._turn = PerProcess(Lock)
         self._encoder: QueryEncoder | None = None
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        with self._lock:
+        with self._turn.get():
             if self._encoder is None:
                 self._encoder = self._load()
         return self._encoder.encode_query(texts)

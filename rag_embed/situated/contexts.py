@@ -10,6 +10,8 @@ from contextlib import closing
 from threading import Lock
 from typing import Protocol
 
+from rag_embed.processes import PerProcess
+
 
 class Cache(Protocol):
     """Keeps contexts. Implementations: `InMemory`, `OnDisk`."""
@@ -56,7 +58,7 @@ class OnDisk:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._lock = Lock()
+        self._turn = PerProcess(Lock)
         with self._connected() as database, database:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS contexts (key TEXT PRIMARY KEY, text TEXT)"
@@ -73,12 +75,12 @@ class OnDisk:
 
     def put(self, key: str, context: str, /) -> None:
         """See `Cache`."""
-        with self._lock, self._connected() as database, database:
+        with self._turn.get(), self._connected() as database, database:
             database.execute("INSERT OR REPLACE INTO contexts VALUES (?, ?)", [key, context])
 
     def forget(self, groups: Sequence[str], /) -> None:
         """See `Cache`; the file is written anew, so that no byte is left."""
-        with self._lock, self._connected() as database:
+        with self._turn.get(), self._connected() as database:
             with database:
                 database.execute(
                     "DELETE FROM contexts WHERE substr(key, 1, instr(key, ':') - 1) IN "

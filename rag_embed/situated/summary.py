@@ -10,6 +10,7 @@ from threading import Lock
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking.sentences import sentence_starts
 from rag_embed.errors import BadInput
+from rag_embed.processes import PerProcess
 from rag_embed.situated.described import Writer
 from rag_embed.types import Chunk, Document
 
@@ -72,10 +73,10 @@ def summary(sentences: int = 2, *, analyzer: Analyzer | None = None) -> Writer:
     def of(text: str) -> str:
         return summarise(text, sentences, analyzer)
 
-    turn = Lock()
+    turn = PerProcess(Lock)
 
     def write(document: Document, chunk: Chunk) -> str:
-        with turn:
+        with turn.get():
             return of(document.text)
 
     return write

@@ -9,6 +9,7 @@ import numpy as np
 
 from rag_embed.events import History, UserEvent, check_user
 from rag_embed.maths.profile import DecayedSum
+from rag_embed.processes import PerProcess
 from rag_embed.stores.event_rows import added, by_user, checked, empty, without
 from rag_embed.types import Vectors
 
@@ -32,7 +33,7 @@ class MemoryEvents:
         self._none = DecayedSum.empty(dim, half_life)
         self._histories: dict[str, History] = {}
         self._totals: dict[str, DecayedSum] = {}
-        self._lock = Lock()
+        self._turn = PerProcess(Lock)
 
     @property
     def dim(self) -> int:
@@ -47,7 +48,7 @@ class MemoryEvents:
     def add(self, events: Sequence[UserEvent], keys: Vectors, values: Vectors, /) -> None:
         """See `protocols.EventStore`."""
         events = checked(events, keys, values, self.dim)
-        with self._lock:
+        with self._turn.get():
             for user, rows in by_user(events).items():
                 some = [events[i] for i in rows]
                 gone, stays = self.history(user).split({event.id for event in some})
@@ -69,7 +70,7 @@ class MemoryEvents:
 
     def forget(self, user: str, ids: Sequence[str] | None = None, /) -> int:
         """See `protocols.EventStore`."""
-        with self._lock:
+        with self._turn.get():
             old = self.history(user)
             gone, stays = old.split({e.id for e in old.events} if ids is None else set(ids))
             if not len(stays):
