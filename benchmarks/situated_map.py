@@ -37,8 +37,8 @@ from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.training.clozed import clozed
 from rag_embed.training.losses import insent_loss
 from rag_embed.training.pairs import Pair
-from rag_embed.training.sources import Groups, read_chunk_set
-from rag_embed.types import Vectors
+from rag_embed.training.sources import read_chunk_set
+from rag_embed.types import Cut, Vectors
 
 UNSEEN = ["policyqa_ctx", "squad_ctx", "anthropic_docs"]
 LATE = "late(titled)"
@@ -81,35 +81,35 @@ class Side:
         return best, values[best]
 
 
-def language_reference(encoder: Encoder) -> Groups:
+def language_reference(encoder: Encoder) -> list[Cut]:
     """A document per topic of the language reference."""
     splitter = TokenSplitter(encoder, 160, 0)
-    groups = []
+    cuts = []
     for name, text in sorted(topics.items()):
         document = Document(f"topic {name}", text, title=text.strip().split("\n", 1)[0])
         chunks = splitter.split(document)[:PARTS]
         if len(chunks) >= 4:
             text = text[: chunks[-1].end]
-            groups.append((Document(document.id, text, document.title), chunks))
-    return groups
+            cuts.append(Cut(Document(document.id, text, document.title), chunks))
+    return cuts
 
 
 def read(data: Path, work: Path, encoder: Encoder) -> tuple[Side, Side]:
     """What is trained on, and what settings are chosen on."""
-    groups, pairs = read_chunk_set(data / "squad_train")
-    groups = [(d, chunks) for d, chunks in groups if d.title != "Miscellaneous"]
-    known = {document.id for document, _ in groups}
+    cuts, pairs = read_chunk_set(data / "squad_train")
+    cuts = [one for one in cuts if one.document.title != "Miscellaneous"]
+    known = {document.id for document, _ in cuts}
     pairs = [pair for pair in pairs if known.issuperset(pair.documents)]
     random.Random(0).shuffle(pairs)
     cut, more = clozed([*standard_library(), *language_reference(encoder)], 1500)
-    groups, pairs = [*groups, *cut], [*pairs[:1500], *more]
-    chunks = [chunk for _, some in groups for chunk in some]
+    cuts, pairs = [*cuts, *cut], [*pairs[:1500], *more]
+    chunks = [chunk for _, some in cuts for chunk in some]
     file = work / "situated-map.npz"
     if not file.exists():
         np.savez(
             file,
-            own=situated(STANDARD, encoder).encode_chunks(groups),
-            late=situated(LATE, encoder).encode_chunks(groups),
+            own=situated(STANDARD, encoder).encode_chunks(cuts),
+            late=situated(LATE, encoder).encode_chunks(cuts),
             queries=encoder.encode_query([pair.query for pair in pairs]),
         )
     rows = np.load(file)

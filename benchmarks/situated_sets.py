@@ -24,11 +24,11 @@ from rag_embed.protocols import ChunkEncoder, Encoder
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.situated.described import described
 from rag_embed.situated.expressions import situated
-from rag_embed.situated.lexical import written
-from rag_embed.situated.residual import DocumentMean, Groups, Headed, Heading, Residual
+from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
+from rag_embed.situated.space import written
 from rag_embed.situated.summary import summary
 from rag_embed.stores.memory import MemoryStore
-from rag_embed.types import Query, Vectors
+from rag_embed.types import Cut, Query, Vectors
 
 DSRAG = "dsrag header"
 MIXTURE = {"dense": 0.5, "lexical": 0.5}
@@ -44,7 +44,7 @@ class Case:
 
     Attributes:
         name: Of the set.
-        groups: Documents with their chunks.
+        cuts: Documents with their chunks.
         ids: Chunk id -> id in the collection.
         queries: Those with labels.
         judged: Their labels.
@@ -52,7 +52,7 @@ class Case:
     """
 
     name: str
-    groups: Groups
+    cuts: Sequence[Cut]
     ids: dict[str, str]
     queries: list[Query]
     judged: list[dict[str, int]]
@@ -69,7 +69,7 @@ class Scores:
 
 def read_case(data: Path, name: str) -> Case:
     collection = ev.read_collection(data / name)
-    groups: list[tuple[Document, list[Chunk]]] = []
+    cuts: list[Cut] = []
     ids = {}
     for document, entries in _pages(data / name, collection):
         chunks = [
@@ -77,11 +77,11 @@ def read_case(data: Path, name: str) -> Case:
             for i, (_, start, end, headings) in enumerate(entries)
         ]
         ids |= {chunk.id: entry[0] for chunk, entry in zip(chunks, entries, strict=True)}
-        groups.append((document, chunks))
+        cuts.append(Cut(document, chunks))
     half = training_half(collection)
     return Case(
         name,
-        groups,
+        cuts,
         ids,
         [Query(collection.queries[id], k=20) for id in collection.judged],
         [dict(collection.qrels[id]) for id in collection.judged],
@@ -186,13 +186,13 @@ class Measure:
         if name in self.known:
             return self.known[name]
         if isinstance(space, Headed | Residual):
-            return space.derive(self.rows, self.case.groups)
+            return space.derive(self.rows, self.case.cuts)
         derived = isinstance(space, DocumentMean | Heading)
         return self._kept(
             name,
-            space.derive(self.rows, self.case.groups)
+            space.derive(self.rows, self.case.cuts)
             if derived
-            else space.encode_chunks(self.case.groups),
+            else space.encode_chunks(self.case.cuts),
         )
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -235,12 +235,12 @@ class Measure:
 
     def _store(self, space: ChunkEncoder) -> tuple[MemoryStore, Vectors]:
         """The store of the words that lexical search reads, and ``(queries, chunks)`` what it says."""
-        texts = written(space, self.case.groups)
+        texts = written(space, self.case.cuts)
         key = None if texts is None else tuple(texts)
         if key not in self.stores:
             store = MemoryStore({})
-            chunks = [chunk for _, some in self.case.groups for chunk in some]
-            documents = [(document, "-") for document, _ in self.case.groups]
+            chunks = [chunk for _, some in self.case.cuts for chunk in some]
+            documents = [(document, "-") for document, _ in self.case.cuts]
             store.replace(documents, chunks, {}, None, texts)
             self.stores[key] = store, self._words(store)
         return self.stores[key]

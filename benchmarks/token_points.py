@@ -31,7 +31,7 @@ from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.token_evidence import EQUAL, LateLeg
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import Chunk, TokenRows, Vectors
+from rag_embed.types import Chunk, Cut, TokenRows, Vectors
 
 DIM = 384
 THRESHOLD, NEAR, FAR = 0.9816, 0.4528, 1.5104
@@ -112,8 +112,8 @@ def measured(index: Index, some: Sequence[Candidates]) -> dict[tuple[str, str], 
     assert isinstance(space, WithTokens)
     ids = list(dict.fromkeys(id for one in some for id in one.chunks[: len(one.tokens)]))
     chunks: list[Chunk] = view.chunks(ids)
-    groups = [(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in chunks]
-    _, tokens = space.encoder.encode_document_tokens(space.space.texts(groups), space.centred)
+    cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in chunks]
+    _, tokens = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
     leg = index.hybrid().legs[0]
     assert isinstance(leg, LateLeg)
     queries = leg.ask(view, [Query(one.text) for one in some]).asked

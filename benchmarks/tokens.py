@@ -44,6 +44,7 @@ from rag_embed.ranking.legs import DenseLeg
 from rag_embed.ranking.token_evidence import EQUAL, TOKENS, LateLeg
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.lance import LanceStore
+from rag_embed.types import Cut
 
 WEIGHTS = (0.0, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
 DEFAULT = 0.125
@@ -111,8 +112,8 @@ def float_evidence(index: Index, some: Sequence[Candidates]) -> list[Row]:
     assert isinstance(space, WithTokens)
     ids = list(dict.fromkeys(id for one in some for id in one.chunks[: len(one.tokens)]))
     documents = {chunk.id: chunk for chunk in view.chunks(ids)}
-    groups = [(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
-    _, rows = space.encoder.encode_document_tokens(space.space.texts(groups), space.centred)
+    cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
+    _, rows = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
     known = dict(zip(documents, rows, strict=True))
     leg = index.hybrid().legs[0]
     assert isinstance(leg, LateLeg)

@@ -43,9 +43,9 @@ from rag_embed.training.loop import Schedule
 from rag_embed.training.merge import Domain, merge
 from rag_embed.training.pairs import labelled
 from rag_embed.training.situated import SituatedRecipe, train_situated
-from rag_embed.training.sources import Groups, read_chunk_set
+from rag_embed.training.sources import read_chunk_set
 from rag_embed.training.splits import Split, split
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Chunk, Cut, Document, Vectors
 
 SETS = ["policyqa_train", "squad_train", "cosqa", "cranfield", "scifact", "anthropic_docs"]
 AGAIN = {"policyqa_train": "policyqa_ctx", "squad_train": "squad_ctx"}
@@ -168,9 +168,9 @@ def merged(data: Path, work: Path, to: Path, console: Console) -> None:
         )
 
 
-def standard_library() -> Groups:
+def standard_library() -> list[Cut]:
     """What Python says about itself: a document per module, a chunk per class, function, method."""
-    groups = []
+    cuts = []
     for name in MODULES:
         module = importlib.import_module(name)
         texts = [inspect.getdoc(module) or ""]
@@ -189,15 +189,15 @@ def standard_library() -> Groups:
             Chunk.of(document, int(start), int(start) + len(text), ordinal=i)
             for i, (start, text) in enumerate(spans)
         ]
-        groups.append((document, chunks))
-    return groups
+        cuts.append(Cut(document, chunks))
+    return cuts
 
 
 def situated(data: Path, work: Path, to: Path, recipes: Sequence[str], console: Console) -> None:
     base = load()
-    groups, pairs = read_chunk_set(data / "squad_train")
-    groups = [(d, chunks) for d, chunks in groups if d.title != "Miscellaneous"][:ARTICLES]
-    known = {document.id for document, _ in groups}
+    cuts, pairs = read_chunk_set(data / "squad_train")
+    cuts = [one for one in cuts if one.document.title != "Miscellaneous"][:ARTICLES]
+    known = {document.id for document, _ in cuts}
     pairs = [pair for pair in pairs if known.issuperset(pair.documents)]
     random.Random(0).shuffle(pairs)
     cut, more = clozed(standard_library(), 1500)
@@ -210,7 +210,7 @@ def situated(data: Path, work: Path, to: Path, recipes: Sequence[str], console: 
         folder = to / f"situated-{recipe.replace(', ', '-').lower()}"
         if not (folder / "card.json").exists():
             card = train_situated(
-                [*groups, *cut],
+                [*cuts, *cut],
                 split([*pairs[:1500], *more], held_out=0.15, validation=0.15),
                 folder,
                 model=base.signature.model,
@@ -234,17 +234,17 @@ def _scores(
 ) -> list[str]:
     means = []
     for name in UNSEEN:
-        groups, pairs = read_chunk_set(data / name)
-        chunks = [chunk for _, some in groups for chunk in some]
+        cuts, pairs = read_chunk_set(data / name)
+        chunks = [chunk for _, some in cuts for chunk in some]
         own = _kept(
             work / f"{name}-{STANDARD}.npy",
-            lambda g=groups: situate(STANDARD, base).encode_chunks(g),
+            lambda g=cuts: situate(STANDARD, base).encode_chunks(g),
         )
         rows = own
         if late is not None:
             file = work / f"{name}-late-{late.signature.weights[:12]}.npy"
             rows = unit(
-                own + np.float32(weight) * _kept(file, lambda g=groups: Late(late).encode_chunks(g))
+                own + np.float32(weight) * _kept(file, lambda g=cuts: Late(late).encode_chunks(g))
             )
         ids, owners = tuple(c.id for c in chunks), tuple(c.doc_id for c in chunks)
         searched = Corpus(ids, owners, rows, base.signature)

@@ -49,7 +49,7 @@ from rag_embed.ranking.segments import Segment, passages
 from rag_embed.ranking.token_evidence import LateLeg
 from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.situated.lexical import forget_contexts
+from rag_embed.situated.space import forget_written
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
@@ -447,7 +447,7 @@ class Index:
             return gone
         view = self.store.view()
         ids = view.matching(field("user_id") == user)
-        forget_contexts(self.space, view.documents(ids))
+        forget_written(self.space, view.documents(ids))
         if isinstance(self.router, LearnedRouter):
             self.router = self.router.without_documents(ids)
         installed.forget(self.store, ids)

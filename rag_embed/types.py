@@ -5,10 +5,10 @@ Frozen, slotted dataclasses and array aliases live here; anything that *does* so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +123,13 @@ class Chunk:
             metadata=document.metadata,
             user=document.user,
         )
+
+
+class Cut(NamedTuple):
+    """A document with its chunks, or with some of them, in reading order."""
+
+    document: Document
+    chunks: Sequence[Chunk]
 
 
 @dataclass(frozen=True, slots=True)

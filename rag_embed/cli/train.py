@@ -117,22 +117,22 @@ def train_situated(
     from rag_embed.training.loop import Schedule
     from rag_embed.training.situated import SituatedRecipe
     from rag_embed.training.situated import train_situated as train
-    from rag_embed.training.sources import groups_of, read_chunk_set
+    from rag_embed.training.sources import cuts_of, read_chunk_set
     from rag_embed.training.splits import split
 
     if (source / "settings.lance").is_dir():
         index = Index.open(source)
         own = index.space.signature.model
-        groups, pairs = clozed(groups_of(index), made, seed=seed)
+        cuts, pairs = clozed(cuts_of(index), made, seed=seed)
         kind = f"{len(pairs)} sentences cut out"
     else:
         own = DEFAULT
-        groups, pairs = read_chunk_set(source)
+        cuts, pairs = read_chunk_set(source)
         kind = f"{len(pairs)} labelled"
     schedule = Schedule(epochs, learning_rate, evaluations=2, seed=seed)
     with _progress("training") as progress:
         card = train(
-            groups,
+            cuts,
             split(pairs, held_out=held_out, seed=seed),
             to,
             model=model or own,

@@ -22,7 +22,7 @@ from rag_embed.encoders.batching import batches
 from rag_embed.encoders.models import weights_hash
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Chunk, Document, Signature, Vectors
+from rag_embed.types import Chunk, Cut, Document, Signature, Vectors
 
 QUERY = (
     "Instruct: Given a search query, retrieve relevant chunks from fictions that answer the query\n"
@@ -96,9 +96,9 @@ class SitEmb:
         states = self._states([([*ids, self._end], [len(ids)]) for ids in prompted], 1)
         return unit(states[:, 0])
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`; lengths are at most 1."""
-        read = [one for document, chunks in groups for one in self._sequences(document, chunks)]
+        read = [one for document, chunks in cuts for one in self._sequences(document, chunks)]
         states = self._states(read, 2)
         chunk, situated = unit(states[:, 0]), unit(states[:, 1])
         rows: Vectors = ((1 - self.factor) * chunk + self.factor * situated).astype(np.float32)

@@ -8,15 +8,13 @@ from typing import Any, TypeAlias
 from rag_embed.indexing.ingest import Room
 from rag_embed.protocols import ChunkEncoder, Store, View
 from rag_embed.situated.tokens import encoded
-from rag_embed.types import Chunk, Document, doc_id_of
+from rag_embed.types import Chunk, Cut, doc_id_of
 
 _LOOK_UP = 256
 """Documents read at once."""
 
 Filled: TypeAlias = Callable[[int, int], None]
 """Called after every batch with the chunks done and those there are to do."""
-
-Groups: TypeAlias = list[tuple[Document, list[Chunk]]]
 
 
 def backfill(
@@ -50,9 +48,9 @@ def backfill(
         left = store.lacking()
         done = 0
         view = store.view()
-        for groups in _batches(view, left):
-            rows, kept = encoded(space, groups)
-            ids = [chunk.id for _, chunks in groups for chunk in chunks]
+        for cuts in _batches(view, left):
+            rows, kept = encoded(space, cuts)
+            ids = [chunk.id for _, chunks in cuts for chunk in chunks]
             store.fill(ids, {name: rows} if vectors else {}, {} if kept is None else {name: kept})
             done += len(ids)
             if progress is not None:
@@ -66,13 +64,13 @@ def backfill(
     return total + fill()
 
 
-def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[Groups]:
+def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[list[Cut]]:
     """Documents with their chunks, so many that a batch is worth a commit."""
     members: dict[str, list[str]] = {}
     for id in chunk_ids:
         members.setdefault(doc_id_of(id), []).append(id)
     doc_ids = list(members)
-    batch: Groups = []
+    batch: list[Cut] = []
     room = Room()
     for start in range(0, len(doc_ids), _LOOK_UP):
         some = doc_ids[start : start + _LOOK_UP]
@@ -82,7 +80,7 @@ def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[Groups]:
             chunks[chunk.doc_id].append(chunk)
         for document in documents:
             own = sorted(chunks[document.id], key=lambda chunk: chunk.ordinal)
-            batch.append((document, own))
+            batch.append(Cut(document, own))
             if room.full_after(document, own):
                 yield batch
                 batch, room = [], Room()

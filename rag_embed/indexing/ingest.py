@@ -16,12 +16,11 @@ from typing import TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
-from rag_embed.situated.lexical import written
-from rag_embed.situated.residual import Groups
 from rag_embed.situated.reuse import encoded_again
+from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
 from rag_embed.text import storable
-from rag_embed.types import Chunk, Document, Skipped, TokenBits, Vectors
+from rag_embed.types import Chunk, Cut, Document, Skipped, TokenBits, Vectors
 
 _LOOK_UP = 256
 """Documents whose hashes are compared at once."""
@@ -132,12 +131,12 @@ class Ingest:
         )
         return changed, counted
 
-    def _before(self, groups: Groups) -> tuple[Groups, View]:
+    def _before(self, cuts: Sequence[Cut]) -> tuple[list[Cut], View]:
         """What is stored of documents that have changed, where it is whole and worth reading."""
-        long = [document.id for document, chunks in groups if len(chunks) >= _WORTH_READING]
+        long = [document.id for document, chunks in cuts if len(chunks) >= _WORTH_READING]
         whole = [id for id, (digest, _) in self.store.known(long).items() if digest]
         view = self.store.view()
-        return [(one, view.document_chunks(one.id)) for one in view.documents(whole)], view
+        return [Cut(one, view.document_chunks(one.id)) for one in view.documents(whole)], view
 
     def _write(
         self,
@@ -146,16 +145,16 @@ class Ingest:
         progress: Progress | None,
     ) -> AddReport:
         if batch:
-            groups = [(document, chunks) for document, _, chunks in batch]
-            chunks = [chunk for _, some in groups for chunk in some]
+            cuts = [Cut(document, chunks) for document, _, chunks in batch]
+            chunks = [chunk for _, some in cuts for chunk in some]
             vectors: dict[str, Vectors] = {}
             tokens: dict[str, list[TokenBits]] = {}
-            before, view = self._before(groups)
+            before, view = self._before(cuts)
             for name, space in self.spaces.items():
-                vectors[name], kept = encoded_again(name, space, groups, before, view)
+                vectors[name], kept = encoded_again(name, space, cuts, before, view)
                 if kept is not None:
                     tokens[name] = kept
-            words = next(filter(None, (written(one, groups) for one in self.spaces.values())), None)
+            words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
             stored = [(document, digest) for document, digest, _ in batch]
             self.store.replace(stored, chunks, vectors, tokens, words)
             report = replace(report, chunks=report.chunks + len(chunks))

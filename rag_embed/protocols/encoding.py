@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
-from rag_embed.types import Chunk, Document, Signature, Spans, TokenRows, Vectors
+from rag_embed.types import Chunk, Cut, Document, Signature, Spans, TokenRows, Vectors
 
 T = TypeVar("T")
 
@@ -75,8 +75,8 @@ class ChunkEncoder(Protocol):
         """The encoder's signature with ``chunks`` filled in."""
         ...
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        """One unit row per chunk, in order; a group is a document with its chunks."""
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
+        """``(n, dim)`` unit rows: one per chunk of all documents, in order."""
         ...
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -94,13 +94,44 @@ class TokenSpace(ChunkEncoder, Protocol):
 
     def encode_chunk_tokens(
         self,
-        groups: Sequence[tuple[Document, Sequence[Chunk]]],
+        cuts: Sequence[Cut],
         keep: Callable[[TokenRows], T],
         /,
     ) -> tuple[Vectors, list[T]]:
         """`encode_chunks`, and what ``keep`` makes of the tokens of each chunk."""
         ...
 
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """One text per chunk, in order: what the places of its tokens count in."""
+        ...
+
+
+@runtime_checkable
+class SituatedSpace(ChunkEncoder, Protocol):
+    """A `ChunkEncoder` that says what it reads of a document, what it writes and what it keeps.
+
+    One that does not is encoded anew with every change of a document, and adds nothing to what
+    lexical search reads.
+    """
+
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """Per chunk a digest of all that its vector and tokens depend on, the model aside.
+
+        A chunk with the digest that it had before keeps its vector. None where that is not known.
+        """
+        ...
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """What lexical search reads of each chunk; None for its title, headings and text."""
+        ...
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """The text that was encoded for each chunk, to be shown; None where it was not kept.
+
+        Nothing is written or encoded here.
+        """
+        ...
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """Erase all that was written about these documents and kept."""
         ...

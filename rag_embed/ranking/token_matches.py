@@ -11,7 +11,7 @@ from rag_embed.maths.maxsim import cosines
 from rag_embed.protocols import View
 from rag_embed.ranking.token_evidence import LateLeg
 from rag_embed.text import word_around
-from rag_embed.types import Document, Hit, Query, Scores, Spans
+from rag_embed.types import Cut, Document, Hit, Query, Scores, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def heat(leg: LateLeg, view: View, query: Query, hits: Sequence[Hit]) -> list[He
     """
     [asked] = leg.ask(view, [query]).asked
     kept = view.tokens(leg.name, [hit.id for hit in hits])
-    texts = leg.space.space.texts([(_document(hit), [hit.chunk]) for hit in hits])
+    texts = leg.space.space.texts([Cut(_document(hit), [hit.chunk]) for hit in hits])
     found = []
     for text, tokens in zip(texts, kept, strict=True):
         spans = leg.space.encoder.token_spans(text)[: len(tokens.ids)]

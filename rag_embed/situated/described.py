@@ -10,18 +10,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from rag_embed.errors import BadInput, NoContext
-from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.protocols import Encoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk
+from rag_embed.situated.space import TextSpace, digest
 from rag_embed.texts import titled
-from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
-
-T = TypeVar("T")
+from rag_embed.types import Chunk, Cut, Document
 
 Writer: TypeAlias = Callable[[Document, Chunk], str]
 """Writes the context of one chunk; called from several threads at once."""
@@ -66,7 +65,7 @@ def context_prompt(document: Document, chunk: Chunk, *, characters: int = 24_000
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class Described(TextSpace):
     """Each chunk is encoded under its title, its headings and its context. Make it by `described`.
 
     Attributes:
@@ -77,56 +76,65 @@ class Described:
         workers: Contexts written at once.
         attempts: Calls of ``write`` before a chunk is given up; waits 1, 2, 4 ... seconds between.
         lexical: Let lexical search read the contexts too (contextual BM25).
+        repeatable: Whether the writer always writes the same, for next to nothing: then it is asked
+            again where a context is to be shown and was not kept.
     """
 
-    encoder: Encoder
     write: Writer
     name: str
     cache: Cache = field(default_factory=InMemory)
     workers: int = 4
     attempts: int = 3
     lexical: bool = True
+    repeatable: bool = False
 
     @property
-    def signature(self) -> Signature:
-        """See `protocols.ChunkEncoder`."""
-        return replace(self.encoder.signature, chunks=f"described:{self.name}")
+    def way(self) -> str:
+        """See `space.TextSpace`."""
+        return f"described:{self.name}"
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        """See `protocols.ChunkEncoder`.
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
+        """See `protocols.TokenSpace`; contexts are written here.
 
         Raises:
             NoContext: A chunk got no context. The others' are in the cache: add again to go on.
         """
-        return self.encoder.encode_document(self.texts(groups))
-
-    def encode_chunk_tokens(
-        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
-        """See `protocols.TokenSpace`."""
-        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
-        return encoder.encode_document_tokens(self.texts(groups), keep)
-
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TokenSpace`; contexts are written here.
-
-        Raises:
-            NoContext: A chunk got no context.
-        """
-        contexts = self.contexts(groups)
-        chunks = [chunk for _, chunks in groups for chunk in chunks]
+        contexts = self.contexts(cuts)
+        chunks = [chunk for _, chunks in cuts for chunk in chunks]
         return [f"{c}\n{titled(one)}" for c, one in zip(contexts, chunks, strict=True)]
 
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_query(texts)
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`; a context may be about any part of the document."""
+        return [
+            digest(document.title, document.text, chunk.start, titled(chunk))
+            for document, chunks in cuts
+            for chunk in chunks
+        ]
 
-    def contexts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: contexts, titles, headings and texts."""
+        return self.texts(cuts) if self.lexical else None
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`; of chunks whose context was kept."""
+        if self.repeatable:
+            return list(self.texts(cuts))
+        keyed = self._keyed(cuts)
+        known = self.cache.get([key for key, _ in keyed])
+        return [
+            f"{known[key]}\n{titled(chunk)}" if key in known else None for key, (_, chunk) in keyed
+        ]
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`: contexts of these documents go from the cache."""
+        self.cache.forget([self._group(document) for document in documents])
+
+    def contexts(self, cuts: Sequence[Cut], /) -> list[str]:
         """The context of each chunk, in order; written now unless it is in the cache."""
-        keys = [key for document, chunks in groups for key in self._keys(document, chunks)]
-        pairs = [(document, chunk) for document, chunks in groups for chunk in chunks]
+        keyed = self._keyed(cuts)
+        keys = [key for key, _ in keyed]
         known = dict(self.cache.get(keys))
-        lacking = {k: pair for k, pair in zip(keys, pairs, strict=True) if k not in known}
+        lacking = {key: pair for key, pair in keyed if key not in known}
         with ThreadPoolExecutor(max_workers=self.workers) as threads:
             written = list(threads.map(lambda item: self._kept(*item), lacking.items()))
         failed = [one for one in written if isinstance(one, NoContext)]
@@ -163,14 +171,14 @@ class Described:
             )
         return " ".join(context.split())
 
-    def forget(self, documents: Iterable[Document]) -> None:
-        """Erase the contexts of these documents from the cache."""
-        self.cache.forget([self._group(document) for document in documents])
-
-    def _keys(self, document: Document, chunks: Iterable[Chunk]) -> list[str]:
+    def _keyed(self, cuts: Sequence[Cut]) -> list[tuple[str, tuple[Document, Chunk]]]:
         """By writer, document and place: a context may depend on all of the document."""
-        group = self._group(document)
-        return [f"{group}:{chunk.start}-{chunk.end}" for chunk in chunks]
+        return [
+            (f"{group}:{chunk.start}-{chunk.end}", (document, chunk))
+            for document, chunks in cuts
+            for group in [self._group(document)]
+            for chunk in chunks
+        ]
 
     def _group(self, document: Document) -> str:
         whole = hashlib.blake2b(digest_size=16)

@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder, TokenEncoder, TokenSpace
-from rag_embed.situated.described import described
+from rag_embed.situated.described import Described
 from rag_embed.situated.late import Late
 from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.search_only import SearchOnly
@@ -158,7 +158,7 @@ class _Reader:
         return found
 
     def summary(self, sentences: int) -> TokenSpace:
-        return described(summary(sentences), name=f"summary({sentences})")(self.encoder)
+        return Described(self.encoder, summary(sentences), f"summary({sentences})", repeatable=True)
 
     def titled(self) -> TokenSpace:
         if not self.follows("("):

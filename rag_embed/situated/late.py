@@ -16,9 +16,10 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means, touching
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import TokenEncoder
+from rag_embed.situated.space import digest
 from rag_embed.situated.windows import Piece, Window, windows
 from rag_embed.texts import titled
-from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+from rag_embed.types import Chunk, Cut, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")
 
@@ -78,9 +79,9 @@ class Late:
         settings = f"{self._size},{self._overlap}{',titled' if self.titled else ''}"
         return replace(self.encoder.signature, chunks=f"late({settings})")
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return self.encode_chunk_tokens(groups, lambda _: None)[0]
+        return self.encode_chunk_tokens(cuts, lambda _: None)[0]
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -88,16 +89,16 @@ class Late:
 
     def encode_chunk_tokens(
         self,
-        groups: Sequence[tuple[Document, Sequence[Chunk]]],
+        cuts: Sequence[Cut],
         keep: Callable[[TokenRows], T],
         /,
     ) -> tuple[Vectors, list[T]]:
         """See `protocols.TokenSpace`; the tokens are those of the windows, document around them."""
-        chunks = [chunk for _, some in groups for chunk in some]
+        chunks = [chunk for _, some in cuts for chunk in some]
         rows = np.empty((len(chunks), self.encoder.signature.dim), dtype=np.float32)
         kept: dict[int, T] = {}
         begun: dict[int, list[TokenRows]] = {}
-        for slab in _slabs(self._windows(groups)):
+        for slab in _slabs(self._windows(cuts)):
             texts = [window.text for _, window in slab]
             whole, read = self.encoder.encode_document_tokens(texts, _same)
             for (base, window), row, tokens in zip(slab, whole, read, strict=True):
@@ -117,9 +118,33 @@ class Late:
             kept |= {i: keep(one) for i, one in zip(rest, some, strict=True)}
         return rows, [kept[i] for i in range(len(chunks))]
 
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """See `protocols.TokenSpace`: a chunk's tokens have places in the chunk."""
-        return [chunk.text for _, chunks in groups for chunk in chunks]
+        return [chunk.text for _, chunks in cuts for chunk in chunks]
+
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: the windows that a chunk is read from, and where."""
+        return [one for document, chunks in cuts for one in self._sources(document, chunks)]
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`; nothing is written here."""
+        return None
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`."""
+        return list(self.texts(cuts))
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`; nothing is kept here."""
+
+    def _sources(self, document: Document, chunks: Sequence[Chunk]) -> list[str]:
+        """Of one document; a chunk without a token has its title."""
+        read: list[list[str | int]] = [[] for _ in chunks]
+        for window in self.windows_of(document, chunks):
+            text = digest(window.text, window.head)
+            for piece in window.pieces:
+                read[piece.chunk] += [text, piece.start, piece.end, piece.begins]
+        return [digest(*(some or [titled(one)])) for some, one in zip(read, chunks, strict=True)]
 
     def windows_of(self, document: Document, chunks: Sequence[Chunk]) -> list[Window]:
         """What is put to the encoder for a document, and what is read from it."""
@@ -129,12 +154,10 @@ class Late:
         spans = self.encoder.token_spans(document.text)
         return windows(document, chunks, spans, size, min(self._overlap, size // 2), head)
 
-    def _windows(
-        self, groups: Sequence[tuple[Document, Sequence[Chunk]]]
-    ) -> Iterator[tuple[int, Window]]:
+    def _windows(self, cuts: Sequence[Cut]) -> Iterator[tuple[int, Window]]:
         """Windows of all documents, with the position of the document's first chunk."""
         base = 0
-        for document, chunks in groups:
+        for document, chunks in cuts:
             for window in self.windows_of(document, chunks):
                 yield base, window
             base += len(chunks)

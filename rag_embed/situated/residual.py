@@ -8,9 +8,11 @@ part says what the chunk says and the second what its document adds.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from itertools import islice
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -18,22 +20,41 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
+from rag_embed.situated.space import digest, forget_written, shown, sources, written
 from rag_embed.texts import heading
-from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
+from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")
 
-Groups = Sequence[tuple[Document, Sequence[Chunk]]]
 Rows = Callable[[ChunkEncoder], Vectors]
 """Gives the rows of a space, encoded once."""
 
 
+@runtime_checkable
+class Composed(TokenSpace, Protocol):
+    """A space whose rows are made of other spaces' rows, each of which is encoded once."""
+
+    @property
+    def first(self) -> TokenSpace:
+        """The part whose tokens are the chunk's."""
+        ...
+
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """The rows, from those of the spaces it is made of."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class _Derived:
+class _Derived(ABC):
     """What is made of the rows of one inner space, and shares its queries and tokens."""
 
     space: TokenSpace
     _name: ClassVar[str]
+
+    @property
+    def first(self) -> TokenSpace:
+        """See `Composed`."""
+        return self.space
 
     @property
     def encoder(self) -> Encoder:
@@ -46,23 +67,45 @@ class _Derived:
         inner = self.space.signature
         return replace(inner, chunks=f"{self._name}({inner.chunks})")
 
-    def encode_chunks(self, groups: Groups, /) -> Vectors:
+    @abstractmethod
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """See `Composed`."""
+
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return encoded(self, groups)
+        return encoded(self, cuts)
 
     def encode_chunk_tokens(
-        self, groups: Groups, keep: Callable[[TokenRows], T], /
+        self, cuts: Sequence[Cut], keep: Callable[[TokenRows], T], /
     ) -> tuple[Vectors, list[T]]:
         """See `protocols.TokenSpace`; the tokens of the inner space."""
-        return _encoded_with_tokens(self, groups, keep)
+        return _encoded_with_tokens(self, cuts, keep)
 
-    def texts(self, groups: Groups, /) -> list[str]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """See `protocols.TokenSpace`."""
-        return self.space.texts(groups)
+        return self.space.texts(cuts)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         return self.space.encode_query(texts)
+
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: what the inner space reads, and title and headings."""
+        above = [heading(chunk) for _, chunks in cuts for chunk in chunks]
+        inner = sources(self.space, cuts)
+        return inner and [digest(a, b) for a, b in zip(above, inner, strict=True)]
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return written(self.space, cuts)
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`; its tokens are those of the inner space."""
+        return shown(self.space, cuts)
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.space, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +118,18 @@ class DocumentMean(_Derived):
 
     _name: ClassVar[str] = "mean"
 
-    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
-        """The rows, from those of the spaces it is made of."""
-        counts = [len(chunks) for _, chunks in groups]
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: all chunks of the document."""
+        inner = sources(self.space, cuts)
+        if inner is None:
+            return None
+        left = iter(inner)
+        wholes = [digest(*islice(left, len(chunks))) for _, chunks in cuts]
+        return [whole for whole, (_, some) in zip(wholes, cuts, strict=True) for _ in some]
+
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """See `Composed`."""
+        counts = [len(chunks) for _, chunks in cuts]
         return np.repeat(unit(group_means(rows(self.space), counts)), counts, axis=0)
 
 
@@ -95,9 +147,9 @@ class Heading(_Derived):
 
     _name: ClassVar[str] = "heading"
 
-    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
-        """The rows, from those of the spaces it is made of."""
-        texts = [heading(chunk) for _, chunks in groups for chunk in chunks]
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """See `Composed`."""
+        texts = [heading(chunk) for _, chunks in cuts for chunk in chunks]
         have = [i for i, text in enumerate(texts) if text.strip()]
         found = rows(self.space).copy()
         if have:
@@ -134,8 +186,8 @@ class Headed(_Derived):
         inner = self.space.signature
         return replace(inner, chunks=f"headed({inner.chunks},{float(self.weight)!r})")
 
-    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
-        """The rows, from those of the spaces it is made of."""
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """See `Composed`."""
         own, above = rows(self.space), rows(Heading(self.space))
         lacking = 1 - (own * above).sum(axis=1, keepdims=True)
         return unit(own + np.float32(self.weight) * lacking * above)
@@ -169,6 +221,11 @@ class Residual:
             raise BadInput(f"Residual adds vectors of one length, got {dims[0]} and {dims[1]}.")
 
     @property
+    def first(self) -> TokenSpace:
+        """See `Composed`."""
+        return self.a
+
+    @property
     def encoder(self) -> Encoder:
         """The first part's; see `protocols.TokenSpace`."""
         return self.a.encoder
@@ -181,22 +238,22 @@ class Residual:
         weights = a.weights if a.weights == b.weights else f"{a.weights}+{b.weights}"
         return replace(a, chunks=f"{a.chunks}+{float(self.weight)!r}*{inner}", weights=weights)
 
-    def encode_chunks(self, groups: Groups, /) -> Vectors:
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return encoded(self, groups)
+        return encoded(self, cuts)
 
     def encode_chunk_tokens(
-        self, groups: Groups, keep: Callable[[TokenRows], T], /
+        self, cuts: Sequence[Cut], keep: Callable[[TokenRows], T], /
     ) -> tuple[Vectors, list[T]]:
         """See `protocols.TokenSpace`; the tokens of ``a``."""
-        return _encoded_with_tokens(self, groups, keep)
+        return _encoded_with_tokens(self, cuts, keep)
 
-    def texts(self, groups: Groups, /) -> list[str]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """See `protocols.TokenSpace`."""
-        return self.a.texts(groups)
+        return self.a.texts(cuts)
 
-    def derive(self, rows: Rows, groups: Groups, /) -> Vectors:
-        """The rows, from those of the spaces it is made of."""
+    def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
+        """See `Composed`."""
         return unit(rows(self.a) + np.float32(self.weight) * rows(self.b))
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
@@ -206,39 +263,59 @@ class Residual:
             return rows
         return unit(rows + np.float32(self.weight) * self.b.encode_query(texts))
 
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: what both parts read."""
+        first, second = sources(self.a, cuts), sources(self.b, cuts)
+        if first is None or second is None:
+            return None
+        return [digest(a, b) for a, b in zip(first, second, strict=True)]
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`: what the first part writes, or else the second."""
+        return written(self.a, cuts) or written(self.b, cuts)
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`; its tokens are those of ``a``."""
+        return shown(self.a, cuts)
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.a, documents)
+        forget_written(self.b, documents)
+
 
 def encoded(
-    space: ChunkEncoder, groups: Groups, done: dict[ChunkEncoder, Vectors] | None = None
+    space: ChunkEncoder, cuts: Sequence[Cut], done: dict[ChunkEncoder, Vectors] | None = None
 ) -> Vectors:
     """Rows of a space, each space that it is made of encoded once.
 
     Args:
         space: Any.
-        groups: Documents with their chunks.
-        done: Rows of these groups that are known already; what is encoded now is added.
+        cuts: Documents with their chunks.
+        done: Rows of these cuts that are known already; what is encoded now is added.
     """
     done = {} if done is None else done
 
     def rows(one: ChunkEncoder) -> Vectors:
         if one not in done:
-            if isinstance(one, DocumentMean | Headed | Heading | Residual):
-                done[one] = one.derive(rows, groups)
+            if isinstance(one, Composed):
+                done[one] = one.derive(rows, cuts)
             else:
-                done[one] = one.encode_chunks(groups)
+                done[one] = one.encode_chunks(cuts)
         return done[one]
 
     return rows(space)
 
 
 def _encoded_with_tokens(
-    space: TokenSpace, groups: Groups, keep: Callable[[TokenRows], T]
+    space: TokenSpace, cuts: Sequence[Cut], keep: Callable[[TokenRows], T]
 ) -> tuple[Vectors, list[T]]:
     """Rows of a space, and the tokens of the first one that it is made of."""
     first = space
-    while isinstance(first, DocumentMean | Headed | Heading | Residual):
-        first = first.a if isinstance(first, Residual) else first.space
-    rows, kept = first.encode_chunk_tokens(groups, keep)
-    return encoded(space, groups, {first: rows}), kept
+    while isinstance(first, Composed):
+        first = first.first
+    rows, kept = first.encode_chunk_tokens(cuts, keep)
+    return encoded(space, cuts, {first: rows}), kept
 
 
 def _check(space: ChunkEncoder, weight: float) -> None:

@@ -2,85 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rag_embed.protocols import Encoder, TokenEncoder
+from rag_embed.situated.space import TextSpace
 from rag_embed.texts import titled
-from rag_embed.types import Chunk, Document, Signature, TokenRows, Vectors
-
-T = TypeVar("T")
+from rag_embed.types import Chunk, Cut
 
 
 @dataclass(frozen=True, slots=True)
-class Isolated:
+class Isolated(TextSpace):
     """Each chunk is encoded by itself. Measured against `Titled`: policies .186 to .353 nDCG@10."""
 
-    encoder: Encoder
-
     @property
-    def signature(self) -> Signature:
-        """See `protocols.ChunkEncoder`."""
-        return replace(self.encoder.signature, chunks="isolated")
+    def way(self) -> str:
+        """See `space.TextSpace`."""
+        return "isolated"
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_document(self.texts(groups))
-
-    def encode_chunk_tokens(
-        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """See `protocols.TokenSpace`."""
-        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
-        return encoder.encode_document_tokens(self.texts(groups), keep)
-
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TokenSpace`."""
-        return [chunk.text for _, chunks in groups for chunk in chunks]
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_query(texts)
+        return [chunk.text for _, chunks in cuts for chunk in chunks]
 
 
 @dataclass(frozen=True, slots=True)
-class Titled:
+class Titled(TextSpace):
     """Each chunk is encoded under its document's title and its heading path.
 
     Attributes:
         encoder: Encodes the texts.
-        path: Put the document's file path (``metadata["path"]``) above the title too, where it has
-            one: for folders whose names say what is in them.
+        path: Whether the document's file path (``metadata["path"]``) stands above the title too,
+            where it has one: for folders whose names say what is in them.
     """
 
-    encoder: Encoder
     path: bool = False
 
     @property
-    def signature(self) -> Signature:
-        """See `protocols.ChunkEncoder`."""
-        return replace(self.encoder.signature, chunks="titled(path)" if self.path else "titled")
+    def way(self) -> str:
+        """See `space.TextSpace`."""
+        return "titled(path)" if self.path else "titled"
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_document(self.texts(groups))
-
-    def encode_chunk_tokens(
-        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], keep: Callable[[TokenRows], T], /
-    ) -> tuple[Vectors, list[T]]:
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
         """See `protocols.TokenSpace`."""
-        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
-        return encoder.encode_document_tokens(self.texts(groups), keep)
-
-    def texts(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> list[str]:
-        """See `protocols.TokenSpace`."""
-        return [self._text(chunk) for _, chunks in groups for chunk in chunks]
+        return [self._text(chunk) for _, chunks in cuts for chunk in chunks]
 
     def _text(self, chunk: Chunk) -> str:
         path = str(chunk.metadata.get("path") or "") if self.path else ""
         return "\n".join(filter(None, [path, titled(chunk)]))
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.encoder.encode_query(texts)

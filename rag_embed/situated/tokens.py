@@ -13,7 +13,8 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
-from rag_embed.types import Chunk, Document, Signature, TokenBits, TokenRows, Vectors
+from rag_embed.situated.space import forget_written, shown, sources, written
+from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vectors
 
 MEASURED = frozenset({"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
 """Hashes of the weights (all-MiniLM-L6-v2) with which token evidence was found to help; see
@@ -73,15 +74,13 @@ class WithTokens:
         """What encodes the texts."""
         return cast(TokenEncoder, self.space.encoder)
 
-    def encode_chunks(self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /) -> Vectors:
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
-        return self.space.encode_chunks(groups)
+        return self.space.encode_chunks(cuts)
 
-    def encode_chunk_tokens(
-        self, groups: Sequence[tuple[Document, Sequence[Chunk]]], /
-    ) -> tuple[Vectors, list[TokenBits]]:
+    def encode_chunk_tokens(self, cuts: Sequence[Cut], /) -> tuple[Vectors, list[TokenBits]]:
         """`encode_chunks`, and the tokens of each chunk, from the same forward pass."""
-        return self.space.encode_chunk_tokens(groups, self._bits)
+        return self.space.encode_chunk_tokens(cuts, self._bits)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -91,6 +90,22 @@ class WithTokens:
         """`encode_query`, and each query's tokens, centred and of length 1."""
         return self.encoder.encode_query_tokens(texts, self.centred)
 
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return sources(self.space, cuts)
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return written(self.space, cuts)
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`."""
+        return shown(self.space, cuts)
+
+    def forget(self, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.space, documents)
+
     def _bits(self, tokens: TokenRows) -> TokenBits:
         return TokenBits(tokens.ids, sign_bits(tokens.rows, self.mean))
 
@@ -99,10 +114,8 @@ class WithTokens:
         return replace(tokens, rows=unit(tokens.rows - self.mean))
 
 
-def encoded(
-    space: ChunkEncoder, groups: Sequence[tuple[Document, Sequence[Chunk]]]
-) -> tuple[Vectors, list[TokenBits] | None]:
+def encoded(space: ChunkEncoder, cuts: Sequence[Cut]) -> tuple[Vectors, list[TokenBits] | None]:
     """The rows of a space, and the tokens of each chunk; None where the space keeps none."""
     if isinstance(space, WithTokens):
-        return space.encode_chunk_tokens(groups)
-    return space.encode_chunks(groups), None
+        return space.encode_chunk_tokens(cuts)
+    return space.encode_chunks(cuts), None

@@ -16,7 +16,7 @@ from rag_embed.maths.vectors import best
 from rag_embed.protocols import Encoder, View
 from rag_embed.situated.titled import Titled
 from rag_embed.training.pairs import Pair
-from rag_embed.types import Chunk, Grouping, Signature, Vectors
+from rag_embed.types import Chunk, Cut, Grouping, Signature, Vectors
 
 K = 10
 """The cut-off of the nDCG that everything is chosen and reported by."""
@@ -65,11 +65,11 @@ class Corpus:
     @classmethod
     def of_collection(cls, collection: Collection, encoder: Encoder) -> Corpus:
         """Encode the entries of a collection, each as one chunk under its title."""
-        groups = [(d, [Chunk.of(d, 0, len(d.text))]) for d in collection.documents]
+        cuts = [Cut(d, [Chunk.of(d, 0, len(d.text))]) for d in collection.documents]
         return cls(
             tuple(d.id for d in collection.documents),
             tuple(str(d.metadata.get("doc_id", d.id)) for d in collection.documents),
-            Titled(encoder).encode_chunks(groups),
+            Titled(encoder).encode_chunks(cuts),
             encoder.signature,
         )
 

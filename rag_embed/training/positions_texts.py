@@ -14,7 +14,7 @@ from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
 from rag_embed.training.clozed import clozed
 from rag_embed.training.pairs import sentences
-from rag_embed.types import Document
+from rag_embed.types import Cut, Document
 
 _FEWEST = 4
 """Documents: two to learn to tell apart, two to see whether it was learned."""
@@ -117,9 +117,9 @@ def cut_out(texts: Sequence[str], encoder: SentenceEncoder, tokens: int) -> list
     """
     documents = [Document(str(i), text) for i, text in enumerate(dict.fromkeys(texts))]
     splitter = TokenSplitter(encoder, max(1, tokens // 2))
-    groups = [(document, splitter.split(document)) for document in documents]
-    most = max(1, sum(len(chunks) for _, chunks in groups))
-    shorter, pairs = clozed(groups, most, named=0.0)
+    cuts = [Cut(document, splitter.split(document)) for document in documents]
+    most = max(1, sum(len(chunks) for _, chunks in cuts))
+    shorter, pairs = clozed(cuts, most, named=0.0)
     remains = {document.id: document.text for document, _ in shorter}
     owners = Counter(
         sentence

@@ -36,9 +36,8 @@ from rag_embed.training.losses import insent_loss, margin_loss, pull
 from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import Pooled, pooled_rows, read_windows
 from rag_embed.training.splits import Split
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Cut, Vectors
 
-Groups: TypeAlias = Sequence[tuple[Document, Sequence[Chunk]]]
 Objective: TypeAlias = Literal["insent", "margin"]
 
 WEIGHTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
@@ -107,7 +106,7 @@ class SituatedRecipe:
 
 
 def train_situated(
-    groups: Groups,
+    cuts: Sequence[Cut],
     split: Split,
     folder: str | os.PathLike[str],
     *,
@@ -124,7 +123,7 @@ def train_situated(
     model as it is: the trained part is compared with the best untrained one, and with none.
 
     Args:
-        groups: Documents with their chunks.
+        cuts: Documents with their chunks.
         split: Pairs over these chunks.
         folder: Gets ``card.json``, and the adapter if it is better.
         model: Name or path of the model.
@@ -145,7 +144,7 @@ def train_situated(
     started = time.perf_counter()
     encoder = SentenceEncoder(model, device=device)
     sides = {
-        name: _Side.of(encoder, groups, getattr(split, name), recipe)
+        name: _Side.of(encoder, cuts, getattr(split, name), recipe)
         for name in ("train", "validation", "held_out")
     }
     with torch.random.fork_rng():
@@ -192,7 +191,7 @@ def train_situated(
 class _Side:
     """One side's documents and pairs, with everything that the frozen model says about them."""
 
-    groups: Groups
+    cuts: Sequence[Cut]
     pairs: tuple[Pair, ...]
     corpus: Corpus
     queries: Vectors
@@ -208,12 +207,12 @@ class _Side:
     def of(
         cls,
         encoder: SentenceEncoder,
-        groups: Groups,
+        cuts: Sequence[Cut],
         pairs: tuple[Pair, ...],
         recipe: SituatedRecipe,
     ) -> _Side:
         wanted = {document for pair in pairs for document in pair.documents}
-        mine = [(document, chunks) for document, chunks in groups if document.id in wanted]
+        mine = [Cut(document, chunks) for document, chunks in cuts if document.id in wanted]
         chunks = [chunk for _, some in mine for chunk in some]
         corpus = Corpus(
             tuple(chunk.id for chunk in chunks),
@@ -230,7 +229,7 @@ class _Side:
     def encoded(self, encoder: SentenceEncoder) -> Vectors:
         """The late part by the encoder as it is now."""
         encoder.model.eval()
-        return self.spaces.encode_chunks(self.groups)
+        return self.spaces.encode_chunks(self.cuts)
 
     def scores(self, late: Vectors, weight: float) -> npt.NDArray[np.float64]:
         """Per pair nDCG@10 of the sum, among the chunks of this side's documents."""
@@ -272,7 +271,7 @@ class _Situated:
         self._right = [train.corpus.rows_of(pair.chunks) for pair in train.pairs]
         self._document = np.unique(train.corpus.documents, return_inverse=True)[1]
         asked = {int(row) for rows in self._right for row in rows}
-        windows = read_windows(encoder, train.spaces, train.groups)
+        windows = read_windows(encoder, train.spaces, train.cuts)
         self._runs = _runs([one for one in windows if asked & set(one.chunks)], recipe.run)
         if not self._runs:
             raise BadInput(

@@ -15,9 +15,7 @@ from rag_embed.protocols import Encoder
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.pairs import Pair, labelled, pseudo
 from rag_embed.training.splits import Split, split
-from rag_embed.types import Chunk, Document, Grouping
-
-Groups = list[tuple[Document, list[Chunk]]]
+from rag_embed.types import Chunk, Cut, Document, Grouping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +37,7 @@ class Source:
     @classmethod
     def of_index(cls, index: Index, labels: Collection | None = None) -> Source:
         """The stored vectors of an index; labels name its documents."""
-        chunks = [chunk for _, some in groups_of(index) for chunk in some]
+        chunks = [chunk for _, some in cuts_of(index) for chunk in some]
         corpus = Corpus.of_view(index.store.view(), chunks, index.space.signature)
         below: dict[str, list[str]] = {}
         for chunk in chunks:
@@ -73,20 +71,20 @@ class Source:
         return split(self.pairs, held_out=held_out, seed=seed).with_more(extra)
 
 
-def groups_of(index: Index) -> Groups:
+def cuts_of(index: Index) -> list[Cut]:
     """All documents of an index with their chunks."""
     view = index.store.view()
     ids = sorted(index.store.document_ids())
     found = []
     for start in range(0, len(ids), 100):
         for document in view.documents(ids[start : start + 100]):
-            found.append((document, view.document_chunks(document.id)))
+            found.append(Cut(document, view.document_chunks(document.id)))
     if not found:
         raise BadInput("The index is empty; add documents before training on them.")
     return found
 
 
-def read_chunk_set(folder: str | os.PathLike[str]) -> tuple[Groups, list[Pair]]:
+def read_chunk_set(folder: str | os.PathLike[str]) -> tuple[list[Cut], list[Pair]]:
     """Documents with labelled chunks.
 
     A collection that has ``documents.jsonl`` too, and ``doc_id``, ``start`` and ``end`` (in
@@ -110,12 +108,12 @@ def read_chunk_set(folder: str | os.PathLike[str]) -> tuple[Groups, list[Pair]]:
     for entry in collection.documents:
         chunk = _placed(entry, documents)
         chunks[chunk.doc_id].append(chunk)
-    groups = [
-        (document, sorted(chunks[id], key=lambda one: one.start))
+    cuts = [
+        Cut(document, sorted(chunks[id], key=lambda one: one.start))
         for id, document in documents.items()
         if chunks[id]
     ]
-    return groups, labelled(collection)
+    return cuts, labelled(collection)
 
 
 def _placed(entry: Document, documents: dict[str, Document]) -> Chunk:

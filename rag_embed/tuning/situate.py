@@ -22,11 +22,11 @@ from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import default
 from rag_embed.situated.expressions import FULL, STANDARD, situated
-from rag_embed.situated.lexical import written
-from rag_embed.situated.residual import Groups, encoded
+from rag_embed.situated.residual import encoded
+from rag_embed.situated.space import written
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.training.clozed import clozed
-from rag_embed.types import Document, Grouping, Query, Vectors, doc_id_of
+from rag_embed.types import Cut, Document, Grouping, Query, Vectors, doc_id_of
 
 CANDIDATES = ("isolated", "titled", "headed(isolated,1)", "headed(titled,1.5)", STANDARD, FULL)
 """What is tried: from no context to all that is cheap."""
@@ -114,12 +114,12 @@ def choose(
     pool = sorted(documents, key=lambda one: one.id)
     rng.shuffle(pool)
     pool.sort(key=lambda one: one.id not in wanted)
-    groups: Groups = _sample(pool, splitter, chunks)
+    cuts: Sequence[Cut] = _sample(pool, splitter, chunks)
     if labels is None:
-        groups, pairs = clozed(groups, n=300, seed=seed)
+        cuts, pairs = clozed(cuts, n=300, seed=seed)
         asked = [(pair.query, set(pair.chunks)) for pair in pairs]
     else:
-        held = {document.id for document, _ in groups}
+        held = {document.id for document, _ in cuts}
         asked = [(text, set(right) & held) for text, right in labels.items() if set(right) & held]
     if len(asked) < _FEWEST:
         raise BadInput(
@@ -135,36 +135,36 @@ def choose(
         if re.search(r"\blate\b", name) and not gives_tokens:
             continue
         space = situated(name, encoder)
-        rows = encoded(space, groups, done)
-        scores[name] = _scores(space, rows, groups, asked, mixture, labels is not None)
+        rows = encoded(space, cuts, done)
+        scores[name] = _scores(space, rows, cuts, asked, mixture, labels is not None)
     return _choice(scores, labels is not None)
 
 
-def _sample(pool: Sequence[Document], splitter: Splitter, chunks: int) -> Groups:
-    groups = []
+def _sample(pool: Sequence[Document], splitter: Splitter, chunks: int) -> list[Cut]:
+    cuts = []
     total = 0
     for document in pool:
         if total >= chunks:
             break
         some = splitter.split(document)
-        groups.append((document, some))
+        cuts.append(Cut(document, some))
         total += len(some)
-    return groups
+    return cuts
 
 
 def _scores(
     space: ChunkEncoder,
     rows: Vectors,
-    groups: Groups,
+    cuts: Sequence[Cut],
     asked: Sequence[tuple[str, set[str]]],
     weights: Mapping[str, float],
     by_document: bool,
 ) -> Scores:
     """nDCG@10 of each query."""
     store = MemoryStore({"dense": space.signature.dim})
-    chunks = [chunk for _, some in groups for chunk in some]
-    documents = [(document, "sample") for document, _ in groups]
-    store.replace(documents, chunks, {"dense": rows}, None, written(space, groups))
+    chunks = [chunk for _, some in cuts for chunk in some]
+    documents = [(document, "sample") for document, _ in cuts]
+    store.replace(documents, chunks, {"dense": rows}, None, written(space, cuts))
     legs = (DenseLeg("dense", space), LexicalLeg())
     retriever = Hybrid(store, legs, weights, default(space.signature.weights))
     group_by: Grouping = "document" if by_document else "chunk"

@@ -14,7 +14,7 @@ from rag_embed.maths.resampling import Difference, paired_bootstrap
 from rag_embed.ranking.token_evidence import TOKENS
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.memory import MemoryStore
-from rag_embed.types import Document, Query
+from rag_embed.types import Cut, Document, Query
 
 Judged = Mapping[str, Sequence[str]]
 
@@ -94,5 +94,5 @@ def _cut(index: Index, documents: int, queries: int, seed: int) -> tuple[list[Do
     ids = index.matching()
     order = np.random.default_rng(seed).permutation(len(ids))[:documents]
     some = index.documents([ids[i] for i in sorted(order)])
-    groups, pairs = clozed([(one, index.splitter.split(one)) for one in some], queries, seed=seed)
-    return [document for document, _ in groups], {pair.query: pair.documents for pair in pairs}
+    cuts, pairs = clozed([Cut(one, index.splitter.split(one)) for one in some], queries, seed=seed)
+    return [document for document, _ in cuts], {pair.query: pair.documents for pair in pairs}

@@ -227,7 +227,7 @@ def test_short_names() -> None:
 
 
 def test_written_contexts_are_found_inside_of_sums() -> None:
-    from rag_embed.situated.lexical import written
+    from rag_embed.situated.space import written
 
     about = described(lambda document, chunk: f"about {document.id}", name="w")(HashEncoder())
     texts = about.texts(GROUPS)

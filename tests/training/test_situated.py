@@ -27,7 +27,7 @@ from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import pooled_rows, read_windows
 from rag_embed.training.situated import SituatedRecipe, train_situated
 from rag_embed.training.splits import split
-from rag_embed.types import Chunk
+from rag_embed.types import Chunk, Cut
 
 WORDS = (
     *("the", "red", "fox", "runs", "over", "a", "hill", "and", "sleeps", "in", "an", "old"),
@@ -35,7 +35,7 @@ WORDS = (
 )
 
 
-def cut(id: str, n: int, size: int) -> tuple[Document, list[Chunk]]:
+def cut(id: str, n: int, size: int) -> Cut:
     text = " ".join(WORDS[(i * 7 + len(id)) % len(WORDS)] for i in range(n))
     document = Document(id, text, title=f"About {id}")
     edges = [
@@ -43,7 +43,7 @@ def cut(id: str, n: int, size: int) -> tuple[Document, list[Chunk]]:
         *(i for i in range(1, len(text)) if text[i] == " " and text[:i].count(" ") % size == 0),
     ]
     spans = zip(edges, [*edges[1:], len(text)], strict=True)
-    return document, [Chunk.of(document, a, b, ordinal=i) for i, (a, b) in enumerate(spans)]
+    return Cut(document, [Chunk.of(document, a, b, ordinal=i) for i, (a, b) in enumerate(spans)])
 
 
 @pytest.mark.parametrize("overlap", [0, 8])
@@ -116,7 +116,7 @@ def test_an_index_with_a_trained_late_part(installed, tmp_path) -> None:
     documents = [cut("a", 60, 60)[0], cut("bb", 40, 40)[0]]
     index.add(documents)
     chunks = [index.store.view().document_chunks(one.id) for one in documents]
-    groups = list(zip(documents, chunks, strict=True))
+    groups = [Cut(*one) for one in zip(documents, chunks, strict=True)]
     late = Late(load_adapted(folder), 64, 8).encode_chunks(groups)
     own = situated(STANDARD, encoder).encode_chunks(groups)
     expected = unit(own + np.float32(0.75) * late)
@@ -141,15 +141,13 @@ def test_adapters_of_another_kind_or_model(installed, expert, tiny) -> None:
         trained(expert)
 
 
-def told(i: int) -> tuple[Document, list[Chunk]]:
+def told(i: int) -> Cut:
     """Chunks of two short sentences."""
     parts = [f"Abc c{i} d{j} efg. Fgh {j}h i{i} klm." for j in range(4)]
     document = Document(f"d{i}", " ".join(parts), title=f"T{i}")
     starts = [sum(len(part) + 1 for part in parts[:j]) for j in range(4)]
-    return document, [
-        Chunk.of(document, start, start + len(part), ordinal=j)
-        for j, (start, part) in enumerate(zip(starts, parts, strict=True))
-    ]
+    spans = enumerate(zip(starts, parts, strict=True))
+    return Cut(document, [Chunk.of(document, a, a + len(one), ordinal=j) for j, (a, one) in spans])
 
 
 def test_a_run_and_its_interruption(tiny, tmp_path, monkeypatch) -> None:

@@ -18,7 +18,7 @@ from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.vectors import unit
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.pairs import Pair
-from rag_embed.training.sources import Source, groups_of, read_chunk_set
+from rag_embed.training.sources import Source, cuts_of, read_chunk_set
 from rag_embed.types import Signature
 
 
@@ -63,7 +63,7 @@ def test_labels_of_an_index_name_documents(index) -> None:
 
 def test_an_empty_index(tmp_path) -> None:
     with pytest.raises(BadInput, match="empty"):
-        groups_of(Index.create(tmp_path / "kb", encoder=HashEncoder()))
+        cuts_of(Index.create(tmp_path / "kb", encoder=HashEncoder()))
 
 
 @settings(deadline=None, max_examples=40)

@@ -1,0 +1,120 @@
+"""`TextSpace` encodes one text per chunk; and what any space reads, writes and keeps of documents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+from rag_embed.protocols import ChunkEncoder, Encoder, SituatedSpace, TokenEncoder
+from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpace(ABC):
+    """A `protocols.SituatedSpace` that puts one text per chunk to its encoder.
+
+    A way to situate chunks by a text is a subclass with a `way` and `texts`, and nothing else.
+
+    Attributes:
+        encoder: Encodes the texts, and queries.
+    """
+
+    encoder: Encoder
+
+    @property
+    @abstractmethod
+    def way(self) -> str:
+        """How chunks are situated: what `Signature.chunks` says."""
+
+    @abstractmethod
+    def texts(self, cuts: Sequence[Cut], /) -> list[str]:
+        """See `protocols.TokenSpace`."""
+
+    @property
+    def signature(self) -> Signature:
+        """See `protocols.ChunkEncoder`."""
+        return replace(self.encoder.signature, chunks=self.way)
+
+    def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.encoder.encode_document(self.texts(cuts))
+
+    def encode_chunk_tokens(
+        self, cuts: Sequence[Cut], keep: Callable[[TokenRows], T], /
+    ) -> tuple[Vectors, list[T]]:
+        """See `protocols.TokenSpace`."""
+        encoder = cast(TokenEncoder, self.encoder)  # whoever asks has checked it
+        return encoder.encode_document_tokens(self.texts(cuts), keep)
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.encoder.encode_query(texts)
+
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return [digest(text) for text in self.texts(cuts)]
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`; nothing is written here."""
+        return None
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`."""
+        return list(self.texts(cuts))
+
+    def forget(self, documents: Sequence[Document], /) -> None:  # noqa: B027
+        """See `protocols.SituatedSpace`; nothing is kept here."""
+
+
+def sources(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str] | None:
+    """Per chunk a digest of all that its vector depends on; None for a space that does not say.
+
+    Examples:
+        >>> from rag_embed.encoders import HashEncoder
+        >>> from rag_embed.situated.titled import Isolated
+        >>> from rag_embed.types import Chunk
+        >>> old, new = Document("d", "One. Two."), Document("d", "Zero. Two.")
+        >>> chunks = [Chunk.of(old, 0, 4), Chunk.of(old, 5, 9)], [Chunk.of(new, 6, 10)]
+        >>> before = sources(Isolated(HashEncoder()), [Cut(old, chunks[0])])
+        >>> sources(Isolated(HashEncoder()), [Cut(new, chunks[1])]) == before[1:]
+        True
+    """
+    return space.sources(cuts) if isinstance(space, SituatedSpace) else None
+
+
+def written(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str] | None:
+    """What a space wrote for lexical search, one text per chunk; None where it writes nothing.
+
+    Raises:
+        NoContext: A chunk got no context.
+    """
+    return space.written(cuts) if isinstance(space, SituatedSpace) else None
+
+
+def shown(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str | None]:
+    """The text that was encoded for each chunk, as far as it is known without writing any."""
+    if isinstance(space, SituatedSpace):
+        return space.shown(cuts)
+    return [None for _, chunks in cuts for _ in chunks]
+
+
+def forget_written(space: ChunkEncoder, documents: Sequence[Document]) -> None:
+    """Erase what a space wrote about documents and kept."""
+    if isinstance(space, SituatedSpace):
+        space.forget(documents)
+
+
+def digest(*parts: str | int) -> str:
+    """A short fingerprint of some parts, in order.
+
+    Examples:
+        >>> digest("a", "b") == digest("ab")
+        False
+    """
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
