@@ -11,6 +11,7 @@ def mmr(
     rows: npt.NDArray[np.floating],
     diversity: float,
     n: int,
+    before: npt.NDArray[np.floating] | None = None,
 ) -> list[int]:
     """Choose one after the other what is relevant and unlike everything chosen before.
 
@@ -19,6 +20,7 @@ def mmr(
         rows: ``(m, dim)`` unit vectors of the same items.
         diversity: 0 keeps the order, 1 looks at difference alone after the first item.
         n: How many to choose.
+        before: ``(b, dim)`` unit vectors of what was chosen already, from items that come first.
 
     Returns:
         Positions in the order chosen: each maximises
@@ -29,17 +31,26 @@ def mmr(
         >>> rows = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> mmr(np.array([1.0, 0.9, 0.2]), rows, 0.7, 2)
         [0, 2]
+        >>> mmr(np.array([1.0, 0.9, 0.2]), rows, 0.7, 2, before=rows[:1])
+        [2, 0]
     """
     spread = float(np.ptp(scores)) if len(scores) else 0.0
     relevance = (scores - scores.min()) / spread if spread else np.ones(len(scores))
-    nearest = np.full(len(scores), 0.0)
+    nearest: npt.NDArray[np.floating] | None = None
+    for row in [] if before is None else before:
+        nearest = _nearer(nearest, rows @ row)
     chosen: list[int] = []
     left = np.ones(len(scores), dtype=bool)
     while len(chosen) < min(n, len(scores)):
-        value = (1.0 - diversity) * relevance - diversity * nearest
+        value = (1.0 - diversity) * relevance - diversity * (0.0 if nearest is None else nearest)
         pick = int(np.argmax(np.where(left, np.round(value, 6), -np.inf)))
-        similar = rows @ rows[pick]
-        nearest = similar if not chosen else np.maximum(nearest, similar)
+        nearest = _nearer(nearest, rows @ rows[pick])
         chosen.append(pick)
         left[pick] = False
     return chosen
+
+
+def _nearer(
+    nearest: npt.NDArray[np.floating] | None, similar: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    return similar if nearest is None else np.maximum(nearest, similar)

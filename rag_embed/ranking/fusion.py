@@ -80,17 +80,21 @@ class Fusion:
     weights: Sequence[Mapping[str, float]]
     depth: int
 
-    def extend(self, ranked: list[list[Scored]], pool: int) -> list[bool]:
-        """Append to each ranking what a larger pool adds; returns which have no more candidates.
+    def ranked(
+        self, pool: int, queries: Sequence[int], *, look: bool
+    ) -> list[tuple[list[Scored], bool]]:
+        """The candidates of some queries.
 
-        Earlier places stay, so that fewer hits are a prefix of more.
+        Args:
+            pool: Candidates per leg.
+            queries: Places in the batch.
+            look: Whether the best are given token evidence.
+
+        Returns:
+            Per query: the candidates, best first; whether a larger pool would hold no others.
         """
         ids, raw, exhausted = self.candidates(pool)
-        for query, have in enumerate(ranked):
-            new = self._scored(query, ids[query], raw[query], look=not have)
-            known = {one.id for one in have}
-            have += [one for one in new if one.id not in known][: pool - len(have)]
-        return exhausted
+        return [(self._scored(q, ids[q], raw[q], look), exhausted[q]) for q in queries]
 
     def candidates(self, pool: int) -> tuple[list[list[str]], list[dict[str, Scores]], list[bool]]:
         """What the legs propose for each query, and what each of them says about all of it.
@@ -127,7 +131,7 @@ class Fusion:
     def _scored(
         self, query: int, ids: list[str], raw: Mapping[str, Scores], look: bool
     ) -> list[Scored]:
-        """All candidates, best first; token evidence is looked at for the first pool alone."""
+        """All candidates, best first."""
         weights, scaled = self.weights[query], self.scaled(query, raw)
         late: dict[str, Part] = {}
 

@@ -1,25 +1,24 @@
-"""Several legs, one ranking: candidates are fused, filtered, made diverse, grouped, made into hits.
+"""Several legs, one ranking: candidates are fused, chosen, made into hits.
 
-How legs are asked and fused is in `fusion`. With a router every query has its own weights.
+Fusion is in `fusion`, filters on relevance, diversity and grouping in `selection`. With a router every
+query has its own weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import And, Filter, field
-from rag_embed.maths.diversity import mmr
 from rag_embed.protocols import Router, Store, View
 from rag_embed.ranking.fusion import Fusion, Scored, query_vectors
-from rag_embed.ranking.grouping import by_document
 from rag_embed.ranking.legs import Answers, DenseLeg, Leg, SomeAnswers
 from rag_embed.ranking.relevance import Calibration
+from rag_embed.ranking.selection import Rows, Selection
 from rag_embed.ranking.token_evidence import TOKENS, LateLeg
-from rag_embed.types import Hit, Part, Query, Route, doc_id_of
+from rag_embed.types import Hit, Part, Query, Route
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
@@ -89,18 +88,14 @@ class Hybrid:
             [self.weights if route is None else route.weights for route in routes],
             self.depth,
         )
-        ranked: list[list[Scored]] = [[] for _ in queries]
+        selections = [Selection(query, self._relevance, self._rows(view)) for query in queries]
         pool = self.pool
-        while True:
-            exhausted = fusion.extend(ranked, pool)
-            short = [
-                not done and not _enough(query, some)
-                for query, some, done in zip(queries, ranked, exhausted, strict=True)
-            ]
-            if not any(short):
-                break
+        while open_ := [i for i, one in enumerate(selections) if not one.done]:
+            found = fusion.ranked(pool, open_, look=pool == self.pool)
+            for i, (ranked, exhausted) in zip(open_, found, strict=True):
+                selections[i].take(ranked, pool, exhausted)
             pool *= 4
-        chosen = [self._chosen(view, q, some) for q, some in zip(queries, ranked, strict=True)]
+        chosen = [one.groups[: q.k] for one, q in zip(selections, queries, strict=True)]
         return self._hits(view, routes, chosen)
 
     def _asked(
@@ -171,26 +166,12 @@ class Hybrid:
         """Relevance needs what the default mixture counts."""
         return bool(self.weights.get(leg.name))
 
-    def _chosen(self, view: View, query: Query, ranked: list[Scored]) -> list[list[Scored]]:
-        """The query's hits, each with its siblings behind it."""
-        if query.min_relevance:
-            ranked = [one for one in ranked if self._relevance(one) >= query.min_relevance]
-        if query.diversity:
-            ranked = self._diverse(view, query, ranked)
-        if query.group_by == "chunk":
-            return [[one] for one in ranked[: query.k]]
-        return by_document(ranked)[: query.k]
-
     def _relevance(self, one: Scored) -> float:
         return self.calibration.relevance(*basis(one.parts, self.weights))
 
-    def _diverse(self, view: View, query: Query, ranked: list[Scored]) -> list[Scored]:
-        if not self._dense or not ranked:
-            return ranked
-        space = _space(self._dense[0])
-        rows = view.vectors(space, [one.id for one in ranked])
-        scores = np.array([one.score for one in ranked])
-        return [ranked[i] for i in mmr(scores, rows, query.diversity, len(ranked))]
+    def _rows(self, view: View) -> Rows | None:
+        """Chunks' vectors, to measure how different two are."""
+        return partial(view.vectors, _space(self._dense[0])) if self._dense else None
 
     def _hits(
         self, view: View, routes: Sequence[Route | None], chosen: list[list[list[Scored]]]
@@ -242,9 +223,3 @@ def visible(query: Query, view: View) -> Filter | None:
     shared: Filter = field("user_id").is_missing()
     mine = shared | (field("user_id") == query.user) if query.user is not None else shared
     return mine if query.where is None else And((query.where, mine))
-
-
-def _enough(query: Query, ranked: list[Scored]) -> bool:
-    if query.group_by == "document":
-        return len({doc_id_of(one.id) for one in ranked}) >= query.k
-    return len(ranked) >= query.k

@@ -1,0 +1,87 @@
+"""Which of a query's candidates become hits: relevance, diversity, documents.
+
+Candidates come in blocks, best first, and every block is settled before the next one is read. So no
+choice depends on how many hits are wanted: fewer are a prefix of more, whatever the query asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rag_embed.maths.diversity import mmr
+from rag_embed.ranking.fusion import Scored
+from rag_embed.ranking.grouping import by_document
+from rag_embed.types import Query, Vectors, doc_id_of
+
+Rows = Callable[[Sequence[str]], Vectors]
+"""Unit rows of chunks, by id."""
+
+
+class Selection:
+    """The hits of one query, block by block.
+
+    - ``min_relevance``: further blocks are read as long as the second half of the last one held a hit.
+    - ``diversity``: a block is put in order by maximal marginal relevance among its own and all hits
+      before it.
+    - ``group_by="document"``: a document's siblings are those of the block in which it is found.
+
+    Args:
+        query: What is asked.
+        relevance: Of a candidate.
+        rows: For diversity; None keeps the order.
+
+    Attributes:
+        groups: The hits so far, each with its siblings behind it; maybe more than ``query.k``.
+        done: Whether there are enough, or no more.
+    """
+
+    def __init__(
+        self, query: Query, relevance: Callable[[Scored], float], rows: Rows | None
+    ) -> None:
+        self.groups: list[list[Scored]] = []
+        self.done = False
+        self._query = query
+        self._relevance = relevance
+        self._rows = rows
+        self._seen: set[str] = set()
+        self._documents: set[str] = set()
+        self._before: list[Vectors] = []
+
+    def take(self, ranked: Sequence[Scored], pool: int, exhausted: bool) -> None:
+        """Read the next block.
+
+        Args:
+            ranked: Candidates, best first; those of earlier blocks among them are passed over.
+            pool: All blocks together hold at most so many.
+            exhausted: Whether a larger pool would hold no others.
+        """
+        new = [one for one in ranked if one.id not in self._seen]
+        block = new[: pool - len(self._seen)]
+        self._seen.update(one.id for one in block)
+        passing = [one for one in block if self._passes(one)]
+        self.groups += self._grouped(self._diverse(passing))
+        fades = not any(map(self._passes, block[len(block) // 2 :]))
+        self.done = len(self.groups) >= self._query.k or fades or (exhausted and block == new)
+
+    def _passes(self, one: Scored) -> bool:
+        least = self._query.min_relevance
+        return not least or self._relevance(one) >= least
+
+    def _diverse(self, block: list[Scored]) -> list[Scored]:
+        if not self._query.diversity or self._rows is None or not block:
+            return block
+        rows = self._rows([one.id for one in block])
+        before = np.concatenate(self._before) if self._before else None
+        scores = np.array([one.score for one in block])
+        self._before.append(rows)
+        order = mmr(scores, rows, self._query.diversity, len(block), before)
+        return [block[i] for i in order]
+
+    def _grouped(self, block: list[Scored]) -> list[list[Scored]]:
+        if self._query.group_by == "chunk":
+            return [[one] for one in block]
+        fresh = by_document([one for one in block if doc_id_of(one.id) not in self._documents])
+        self._documents.update(doc_id_of(group[0].id) for group in fresh)
+        return fresh
