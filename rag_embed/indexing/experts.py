@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from threading import Lock
 from typing import Any, Literal, TypeAlias
 
@@ -168,10 +169,10 @@ class Experts:
 
     def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
         if expert.kind == "space":
-            return lambda: self._spaces.all()[expert.space]
+            return partial(_encoder_of, self._spaces, expert.space)
         from rag_embed.encoders import load_adapted
 
-        return lambda: load_adapted(expert.model)
+        return partial(load_adapted, expert.model)
 
     def _stored(self) -> tuple[Expert, ...]:
         return tuple(one for one in self.list() if one.kind != "retriever")
@@ -196,13 +197,20 @@ class Experts:
         self._store.configure({_KEY: [asdict(one) for one in experts]})
 
 
+def _encoder_of(spaces: Spaces, name: str) -> QueryEncoder:
+    return spaces.all()[name]
+
+
 class _Later:
-    """A query encoder that is loaded when it is first used."""
+    """A query encoder that is loaded when it is first used, in every process for itself."""
 
     def __init__(self, load: Callable[[], QueryEncoder]) -> None:
         self._load = load
         self._turn = PerProcess(Lock)
         self._encoder: QueryEncoder | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Later, (self._load,)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         with self._turn.get():

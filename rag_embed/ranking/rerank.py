@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -32,7 +33,11 @@ Rows = Callable[[Sequence[str]], Vectors]
 
 def stored_rows(store: Store, space: str = "dense") -> Rows:
     """The rows a store keeps of its chunks, for `Reranked.rows`."""
-    return lambda ids: store.view().vectors(space, ids)
+    return partial(_rows, store, space)
+
+
+def _rows(store: Store, space: str, ids: Sequence[str]) -> Vectors:
+    return store.view().vectors(space, ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from rag_embed.stores.event_schema import (
 )
 from rag_embed.stores.event_upkeep import due, tidy
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect
+from rag_embed.stores.tables import connect, lasting
 from rag_embed.types import Signature, Vectors
 
 BUCKETS = 64
@@ -78,6 +78,13 @@ class LanceEvents:
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = os.fspath(uri)
+        self._reopen = partial(
+            LanceEvents,
+            lasting(uri),
+            signature,
+            half_life=half_life,
+            storage_options=storage_options,
+        )
         self._local = "://" not in self.uri
         self._tables: dict[str, Any] = {}
         self._database = connect(uri, storage_options)
@@ -97,6 +104,10 @@ class LanceEvents:
             if name.startswith("erasing_"):
                 with explained("finish forgetting", self.uri), self._locked(_bucket_of(name)):
                     self._rewrite(_bucket_of(name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as its place: whoever unpickles it opens the events there."""
+        return self._reopen, ()
 
     @property
     def dim(self) -> int:

@@ -15,6 +15,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -58,6 +59,7 @@ from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     connect,
     create_tables,
+    lasting,
     names_of,
     optimized,
     put,
@@ -84,8 +86,15 @@ class LanceStore:
         analyzer: Settings of the full-text index.
     """
 
-    def __init__(self, uri: str, database: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        uri: str,
+        database: Any,  # noqa: ANN401
+        settings: Mapping[str, Any],
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         self.uri = uri
+        self._reopen = partial(LanceStore.open, lasting(uri), storage_options=storage_options)
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
@@ -98,6 +107,10 @@ class LanceStore:
         self._lock = Lock()
         self._latest: tuple[tuple[int, int], LanceView] | None = None
         self._know(settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as its place: whoever unpickles it opens the index there."""
+        return self._reopen, (), {"cache_bytes": self.cache_bytes, "index_from": self.index_from}
 
     def _know(self, own: Mapping[str, Any]) -> None:
         """Take over the store's settings."""
@@ -147,7 +160,7 @@ class LanceStore:
         with explained("create the index", uri):
             own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
             put(database.open_table("settings"), {"store": own, **(settings or {})})
-        return cls(os.fspath(uri), database, own)
+        return cls(os.fspath(uri), database, own, storage_options)
 
     @classmethod
     def open(
@@ -175,7 +188,7 @@ class LanceStore:
                 "Upgrade rag_embed, or build the index again."
             )
         with explained("open the index", uri):
-            store = cls(os.fspath(uri), database, settings)
+            store = cls(os.fspath(uri), database, settings, storage_options)
             if MARK in names_of(database):
                 with writing(store.uri):
                     store._erase()

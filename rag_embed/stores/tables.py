@@ -28,6 +28,12 @@ _TRIES = 5
 """Of bringing a table up to date while other processes do the same."""
 
 
+def lasting(uri: str | os.PathLike[str]) -> str:
+    """The place of an index as every process finds it, whatever its working folder."""
+    place = os.fspath(uri)
+    return place if "://" in place else os.path.abspath(place)
+
+
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
     """A LanceDB connection whose handles re-read the version before every operation."""
     with explained("open the folder", uri):
