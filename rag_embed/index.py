@@ -391,17 +391,23 @@ class Index:
         return dense, LexicalLeg()
 
     def reranked(
-        self, reranker: Reranker, *, depth: int = 40, weight: float | None = None
+        self,
+        reranker: Reranker,
+        *,
+        depth: int = 40,
+        weight: float | None = None,
+        spread: bool = True,
     ) -> Reranked:
         """The retriever of `search` with its best hits put in order by a re-ranker.
 
         Args:
             reranker: Looks at query and text together; see `ranking.rerankers` and `encoders`.
             depth: How many hits it looks at.
-            weight: Of its scores beside what they had; None takes its order alone.
+            weight: How much its scores count beside what the hits had; None takes its order alone.
+            spread: Whether its scores are spread over [0, 1] for each query.
         """
         rows = stored_rows(self.store)
-        return Reranked(self.retriever, reranker, depth, weight, rows=rows)
+        return Reranked(self.retriever, reranker, depth, weight, spread, rows)
 
     def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
         """Remember what a user did; an event with a known id is replaced.
