@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, TypedDict
 
 from typing_extensions import Unpack
@@ -18,17 +19,17 @@ from rag_embed.filters import Filter, field
 from rag_embed.indexing import ahead, installed
 from rag_embed.indexing.assembly import (
     Situate,
-    calibration_of,
     decided,
     loaded,
     reopened,
     settings_of,
-    signature_of,
     space_of,
 )
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress, came_from
+from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.settings import read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.users import Users
 from rag_embed.personal.profiles import Profile
@@ -95,7 +96,7 @@ class Index:
     ) -> None:
         self.store = store
         self.splitter = splitter
-        self.spaces = Spaces(store, splitter, space)
+        self.spaces = Spaces(store, space)
         self.calibration = calibration
         self.experts = Experts(store, self.spaces)
         self.router: Router | None = installed.installed(store)
@@ -159,7 +160,7 @@ class Index:
             fields=declared,
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
-            settings={**settings_of(space, splitter), **why},
+            settings=settings_of(space, splitter, why).entries(),
             storage_options=storage_options,
         )
         ahead.leave_note(path, space.signature.model)
@@ -193,14 +194,16 @@ class Index:
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)
-        settings, place = store.settings(), os.fspath(path)
-        model = signature_of(settings, place).model
+        place = os.fspath(path)
+        migrate(store, None if "://" in place else Path(place))
+        settings = read(store, place)
+        model = settings.signature.model
         if early is not None and early[0] == model:
             encoder = early[1].result()
         own = loaded(encoder or model)
         space = reopened(settings, own, situate, place)
-        splitter = TokenSplitter.from_settings(own, settings["index"]["splitter"])
-        calibration = calibration_of(settings, space.signature.weights)
+        splitter = TokenSplitter.from_settings(own, settings.splitter)
+        calibration = settings.calibration or default(space.signature.weights)
         return cls(store, splitter, space, calibration, storage_options=storage_options)
 
     @classmethod
@@ -229,7 +232,7 @@ class Index:
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
         )
-        store.configure({**settings_of(space, splitter), **why})
+        store.configure(settings_of(space, splitter, why).entries())
         return cls(store, splitter, space, default(space.signature.weights))
 
     def add(
@@ -353,9 +356,9 @@ class Index:
         scores, cosines = (
             zip(*(basis(hit.parts, WEIGHTS) for hit in hits), strict=True) if hits else ((), ())
         )
-        self.calibration = fitted(scores, cosines, labels)
-        self.store.configure({"calibration": asdict(self.calibration)})
-        return self.calibration
+        self.calibration = calibration = fitted(scores, cosines, labels)
+        write(self.store, lambda known: replace(known, calibration=calibration))
+        return calibration
 
     @property
     def retriever(self) -> Retriever:
@@ -587,7 +590,7 @@ class Index:
 
     def stats(self) -> dict[str, Any]:
         """Counts, sizes, the signature of the space, and why chunks are situated as they are."""
-        why = self.store.settings().get("situated")
+        why = read(self.store).situated
         own = {"signature": asdict(self.space.signature), **({"situated": why} if why else {})}
         return {**self.store.stats(), **own}
 

@@ -27,7 +27,13 @@ from lancedb.index import BTree
 
 MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
-_SAME = {"chunks": "ordinal", "documents": "hash", "events": "kind"}
+_SAME = {
+    "chunks": "ordinal",
+    "documents": "hash",
+    "events": "kind",
+    "files": "size",
+    "settings": "value_json",
+}
 """A column of each table that is set to itself, which writes the row anew."""
 
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
@@ -55,7 +61,7 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
     """Leave nothing in the table's files but the rows it has.
 
     Args:
-        name: ``chunks``, ``documents`` or ``events``.
+        name: ``chunks``, ``documents``, ``events``, ``files`` or ``settings``.
         table: The table.
         local: Whether nobody else can be writing.
     """

@@ -37,6 +37,7 @@ from rag_embed.stores.checks import (
     row_values,
 )
 from rag_embed.stores.erasing import MARK, begin, end, erase, writing
+from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.growth import (
     GROWING,
     adopted,
@@ -84,6 +85,7 @@ class LanceStore:
         spaces: Name and dimension of each vector space.
         fields: The declared filter columns.
         analyzer: Settings of the full-text index.
+        files: Bytes by name, in a table of their own.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class LanceStore:
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = _INDEX_FROM
+        self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
@@ -318,11 +321,16 @@ class LanceStore:
         return count
 
     def _erase(self) -> None:
-        for name, table in {"chunks": self._chunks, "documents": self._documents}.items():
+        for name, table in self._tables().items():
             erase(name, table, "://" not in self.uri)
         end(self._database)
         with self._lock:
             self._latest = None
+
+    def _tables(self) -> dict[str, Any]:
+        known = {"chunks": self._chunks, "documents": self._documents, "settings": self._settings}
+        files = self.files.table
+        return known if files is None else {**known, FILES: files}
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
@@ -398,7 +406,7 @@ class LanceStore:
                 if large and f"v_{name}_idx" not in named:
                     config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
                     self._chunks.create_index(f"v_{name}", config=config)
-            for table in (self._chunks, self._documents):
+            for table in self._tables().values():
                 optimized(table)
 
     def stats(self) -> dict[str, object]:

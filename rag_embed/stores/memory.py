@@ -23,6 +23,7 @@ from rag_embed.stores.checks import (
     row_values,
     to_json,
 )
+from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
@@ -52,6 +53,7 @@ class MemoryStore:
         self.token_spaces = tuple(tokens)
         self.fields = Fields.of(fields or {})
         self.analyzer = analyzer or Analyzer()
+        self.files = MemoryFiles()
         self._settings: dict[str, Any] = {}
         self._growth = Growth({}, ())
         self._lexical: dict[str, str] = {}
