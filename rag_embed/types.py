@@ -155,12 +155,24 @@ def doc_id_of(chunk_id: str) -> str:
     return chunk_id.rpartition("#")[0]
 
 
+def place_of(chunk_id: str) -> tuple[str, int]:
+    """Where a chunk stands: its document, and its first character there; puts ids in reading order.
+
+    Examples:
+        >>> sorted(["b#0-5", "a#40-90", "a#5-40"], key=place_of)
+        ['a#5-40', 'a#40-90', 'b#0-5']
+    """
+    doc_id, _, span = chunk_id.rpartition("#")
+    return doc_id, int(span.partition("-")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked. The only thing that travels at query time.
 
     Attributes:
-        text: The question or keywords. An empty text finds nothing, unless there are vectors.
+        text: The question or keywords. Without any, and without vectors, what passes ``where`` is
+            listed in reading order, with score 0 and relevance 1; nothing where that is None.
         k: How many hits at most, >= 0.
         where: Only chunks that match this filter.
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only.

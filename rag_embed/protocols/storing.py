@@ -73,6 +73,10 @@ class View(Protocol):
         """Those of the documents that exist, as they were added, in the order of ``ids``."""
         ...
 
+    def passing(self, where: Filter | None, /) -> list[str]:
+        """Ids of the chunks that match: documents by id, their chunks in reading order."""
+        ...
+
     def matching(self, where: Filter | None, /) -> list[str]:
         """Ids of the documents with a chunk that matches, sorted."""
         ...

@@ -6,7 +6,7 @@ query has its own weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,7 +78,20 @@ class Hybrid:
             found = self._retrieve(view, [queries[i] for i in asked])
             for i, one in zip(asked, found, strict=True):
                 hits[i] = one
+        for i, query in enumerate(queries):
+            if query.k and query.where is not None and not _asks(query):
+                hits[i] = self._listed(view, query)
         return hits
+
+    def _listed(self, view: View, query: Query) -> list[Hit]:
+        """What passes the filter of a query that asks for nothing else, in reading order."""
+        ranked = [Scored(id, 0.0, ()) for id in view.passing(visible(query, view))]
+        selection = Selection(query, _certain, self._rows(view))
+        pool = self.pool
+        while not selection.done:
+            selection.take(ranked[:pool], pool, pool >= len(ranked))
+            pool *= 4
+        return _hits(view, [None], [selection.groups[: query.k]], _certain)[0]
 
     def _retrieve(self, view: View, queries: Sequence[Query]) -> list[list[Hit]]:
         answers, routes = self._asked(view, queries)
@@ -96,7 +109,7 @@ class Hybrid:
                 selections[i].take(ranked, pool, exhausted)
             pool *= 4
         chosen = [one.groups[: q.k] for one, q in zip(selections, queries, strict=True)]
-        return self._hits(view, routes, chosen)
+        return _hits(view, routes, chosen, self._relevance)
 
     def _asked(
         self, view: View, queries: Sequence[Query]
@@ -173,26 +186,6 @@ class Hybrid:
         """Chunks' vectors, to measure how different two are."""
         return partial(view.vectors, _space(self._dense[0])) if self._dense else None
 
-    def _hits(
-        self, view: View, routes: Sequence[Route | None], chosen: list[list[list[Scored]]]
-    ) -> list[list[Hit]]:
-        wanted = {one.id for groups in chosen for group in groups for one in group}
-        chunks = {chunk.id: chunk for chunk in view.chunks(sorted(wanted))}
-        return [
-            [
-                Hit(
-                    chunk=chunks[group[0].id],
-                    score=group[0].score,
-                    relevance=self._relevance(group[0]),
-                    parts=group[0].parts,
-                    siblings=tuple(chunks[one.id] for one in group[1:]),
-                    route=route,
-                )
-                for group in groups
-            ]
-            for groups, route in zip(chosen, routes, strict=True)
-        ]
-
 
 def basis(parts: Sequence[Part], weights: Mapping[str, float]) -> tuple[float, float]:
     """What relevance is made of: the default mixture without token evidence, and the dense cosine.
@@ -210,6 +203,35 @@ def basis(parts: Sequence[Part], weights: Mapping[str, float]) -> tuple[float, f
 
 def _space(leg: DenseLeg | LateLeg) -> str:
     return leg.space if isinstance(leg, DenseLeg) else leg.name
+
+
+def _hits(
+    view: View,
+    routes: Sequence[Route | None],
+    chosen: Sequence[list[list[Scored]]],
+    relevance: Callable[[Scored], float],
+) -> list[list[Hit]]:
+    wanted = {one.id for groups in chosen for group in groups for one in group}
+    chunks = {chunk.id: chunk for chunk in view.chunks(sorted(wanted))}
+    return [
+        [
+            Hit(
+                chunk=chunks[group[0].id],
+                score=group[0].score,
+                relevance=relevance(group[0]),
+                parts=group[0].parts,
+                siblings=tuple(chunks[one.id] for one in group[1:]),
+                route=route,
+            )
+            for group in groups
+        ]
+        for groups, route in zip(chosen, routes, strict=True)
+    ]
+
+
+def _certain(one: Scored) -> float:
+    """Relevance where a filter is all that was asked, and passed."""
+    return 1.0
 
 
 def _asks(query: Query) -> bool:

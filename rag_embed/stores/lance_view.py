@@ -31,7 +31,7 @@ from rag_embed.stores.schema import (
     tokens_of,
 )
 from rag_embed.stores.snapshot import Snapshot, among, narrowed, remembered
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Sum = TypeVar("Sum", Moments, Frequencies)
 
@@ -214,13 +214,17 @@ class LanceView:
         rows = {row["id"]: row for row in self.snapshot.read(search).to_pylist()}
         return [document_of(rows[id]) for id in ids if id in rows]
 
-    def matching(self, where: Filter | None, /) -> list[str]:
+    def passing(self, where: Filter | None, /) -> list[str]:
         """See `protocols.View`."""
         where = self.fields.resolved(where)
         if reads_metadata(where):
-            return sorted({doc_id_of(id) for id in self.snapshot.scan(where)})
-        search = narrowed(self.table.search(), self.snapshot.condition(where)).select(["doc_id"])
-        return sorted(set(self.snapshot.read(search)["doc_id"].to_pylist()))
+            return sorted(self.snapshot.scan(where), key=place_of)
+        search = narrowed(self.table.search(), self.snapshot.condition(where)).select(["id"])
+        return sorted(self.snapshot.read(search)["id"].to_pylist(), key=place_of)
+
+    def matching(self, where: Filter | None, /) -> list[str]:
+        """See `protocols.View`."""
+        return list(dict.fromkeys(map(doc_id_of, self.passing(where))))
 
     def moments(self, space: str, user: str | None = None, /) -> Moments:
         """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""

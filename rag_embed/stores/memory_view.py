@@ -17,7 +17,7 @@ from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of
+from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 
@@ -112,9 +112,13 @@ class MemoryView:
         """See `protocols.View`."""
         return [self.stored[id][0] for id in ids if id in self.stored]
 
+    def passing(self, where: Filter | None, /) -> list[str]:
+        """See `protocols.View`."""
+        return sorted((self.ids[i] for i in self._allowed(where)), key=place_of)
+
     def matching(self, where: Filter | None, /) -> list[str]:
         """See `protocols.View`."""
-        return sorted({doc_id_of(self.ids[i]) for i in self._allowed(where)})
+        return list(dict.fromkeys(map(doc_id_of, self.passing(where))))
 
     def moments(self, space: str, user: str | None = None, /) -> Moments:
         """See `protocols.View`."""

@@ -10,7 +10,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import And, Or, field, matches
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Vectors, doc_id_of
+from rag_embed.types import Vectors, doc_id_of, place_of
 
 DIM = 8
 FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
@@ -73,7 +73,7 @@ class StoreContract:
         assert view.nearest("dense", vector("x"), 5, None)[0][0] == []
         assert view.lexical(["fox"], 5, None)[0][0] == []
         assert view.chunks(["nope"]) == [] and view.documents(["nope"]) == []
-        assert view.matching(None) == []
+        assert view.matching(None) == view.passing(None) == []
         assert view.moments("dense").count == 0
         assert store.known(["a"]) == {} and store.delete(["a"]) == 0
         store.optimize()
@@ -212,6 +212,7 @@ class StoreContract:
         anything = set(view.lexical([words], 99, None)[0][0])
         assert set(view.lexical([words], 99, where)[0][0]) == expected & anything
         assert view.matching(where) == sorted({doc_id_of(id) for id in expected})
+        assert view.passing(where) == sorted(expected, key=place_of)
 
     def test_metadata_filters_on_many_chunks(self, store) -> None:
         """More ids pass than are handed to a search as a list."""

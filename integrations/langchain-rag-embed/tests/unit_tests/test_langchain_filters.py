@@ -185,6 +185,25 @@ def test_a_self_query_retriever_filters(store):
     assert sorted(document.id for document in retriever.invoke("since 2020")) == ["b", "c"]
 
 
+@pytest.mark.parametrize("search_type", ["similarity", "mmr", "similarity_score_threshold"])
+@pytest.mark.parametrize("call", ["invoke", "ainvoke"])
+async def test_a_question_that_is_a_filter_alone_lists_what_passes(store, search_type, call):
+    """LangChain's parser makes a blank out of a query without text."""
+    from langchain_classic.retrievers import SelfQueryRetriever
+
+    asked = StructuredQuery(query=" ", filter=compare(Comparator.GTE, "year", 2020), limit=9)
+    options = {"score_threshold": 0.5} if search_type == "similarity_score_threshold" else {}
+    retriever = SelfQueryRetriever(
+        query_constructor=RunnableLambda(lambda _: asked),
+        vectorstore=store,
+        structured_query_translator=RagEmbedTranslator(),
+        search_type=search_type,
+        search_kwargs=options,
+    )
+    answer = retriever.invoke("?") if call == "invoke" else await retriever.ainvoke("?")
+    assert sorted(document.id for document in answer) == ["b", "c"]
+
+
 def test_a_structured_query_may_have_no_filter():
     query = StructuredQuery(query="text", filter=None)
     assert RagEmbedTranslator().visit_structured_query(query) == ("text", {})
