@@ -1,47 +1,50 @@
-"""The router of an index: a file of its store."""
+"""The router of an index: kept beside its tables."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from rag_embed.errors import BadInput
-from rag_embed.protocols import Files, Store
+from rag_embed.protocols import Store
 from rag_embed.routing.router import PilotRouter
-from rag_embed.routing.storage import router_bytes, router_of
-
-ROUTER = "router.safetensors"
-"""Its name among the files of the store."""
+from rag_embed.routing.storage import load_router, remove_router, save_router
 
 
 def installed(store: Store) -> PilotRouter | None:
     """The router that `install` kept with an index; None where there is none.
 
     Raises:
-        BadInput: Its file is damaged, or of another version.
+        BadInput: Its files are damaged, or of another version.
     """
-    if store.files is None:
-        return None
-    content = store.files.get([ROUTER]).get(ROUTER)
-    return None if content is None else router_of(content, f"the index's file {ROUTER!r}")
+    folder = _folder(store)
+    return load_router(folder) if folder is not None and folder.is_dir() else None
 
 
 def install(store: Store, router: PilotRouter) -> None:
-    """Keep a router with an index, in one commit: who opens it meanwhile has the old one or the new one.
+    """Keep a router with an index, in the folder ``router`` beside its tables.
 
     Raises:
-        BadInput: The store keeps no files.
+        BadInput: The index is in an object store or in memory, where there is no such folder.
     """
-    _files(store).put({ROUTER: router_bytes(router)})
+    folder = _folder(store)
+    if folder is None:
+        raise BadInput(
+            "A router can be kept with an index that is a local folder. Elsewhere keep it with "
+            "routing.storage.save_router, and set index.router after opening."
+        )
+    save_router(router, folder)
 
 
 def uninstall(store: Store) -> None:
     """Remove the router of an index; none there is no error."""
-    if store.files is not None:
-        store.files.remove([ROUTER])
+    folder = _folder(store)
+    if folder is not None and folder.is_dir():
+        remove_router(folder)
 
 
 def forget(store: Store, ids: Collection[str]) -> None:
-    """Remove what the installed router learned from documents, and all of it if nothing is left.
+    """Remove what the installed router learned from documents, and its files if nothing is left.
 
     Args:
         store: Of the index.
@@ -51,16 +54,11 @@ def forget(store: Store, ids: Collection[str]) -> None:
     left = router and router.without_documents(ids)
     if left is router:
         return
-    if left is None:
-        uninstall(store)
-    else:
+    uninstall(store)
+    if left is not None:
         install(store, left)
 
 
-def _files(store: Store) -> Files:
-    if store.files is None:
-        raise BadInput(
-            f"{type(store).__name__} keeps no files, so no router can be kept in it. Keep it with "
-            "routing.storage.save_router, and set index.router after opening."
-        )
-    return store.files
+def _folder(store: Store) -> Path | None:
+    uri = getattr(store, "uri", None)
+    return None if uri is None or "://" in uri else Path(uri) / "router"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Literal, cast
 
 from rag_embed.errors import BadInput
-from rag_embed.indexing.settings import read, write
 from rag_embed.personal.bend import Bend, CorpusMean, Personal
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import ChunkEncoder, Encoder, EventStore, Retriever, Store
+
+_KEY = "personal"
 
 
 def profiles_of(
@@ -57,12 +58,13 @@ def profiles_of(
 
 def setting_of(store: Store) -> Setting:
     """What was last kept by `keep`; off where nothing was."""
-    return read(store).personal
+    stored = store.settings().get(_KEY)
+    return Setting(**stored) if stored else Setting()
 
 
 def keep(store: Store, setting: Setting) -> None:
     """Use a setting for this index from now on."""
-    write(store, lambda known: replace(known, personal=setting))
+    store.configure({_KEY: asdict(setting)})
 
 
 def bend_of(store: Store, space: ChunkEncoder, profiles: Profiles, setting: Setting) -> Bend:

@@ -20,13 +20,12 @@ from rag_embed.protocols.searching import (
     Retriever,
     Router,
 )
-from rag_embed.protocols.storing import Files, Store, View
+from rag_embed.protocols.storing import Store, View
 
 __all__ = [
     "ChunkEncoder",
     "Encoder",
     "EventStore",
-    "Files",
     "Histories",
     "LearnedRouter",
     "QueryEncoder",
