@@ -40,6 +40,7 @@ from rag_embed.maths.windowing import novelty
 from rag_embed.protocols import Retriever
 from rag_embed.ranking.best_chunks import BestChunks
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.ranking.rerank import Reranked
 
 PARTS = ("choose-windows", "choose", "passkey", "documents", "costs")
 TAKE = (1, 2, 3, 5)
@@ -57,9 +58,11 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     systems: dict[str, Retriever] = {}
     for name, retriever in {"dense": dense, "BM25 on chunks": lexical, "hybrid": hybrid}.items():
         for take in TAKE:
-            systems[f"{name}, best {take}"] = BestChunks(retriever, take)
+            systems[f"{name}, best {take}"] = Reranked(
+                retriever, BestChunks(take), 400, spread=False
+            )
     ids = list(collection.judged)
-    queries = [Query(collection.queries[id], k=10) for id in ids]
+    queries = [Query(collection.queries[id], k=10, group_by="document") for id in ids]
     whole = Index.in_memory(encoder=HashEncoder(8), chunk_tokens=None, situate="isolated")
     whole.add(collection.documents)
     systems["BM25 on whole documents"] = replace(

@@ -16,6 +16,7 @@ from rag_embed import Document, Query
 from rag_embed.maths.metrics import Metric
 from rag_embed.protocols import Retriever
 from rag_embed.ranking.neighbours import Neighbours
+from rag_embed.ranking.rerank import Reranked
 from rag_embed.tuning.personal import Labelled
 from rag_embed.types import Chunk
 
@@ -103,7 +104,9 @@ def talks(data: Path, work: Path, console: Console) -> dict[str, Any]:
         none = talk.found(talk.retriever)
         own, wrong = (
             {
-                strength: talk.found(Neighbours(talk.retriever, turns, strength, DEPTH))
+                strength: talk.found(
+                    Reranked(talk.retriever, Neighbours(turns), DEPTH, strength, spread=False)
+                )
                 for strength in STRENGTHS
             }
             for turns in (Turns(talk.store, False), Turns(talk.store, True))

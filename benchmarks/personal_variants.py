@@ -17,7 +17,8 @@ from rag_embed.maths.metrics import Metric
 from rag_embed.personal.affinity import Affinity
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
-from rag_embed.protocols import Retriever
+from rag_embed.protocols import Histories, Retriever
+from rag_embed.ranking.rerank import Reranked
 from rag_embed.tuning.personal import (
     Labelled,
     _measured,
@@ -131,13 +132,15 @@ def affinities(
     def mean(asked: Retriever) -> np.ndarray:
         return _user_means(some, users, _measured(asked, some, parsed, queries))
 
+    def likings(histories: Histories, strength: float) -> Retriever:
+        affinity = Affinity(index.store, histories)
+        return Reranked(retriever, affinity, depth=100, weight=strength, spread=False)
+
     table = Table("strength", metric, "against none", "against other users", title=title)
     none, found = mean(retriever), []
     for strength in (0.1, 0.3, 1.0):
-        own = mean(Affinity(retriever, index.store, profiles, strength, depth=100))
-        wrong = mean(
-            Affinity(retriever, index.store, Swapped(profiles, users), strength, depth=100)
-        )
+        own = mean(likings(profiles, strength))
+        wrong = mean(likings(Swapped(profiles, users), strength))
         gain, specific = difference(own, none), difference(own, wrong)
         table.add_row(f"{strength}", f"{own.mean():.4f}", gain[0], specific[0])
         found.append({"strength": strength, "gain": gain[1], "specific": specific[1]})

@@ -32,8 +32,8 @@ def main() -> None:
 
     index = Index.in_memory(chunk_tokens=200, chunk_overlap=100)
     index.add([Document(str(i), text) for i, text in enumerate(texts)])
-    retriever = BestChunks(index.retriever)
-    hits = retriever.retrieve([Query(query, k=1) for query in queries])
+    retriever = index.reranked(BestChunks(), depth=400, spread=False)
+    hits = retriever.retrieve([Query(query, k=1, group_by="document") for query in queries])
     right = sum(some[0].chunk.doc_id == str(i) for i, some in enumerate(hits))
     print(f"an index of chunks: {right} of {len(texts)} documents found")
 

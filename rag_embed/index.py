@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, TypedDict
 
 from typing_extensions import Unpack
@@ -18,18 +19,17 @@ from rag_embed.filters import Filter, field
 from rag_embed.indexing import ahead, installed
 from rag_embed.indexing.assembly import (
     Situate,
-    calibration_of,
-    check_made,
     decided,
     loaded,
     reopened,
     settings_of,
-    signature_of,
     space_of,
 )
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress, came_from
+from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.settings import read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.users import Users
 from rag_embed.personal.profiles import Profile
@@ -52,7 +52,6 @@ from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.space import forget_written
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.stores.opening import opened_or_made
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
@@ -71,24 +70,10 @@ class Options(TypedDict, total=False):
     previous: tuple[str, ...]
 
 
-class Making(TypedDict, total=False):
-    """What `Index.create` takes beside the path."""
-
-    encoder: Encoder | str | None
-    chunk_tokens: int | None
-    chunk_overlap: int
-    situate: Situate
-    sample: Iterable[Document] | None
-    tokens: bool | None
-    fields: FieldTypes | None
-    analyzer: Analyzer | None
-    storage_options: Mapping[str, str] | None
-
-
 class Index:
     """Documents in, ranked and explained chunks out.
 
-    Make one with `at`, `create`, `open` or `in_memory`.
+    Make one with `create`, `open` or `in_memory`.
 
     Examples:
         >>> from rag_embed import Document, Index
@@ -111,7 +96,7 @@ class Index:
     ) -> None:
         self.store = store
         self.splitter = splitter
-        self.spaces = Spaces(store, splitter, space)
+        self.spaces = Spaces(store, space)
         self.calibration = calibration
         self.experts = Experts(store, self.spaces)
         self.router: Router | None = installed.installed(store)
@@ -121,42 +106,6 @@ class Index:
     def space(self) -> ChunkEncoder:
         """How chunks and queries are encoded; spaces that were added are in `spaces`."""
         return self.spaces.own
-
-    @classmethod
-    def at(cls, path: str | os.PathLike[str], **making: Unpack[Making]) -> Index:
-        """Open the index at a place, or make it where there is none.
-
-        Args:
-            path: As in `create`.
-            **making: As in `create`; for an index that is there, what it must have been made with.
-
-        Raises:
-            BadInput: The index that is there was made otherwise, or an argument is wrong.
-            ModelUnavailable: The model cannot be loaded.
-            SpaceMismatch: The encoder is not the one the index was built with.
-            StoreError: The place cannot be read or written.
-        """
-        index = opened_or_made(
-            lambda: cls.open(
-                path,
-                encoder=making.get("encoder"),
-                situate=None if making.get("situate") == "auto" else making.get("situate"),
-                storage_options=making.get("storage_options"),
-            ),
-            lambda: cls.create(path, **making),
-        )
-        fields = making.get("fields")
-        pairs: list[tuple[str, object, object]] = [
-            ("tokens", making.get("tokens"), bool(index.space.signature.tokens)),
-            ("fields", fields and dict(Fields.of(fields).types), dict(index.fields.types)),
-            ("analyzer", making.get("analyzer"), index.analyzer),
-            ("chunk_overlap", making.get("chunk_overlap"), index.splitter.overlap),
-        ]
-        made = [(name, given, own) for name, given, own in pairs if given is not None]
-        if "chunk_tokens" in making:
-            made.append(("chunk_tokens", making["chunk_tokens"], index.splitter.max_tokens))
-        check_made(path, made)
-        return index
 
     @classmethod
     def create(
@@ -176,8 +125,7 @@ class Index:
         """Make an empty index in a folder or object store.
 
         Args:
-            path: Folder, which a later change of the working folder does not move; or ``s3://``,
-                ``gs://``, ``az://`` URI.
+            path: Folder, or ``s3://``, ``gs://``, ``az://`` URI.
             encoder: An encoder, or the name or path of a sentence-transformers model;
                 all-MiniLM-L6-v2 by default.
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
@@ -197,8 +145,7 @@ class Index:
         Raises:
             BadInput: An argument is wrong.
             ModelUnavailable: The model cannot be loaded.
-            IndexExists: There is an index already.
-            StoreError: The place cannot be written.
+            StoreError: There is an index already, or the place cannot be written.
         """
         from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
@@ -213,10 +160,10 @@ class Index:
             fields=declared,
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
-            settings={**settings_of(space, splitter), **why},
+            settings=settings_of(space, splitter, why).entries(),
             storage_options=storage_options,
         )
-        ahead.leave_note(store.uri, space.signature.model)
+        ahead.leave_note(path, space.signature.model)
         calibration = default(space.signature.weights)
         return cls(store, splitter, space, calibration, storage_options=storage_options)
 
@@ -247,14 +194,16 @@ class Index:
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)
-        settings = store.settings()
-        model = signature_of(settings, store.uri).model
+        place = os.fspath(path)
+        migrate(store, None if "://" in place else Path(place))
+        settings = read(store, place)
+        model = settings.signature.model
         if early is not None and early[0] == model:
             encoder = early[1].result()
         own = loaded(encoder or model)
-        space = reopened(settings, own, situate, store.uri)
-        splitter = TokenSplitter.from_settings(own, settings["index"]["splitter"])
-        calibration = calibration_of(settings, space.signature.weights)
+        space = reopened(settings, own, situate, place)
+        splitter = TokenSplitter.from_settings(own, settings.splitter)
+        calibration = settings.calibration or default(space.signature.weights)
         return cls(store, splitter, space, calibration, storage_options=storage_options)
 
     @classmethod
@@ -283,7 +232,7 @@ class Index:
             analyzer=analyzer,
             tokens=["dense"] if isinstance(space, WithTokens) else [],
         )
-        store.configure({**settings_of(space, splitter), **why})
+        store.configure(settings_of(space, splitter, why).entries())
         return cls(store, splitter, space, default(space.signature.weights))
 
     def add(
@@ -407,9 +356,9 @@ class Index:
         scores, cosines = (
             zip(*(basis(hit.parts, WEIGHTS) for hit in hits), strict=True) if hits else ((), ())
         )
-        self.calibration = fitted(scores, cosines, labels)
-        self.store.configure({"calibration": asdict(self.calibration)})
-        return self.calibration
+        self.calibration = calibration = fitted(scores, cosines, labels)
+        write(self.store, lambda known: replace(known, calibration=calibration))
+        return calibration
 
     @property
     def retriever(self) -> Retriever:
@@ -445,17 +394,23 @@ class Index:
         return dense, LexicalLeg()
 
     def reranked(
-        self, reranker: Reranker, *, depth: int = 40, weight: float | None = None
+        self,
+        reranker: Reranker,
+        *,
+        depth: int = 40,
+        weight: float | None = None,
+        spread: bool = True,
     ) -> Reranked:
         """The retriever of `search` with its best hits put in order by a re-ranker.
 
         Args:
             reranker: Looks at query and text together; see `ranking.rerankers` and `encoders`.
             depth: How many hits it looks at.
-            weight: Of its scores beside what they had; None takes its order alone.
+            weight: How much its scores count beside what the hits had; None takes its order alone.
+            spread: Whether its scores are spread over [0, 1] for each query.
         """
         rows = stored_rows(self.store)
-        return Reranked(self.retriever, reranker, depth, weight, rows=rows)
+        return Reranked(self.retriever, reranker, depth, weight, spread, rows)
 
     def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
         """Remember what a user did; an event with a known id is replaced.
@@ -635,7 +590,7 @@ class Index:
 
     def stats(self) -> dict[str, Any]:
         """Counts, sizes, the signature of the space, and why chunks are situated as they are."""
-        why = self.store.settings().get("situated")
+        why = read(self.store).situated
         own = {"signature": asdict(self.space.signature), **({"situated": why} if why else {})}
         return {**self.store.stats(), **own}
 

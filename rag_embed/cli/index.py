@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.progress import (
@@ -22,13 +22,11 @@ from rich.progress import (
 
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import counted, emit, err, facts, out
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, NoIndex
 from rag_embed.index import Index
 from rag_embed.indexing.ingest import AddReport
-from rag_embed.protocols import Encoder
 from rag_embed.reading import paths, read
-from rag_embed.situated.expressions import STANDARD, situated
-from rag_embed.stores.opening import opened_or_made
+from rag_embed.situated.expressions import STANDARD
 from rag_embed.types import Document, Skipped
 
 _SHOWN = 20
@@ -121,7 +119,9 @@ def _opened(
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
-    def made() -> Index:
+    try:
+        kb = Index.open(to)
+    except NoIndex:
         kb = Index.create(
             to,
             encoder=model,
@@ -135,13 +135,10 @@ def _opened(
         if situate == "auto":
             err.print(str(kb.stats()["situated"]), markup=False)
         return kb
-
-    kb = opened_or_made(lambda: Index.open(to), made)
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
-    if situate not in (None, "auto"):
-        way = situated(situate, cast(Encoder, kb.splitter.encoder)).signature.chunks
-        _check("--situate", way, kb.space.signature.chunks)
+    if situate != "auto":
+        _check("--situate", situate, kb.space.signature.chunks)
     if tokens is not True:
         _check("--tokens", tokens, bool(kb.space.signature.tokens))
     _check("--field", fields or None, dict(kb.fields.types))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +18,7 @@ from rag_embed.encoders.batching import batches
 from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import resolve
+from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.processes import PerProcess
@@ -26,7 +28,7 @@ from rag_embed.types import Hit, Query, Scores
 _HEADS = ("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration")
 
 
-class CrossEncoderReranker:
+class CrossEncoderReranker(Remade):
     """A sentence-transformers cross-encoder as a `protocols.Reranker`.
 
     Scores are the model's logits: a sigmoid would round what it is sure of to the same 1.0. Pairs are
@@ -73,6 +75,7 @@ class CrossEncoderReranker:
     ) -> CrossEncoderReranker:
         """Use a model that is loaded already."""
         reranker = cls.__new__(cls)
+        reranker._make = partial(cls.wrap, model, name=name, read=read, token_budget=token_budget)
         reranker._set(model, name, read, token_budget)
         return reranker
 

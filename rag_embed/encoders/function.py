@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rag_embed.encoders.batching import encoded_once
+from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
@@ -18,7 +20,7 @@ Embed: TypeAlias = Callable[[list[str]], Sequence[Sequence[float]]]
 """One vector per text, all of one length."""
 
 
-class FunctionEncoder:
+class FunctionEncoder(Remade):
     """Functions as an encoder.
 
     Nothing is known of the model's tokens: chunks are measured in words and punctuation marks.
@@ -54,6 +56,17 @@ class FunctionEncoder:
         self.max_tokens = max_tokens
         self._documents = documents
         self._queries = queries or documents
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            pickle.dumps(self._make)
+        except Exception as error:  # whatever the functions hold may raise anything
+            raise BadInput(
+                f"The encoder {self.name!r} cannot be pickled: {error}. Make it of functions at the "
+                "top level of a module; or open the index in the other process, with "
+                "Index.open(path, encoder=...)."
+            ) from error
+        return super().__reduce__()
 
     @cached_property
     def signature(self) -> Signature:

@@ -19,6 +19,7 @@ from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import prompt_of, resolve
 from rag_embed.encoders.muvera import Muvera
+from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.tokens import Tokens, content
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
@@ -32,7 +33,7 @@ Task: TypeAlias = Literal["query", "document"]
 _SAVED_AS = ("MultiVectorEncoder", "ColBERT")
 
 
-class MultiVectorEncoder:
+class MultiVectorEncoder(Remade):
     """A sentence-transformers, PyLate or Stanford ColBERT checkpoint as a `protocols.TokenEncoder`.
 
     Its tokens are those that the model itself scores: markers such as ``[Q]`` and ``[D]``, masks that

@@ -12,6 +12,7 @@ from rag_embed.encoders.conversion import faithful_runner
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
@@ -23,7 +24,7 @@ Precision: TypeAlias = Literal["auto", "f32", "bf16"]
 _BUDGET = 2048
 
 
-class OpenVINOEncoder(Prompted):
+class OpenVINOEncoder(Prompted, Remade):
     """A sentence-transformers model on the CPU, its vectors those of torch.
 
     The model is converted once, compared with torch on texts of many kinds (`conversion`), and kept

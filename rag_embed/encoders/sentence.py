@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
 from rag_embed.encoders.positions.applied import extension_of, restored
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
@@ -29,7 +31,7 @@ from rag_embed.types import Signature, TokenRows, Vectors
 T = TypeVar("T")
 
 
-class SentenceEncoder(Prompted):
+class SentenceEncoder(Prompted, Remade):
     """A sentence-transformers model, its prompts respected.
 
     Texts are sorted by length and padded to lengths that depend on each text alone, so a vector
@@ -76,6 +78,8 @@ class SentenceEncoder(Prompted):
     ) -> SentenceEncoder:
         """Use a model that is loaded already; its weights are hashed for the signature."""
         encoder = cls.__new__(cls)
+        prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
+        encoder._make = partial(cls.wrap, model, name=name, token_budget=token_budget, **prompts)
         weights = _state_hash(model)
         encoder._set(model, name, weights, query_prompt, document_prompt, token_budget)
         return encoder

@@ -20,6 +20,7 @@ from transformers import AutoModel, AutoTokenizer
 import rag_embed.encoders.torch_forks  # noqa: F401
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.models import weights_hash
+from rag_embed.encoders.remade import Remade
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Chunk, Cut, Document, Signature, Vectors
@@ -37,7 +38,7 @@ CONTEXT = (
 _BUDGET = 16_384
 
 
-class SitEmb:
+class SitEmb(Remade):
     """A `protocols.ChunkEncoder` on a SitEmb-v1.5 checkpoint.
 
     A chunk's row is ``(1 - factor) * c + factor * s`` of the unit states ``c`` and ``s``, so that a dot

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
-from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.situated.expressions import situated, stored
 from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import Document, Signature
@@ -38,8 +36,8 @@ def decided(
     sample: Iterable[Document] | None,
     splitter: TokenSplitter,
     encoder: Encoder,
-) -> tuple[Situate, dict[str, Any]]:
-    """What ``"auto"`` stands for on a sample, and settings that say why; anything else as it is.
+) -> tuple[Situate, str]:
+    """What ``"auto"`` stands for on a sample, and why; anything else as it is.
 
     Raises:
         BadInput: ``"auto"`` comes without a sample or the other way round, or the sample is small.
@@ -47,11 +45,11 @@ def decided(
     if (situate == "auto") != (sample is not None):
         raise BadInput('situate="auto" measures on sample=documents; give both or neither.')
     if sample is None:
-        return situate, {}
+        return situate, ""
     from rag_embed.tuning.situate import choose  # only here, it brings a whole trial index
 
     choice = choose(sample, splitter, encoder)
-    return choice.name, {"situated": choice.reason}
+    return choice.name, choice.reason
 
 
 def space_of(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEncoder:
@@ -70,38 +68,31 @@ def space_of(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEn
     return WithTokens.of(space) if kept else space
 
 
-def settings_of(space: ChunkEncoder, splitter: TokenSplitter) -> dict[str, Any]:
-    """What `Index.open` needs beside the store's own settings."""
-    own = {"signature": asdict(space.signature), "splitter": splitter.settings}
-    if isinstance(space, WithTokens):
-        own["tokens"] = space.settings
-    return {"index": own}
+def settings_of(space: ChunkEncoder, splitter: TokenSplitter, situated: str = "") -> IndexSettings:
+    """What a new index remembers.
 
-
-def signature_of(settings: Mapping[str, Any], place: str) -> Signature:
-    """The signature of an index's own space.
-
-    Raises:
-        BadInput: The store is not that of an index.
+    Args:
+        space: How its chunks are encoded.
+        splitter: Cuts its documents.
+        situated: Why chunks are situated as they are.
     """
-    if "index" not in settings:
-        raise BadInput(f"{place!r} is a bare store; open it with LanceStore.open.")
-    return Signature(**settings["index"]["signature"])
+    tokens = space.settings if isinstance(space, WithTokens) else None
+    return IndexSettings(space.signature, splitter.settings, tokens, situated=situated)
 
 
 def reopened(
-    settings: Mapping[str, Any], encoder: Encoder, situate: Situate | None, place: str
+    settings: IndexSettings, encoder: Encoder, situate: Situate | None, place: str
 ) -> ChunkEncoder:
     """The space of an index that is there.
 
     Raises:
         SpaceMismatch: The encoder is not the one it was built with.
     """
-    written = signature_of(settings, place)
+    written = settings.signature
     plain = _situated(situate, encoder) if situate else stored(written.chunks, encoder)
     space: ChunkEncoder = plain
-    if written.tokens:
-        space = WithTokens.from_settings(plain, settings["index"]["tokens"])
+    if settings.tokens is not None:
+        space = WithTokens.from_settings(plain, settings.tokens)
     check_same(written, space.signature, f"The index at {place!r}")
     return space
 
@@ -118,30 +109,6 @@ def check_same(written: Signature, now: Signature, what: str) -> None:
             f"{{field: (index, encoder)}} {difference}. Pass the original encoder, or build a new "
             "index."
         )
-
-
-def check_made(path: str | os.PathLike[str], options: Iterable[tuple[str, object, object]]) -> None:
-    """Refuse an index that was made with other options.
-
-    Args:
-        path: Where it is.
-        options: Name, wanted value, and the value it was made with.
-
-    Raises:
-        BadInput: Two values differ.
-    """
-    for name, wanted, own in options:
-        if wanted != own:
-            raise BadInput(
-                f"The index at {os.fspath(path)!r} was made with {name}={own!r}, got {wanted!r}. "
-                f"Leave {name} out, or make a new index elsewhere."
-            )
-
-
-def calibration_of(settings: Mapping[str, Any], weights: str) -> Calibration:
-    """What was last fitted for the index, or that of its model."""
-    fitted = settings.get("calibration")
-    return Calibration(**fitted) if fitted else default(weights)
 
 
 def _situated(situate: Situate, encoder: Encoder) -> TokenSpace:

@@ -8,12 +8,14 @@ as long as the process lives. An expert answers when a router gives it weight.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from threading import Lock
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.indexing.settings import Expert, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import QueryEncoder, Retriever, Store
@@ -22,33 +24,7 @@ from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.ranking.token_evidence import TOKENS
 from rag_embed.types import Signature, Vectors
 
-Kind: TypeAlias = Literal["query", "space", "retriever"]
-
-_KEY = "experts"
 _TAKEN = ("dense", "lexical", TOKENS)
-
-
-@dataclass(frozen=True, slots=True)
-class Expert:
-    """One expert of an index.
-
-    Attributes:
-        name: Of its leg, and the key of its weight.
-        kind: ``"query"``, ``"space"`` or ``"retriever"``.
-        model: Folder of the adapter, or name or path of the model; empty for a retriever.
-        space: Where it searches.
-        weights: Hash of the model's weights; of an adapter, those of its base.
-        enabled: A disabled one is kept, but not asked.
-        card: Training data, sizes, splits, measured gain; empty where nothing was measured.
-    """
-
-    name: str
-    kind: Kind
-    model: str = ""
-    space: str = "dense"
-    weights: str = ""
-    enabled: bool = True
-    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class Experts:
@@ -67,8 +43,7 @@ class Experts:
 
     def list(self) -> tuple[Expert, ...]:
         """All of them, in the order in which they were added; attached retrievers last."""
-        stored = (Expert(**one) for one in self._store.settings().get(_KEY) or [])
-        return (*stored, *(Expert(name, "retriever") for name in self._attached))
+        return (*self._stored(), *(Expert(name, "retriever") for name in self._attached))
 
     def get(self, name: str) -> Expert:
         """One of them.
@@ -168,13 +143,13 @@ class Experts:
 
     def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
         if expert.kind == "space":
-            return lambda: self._spaces.all()[expert.space]
+            return partial(_encoder_of, self._spaces, expert.space)
         from rag_embed.encoders import load_adapted
 
-        return lambda: load_adapted(expert.model)
+        return partial(load_adapted, expert.model)
 
     def _stored(self) -> tuple[Expert, ...]:
-        return tuple(one for one in self.list() if one.kind != "retriever")
+        return read(self._store).experts
 
     def _put(self, expert: Expert) -> Expert:
         self.check_free(expert.name)
@@ -193,16 +168,23 @@ class Experts:
             )
 
     def _write(self, experts: Sequence[Expert]) -> None:
-        self._store.configure({_KEY: [asdict(one) for one in experts]})
+        write(self._store, lambda known: replace(known, experts=tuple(experts)))
+
+
+def _encoder_of(spaces: Spaces, name: str) -> QueryEncoder:
+    return spaces.all()[name]
 
 
 class _Later:
-    """A query encoder that is loaded when it is first used."""
+    """A query encoder that is loaded when it is first used, in every process for itself."""
 
     def __init__(self, load: Callable[[], QueryEncoder]) -> None:
         self._load = load
         self._turn = PerProcess(Lock)
         self._encoder: QueryEncoder | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Later, (self._load,)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         with self._turn.get():

@@ -1,50 +1,47 @@
-"""The router of an index: kept beside its tables."""
+"""The router of an index: a file of its store."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from rag_embed.errors import BadInput
-from rag_embed.protocols import Store
+from rag_embed.protocols import Files, Store
 from rag_embed.routing.router import PilotRouter
-from rag_embed.routing.storage import load_router, remove_router, save_router
+from rag_embed.routing.storage import router_bytes, router_of
+
+ROUTER = "router.safetensors"
+"""Its name among the files of the store."""
 
 
 def installed(store: Store) -> PilotRouter | None:
     """The router that `install` kept with an index; None where there is none.
 
     Raises:
-        BadInput: Its files are damaged, or of another version.
+        BadInput: Its file is damaged, or of another version.
     """
-    folder = _folder(store)
-    return load_router(folder) if folder is not None and folder.is_dir() else None
+    if store.files is None:
+        return None
+    content = store.files.get([ROUTER]).get(ROUTER)
+    return None if content is None else router_of(content, f"the index's file {ROUTER!r}")
 
 
 def install(store: Store, router: PilotRouter) -> None:
-    """Keep a router with an index, in the folder ``router`` beside its tables.
+    """Keep a router with an index, in one commit: who opens it meanwhile has the old one or the new one.
 
     Raises:
-        BadInput: The index is in an object store or in memory, where there is no such folder.
+        BadInput: The store keeps no files.
     """
-    folder = _folder(store)
-    if folder is None:
-        raise BadInput(
-            "A router can be kept with an index that is a local folder. Elsewhere keep it with "
-            "routing.storage.save_router, and set index.router after opening."
-        )
-    save_router(router, folder)
+    _files(store).put({ROUTER: router_bytes(router)})
 
 
 def uninstall(store: Store) -> None:
     """Remove the router of an index; none there is no error."""
-    folder = _folder(store)
-    if folder is not None and folder.is_dir():
-        remove_router(folder)
+    if store.files is not None:
+        store.files.remove([ROUTER])
 
 
 def forget(store: Store, ids: Collection[str]) -> None:
-    """Remove what the installed router learned from documents, and its files if nothing is left.
+    """Remove what the installed router learned from documents, and all of it if nothing is left.
 
     Args:
         store: Of the index.
@@ -54,11 +51,16 @@ def forget(store: Store, ids: Collection[str]) -> None:
     left = router and router.without_documents(ids)
     if left is router:
         return
-    uninstall(store)
-    if left is not None:
+    if left is None:
+        uninstall(store)
+    else:
         install(store, left)
 
 
-def _folder(store: Store) -> Path | None:
-    uri = getattr(store, "uri", None)
-    return None if uri is None or "://" in uri else Path(uri) / "router"
+def _files(store: Store) -> Files:
+    if store.files is None:
+        raise BadInput(
+            f"{type(store).__name__} keeps no files, so no router can be kept in it. Keep it with "
+            "routing.storage.save_router, and set index.router after opening."
+        )
+    return store.files

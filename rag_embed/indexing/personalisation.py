@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Literal, cast
 
 from rag_embed.errors import BadInput
+from rag_embed.indexing.settings import read, write
 from rag_embed.personal.bend import Bend, CorpusMean, Personal
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import ChunkEncoder, Encoder, EventStore, Retriever, Store
-
-_KEY = "personal"
 
 
 def profiles_of(
@@ -58,13 +57,12 @@ def profiles_of(
 
 def setting_of(store: Store) -> Setting:
     """What was last kept by `keep`; off where nothing was."""
-    stored = store.settings().get(_KEY)
-    return Setting(**stored) if stored else Setting()
+    return read(store).personal
 
 
 def keep(store: Store, setting: Setting) -> None:
     """Use a setting for this index from now on."""
-    store.configure({_KEY: asdict(setting)})
+    write(store, lambda known: replace(known, personal=setting))
 
 
 def bend_of(store: Store, space: ChunkEncoder, profiles: Profiles, setting: Setting) -> Bend:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, cast
+from dataclasses import replace
+from typing import cast
 
-from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput
-from rag_embed.indexing.assembly import Situate, check_same, loaded, settings_of, space_of
+from rag_embed.indexing.assembly import Situate, check_same, loaded, space_of
 from rag_embed.indexing.backfill import Filled, backfill
+from rag_embed.indexing.settings import read, write
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
 from rag_embed.situated.expressions import stored
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import Signature
 
 OWN = "dense"
 """Name of the space that an index was made with."""
-
-_OTHERS = "spaces"
-_FILLING = "filling"
 
 
 class Spaces:
@@ -27,13 +23,11 @@ class Spaces:
 
     Args:
         store: Of the index.
-        splitter: Of the index.
         own: The space it was made with.
     """
 
-    def __init__(self, store: Store, splitter: TokenSplitter, own: ChunkEncoder) -> None:
+    def __init__(self, store: Store, own: ChunkEncoder) -> None:
         self._store = store
-        self._splitter = splitter
         self._known: dict[str, ChunkEncoder] = {OWN: own}
 
     @property
@@ -48,7 +42,7 @@ class Spaces:
             ModelUnavailable: One cannot be loaded by its name; give its encoder to `know`.
             SpaceMismatch: A model has other weights than when its space was added.
         """
-        others = self._others()
+        others = read(self._store).spaces
         for name in set(self._known) - {OWN, *others}:  # dropped by another process
             del self._known[name]
         for name, signature in others.items():
@@ -63,7 +57,7 @@ class Spaces:
             BadInput: There is no such space, or it is the index's own.
             SpaceMismatch: The space was made by another encoder.
         """
-        others = self._others()
+        others = read(self._store).spaces
         if name not in others:
             raise BadInput(f"There is no space {name!r}; those that were added: {sorted(others)}.")
         space = stored(others[name].chunks, encoder)
@@ -77,9 +71,10 @@ class Spaces:
         plain = self.own.space if isinstance(self.own, WithTokens) else self.own
         space = space_of(situate or plain.signature.chunks, loaded(encoder), tokens=False)
         self._store.grow({name: space.signature.dim}, [])
-        all_others = {**self._others(), name: space.signature}
+        before = read(self._store)
+        after = replace(before, spaces={**before.spaces, name: space.signature})
         done = backfill(
-            self._store, name, space, _written(all_others), vectors=True, progress=progress
+            self._store, name, space, after.since(before), vectors=True, progress=progress
         )
         self._known[name] = space
         return done
@@ -90,11 +85,12 @@ class Spaces:
         Raises:
             BadInput: There is none of that name, or it is the index's own.
         """
-        others = self._others()
-        if name not in others:
-            raise BadInput(f"There is no space {name!r}; those that were added: {sorted(others)}.")
-        del others[name]
-        self._store.drop(name, _written(others))
+        before = read(self._store)
+        if name not in before.spaces:
+            known = sorted(before.spaces)
+            raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
+        left = {other: one for other, one in before.spaces.items() if other != name}
+        self._store.drop(name, replace(before, spaces=left).since(before))
         self._known.pop(name, None)
 
     def keep_tokens(self, progress: Filled | None) -> int:
@@ -102,19 +98,12 @@ class Spaces:
         if isinstance(self.own, WithTokens):
             return 0
         plain = cast(TokenSpace, self.own)
-        begun = self._store.settings().get(_FILLING)
+        begun = read(self._store).filling
         space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
         self._store.grow({}, [OWN])
-        self._store.configure({_FILLING: space.settings})
-        settings = {**settings_of(space, self._splitter), _FILLING: None}
+        before = write(self._store, lambda known: replace(known, filling=space.settings))
+        after = replace(before, signature=space.signature, tokens=before.filling, filling=None)
+        settings = after.since(before)
         done = backfill(self._store, OWN, space, settings, vectors=False, progress=progress)
         self._known[OWN] = space
         return done
-
-    def _others(self) -> dict[str, Signature]:
-        written = self._store.settings().get(_OTHERS) or {}
-        return {name: Signature(**one) for name, one in written.items()}
-
-
-def _written(others: Mapping[str, Signature]) -> dict[str, Any]:
-    return {_OTHERS: {name: asdict(signature) for name, signature in others.items()}}

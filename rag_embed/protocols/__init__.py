@@ -20,12 +20,13 @@ from rag_embed.protocols.searching import (
     Retriever,
     Router,
 )
-from rag_embed.protocols.storing import Store, View
+from rag_embed.protocols.storing import Files, Store, View
 
 __all__ = [
     "ChunkEncoder",
     "Encoder",
     "EventStore",
+    "Files",
     "Histories",
     "LearnedRouter",
     "QueryEncoder",

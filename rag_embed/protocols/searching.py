@@ -19,8 +19,11 @@ class Retriever(Protocol):
 class Reranker(Protocol):
     """Looks again at what was found. Implementations: `rag_embed.ranking`, `rag_embed.encoders`."""
 
-    def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
-        """One score per hit, in order: higher is better, on any scale; hits may be none."""
+    def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
+        """One score per hit, in order: higher is better, on any scale; hits may be none.
+
+        None where there is nothing to say about the query: its hits stay as they are.
+        """
         ...
 
 

@@ -86,6 +86,37 @@ class View(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Bytes by name inside of a store: what was learned for an index, and small models.
+
+    A name may be a path, such as ``"experts/law/card.json"``. Implementations: `stores.files`,
+    `stores.memory_files`.
+    """
+
+    def names(self, under: str = "", /) -> list[str]:
+        """All names that begin with ``under``, sorted."""
+        ...
+
+    def get(self, names: Sequence[str], /) -> dict[str, bytes]:
+        """The content of those that exist, all of one version."""
+        ...
+
+    def put(self, files: Mapping[str, bytes], /) -> None:
+        """Write files in one commit: whoever reads sees all of them or none. Known names are replaced.
+
+        Raises:
+            BadInput: A name cannot be used, or a content is not bytes.
+        """
+        ...
+
+    def remove(self, names: Sequence[str], /) -> int:
+        """Remove files in one commit; returns how many existed.
+
+        Their bytes, and those of files that were replaced, may stay until the next `Store.forget`.
+        """
+        ...
+
+
 class Store(Protocol):
     """Keeps documents, chunks and their vectors. Implementations: `rag_embed.stores`."""
 
@@ -97,6 +128,11 @@ class Store(Protocol):
     @property
     def analyzer(self) -> Analyzer:
         """Settings of lexical search."""
+        ...
+
+    @property
+    def files(self) -> Files | None:
+        """Bytes by name, of the same lifetime as the documents; None where it can keep none."""
         ...
 
     def view(self) -> View:
@@ -136,7 +172,10 @@ class Store(Protocol):
         ...
 
     def forget(self, user: str, /) -> int:
-        """Remove all that a user owns so that no byte of it is left; returns how many documents."""
+        """Remove all that a user owns so that no byte of it is left; returns how many documents.
+
+        Nor is a byte left of files, documents and settings that were removed or replaced before.
+        """
         ...
 
     def settings(self) -> dict[str, Any]:

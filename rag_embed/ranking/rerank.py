@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -32,7 +33,11 @@ Rows = Callable[[Sequence[str]], Vectors]
 
 def stored_rows(store: Store, space: str = "dense") -> Rows:
     """The rows a store keeps of its chunks, for `Reranked.rows`."""
-    return lambda ids: store.view().vectors(space, ids)
+    return partial(_rows, store, space)
+
+
+def _rows(store: Store, space: str, ids: Sequence[str]) -> Vectors:
+    return store.view().vectors(space, ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,20 @@ class Reranked:
     - ``where``, ``user``, ``vectors`` and ``min_relevance`` go to the retriever: whatever they keep
       out is never scored. ``relevance`` stays the retriever's own, calibrated one.
     - ``group_by="document"``: chunks are scored, then each document is shown at its best chunk. Where
-      that leaves fewer than ``k`` documents, the retriever is asked for more chunks.
+      that leaves fewer than ``k`` documents, the retriever is asked for more chunks. Siblings are
+      chunks that were scored again, so that they do not depend on ``k`` either.
     - ``diversity``: maximal marginal relevance on the new scores, among the chunks that were scored
       again; needs `rows`.
 
     A query without text (only vectors) leaves a re-ranker nothing to read and keeps its order.
 
     Each hit that was scored again gets a `Part` with what the re-ranker said: ``raw``, and
-    ``normalised`` so that the best of the query has 1 and the worst 0 (1 for all, if all are equal).
-    Parts still add up to ``score``: without a ``weight`` the re-ranker decides alone, all other parts
-    count 0; with one, ``weight * normalised`` is added to the retriever's score. Equal scores keep
-    the retriever's order.
+    ``normalised``: with ``spread`` the best of the query has 1 and the worst 0 (1 for all, if all
+    are equal), without it ``raw`` counts as it is. Parts still add up to ``score``: without a
+    ``weight`` the re-ranker decides alone, all other parts count 0; with one,
+    ``weight * normalised`` is added to the retriever's score. Equal scores keep the retriever's
+    order. Where the lowest of those that were scored is below 0, the others count as much as it, so
+    that scores fall from hit to hit.
 
     Attributes:
         retriever: Finds the candidates.
@@ -64,6 +72,8 @@ class Reranked:
         depth: How many of them, >= 1.
         weight: How much the re-ranker counts beside the retriever, > 0; None for alone. The best
             lexical hit of the default mixture has 0.5.
+        spread: Whether scores are spread over [0, 1] for each query; False for a re-ranker whose
+            scores have a meaning across queries, such as `personal.affinity.Affinity`.
         rows: Unit rows of chunks by id, for queries that ask for diversity: `stored_rows`.
         name: Of the part; give two re-rankers that are nested two names.
 
@@ -86,6 +96,7 @@ class Reranked:
     reranker: Reranker
     depth: int = DEPTH
     weight: float | None = None
+    spread: bool = True
     rows: Rows | None = None
     name: str = RERANK
 
@@ -110,9 +121,7 @@ class Reranked:
                 )
         wanted = [max(self.depth, query.k) if query.k else 0 for query in queries]
         found = self._found(queries, wanted)
-        first = [
-            self._looked_at(q, some[: self.depth]) for q, some in zip(queries, found, strict=True)
-        ]
+        said = [self._said(q, some[: self.depth]) for q, some in zip(queries, found, strict=True)]
         while short := [
             i
             for i, query in enumerate(queries)
@@ -126,8 +135,8 @@ class Reranked:
             for i, some in zip(short, more, strict=True):
                 found[i] = some
         return [
-            self._shown(query, best + [self._behind(query, hit) for hit in some[self.depth :]])
-            for query, best, some in zip(queries, first, found, strict=True)
+            self._shown(query, self._ordered(query, some, raw))
+            for query, some, raw in zip(queries, found, said, strict=True)
         ]
 
     def _found(self, queries: Sequence[Query], wanted: Sequence[int]) -> list[list[Hit]]:
@@ -138,43 +147,51 @@ class Reranked:
             ]
         )
 
-    def _looked_at(self, query: Query, hits: list[Hit]) -> list[Hit]:
-        """The hits in their new order."""
-        if not hits:
-            return []
-        if _readable(query):
-            raw = _checked(self.reranker, self.reranker.rerank(query, hits), len(hits))
-            scaled = _scaled(raw)
-            hits = [self._scored(query, *one) for one in zip(hits, raw, scaled, strict=True)]
-        scores = np.round([hit.score for hit in hits], DIGITS)
-        order = np.argsort(-scores, kind="stable")
-        if query.diversity and self.rows is not None:
-            rows = self.rows([hits[i].id for i in order])
-            order = order[mmr(scores[order], rows, query.diversity, len(hits))]
-        return [hits[i] for i in order]
+    def _said(self, query: Query, hits: list[Hit]) -> Scores | None:
+        """What the re-ranker says of some hits; None where it has nothing to say."""
+        if not hits or not query.text.strip():
+            return None
+        raw = self.reranker.rerank(query, hits)
+        return None if raw is None else _checked(self.reranker, raw, len(hits))
 
-    def _scored(self, query: Query, hit: Hit, raw: float, normalised: float) -> Hit:
+    def _ordered(self, query: Query, hits: list[Hit], raw: Scores | None) -> list[Hit]:
+        """The first hits in their new order, the others behind them."""
+        first, behind = hits[: self.depth], hits[self.depth :]
+        if raw is not None:
+            normalised = _spread(raw) if self.spread else raw
+            first = [self._scored(*one) for one in zip(first, raw, normalised, strict=True)]
+            lowest = int(normalised.argmin())
+            below = normalised[lowest] < 0
+            behind = [
+                self._scored(hit, raw[lowest], normalised[lowest]) if below else self._before(hit)
+                for hit in behind
+            ]
+        scores = np.round([hit.score for hit in first], DIGITS)
+        order = np.argsort(-scores, kind="stable") if raw is not None else np.arange(len(first))
+        if query.diversity and self.rows is not None and first:
+            rows = self.rows([first[i].id for i in order])
+            order = order[mmr(scores[order], rows, query.diversity, len(first))]
+        return [first[i] for i in order] + behind
+
+    def _scored(self, hit: Hit, raw: float, normalised: float) -> Hit:
         part = Part(self.name, float(raw), float(normalised), self.weight or 1.0)
-        before = self._behind(query, hit)
+        before = self._before(hit)
         return replace(before, score=before.score + part.contribution, parts=(*before.parts, part))
 
-    def _behind(self, query: Query, hit: Hit) -> Hit:
+    def _before(self, hit: Hit) -> Hit:
         """What the retriever's own evidence counts: nothing where the re-ranker decides alone."""
-        if self.weight is not None or not _readable(query):
+        if self.weight is not None:
             return hit
         return replace(hit, score=0.0, parts=tuple(replace(p, weight=0.0) for p in hit.parts))
 
     def _shown(self, query: Query, ranked: list[Hit]) -> list[Hit]:
         if query.group_by == "chunk":
             return ranked[: query.k]
+        looked_at = {hit.id for hit in ranked[: self.depth]}
         return [
-            replace(best, siblings=tuple(hit.chunk for hit in others))
+            replace(best, siblings=tuple(hit.chunk for hit in others if hit.id in looked_at))
             for best, *others in by_document(ranked)[: query.k]
         ]
-
-
-def _readable(query: Query) -> bool:
-    return bool(query.text.strip())
 
 
 def _checked(reranker: Reranker, scores: Scores, count: int) -> Scores:
@@ -188,10 +205,10 @@ def _checked(reranker: Reranker, scores: Scores, count: int) -> Scores:
     return raw
 
 
-def _scaled(raw: Scores) -> Scores:
+def _spread(raw: Scores) -> Scores:
     """From 0 for the worst to 1 for the best; all 1 where all are equal."""
-    spread = float(raw.max()) - float(raw.min())
-    if spread <= 0.0:
+    width = float(raw.max()) - float(raw.min())
+    if width <= 0.0:
         return np.ones_like(raw)
-    scaled: Scores = ((raw - raw.min()) / np.float32(spread)).astype(np.float32)
-    return scaled
+    spread: Scores = ((raw - raw.min()) / np.float32(width)).astype(np.float32)
+    return spread

@@ -1,8 +1,10 @@
-"""A router on disk: numbers in ``router.safetensors``, everything else in ``router.json``."""
+"""A router as bytes: numbers as safetensors, everything else as JSON in their header.
+
+One file, so that whoever reads while it is replaced sees the old router or the new one.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,28 +14,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
 from rag_embed.routing.pilots import SHARPNESS, Pilots
 from rag_embed.routing.router import Paper, PilotRouter, Soft
 
 FORMAT = 1
 ARRAYS = ("vectors", "utilities", "gradients", "hessians")
-_NAMES = ("router.safetensors", "router.json")
+_KEY = "rag_embed.router"
 
 
-def save_router(router: PilotRouter, folder: str | os.PathLike[str]) -> None:
-    """Write a router. A reader sees a whole router or an error, never a mix of two.
-
-    Args:
-        router: What to write.
-        folder: Made if it is not there.
-    """
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
+def router_bytes(router: PilotRouter) -> bytes:
+    """The content of a router's file."""
     pilots = router.pilots
-    numbers = save({name: np.ascontiguousarray(getattr(pilots, name)) for name in ARRAYS})
     told = {
         "format": FORMAT,
         "sharpness": SHARPNESS,
@@ -47,38 +43,38 @@ def save_router(router: PilotRouter, folder: str | os.PathLike[str]) -> None:
         "texts": pilots.texts,
         "sources": pilots.sources,
         "documents": pilots.documents,
-        "numbers": _digest(numbers),
     }
-    text = json.dumps(told, ensure_ascii=False, indent=1)
-    for name, content in zip(_NAMES, (numbers, text.encode()), strict=True):
-        part = path / f".{name}.part"
-        part.write_bytes(content)
-        part.replace(path / name)
+    return packed({name: getattr(pilots, name) for name in ARRAYS}, told)
 
 
-def load_router(folder: str | os.PathLike[str]) -> PilotRouter:
-    """Read a router.
+def packed(numbers: Mapping[str, npt.NDArray[Any]], told: Mapping[str, Any]) -> bytes:
+    """Arrays, and JSON in their header."""
+    rows = {name: np.ascontiguousarray(some) for name, some in numbers.items()}
+    content: bytes = save(rows, {_KEY: json.dumps(told, ensure_ascii=False)})
+    return content
+
+
+def router_of(content: bytes, place: str) -> PilotRouter:
+    """The router of a file's content.
+
+    Args:
+        content: What `router_bytes` gave.
+        place: Where it lies, for the message.
 
     Raises:
-        BadInput: There is none, another version wrote it, or its files do not belong together, as
-            after damage or while another process writes.
+        BadInput: It is damaged, of another version, or no router.
     """
-    path = Path(folder)
     try:
-        numbers = (path / _NAMES[0]).read_bytes()
-        told = json.loads((path / _NAMES[1]).read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"{os.fspath(folder)!r} holds no router; save_router writes one.") from error
-    except ValueError as error:
-        raise BadInput(f"{path / _NAMES[1]} is no JSON ({error}); fit the router again.") from error
-    if (told.get("format"), told.get("sharpness")) != (FORMAT, SHARPNESS):
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        told = json.loads(header["__metadata__"][_KEY])
+        arrays = load(content)
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BadInput(f"{place} holds no router ({error}); fit one again.") from error
+    if (told["format"], told["sharpness"]) != (FORMAT, SHARPNESS):
         raise BadInput(
-            f"The router in {os.fspath(folder)!r} has format {told.get('format')}, this version "
-            f"reads {FORMAT}; fit it again."
+            f"The router in {place} has format {told['format']}, this version reads {FORMAT}; "
+            "fit it again."
         )
-    if told["numbers"] != _digest(numbers):
-        raise BadInput(f"The two files in {os.fspath(folder)!r} are of two routers; fit it again.")
-    arrays: Mapping[str, npt.NDArray[Any]] = load(numbers)
     pilots = Pilots(
         model=told["model"],
         legs=tuple(told["legs"]),
@@ -92,14 +88,25 @@ def load_router(folder: str | os.PathLike[str]) -> PilotRouter:
     return PilotRouter(pilots, told["mode"], Soft(**told["soft"]), Paper(**told["paper"]))
 
 
-def remove_router(folder: str | os.PathLike[str]) -> None:
-    """Delete a router's files, and the folder if nothing else is in it."""
-    path = Path(folder)
-    for name in reversed(_NAMES):
-        (path / name).unlink(missing_ok=True)
-    if path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
+def save_router(router: PilotRouter, file: str | os.PathLike[str]) -> None:
+    """Write a router to a file; whoever reads meanwhile sees the old one or the new one.
+
+    Args:
+        router: What to write.
+        file: Such as ``law.safetensors``; its folder is made if it is not there.
+    """
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replaced(path, router_bytes(router))
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def load_router(file: str | os.PathLike[str]) -> PilotRouter:
+    """Read a router that `save_router` wrote.
+
+    Raises:
+        BadInput: There is none, another version wrote it, or it is damaged.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise BadInput(f"There is no file {os.fspath(file)!r}; save_router writes one.")
+    return router_of(path.read_bytes(), repr(os.fspath(file)))

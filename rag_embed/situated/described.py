@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.protocols import Encoder
@@ -87,6 +87,15 @@ class Described(TextSpace):
     attempts: int = 3
     lexical: bool = True
     repeatable: bool = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Described:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its name: a writer belongs to its process, unless it is ours."""
+        from rag_embed.situated.expressions import stored  # which makes this
+
+        return stored, (self.signature.chunks, self.encoder)
 
     @property
     def way(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -55,7 +55,7 @@ class WithTokens:
         return cls(space, mean.astype(np.float32))
 
     @classmethod
-    def from_settings(cls, space: TokenSpace, settings: dict[str, Any]) -> WithTokens:
+    def from_settings(cls, space: TokenSpace, settings: Mapping[str, Any]) -> WithTokens:
         """The space that has these `settings`."""
         return cls(space, np.array(settings["mean"], dtype=np.float32))
 

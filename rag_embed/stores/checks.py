@@ -197,6 +197,19 @@ def check_known(space: str, spaces: Mapping[str, int]) -> None:
         raise BadInput(f"Space {space!r} is the only one; an index needs one.")
 
 
+def check_files(files: Mapping[str, bytes]) -> None:
+    """Check what is to be kept as files.
+
+    Raises:
+        BadInput: A name is empty or cannot be printed, or a content is not bytes.
+    """
+    for name, content in files.items():
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise BadInput(f"A file needs a name that can be printed, got {name!r}.")
+        if not isinstance(content, bytes):
+            raise BadInput(f"File {name!r} must be bytes, got {type(content).__name__}.")
+
+
 def check_filled(lacking: Sequence[str]) -> None:
     """Check that a new space can be searched.
 

@@ -16,20 +16,35 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock
 from lancedb.index import BTree
 
 MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
-_SAME = {"chunks": "ordinal", "documents": "hash", "events": "kind"}
+_SAME = {
+    "chunks": "ordinal",
+    "documents": "hash",
+    "events": "kind",
+    "files": "size",
+    "settings": "value_json",
+}
 """A column of each table that is set to itself, which writes the row anew."""
 
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
 """Names of files that are being written: LanceDB's own, and those of the library below it."""
+
+
+def writing(uri: str) -> AbstractContextManager[object]:
+    """Held while an index is written."""
+    if "://" in uri or not Path(uri).is_dir():
+        return nullcontext()
+    return FileLock(Path(uri, "writing.lock"))
 
 
 def begin(database: Any) -> None:  # noqa: ANN401
@@ -46,7 +61,7 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
     """Leave nothing in the table's files but the rows it has.
 
     Args:
-        name: ``chunks``, ``documents`` or ``events``.
+        name: ``chunks``, ``documents``, ``events``, ``files`` or ``settings``.
         table: The table.
         local: Whether nobody else can be writing.
     """

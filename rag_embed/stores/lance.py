@@ -15,6 +15,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -23,7 +25,7 @@ from lancedb.expr import col, lit
 from lancedb.index import IvfRq
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import NoIndex, StoreError
+from rag_embed.errors import BadInput, NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.checks import (
     check_filled,
@@ -34,7 +36,8 @@ from rag_embed.stores.checks import (
     lexical_texts,
     row_values,
 )
-from rag_embed.stores.erasing import MARK, begin, end, erase
+from rag_embed.stores.erasing import MARK, begin, end, erase, writing
+from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.growth import (
     GROWING,
     adopted,
@@ -46,8 +49,6 @@ from rag_embed.stores.growth import (
     lacking,
 )
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.locks import turn
-from rag_embed.stores.places import local, place
 from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
@@ -57,10 +58,9 @@ from rag_embed.stores.schema import (
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
-    check_none,
     connect,
     create_tables,
-    finished_settings,
+    lasting,
     names_of,
     optimized,
     put,
@@ -85,14 +85,23 @@ class LanceStore:
         spaces: Name and dimension of each vector space.
         fields: The declared filter columns.
         analyzer: Settings of the full-text index.
+        files: Bytes by name, in a table of their own.
     """
 
-    def __init__(self, uri: str, database: Any, settings: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        uri: str,
+        database: Any,  # noqa: ANN401
+        settings: Mapping[str, Any],
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         self.uri = uri
+        self._reopen = partial(LanceStore.open, lasting(uri), storage_options=storage_options)
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = _INDEX_FROM
+        self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
@@ -101,6 +110,10 @@ class LanceStore:
         self._lock = Lock()
         self._latest: tuple[tuple[int, int], LanceView] | None = None
         self._know(settings)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as its place: whoever unpickles it opens the index there."""
+        return self._reopen, (), {"cache_bytes": self.cache_bytes, "index_from": self.index_from}
 
     def _know(self, own: Mapping[str, Any]) -> None:
         """Take over the store's settings."""
@@ -137,18 +150,20 @@ class LanceStore:
 
         Raises:
             BadInput: The path is empty.
-            IndexExists: There is an index already.
-            StoreError: The place cannot be written.
+            StoreError: There is an index already, or the place cannot be written.
         """
-        uri, fields, analyzer = place(uri), fields or Fields({}), analyzer or Analyzer()
+        if not os.fspath(uri):
+            raise BadInput("The path of an index is empty; name a folder.")
+        fields, analyzer = fields or Fields({}), analyzer or Analyzer()
         database = connect(uri, storage_options)
+        with explained("open the index", uri):
+            stored = stored_settings(database)
+        if stored:
+            raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
         with explained("create the index", uri):
-            check_none(finished_settings(database, uri), uri)
-        with explained("create the index", uri), turn(uri):
-            check_none(stored_settings(database), uri)
             own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
             put(database.open_table("settings"), {"store": own, **(settings or {})})
-            return cls(uri, database, own)
+        return cls(os.fspath(uri), database, own, storage_options)
 
     @classmethod
     def open(
@@ -160,15 +175,14 @@ class LanceStore:
             NoIndex: There is none.
             StoreError: A newer version of rag_embed wrote it, or it is damaged.
         """
-        uri = place(uri)
-        if (folder := local(uri)) is not None and not folder.is_dir():
-            raise NoIndex(f"There is no index at {uri!r}; create one first.")
+        if "://" not in os.fspath(uri) and not Path(uri).is_dir():
+            raise NoIndex(f"There is no index at {os.fspath(uri)!r}; create one first.")
         database = connect(uri, storage_options)
         with explained("open the index", uri):
-            settings = finished_settings(database, uri)
+            settings = stored_settings(database)
         if not settings:
             raise NoIndex(
-                f"{uri!r} holds no rag_embed index, or one whose creation was "
+                f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
                 "interrupted; create it first."
             )
         if settings["format"] != FORMAT:
@@ -177,9 +191,9 @@ class LanceStore:
                 "Upgrade rag_embed, or build the index again."
             )
         with explained("open the index", uri):
-            store = cls(uri, database, settings)
+            store = cls(os.fspath(uri), database, settings, storage_options)
             if MARK in names_of(database):
-                with turn(store.uri):
+                with writing(store.uri):
                     store._erase()
         return store
 
@@ -193,7 +207,7 @@ class LanceStore:
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("write settings", self.uri), turn(self.uri):
+        with explained("write settings", self.uri), writing(self.uri):
             put(self._settings, values)
 
     def view(self) -> LanceView:
@@ -266,7 +280,7 @@ class LanceStore:
         schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
         table = chunk_table(schema, chunks, hashes, values, vectors, tokens, words, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
-        with explained("write to the index", self.uri), turn(self.uri):
+        with explained("write to the index", self.uri), writing(self.uri):
             check_owners([document for document, _ in documents], self._owners(list(hashes)))
             if set(self._chunks.schema.names) != set(schema.names):
                 table = in_step(table, self._chunks, self._own(), self.uri)
@@ -285,7 +299,7 @@ class LanceStore:
         """See `protocols.Store`."""
         if not doc_ids:
             return 0
-        with explained("delete from the index", self.uri), turn(self.uri):
+        with explained("delete from the index", self.uri), writing(self.uri):
             self._chunks.delete(col("doc_id").isin(list(doc_ids)))
             result = self._documents.delete(col("id").isin(list(doc_ids)))
         return int(result.num_deleted_rows)
@@ -296,7 +310,7 @@ class LanceStore:
         Raises:
             StoreError: The index cannot be written. What is left is erased when it is next opened.
         """
-        with explained("forget a user", self.uri), turn(self.uri):
+        with explained("forget a user", self.uri), writing(self.uri):
             mine = col("user_id") == lit(user)
             count = int(self._documents.count_rows(mine.to_sql()))
             begin(self._database)
@@ -307,11 +321,16 @@ class LanceStore:
         return count
 
     def _erase(self) -> None:
-        for name, table in {"chunks": self._chunks, "documents": self._documents}.items():
-            erase(name, table, local(self.uri) is not None)
+        for name, table in self._tables().items():
+            erase(name, table, "://" not in self.uri)
         end(self._database)
         with self._lock:
             self._latest = None
+
+    def _tables(self) -> dict[str, Any]:
+        known = {"chunks": self._chunks, "documents": self._documents, "settings": self._settings}
+        files = self.files.table
+        return known if files is None else {**known, FILES: files}
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
@@ -323,7 +342,7 @@ class LanceStore:
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
         wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
-        with explained("add a space to the index", self.uri), turn(self.uri):
+        with explained("add a space to the index", self.uri), writing(self.uri):
             own = self._own()
             grown(self._chunks, own, wanted)
             put(self._settings, {"store": {**own, GROWING: wanted}})
@@ -341,7 +360,7 @@ class LanceStore:
         /,
     ) -> None:
         """See `protocols.Store`."""
-        with explained("write to the index", self.uri), turn(self.uri):
+        with explained("write to the index", self.uri), writing(self.uri):
             all_of_it = adopted(own) if GROWING in (own := self._own()) else own
             dims = all_of_it["spaces"]
             check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
@@ -352,14 +371,14 @@ class LanceStore:
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_filled(self.lacking())
-        with explained("add a space to the index", self.uri), turn(self.uri):
+        with explained("add a space to the index", self.uri), writing(self.uri):
             own = adopted(self._own())
             put(self._settings, {"store": own, **settings})
         self._know(own)
 
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("drop a space of the index", self.uri), turn(self.uri):
+        with explained("drop a space of the index", self.uri), writing(self.uri):
             own = self._own()
             check_known(space, own["spaces"])
             gone = {column.name for column in space_columns({space: 1}, [space])}
@@ -379,7 +398,7 @@ class LanceStore:
         older than a week. From `index_from` rows that do not fit into memory it builds a
         compressed (RaBitQ) vector index; below, a scan is faster than an index.
         """
-        with explained("optimize the index", self.uri), turn(self.uri):
+        with explained("optimize the index", self.uri), writing(self.uri):
             rows = self._chunks.count_rows()
             named = {index.name for index in self._chunks.list_indices()}
             for name, dim in self.spaces.items():
@@ -387,7 +406,7 @@ class LanceStore:
                 if large and f"v_{name}_idx" not in named:
                     config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
                     self._chunks.create_index(f"v_{name}", config=config)
-            for table in (self._chunks, self._documents):
+            for table in self._tables().values():
                 optimized(table)
 
     def stats(self) -> dict[str, object]:

@@ -421,3 +421,25 @@ class StoreContract:
         store.configure({"one": 1})
         kept = store.settings()
         assert (kept["one"], kept["two"]) == (1, 2)
+
+    def test_files_are_kept_by_name(self, store) -> None:
+        files = store.files
+        assert files.names() == [] and files.get(["x"]) == {} and files.remove(["x"]) == 0
+        files.put({"a/one": b"\0\xff" * 3, "a/two": b"", "b": b"b"})
+        files.put({"a/one": b"new", "c'": b"c"})
+        assert files.names() == ["a/one", "a/two", "b", "c'"] and files.names("a/") == [
+            "a/one",
+            "a/two",
+        ]
+        assert files.get(["c'", "a/one", "a/two", "nope"]) == {
+            "c'": b"c",
+            "a/one": b"new",
+            "a/two": b"",
+        }
+        assert files.remove(["b", "c'", "nope"]) == 2 and files.names() == ["a/one", "a/two"]
+        for bad in ({"": b""}, {"a\n": b""}, {"a": "text"}):
+            with pytest.raises(BadInput):
+                files.put({"fine": b"", **bad})
+        files.put({})
+        store.optimize()
+        assert files.names() == ["a/one", "a/two"] and files.get([]) == {}

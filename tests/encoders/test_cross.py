@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -148,3 +149,11 @@ def test_models_without_a_trained_head_are_refused(tiny, tmp_path) -> None:
         CrossEncoderReranker(str(write_cross(tmp_path / "three", tiny, labels=3)), device="cpu")
     with pytest.raises(ModelUnavailable, match="no-such-model"):
         CrossEncoderReranker("no-such-model")
+
+
+def test_it_is_pickled_as_the_call_that_made_it(reranker) -> None:
+    pickled = pickle.dumps(reranker)
+    again = pickle.loads(pickled)
+    assert len(pickled) < 1000
+    query, found = Query("who closes a file?"), hits(TEXTS)
+    np.testing.assert_array_equal(again.rerank(query, found), reranker.rerank(query, found))

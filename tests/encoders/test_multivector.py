@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -243,3 +244,10 @@ def test_chamfer_is_the_sum_of_best_matches(m, sizes, seed) -> None:
     documents = [rng.normal(size=(n, 3)).astype(np.float32) for n in sizes]
     expected = [chamfer_by_hand(query, one) for one in documents]
     np.testing.assert_allclose(chamfer(query, documents), expected, atol=1e-4)
+
+
+def test_it_is_pickled_as_the_call_that_made_it(encoder) -> None:
+    pickled = pickle.dumps(encoder)
+    again = pickle.loads(pickled)
+    assert len(pickled) < 1000 and again.signature == encoder.signature
+    np.testing.assert_array_equal(again.encode_query(TEXTS), encoder.encode_query(TEXTS))

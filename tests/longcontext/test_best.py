@@ -7,8 +7,8 @@ import pytest
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import BadInput
 from rag_embed.longcontext import BestChunks
+from rag_embed.ranking.rerank import Reranked
 
 WORDS = [
     "red",
@@ -36,11 +36,19 @@ def index():
     return index
 
 
+def documents(index, take=2, pool=400) -> Reranked:
+    return index.reranked(BestChunks(take), depth=pool, spread=False)
+
+
+def whole(text, **options) -> Query:
+    return Query(text, group_by="document", **options)
+
+
 def test_a_score_is_the_mean_of_the_best(index):
     pool = 50
     chunks = index.retriever.retrieve([Query("red fox runs", k=pool)])[0]
     for take in (1, 2, 3):
-        hits = BestChunks(index.retriever, take, pool).retrieve([Query("red fox runs", k=8)])[0]
+        hits = documents(index, take, pool).retrieve([whole("red fox runs", k=8)])[0]
         for hit in hits:
             own = [one.score for one in chunks if one.chunk.doc_id == hit.chunk.doc_id]
             padded = [*own, *[chunks[-1].score] * take][:take]
@@ -53,27 +61,21 @@ def test_a_score_is_the_mean_of_the_best(index):
 
 
 def test_fewer_are_a_prefix_of_more_and_all_are_found(index):
-    retriever = BestChunks(index.retriever, pool=4)
-    many = [hit.chunk.doc_id for hit in retriever.retrieve([Query("blue whale", k=100)])[0]]
+    retriever = documents(index, pool=4)
+    many = [hit.chunk.doc_id for hit in retriever.retrieve([whole("blue whale", k=100)])[0]]
     assert len(many) == len(set(many)) == 29
     for k in (0, 1, 5, 20):
-        few = retriever.retrieve([Query("blue whale", k=k)])[0]
+        few = retriever.retrieve([whole("blue whale", k=k)])[0]
         assert [hit.chunk.doc_id for hit in few] == many[:k]
 
 
 def test_owners_and_relevance_are_respected(index):
-    retriever = BestChunks(index.retriever)
+    retriever = documents(index)
     mine, theirs = retriever.retrieve(
-        [Query("red fox", k=100, user="ann"), Query("red fox", k=100, user="ben")]
+        [whole("red fox", k=100, user="ann"), whole("red fox", k=100, user="ben")]
     )
     assert "d7" in {hit.chunk.doc_id for hit in mine}
     assert "d7" not in {hit.chunk.doc_id for hit in theirs}
     bar = sorted(hit.relevance for hit in mine)[len(mine) // 2]
-    over = retriever.retrieve([Query("red fox", k=100, user="ann", min_relevance=bar)])[0]
+    over = retriever.retrieve([whole("red fox", k=100, user="ann", min_relevance=bar)])[0]
     assert 0 < len(over) < len(mine) and all(hit.relevance >= bar for hit in over)
-
-
-def test_numbers_out_of_range(index):
-    for take, pool in ((0, 10), (5, 4)):
-        with pytest.raises(BadInput, match="take"):
-            BestChunks(index.retriever, take, pool)

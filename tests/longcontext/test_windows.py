@@ -16,6 +16,7 @@ from rag_embed.longcontext import BestChunks, windows
 from rag_embed.longcontext.haystacks import passkeys
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.legs import DenseLeg
+from rag_embed.ranking.rerank import Reranked
 
 
 class TestNoveltyContract(EncoderContract):
@@ -136,7 +137,7 @@ def test_max_sim_over_windows_is_an_index_of_chunks():
     for scores, hits in zip(best, retriever.retrieve(asked), strict=True):
         raw = [hit.parts[0].raw for hit in hits]
         np.testing.assert_allclose(raw, np.sort(scores)[::-1], atol=1e-5)
-    same = BestChunks(retriever, take=1).retrieve(asked)
+    same = Reranked(retriever, BestChunks(1), 400, spread=False).retrieve(asked)
     for mine, theirs in zip(same, retriever.retrieve(asked), strict=True):
         assert [hit.chunk.doc_id for hit in mine] == [hit.chunk.doc_id for hit in theirs]
 

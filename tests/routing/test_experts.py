@@ -305,8 +305,6 @@ def test_a_router_fits_its_index_only(small, index, collections) -> None:
     heavier = replace(index.hybrid(), weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
     with pytest.raises(BadInput, match="fit it again"):
         router.fitting(heavier.mixture, index.space.signature)
-    with pytest.raises(BadInput, match="local folder"):
-        install(small.store, router)
 
 
 def test_an_expert_that_is_gone_leaves_the_router(index, collections) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from rag_embed import Index, Query
 from rag_embed.errors import BadInput, SpaceMismatch
@@ -218,13 +219,10 @@ def test_gradients_are_taken_at_the_default(index, collections) -> None:
 
 def test_saved_and_loaded(index, router, tmp_path) -> None:
     hard = replace(router, mode="paper", paper=Paper("max", "dot", "split", 0.01), soft=Soft(9))
-    save_router(hard, tmp_path / "r")
-    again = load_router(tmp_path / "r")
+    save_router(hard, tmp_path / "r" / "router.safetensors")
+    again = load_router(tmp_path / "r" / "router.safetensors")
     assert (again.mode, again.soft, again.paper) == (hard.mode, hard.soft, hard.paper)
-    assert sorted(p.name for p in (tmp_path / "r").iterdir()) == [
-        "router.json",
-        "router.safetensors",
-    ]
+    assert [path.name for path in (tmp_path / "r").iterdir()] == ["router.safetensors"]
     texts = ["number 1", "where is a bird?"]
     for mode in ("soft", "paper"):
         one, other = (_routes(index, replace(r, mode=mode), texts) for r in (hard, again))
@@ -232,17 +230,18 @@ def test_saved_and_loaded(index, router, tmp_path) -> None:
 
 
 def test_damaged_files_are_refused(router, tmp_path) -> None:
-    with pytest.raises(BadInput, match="holds no router"):
-        load_router(tmp_path)
-    save_router(router, tmp_path)
-    (tmp_path / "router.json").write_text("{")
-    with pytest.raises(BadInput, match="no JSON"):
-        load_router(tmp_path)
-    save_router(router, tmp_path)
-    numbers = tmp_path / "router.safetensors"
-    numbers.write_bytes(numbers.read_bytes()[:-1] + b"x")
-    with pytest.raises(BadInput, match="two routers"):
-        load_router(tmp_path)
+    file = tmp_path / "router.safetensors"
+    with pytest.raises(BadInput, match="no file"):
+        load_router(file)
+    save_router(router, file)
+    whole = file.read_bytes()
+    for damaged in (b"", b"{", whole[:-1], whole[:40] + b"x" + whole[41:], save({}, {"a": "b"})):
+        file.write_bytes(damaged)
+        with pytest.raises(BadInput, match="holds no router"):
+            load_router(file)
+    file.write_bytes(whole.replace(b'format\\": 1', b'format\\": 9'))
+    with pytest.raises(BadInput, match="has format 9, this version reads 1"):
+        load_router(file)
 
 
 def test_known_documents_cannot_be_reported_on(index, router, collections) -> None:

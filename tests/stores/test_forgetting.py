@@ -128,6 +128,20 @@ def test_no_byte_is_left_of_what_was_gone_before(tmp_path, before) -> None:
     assert traces(kb) == [] and len(store.view()) == 50
 
 
+def test_no_byte_is_left_of_files_and_settings(tmp_path) -> None:
+    kb = tmp_path / "kb"
+    store = LanceStore.create(kb, {"dense": DIM}, tokens=["dense"])
+    store.files.put({"kept": b"ordinary", "learned": SECRET.encode()})
+    store.configure({"note": SECRET, "other": "ordinary"})
+    store.files.put({"learned": b"less"})
+    store.configure({"note": ""})
+    assert len(traces(kb)) > 1
+    assert store.forget(ANN) == 0 and traces(kb) == []
+    again = LanceStore.open(kb)
+    assert again.files.get(["kept", "learned"]) == {"kept": b"ordinary", "learned": b"less"}
+    assert again.settings()["other"] == "ordinary"
+
+
 def interrupted(kb: str, at: str) -> None:
     """What the killed process does: waits to be killed at a step of forgetting."""
     real = getattr(erasing, at)

@@ -14,10 +14,16 @@ from langchain_classic.retrievers import (
 )
 from langchain_classic.retrievers.document_compressors import LLMChainFilter
 from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import FakeListLLM
 from langchain_core.load import dumps, loads
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
-from langchain_rag_embed import RagEmbedDocument, RagEmbedRetriever
+from langchain_rag_embed import (
+    RagEmbedDocument,
+    RagEmbedDocumentIndex,
+    RagEmbedRetriever,
+    RagEmbedVectorStore,
+)
 
 QUESTIONS = ["red fox", "mice in the snow", "Who comes near the barn?"]
 
@@ -124,3 +130,19 @@ def test_langchain_writes_the_scores_and_reads_a_plain_document(twice):
 
 def test_a_prompt_shows_neither_scores_nor_reasons(twice):
     assert str(twice[0]) == str(twice[1]) and "score" not in str(twice[0])
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("where", ["memory", "lancedb"])
+def test_stores_and_retrievers_are_copied_and_pickled(again, where, tmp_path):
+    path = None if where == "memory" else tmp_path / "kb"
+    store = RagEmbedVectorStore(path, embedding=DeterministicFakeEmbedding(size=8))
+    store.add_texts(["The red fox.", "The blue sea."], [{"n": 1}, {"n": 2}], ids=["a", "b"])
+    assert again(store).similarity_search("fox") == store.similarity_search("fox")
+    assert again(store).embeddings == store.embeddings
+    for retriever in (
+        RagEmbedRetriever(index=store.index, where={"n": {"$gte": 2}}, k=3),
+        store.as_retriever(search_kwargs={"filter": {"n": 1}}),
+        RagEmbedDocumentIndex(store=store),
+    ):
+        assert again(retriever).invoke("fox") == retriever.invoke("fox") != []

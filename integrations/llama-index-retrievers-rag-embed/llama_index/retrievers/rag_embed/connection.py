@@ -1,62 +1,82 @@
-"""Opening and creating the LanceDB store behind a vector store."""
+"""The LanceDB store behind a vector store: opened when it is asked for, made when a node comes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
 
-from rag_embed.errors import BadInput, IndexExists, NoIndex
+from llama_index.retrievers.rag_embed.editions import COLUMNS
+
+from rag_embed.errors import BadInput, NoIndex
 from rag_embed.fields import Fields
 from rag_embed.stores.lance import LanceStore
-
-SOURCE = "ref_doc_id"
-"""The declared field that holds a node's source document."""
 
 _MARK = "llama_index"
 
 
-def existing(
-    uri: str, fields: Mapping[str, str], storage_options: Mapping[str, str] | None
-) -> LanceStore | None:
-    """The store at a place; ``None`` when there is none yet.
+@dataclass(slots=True)
+class Connection:
+    """Shared by all vector stores that search one place, whoever they search for.
 
-    Raises:
-        BadInput: It was not made by a vector store, or with other fields.
+    Attributes:
+        uri: A folder, or ``s3://``, ``gs://``, ``az://``, ``memory://``.
+        fields: Metadata that is kept in columns.
+        storage_options: Credentials and region of an object store.
     """
-    try:
-        return _checked(uri, fields, storage_options)
-    except NoIndex:
-        return None
 
+    uri: str
+    fields: Mapping[str, str]
+    storage_options: Mapping[str, str] | None
+    _store: LanceStore | None = field(default=None, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
-def _checked(
-    uri: str, fields: Mapping[str, str], storage_options: Mapping[str, str] | None
-) -> LanceStore:
-    store = LanceStore.open(uri, storage_options=storage_options)
-    if _MARK not in store.settings():
-        raise BadInput(
-            f"What is stored at {uri!r} was not made by RagEmbedVectorStore. "
-            "Search an Index with RagEmbedRetriever, or choose another uri."
-        )
-    other = {name: kind for name, kind in fields.items() if store.fields.types.get(name) != kind}
-    if other:
-        raise BadInput(
-            f"The store at {uri!r} was made with fields {dict(store.fields.types)}, which differ "
-            f"in {other}. Leave `fields` out, or choose another uri and add the nodes again."
-        )
-    return store
+    @property
+    def store(self) -> LanceStore | None:
+        """The store; ``None`` until there is one.
 
+        Raises:
+            BadInput: It was not made by a vector store, or with other fields.
+        """
+        with self._lock:
+            if self._store is None:
+                self._store = self._existing()
+            return self._store
 
-def created(
-    uri: str, dim: int, fields: Mapping[str, str], storage_options: Mapping[str, str] | None
-) -> LanceStore:
-    """A store for vectors of ``dim`` numbers: an empty one, or what another process made just now."""
-    try:
-        return LanceStore.create(
-            uri,
-            {"dense": dim},
-            fields=Fields.of({**fields, SOURCE: "str"}),
-            settings={_MARK: {"format": 1}},
-            storage_options=storage_options,
-        )
-    except IndexExists:
-        return _checked(uri, fields, storage_options)
+    @property
+    def known_fields(self) -> Fields:
+        """The fields that filters may use as columns."""
+        store = self.store
+        return Fields(self.fields) if store is None else store.fields
+
+    def for_writing(self, dim: int) -> LanceStore:
+        """The store, made for vectors of ``dim`` numbers if there is none."""
+        with self._lock:
+            if self._store is None:
+                self._store = LanceStore.create(
+                    self.uri,
+                    {"dense": dim},
+                    fields=Fields.of({**self.fields, **COLUMNS}),
+                    settings={_MARK: {"format": 1}},
+                    storage_options=self.storage_options,
+                )
+            return self._store
+
+    def _existing(self) -> LanceStore | None:
+        try:
+            store = LanceStore.open(self.uri, storage_options=self.storage_options)
+        except NoIndex:
+            return None
+        if _MARK not in store.settings():
+            raise BadInput(
+                f"What is stored at {self.uri!r} was not made by RagEmbedVectorStore. "
+                "Search an Index with RagEmbedRetriever, or choose another uri."
+            )
+        types = store.fields.types
+        other = {name: kind for name, kind in self.fields.items() if types.get(name) != kind}
+        if other:
+            raise BadInput(
+                f"The store at {self.uri!r} was made with fields {dict(types)}, which differ in "
+                f"{other}. Leave `fields` out, or choose another uri and add the nodes again."
+            )
+        return store

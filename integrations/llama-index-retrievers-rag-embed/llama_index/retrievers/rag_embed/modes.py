@@ -65,8 +65,16 @@ class Search:
         return [(hit, hit.parts[0].raw if len(self.legs) == 1 else hit.score) for hit in hits]
 
 
-def search_of(asked: VectorStoreQuery, where: Filter | None, mmr: Diversity) -> Search:
+def search_of(
+    asked: VectorStoreQuery, where: Filter | None, user: str | None, mmr: Diversity
+) -> Search:
     """Check a query.
+
+    Args:
+        asked: The query.
+        where: What restricts it.
+        user: Whose nodes are searched beside the shared ones.
+        mmr: How MMR is asked for.
 
     Raises:
         BadInput: The mode is not supported, or something it needs is missing or out of range.
@@ -84,7 +92,8 @@ def search_of(asked: VectorStoreQuery, where: Filter | None, mmr: Diversity) -> 
         raise BadInput(f"The mode {mode.value!r} needs query_str.")
     text = asked.query_str or "" if _LEXICAL in legs else ""
     k = _count(asked, mode)
-    query = Query(text, k=k, where=where, diversity=_diversity(asked, mode, mmr), vectors=vectors)
+    diversity = _diversity(asked, mode, mmr)
+    query = Query(text, k=k, where=where, user=user, diversity=diversity, vectors=vectors)
     return Search(legs, query, _weights(asked, mode), _pool(asked, mode, k, mmr))
 
 

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from llama_index.core.schema import BaseNode, MetadataMode
-from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
+from llama_index.retrievers.rag_embed.editions import SOURCE, edition
+from llama_index.retrievers.rag_embed.serialised import dumped, json_metadata, kind_of, restored
 
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import cleaned
 from rag_embed.maths.vectors import unit
+from rag_embed.protocols import Store
 from rag_embed.types import Chunk, Document, Vectors
 
-_SOURCE_KEYS = ("document_id", "doc_id", "ref_doc_id")
+KIND = "_node_type"
+"""Metadata key of the name of a node's class."""
+
+_CONTENT = "_node_content"
+_SOURCE_KEYS = ("document_id", "doc_id", SOURCE)
 
 
-def document_of(node: BaseNode) -> Document:
+def document_of(node: BaseNode, user: str | None = None) -> Document:
     """What is stored of a node.
 
-    The whole node is in ``_node_content``; the other metadata is for filters. There an empty list
-    counts as missing, and a node without source is its own source.
+    All that the node has beside its text is in ``_node_content``; the other metadata is for
+    filters. There an empty list counts as missing, and a node without source is its own source.
+
+    Args:
+        node: The node.
+        user: Its owner.
 
     Raises:
         BadInput: It cannot be stored.
     """
-    try:
-        metadata = node_to_metadata_dict(node, remove_text=True, flat_metadata=False)
-    except Exception as error:  # whatever pydantic and the node's own serialisers raise
-        raise BadInput(
-            f"Node {node.node_id!r} cannot be serialised: {error}. Its metadata must hold JSON "
-            "values, and its texts valid Unicode."
-        ) from error
-    for key in _SOURCE_KEYS:
-        metadata[key] = node.ref_doc_id or node.node_id
-    document = Document(node.node_id, node.get_content(MetadataMode.NONE), metadata=_full(metadata))
-    return cleaned(document)
+    text, metadata = node.get_content(MetadataMode.NONE), json_metadata(node)
+    content = {**dumped(node), "metadata": metadata}
+    own = {
+        _CONTENT: json.dumps(content, ensure_ascii=False),
+        KIND: kind_of(node),
+        **dict.fromkeys(_SOURCE_KEYS, node.ref_doc_id or node.node_id),
+        **edition(node, content, text),
+    }
+    return cleaned(Document(node.node_id, text, metadata={**_full(metadata), **own}, user=user))
 
 
 def whole(document: Document) -> Chunk:
@@ -44,9 +53,30 @@ def whole(document: Document) -> Chunk:
     return Chunk.of(document, 0, len(document.text))
 
 
-def node_of(stored: Document | Chunk) -> BaseNode:
-    """The node as it was added, its embedding aside."""
-    return metadata_dict_to_node(dict(stored.metadata), text=stored.text)
+def node_of(id: str, text: str, metadata: Mapping[str, Any]) -> BaseNode:
+    """The node as it was added, its embedding aside.
+
+    Args:
+        id: Of the node.
+        text: What is stored as its text.
+        metadata: What is stored as its metadata.
+    """
+    values = json.loads(metadata[_CONTENT])
+    return restored(metadata[KIND], id, text, values.pop("metadata"), values)
+
+
+def check_owner(store: Store, documents: Sequence[Document]) -> None:
+    """Refuse to take over a node.
+
+    Raises:
+        BadInput: A node with this id belongs to another owner.
+    """
+    for id, (_, owner) in store.known([document.id for document in documents]).items():
+        if owner != documents[0].user:
+            raise BadInput(
+                f"Node {id!r} belongs to another owner in this store. Use ids that name the owner, "
+                "or delete the stored one first."
+            )
 
 
 def unit_rows(nodes: Sequence[BaseNode], dim: int | None) -> Vectors:

@@ -63,8 +63,8 @@ def json_metadata(node: BaseNode) -> dict[str, Any]:
 def restored(
     kind: str, id: str, text: str, metadata: Mapping[str, Any], values: Mapping[str, Any]
 ) -> BaseNode:
-    """The node that `dumped` and `kind_of` tell about."""
-    made = _KINDS[kind]
+    """The node that `dumped` and `kind_of` tell about; a text node where the kind is unknown."""
+    made = _KINDS.get(kind, TextNode)
     node = made.from_dict({**values, "id_": id, "metadata": dict(metadata)})
     if text or made is not Node:  # a picture without a text has none afterwards either
         node.set_content(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from threading import Lock
+from dataclasses import replace
 from typing import Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
@@ -16,26 +16,23 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQuery,
     VectorStoreQueryResult,
 )
-from llama_index.retrievers.rag_embed.connection import SOURCE, created, existing
-from llama_index.retrievers.rag_embed.filters import to_filter
-from llama_index.retrievers.rag_embed.modes import Diversity, search_of
-from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_rows, whole
+from llama_index.retrievers.rag_embed.connection import Connection
+from llama_index.retrievers.rag_embed.modes import Diversity
+from llama_index.retrievers.rag_embed.stored import StoredNodes
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.filters import And, Filter, field
-from rag_embed.indexing.ingest import content_hash
 from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.places import place
-
-_BATCH = 10_000
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):
     """Nodes with their embeddings, in a folder or an object store.
 
-    Adding a node with a known id replaces it. All 14 filter operators work, nested too, on any
-    metadata; see `to_filter`. Modes of a query, and what ``similarities`` are:
+    Adding a node with a known id replaces it, and a document that is handed over again replaces
+    itself without a docstore: its nodes go when nodes of another edition of it come, and when the
+    same is said under another id; see `editions`. What ``SimpleDirectoryReader`` loads again is
+    known by its path. All 14 filter operators work, nested too, on any metadata; see `to_filter`.
+    Modes of a query, and what ``similarities`` are:
 
     - ``default``: cosine;
     - ``mmr``: cosine, in the order of maximal marginal relevance; similarities are scaled by
@@ -46,19 +43,21 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
     ``hybrid_top_k`` is the number of hybrid results, ``sparse_top_k`` that of lexical ones;
     each leg of a hybrid search has at least 100 candidates. Empty ``node_ids`` and ``doc_ids``
     of a query restrict nothing: `VectorIndexRetriever` always passes a list. An index that was
-    itself given image or index nodes passes the ids of those alone, and so finds no others; make
-    it with ``VectorStoreIndex.from_vector_store``.
+    itself given images or index nodes passes the ids of these alone: the list of all of them
+    allows texts too. To find images alone, filter on ``_node_type``.
 
     Args:
         uri: A folder, or ``s3://``, ``gs://``, ``az://``; ``memory://`` for this object's life.
             The store is made when the first node comes, whose embedding decides the dimension.
+        user: Owner of what is added. Shared nodes and this user's are found, and this user's
+            alone are deleted; without a user, shared ones. From your authentication.
         fields: Metadata that is kept in columns, such as ``{"year": int}``: filters on it are
             faster, and other types are refused.
         storage_options: Credentials and region of an object store; never serialised by
             ``to_dict``, give them again to ``from_dict``.
 
     Raises:
-        BadInput: A field's type is unknown, or its name is taken.
+        BadInput: A field's type is unknown, or its name is taken, or the user id is empty.
 
     Examples:
         >>> from llama_index.core.schema import TextNode
@@ -73,23 +72,27 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
     stores_text: bool = True
     is_embedding_query: bool = True
     uri: str
+    user: str | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     storage_options: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    _store: LanceStore | None = PrivateAttr(default=None)
-    _lock: Any = PrivateAttr(default_factory=Lock)
+    _nodes: StoredNodes = PrivateAttr()
 
     def __init__(
         self,
         uri: str | os.PathLike[str],
         *,
+        user: str | None = None,
         fields: FieldTypes | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(  # type: ignore[call-arg]
-            uri=place(uri),
+            uri=os.fspath(uri),
+            user=_checked(user),
             fields=dict(Fields.of(fields or {}).types),
             storage_options=None if storage_options is None else dict(storage_options),
         )
+        connection = Connection(self.uri, self.fields, self.storage_options)
+        self._nodes = StoredNodes(connection, user)
 
     @classmethod
     def class_name(cls) -> str:
@@ -109,15 +112,45 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         return cls(**given)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _connected, (type(self), self.uri, dict(self.fields), self.storage_options)
+        if self.uri.startswith("memory://"):
+            raise BadInput(
+                "A RagEmbedVectorStore in memory cannot go to another process, since its nodes "
+                "would stay behind. Name a folder."
+            )
+        return _connected, (type(self), self.uri, self.user, self.fields, self.storage_options)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> RagEmbedVectorStore:
+        return self.with_(user=self.user)
+
+    def with_(self, *, user: str | None) -> RagEmbedVectorStore:
+        """The same store for another user, or for none; it shares the connection and costs nothing.
+
+        Args:
+            user: Whose nodes are added, and found beside the shared ones.
+
+        Raises:
+            BadInput: The user id is empty.
+        """
+        other = self.model_copy(update={"user": _checked(user)})
+        other._nodes = replace(self._nodes, user=user)
+        return other
+
+    def persist(self, persist_path: str, fs: Any = None) -> None:  # noqa: ANN401
+        """Nothing is left to do: nodes are stored when they are added.
+
+        Raises:
+            BadInput: The store is in memory alone.
+        """
+        if self.uri.startswith("memory://"):
+            raise BadInput(
+                "A RagEmbedVectorStore in memory cannot be persisted. Name a folder when you make "
+                "it; its nodes are then stored as they are added."
+            )
 
     @property
     def client(self) -> LanceStore | None:
         """The store; ``None`` until there is one."""
-        with self._lock:
-            if self._store is None:
-                self._store = existing(self.uri, self.fields, self.storage_options)
-            return self._store
+        return self._nodes.connection.store
 
     def add(self, nodes: Sequence[BaseNode]) -> list[str]:  # type: ignore[override]  # no options
         """Store nodes with their embeddings; of nodes with one id the last counts.
@@ -127,28 +160,14 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
 
         Raises:
             BadInput: A node has no embedding, or one that does not fit, or metadata that cannot be
-                stored. Nothing has been written then.
+                stored, or another owner's id. Nothing has been written then.
         """
-        distinct = list({node.node_id: node for node in nodes}.values())
-        if not distinct:
-            return []
-        documents = [document_of(node) for node in distinct]
-        known = self.client
-        rows = unit_rows(distinct, None if known is None else known.spaces["dense"])
-        store = self._for_writing(rows.shape[1])
-        if store.spaces["dense"] != rows.shape[1]:  # another thread was first
-            rows = unit_rows(distinct, store.spaces["dense"])
-        store.replace(
-            [(document, content_hash(document)) for document in documents],
-            [whole(document) for document in documents],
-            {"dense": rows},
-        )
-        store.optimize()
+        self._nodes.add(nodes)
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str) -> None:  # type: ignore[override]  # no options
         """Delete all nodes of a source document; one without source is its own."""
-        self._delete_where(field(SOURCE) == ref_doc_id)
+        self._nodes.delete_sources([ref_doc_id])
 
     def delete_nodes(  # type: ignore[override]  # no options
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
@@ -158,28 +177,17 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         Raises:
             BadInput: There is neither id nor filter; `clear` deletes everything.
         """
-        where = self._where(filters, node_ids)
-        if where is None:
-            raise BadInput("delete_nodes() needs node_ids or filters; clear() deletes all nodes.")
-        self._delete_where(where)
+        self._nodes.delete(node_ids, filters)
 
     def clear(self) -> None:
         """Delete all nodes; the dimension stays."""
-        self._delete_where(None)
+        self._nodes.delete_where(None)
 
     def get_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
     ) -> list[BaseNode]:
         """The nodes with these ids, in their order, that match; sorted by id without ``node_ids``."""
-        store, where = self.client, self._where(filters, node_ids)
-        if store is None:
-            return []
-        view = store.view()
-        found = view.matching(where)
-        if node_ids is not None:
-            among = set(found)
-            found = [id for id in dict.fromkeys(node_ids) if id in among]
-        return [node_of(document) for document in view.documents(found)]
+        return self._nodes.get(node_ids, filters)
 
     def query(  # type: ignore[override]  # no other options
         self,
@@ -200,17 +208,8 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         Raises:
             BadInput: The mode is not supported, or something it needs is missing or does not fit.
         """
-        where = self._where(query.filters, query.node_ids or None, query.doc_ids or None)
         mmr = Diversity(mmr_threshold, mmr_prefetch_factor, mmr_prefetch_k)
-        search = search_of(query, where, mmr)
-        store = self.client
-        found = [] if store is None else search.run(store)
-        nodes = [node_of(hit.chunk) for hit, _ in found]
-        return VectorStoreQueryResult(
-            nodes=nodes,
-            similarities=[similarity for _, similarity in found],
-            ids=[node.node_id for node in nodes],
-        )
+        return self._nodes.query(query, mmr)
 
     async def async_add(self, nodes: Sequence[BaseNode]) -> list[str]:  # type: ignore[override]
         """`add` in a worker thread."""
@@ -253,43 +252,18 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
             mmr_prefetch_k=mmr_prefetch_k,
         )
 
-    def _for_writing(self, dim: int) -> LanceStore:
-        with self._lock:
-            if self._store is None:
-                self._store = created(self.uri, dim, self.fields, self.storage_options)
-            return self._store
-
-    def _delete_where(self, where: Filter | None) -> None:
-        store = self.client
-        if store is None:
-            return
-        ids = store.view().matching(where)
-        for start in range(0, len(ids), _BATCH):
-            store.delete(ids[start : start + _BATCH])
-        if ids:
-            store.optimize()
-
-    def _where(
-        self,
-        filters: MetadataFilters | None,
-        node_ids: list[str] | None,
-        doc_ids: list[str] | None = None,
-    ) -> Filter | None:
-        store = self.client
-        declared = Fields(self.fields) if store is None else store.fields
-        parts = [
-            to_filter(filters, declared),
-            None if node_ids is None else field("doc_id").is_in(node_ids),
-            None if doc_ids is None else field(SOURCE).is_in(doc_ids),
-        ]
-        some = tuple(part for part in parts if part is not None)
-        return And(some) if some else None
-
 
 def _connected(
     cls: type[RagEmbedVectorStore],
     uri: str,
+    user: str | None,
     fields: dict[str, str],
     storage_options: dict[str, str] | None,
 ) -> RagEmbedVectorStore:
-    return cls(uri, fields=fields, storage_options=storage_options)
+    return cls(uri, user=user, fields=fields, storage_options=storage_options)
+
+
+def _checked(user: str | None) -> str | None:
+    if user is not None and (not isinstance(user, str) or not user):
+        raise BadInput(f"user is a non-empty str, or None for shared nodes, got {user!r}.")
+    return user

@@ -1,0 +1,150 @@
+"""What an index remembers beside its documents: one noun, one reader, one writer.
+
+An index keeps each field as one entry of its store's settings, so that two processes which change
+different fields do not undo each other. Entries of other names belong to somebody else (the store
+itself, an adapter of a framework) and are left alone; unknown values inside our own are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeAlias
+
+from rag_embed.errors import BadInput, StoreError
+from rag_embed.personal.setting import Setting
+from rag_embed.protocols import Store
+from rag_embed.ranking.relevance import Calibration
+from rag_embed.types import Signature
+
+FORMAT = 1
+"""Of the settings; indexes without a number are brought up to date by `indexing.migration`."""
+
+INDEX = "index"
+"""Name of the entry that makes a store an index: the format, and the fields of `_OWN`."""
+
+_OWN = ("signature", "splitter", "tokens")
+"""Written together, when an index is made and when its own space changes."""
+
+Kind: TypeAlias = Literal["query", "space", "retriever"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """One expert of an index.
+
+    Attributes:
+        name: Name of its leg, and the key of its weight.
+        kind: ``"query"``, ``"space"`` or ``"retriever"``.
+        model: Folder of the adapter, or name or path of the model; empty for a retriever.
+        space: Where it searches.
+        weights: Hash of the model's weights; of an adapter, those of its base.
+        enabled: A disabled one is kept, but not asked.
+        card: Training data, sizes, splits, measured gain; empty where nothing was measured.
+    """
+
+    name: str
+    kind: Kind
+    model: str = ""
+    space: str = "dense"
+    weights: str = ""
+    enabled: bool = True
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """All that an index remembers beside its documents.
+
+    Attributes:
+        signature: The space the index was made with.
+        splitter: Settings of what cuts documents.
+        tokens: Settings of the tokens that the own space keeps; None where it keeps none.
+        filling: Settings of tokens that are being computed; None while nothing is.
+        spaces: Signature of each space that was added.
+        experts: The experts, in the order in which they came.
+        calibration: Relevance as fitted to the owner's labels; None for that of the model.
+        personal: How histories bend queries; off unless tuning found a gain.
+        situated: Why chunks are situated as they are; empty where it was not measured.
+    """
+
+    signature: Signature
+    splitter: Mapping[str, Any] = field(hash=False)
+    tokens: Mapping[str, Any] | None = field(default=None, hash=False)
+    filling: Mapping[str, Any] | None = field(default=None, hash=False)
+    spaces: Mapping[str, Signature] = field(default_factory=dict, hash=False)
+    experts: tuple[Expert, ...] = ()
+    calibration: Calibration | None = None
+    personal: Setting = field(default_factory=Setting)
+    situated: str = ""
+
+    def entries(self) -> dict[str, Any]:
+        """All fields as entries of a store's settings: JSON values by name."""
+        values = asdict(self)
+        own = {name: values.pop(name) for name in _OWN}
+        return {INDEX: {"format": FORMAT, **own}, **values}
+
+    def since(self, before: IndexSettings) -> dict[str, Any]:
+        """The entries that differ from others."""
+        old = before.entries()
+        return {name: value for name, value in self.entries().items() if value != old[name]}
+
+
+def read(store: Store, place: str = "") -> IndexSettings:
+    """What an index remembers.
+
+    Args:
+        store: Of the index.
+        place: Where it lies, for messages.
+
+    Raises:
+        BadInput: The store is not that of an index.
+        StoreError: A newer version of rag_embed wrote it, or it is damaged.
+    """
+    values = store.settings()
+    place = place or type(store).__name__
+    if INDEX not in values:
+        raise BadInput(
+            f"{place!r} is a bare store, not that of an index; open it with LanceStore.open."
+        )
+    own = dict(values[INDEX])
+    if (found := own.pop("format", 0)) != FORMAT:
+        raise StoreError(
+            f"The settings of the index at {place!r} have format {found}, this version reads "
+            f"{FORMAT}. Open it with Index.open, or upgrade rag_embed."
+        )
+    ours = {one.name for one in fields(IndexSettings)} - set(_OWN)
+    told = {**own, **{name: values[name] for name in ours & values.keys()}}
+    try:
+        return IndexSettings(**{n: _READ[n](one) if n in _READ else one for n, one in told.items()})
+    except (TypeError, AttributeError, BadInput) as error:
+        raise StoreError(
+            f"The settings of the index at {place!r} cannot be read ({error}). A newer version of "
+            "rag_embed may have written them: upgrade, or restore the folder from a copy."
+        ) from error
+
+
+def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> IndexSettings:
+    """Remember something else from now on, in one commit.
+
+    Args:
+        store: Of the index.
+        change: Makes the new settings of those that are stored.
+
+    Returns:
+        The new settings.
+    """
+    before = read(store)
+    after = change(before)
+    store.configure(after.since(before))
+    return after
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "signature": lambda one: Signature(**one),
+    "spaces": lambda some: {name: Signature(**one) for name, one in some.items()},
+    "experts": lambda some: tuple(Expert(**one) for one in some),
+    "calibration": lambda one: None if one is None else Calibration(**one),
+    "personal": lambda one: Setting(**one),
+}
+"""How the fields that are no plain JSON are read."""

@@ -1,0 +1,91 @@
+"""Bytes by name in LanceDB, beside an index's chunks: one table, made with its first file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from lancedb.expr import col
+
+from rag_embed.stores.checks import check_files
+from rag_embed.stores.erasing import writing
+from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import names_of, upsert
+
+FILES = "files"
+"""Name of the table."""
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("content", pa.large_binary(), nullable=False),
+    ]
+)
+
+
+class LanceFiles:
+    """The `protocols.Files` of a `LanceStore`; also on an object store.
+
+    Args:
+        uri: Of the index.
+        database: Its connection.
+    """
+
+    def __init__(self, uri: str, database: Any) -> None:  # noqa: ANN401
+        self._uri = uri
+        self._database = database
+        self._opened: Any = None
+
+    def names(self, under: str = "", /) -> list[str]:
+        """See `protocols.Files`."""
+        with explained("read the files of the index", self._uri):
+            table = self.table
+            rows = [] if table is None else table.search().select(["name"]).to_list()
+        return sorted(row["name"] for row in rows if row["name"].startswith(under))
+
+    def get(self, names: Sequence[str], /) -> dict[str, bytes]:
+        """See `protocols.Files`."""
+        with explained("read the files of the index", self._uri):
+            table = self.table
+            if table is None or not names:
+                return {}
+            found = table.search().where(col("name").isin(list(names)))
+            return {row["name"]: row["content"] for row in found.to_list()}
+
+    def put(self, files: Mapping[str, bytes], /) -> None:
+        """See `protocols.Files`."""
+        check_files(files)
+        if not files:
+            return
+        rows = [{"name": n, "size": len(c), "content": c} for n, c in files.items()]
+        with explained("write files to the index", self._uri), writing(self._uri):
+            upsert(self._made(), "name", pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+    def remove(self, names: Sequence[str], /) -> int:
+        """See `protocols.Files`."""
+        with explained("remove files of the index", self._uri), writing(self._uri):
+            table = self.table
+            if table is None or not names:
+                return 0
+            return int(table.delete(col("name").isin(list(names))).num_deleted_rows)
+
+    @property
+    def table(self) -> Any:  # noqa: ANN401
+        """The table; None before the first file."""
+        if self._opened is None and FILES in names_of(self._database):
+            self._opened = self._database.open_table(FILES)
+        return self._opened
+
+    def _made(self) -> Any:  # noqa: ANN401
+        if self.table is None:
+            try:
+                self._database.create_table(FILES, schema=_SCHEMA)
+            except ValueError:  # without a lock another process may have made it just now
+                if FILES not in names_of(self._database):
+                    raise
+        table = self.table
+        if not (table.schema.field("name").metadata or {}):  # a crash may have come in between
+            table.set_unenforced_primary_key("name")
+        return table

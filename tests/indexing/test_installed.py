@@ -1,0 +1,85 @@
+"""Keeping a router with an index: everywhere, and in one step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput
+from rag_embed.indexing.installed import ROUTER, install, installed, uninstall
+from rag_embed.routing.router import PilotRouter
+from rag_embed.stores.lance import LanceStore
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "index_before_settings.zip"
+
+
+def sizes(router: PilotRouter, *counts: int) -> list[PilotRouter]:
+    """The router with its first so many pilots."""
+    return [replace(router, pilots=router.pilots.only(list(range(count)))) for count in counts]
+
+
+@pytest.fixture
+def kb(tmp_path) -> Path:
+    zipfile.ZipFile(FIXTURE).extractall(tmp_path / "kb")
+    Index.open(tmp_path / "kb", encoder=HashEncoder(32))  # brings it up to date
+    return tmp_path / "kb"
+
+
+def test_an_index_in_memory_keeps_its_router_too(kb) -> None:
+    router = installed(LanceStore.open(kb))
+    assert router is not None
+    index = Index.in_memory(encoder=HashEncoder(32))
+    index.add([Document("a", "red fox")])
+    install(index.store, router)
+    kept = installed(index.store)
+    assert kept is not None and kept.pilots.texts == router.pilots.texts
+    uninstall(index.store)
+    uninstall(index.store)
+    assert installed(index.store) is None and index.store.files.names() == []
+
+
+def test_a_damaged_one_is_refused(kb) -> None:
+    store = LanceStore.open(kb)
+    store.files.put({ROUTER: b"no router"})
+    with pytest.raises(BadInput, match="fit one again"):
+        installed(store)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_at_any_instant_the_old_one_or_the_new_one_is_there(kb) -> None:
+    router = installed(LanceStore.open(kb))
+    assert router is not None
+    for lines in (1, 2, 5):
+        command = [sys.executable, __file__, str(kb)]
+        paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=paths)
+        assert process.stdout is not None
+        for _ in range(lines):
+            assert process.stdout.readline() == "next\n"
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        found = installed(LanceStore.open(kb))
+        assert found is not None and len(found.pilots) in (3, 9, 13)
+        assert found.pilots.texts == router.pilots.texts[: len(found.pilots)]
+        assert Index.open(kb, encoder=HashEncoder(32)).router is not None
+
+
+if __name__ == "__main__":
+    store = LanceStore.open(sys.argv[1])
+    whole = installed(store)
+    assert whole is not None
+    few = sizes(whole, 3, min(9, len(whole.pilots)))
+    while True:
+        for one in few:
+            sys.stdout.write("next\n")
+            sys.stdout.flush()
+            install(store, one)

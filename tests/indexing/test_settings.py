@@ -1,0 +1,79 @@
+"""What an index remembers: one reader, one writer, and entries of others left alone."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, StoreError
+from rag_embed.indexing.settings import Expert, IndexSettings, read, write
+from rag_embed.personal.setting import Setting
+from rag_embed.ranking.relevance import Calibration
+from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.memory import MemoryStore
+
+SIGNATURE = HashEncoder(8).signature
+FULL = IndexSettings(
+    SIGNATURE,
+    {"max_tokens": 9, "overlap": 1},
+    tokens={"mean": [0.5]},
+    filling={"mean": [0.25]},
+    spaces={"small": replace(SIGNATURE, dim=4)},
+    experts=(Expert("law", "query", "/adapters/law", card={"gain": {"low": 0.1}}),),
+    calibration=Calibration(1.0, 2.0, 3.0),
+    personal=Setting(2.0, kinds={"fact": 0.5}),
+    situated="measured",
+)
+
+
+@pytest.fixture(params=["memory", "lance"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        return MemoryStore({"dense": 8})
+    return LanceStore.create(tmp_path / "kb", {"dense": 8})
+
+
+def test_everything_comes_back(store) -> None:
+    plain = IndexSettings(SIGNATURE, {"max_tokens": None, "overlap": 0})
+    for one in (FULL, plain):
+        store.configure(one.entries())
+        assert read(store) == one
+    assert all(getattr(FULL, one.name) != getattr(plain, one.name) for one in fields(FULL)[1:])
+
+
+def test_a_change_writes_its_own_entry_only(store) -> None:
+    store.configure({**FULL.entries(), "llama_index": {"format": 1}})
+    before = read(store)
+    store.configure(replace(before, situated="by another process").since(before))
+    after = write(store, lambda known: replace(known, personal=Setting()))
+    assert read(store) == after == replace(FULL, personal=Setting(), situated="by another process")
+    assert replace(before, calibration=None).since(before) == {"calibration": None}
+    assert store.settings()["llama_index"] == {"format": 1}
+
+
+def test_what_cannot_be_read_is_refused(store) -> None:
+    with pytest.raises(BadInput, match="bare store"):
+        read(store)
+    for wrong in (
+        {"index": {**FULL.entries()["index"], "format": 99}},
+        {"index": {**FULL.entries()["index"], "colour": "red"}},
+        {"experts": [{"name": "law", "kind": "query", "colour": "red"}]},
+        {"personal": {"strength": 1.0, "pooling": "unheard of"}},
+        {"spaces": [1]},
+    ):
+        store.configure(FULL.entries())
+        store.configure(wrong)
+        with pytest.raises(StoreError, match="upgrade"):
+            read(store, "kb")
+
+
+def test_an_index_of_a_newer_version_is_refused(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(8))
+    index.add([Document("a", "red fox")])
+    own = index.store.settings()["index"]
+    index.store.configure({"index": {**own, "format": 99}})
+    with pytest.raises(StoreError, match="format 99, this version reads 1"):
+        Index.open(tmp_path / "kb", encoder=HashEncoder(8))
