@@ -138,7 +138,19 @@ def test_functions_that_cannot_be_pickled_say_what_to_do(tmp_path):
     assert copy.deepcopy(index).search(QUERY) == index.search(QUERY)
 
 
-def test_a_writer_stays_with_its_process(tmp_path):
+def topic(document, chunk):
+    return "About foxes."
+
+
+def test_a_writer_that_has_a_name_goes_with_its_index(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    index = made("lancedb", tmp_path, situate=described(topic, name="by name", cache="contexts.db"))
+    monkeypatch.chdir("/")
+    index.add(DOCUMENTS)
+    assert again(index, "pickle").add([Document("new", "A wolf.")]).added == 1
+
+
+def test_a_writer_without_a_name_stays_with_its_process(tmp_path):
     situate = described(lambda document, chunk: "About foxes.", name="by hand")
     index = made("lancedb", tmp_path, situate=situate)
     index.add(DOCUMENTS)

@@ -57,7 +57,7 @@ class OnDisk:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = os.path.abspath(path)  # a pickle may be read in another working folder
         self._turn = PerProcess(Lock)
         with self._connected() as database, database:
             database.execute(

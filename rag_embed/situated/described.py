@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.protocols import Encoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk
+from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.space import TextSpace, digest
 from rag_embed.texts import titled
 from rag_embed.types import Chunk, Cut, Document
@@ -92,10 +94,12 @@ class Described(TextSpace):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as its name: a writer belongs to its process, unless it is ours."""
-        from rag_embed.situated.expressions import stored  # which makes this
-
-        return stored, (self.signature.chunks, self.encoder)
+        """Pickled with its writer where that can be; else what searches, and does not add."""
+        try:
+            pickle.dumps(self.write)
+        except Exception:  # whatever the writer holds may raise anything
+            return SearchOnly, (self.encoder, self.way)
+        return Described, tuple(getattr(self, one.name) for one in fields(self))
 
     @property
     def way(self) -> str:

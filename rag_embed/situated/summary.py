@@ -6,6 +6,7 @@ from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
+from typing import Any
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking.sentences import sentence_starts
@@ -68,18 +69,28 @@ def summary(sentences: int = 2, *, analyzer: Analyzer | None = None) -> Writer:
     """
     if sentences < 1:
         raise BadInput(f"summary() needs at least 1 sentence, got {sentences}.")
+    return _Summary(sentences, analyzer)
 
-    @lru_cache(maxsize=16)  # the chunks of a document come one after the other
-    def of(text: str) -> str:
-        return summarise(text, sentences, analyzer)
 
-    turn = PerProcess(Lock)
+class _Summary:
+    """Writes the same context for all chunks of a document."""
 
-    def write(document: Document, chunk: Chunk) -> str:
-        with turn.get():
-            return of(document.text)
+    def __init__(self, sentences: int, analyzer: Analyzer | None) -> None:
+        self._settings = sentences, analyzer
+        self._turn = PerProcess(Lock)
 
-    return write
+        @lru_cache(maxsize=16)  # the chunks of a document come one after the other
+        def of(text: str) -> str:
+            return summarise(text, sentences, analyzer)
+
+        self._of = of
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Summary, self._settings
+
+    def __call__(self, document: Document, chunk: Chunk) -> str:
+        with self._turn.get():
+            return self._of(document.text)
 
 
 def _sentences(text: str) -> list[str]:
