@@ -22,15 +22,18 @@ from rag_embed.indexing.assembly import (
     decided,
     loaded,
     reopened,
+    say_what_is_cut,
     settings_of,
     space_of,
 )
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
-from rag_embed.indexing.ingest import AddReport, Ingest, Progress, came_from
+from rag_embed.indexing.ingest import AddReport, Ingest, Progress
 from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.settings import read, write
 from rag_embed.indexing.spaces import Spaces
+from rag_embed.indexing.sync import Files, Mode, Scope, synced
 from rag_embed.indexing.users import Users
 from rag_embed.personal.profiles import Profile
 from rag_embed.protocols import (
@@ -154,6 +157,7 @@ class Index:
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         situate, why = decided(situate, sample, splitter, model)
         space = space_of(situate, model, tokens)
+        say_what_is_cut(splitter, space)
         store = LanceStore.create(
             path,
             {"dense": space.signature.dim},
@@ -226,6 +230,7 @@ class Index:
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         situate, why = decided(situate, sample, splitter, model)
         space = space_of(situate, model, tokens)
+        say_what_is_cut(splitter, space)
         store = MemoryStore(
             {"dense": space.signature.dim},
             fields=fields,
@@ -250,34 +255,86 @@ class Index:
             BadInput: A document cannot be stored; batches before it are.
             StoreError: The index cannot be written; what was committed stays.
         """
-        report = Ingest(self.store, self.splitter, self.spaces.all()).add(documents, progress)
+        report = self._ingest().add(unmarked(documents), progress)
         if report.added or report.replaced:
             self.store.optimize()
         return report
 
-    def sync(
-        self, documents: Iterable[Document | Skipped], *, progress: Progress | None = None
-    ) -> tuple[AddReport, int]:
-        """`add`, then delete every stored document that did not come; returns how many went.
+    def add_files(
+        self,
+        *paths: str | os.PathLike[str],
+        name: str | None = None,
+        patterns: Sequence[str] | None = None,
+        prune: bool = False,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Add files and folders, again and again: what is unchanged costs nothing.
 
-        Documents whose source was skipped stay: a file, all below a folder, all of a JSON-lines
-        file with a broken line.
+        The index remembers its folders. An id begins with the name of the folder, however many a
+        call names, and a folder inside a known one is a part of it; see `indexing.roots`.
+
+        Args:
+            *paths: Files and folders.
+            name: The name of the only folder, where its own name is taken or it was moved.
+            patterns: See `rag_embed.reading.read`.
+            prune: Delete documents that came from these files and folders, whose file is seen to
+                be gone. Documents with an owner stay.
+            allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
+            dry_run: Change nothing, and list in the report what would be done.
+            progress: Called with the counts so far.
+
+        Raises:
+            BadInput: There is no such file or folder, its name is taken by another one, or nothing
+                is left of a folder; then none of its documents is deleted.
+            StoreError: The index cannot be written; what was committed stays.
         """
-        seen: set[str] = set()
+        mode = Mode(prune, allow_empty, dry_run)
+        files = Files.of(self.store, paths, name, patterns, mode)
+        return synced(self._ingest(lenient=True), files, mode, progress)
 
-        def watched() -> Iterable[Document | Skipped]:
-            for one in documents:
-                if isinstance(one, Document):
-                    seen.add(one.id)
-                yield one
+    def sync(
+        self,
+        documents: Iterable[Document | Skipped],
+        *,
+        scope: str,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Make the documents of a scope those that come: `add`, then delete what did not come.
 
-        report = self.add(watched(), progress=progress)
-        gone = [id for id in self.store.document_ids() if id not in seen]
-        if report.skipped:
-            view = self.store.view()
-            stays = {d.id for d in view.documents(gone) if came_from(d, report.skipped)}
-            gone = [id for id in gone if id not in stays]
-        return report, self.delete(gone)
+        Only documents that came under the same scope before are deleted. Documents with an owner
+        stay, and those whose source was skipped: a file, all below a folder, all of a file with a
+        broken line.
+
+        Args:
+            documents: All documents of the scope that there are.
+            scope: A name for documents of one kind, such as ``"tickets"``.
+            allow_empty: Delete all of them when none comes.
+            dry_run: Change nothing, and list in the report what would be done.
+            progress: Called with the counts so far.
+
+        Raises:
+            BadInput: A document cannot be stored, the scope is a folder's name, or no document
+                came; then none is deleted.
+            StoreError: The index cannot be written; what was committed stays.
+
+        Examples:
+            >>> from rag_embed.encoders import HashEncoder
+            >>> index = Index.in_memory(encoder=HashEncoder())
+            >>> fox, sea = Document("a", "The fox is red."), Document("b", "The sea is blue.")
+            >>> index.sync([fox, sea], scope="facts").added
+            2
+            >>> index.sync([sea], scope="facts").deleted
+            1
+        """
+        mode = Mode(True, allow_empty, dry_run)
+        return synced(self._ingest(), Scope.of(self.store, scope, documents), mode, progress)
+
+    def _ingest(self, lenient: bool = False) -> Ingest:
+        return Ingest(self.store, self.splitter, self.spaces.all(), lenient)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id; returns how many were there. Unknown ids are no error."""

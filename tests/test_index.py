@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_embed import Document, Index, Query, Skipped, encoders, field
+from rag_embed import Document, Index, Query, encoders, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
-from rag_embed.indexing import ingest
 from rag_embed.ranking.legs import DenseLeg
 
 WORDS = [
@@ -222,24 +221,6 @@ class TestAdd:
         with pytest.raises(BadInput):
             index.delete("d5")
 
-    def test_sync_removes_what_is_gone_but_not_what_was_skipped(self, index) -> None:
-        index.add(corpus(5))
-        report, gone = index.sync([*corpus(2), Skipped("d4", "unreadable today")])
-        assert (report.unchanged, gone) == (2, 2)
-        assert sorted(index.store.document_ids()) == ["d0", "d1", "d4"]
-
-    def test_sync_keeps_what_lies_below_a_skipped_source(self, index) -> None:
-        index.add(
-            [
-                Document("folder/a.md", "one"),
-                Document("r1", "two", metadata={"path": "data/rows.jsonl"}),
-                Document("folder2/b.md", "three"),
-            ]
-        )
-        skipped = [Skipped("folder", "cannot be listed"), Skipped("data/rows.jsonl:7", "broken")]
-        assert index.sync(skipped)[1] == 1
-        assert sorted(index.store.document_ids()) == ["folder/a.md", "r1"]
-
     def test_repeated_ids_in_one_call_are_reported(self, index) -> None:
         report = index.add([Document("a", "first"), Document("a", "second")])
         assert report.added == 1 and report.skipped[0].source == "a"
@@ -303,13 +284,6 @@ class TestAdd:
         [hit] = index.search("sorting methods")
         assert (hit.id, hit.text, hit.chunk.title) == ("t#0-0", "", "A fast sorting method")
         assert len(index) == 1 and index.document("nothing") is not None
-
-    def test_progress_reports_every_batch(self, index, monkeypatch) -> None:
-        monkeypatch.setattr(ingest, "_FLUSH_CHUNKS", 1000)
-        seen = []
-        final = index.add(corpus(3000), progress=seen.append)
-        assert len(seen) >= 3 and seen[-1] == final
-        assert [r.chunks for r in seen] == sorted(r.chunks for r in seen)
 
     def test_empty_corpus(self, index) -> None:
         assert index.add([]).documents == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +23,15 @@ from rich.progress import (
 
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import counted, emit, err, facts, out
-from rag_embed.errors import BadInput, NoIndex
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, NoIndex, RagEmbedError
 from rag_embed.index import Index
+from rag_embed.indexing.ahead import remove_note
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.reading import paths, read
+from rag_embed.reading.files import holds_many
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.types import Document, Skipped
+from rag_embed.types import Document
 
 _SHOWN = 20
 _SAMPLE = 2000
@@ -65,51 +69,74 @@ def index(
     language: Annotated[
         str | None, typer.Option(help="Of lexical search, for a new index [default: english].")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="First part of the ids of a folder's documents, where the folder's own name is "
+            "taken, or it was moved [default: its own name]."
+        ),
+    ] = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete documents whose file is gone.")
+        bool,
+        typer.Option("--prune", help="Delete documents of these folders whose file is gone."),
+    ] = False,
+    allow_empty: Annotated[
+        bool,
+        typer.Option("--allow-empty", help="Prune even where no file is left, or no folder."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be done, and change nothing.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 if a file was skipped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
-    _check_names(sources)
+    if allow_empty and not prune:
+        raise BadInput("--allow-empty says how far --prune goes; use both.")
+    there = [one for one in sources if one.exists()] if allow_empty else sources
+    total = _expected(there)
     fields = dict(map(_declared, field or []))
-    kb = _opened(to, sources, model, chunk_tokens, situate, tokens, fields, language)
-    if tokens and not kb.space.signature.tokens:
-        with counted("keeping tokens", "chunks") as told:
-            kb.keep_tokens(progress=told)
-    with _bar() as bar:
-        task = bar.add_task("indexing", total=len(list(paths(sources))), chunks=0, rate="")
-
-        def progress(report: AddReport) -> None:
-            _advance(bar, task, report, started)
-
-        documents = _all(sources)
-        if prune:
-            report, pruned = kb.sync(documents, progress=progress)
+    try:
+        kb, made = _opened(to, model, chunk_tokens, situate, tokens, fields, language), False
+    except NoIndex:
+        if dry_run:
+            kb, made = Index.in_memory(encoder=HashEncoder(), fields=fields), False
         else:
-            report, pruned = kb.add(documents, progress=progress), 0
+            kb = _made(to, there, model, chunk_tokens, situate, tokens, fields, language)
+            made = True
+    with _no_empty_index_left(to) if made else nullcontext():
+        if tokens and not kb.space.signature.tokens and not dry_run:
+            with counted("keeping tokens", "chunks") as told:
+                kb.keep_tokens(progress=told)
+        with _bar() as bar:
+            task = bar.add_task("indexing", total=total, chunks=0, rate="")
+            report = kb.add_files(
+                *sources,
+                name=name,
+                prune=prune,
+                allow_empty=allow_empty,
+                dry_run=dry_run,
+                progress=lambda so_far: _advance(bar, task, so_far, started),
+            )
+            done = report.documents + len(report.skipped)
+            bar.update(task, total=done, completed=done)
     seconds = time.perf_counter() - started
     if as_json:
-        emit({**asdict(report), "pruned": pruned, "seconds": round(seconds, 3), "index": to})
+        emit({**asdict(report), "seconds": round(seconds, 3), "index": to})
     else:
-        _print(report, pruned, seconds, to)
+        _print(report, seconds, to, dry_run)
     if strict and report.skipped:
         raise typer.Exit(4)
 
 
-def _check_names(sources: Sequence[Path]) -> None:
-    names = [source.resolve().name for source in sources]
-    for name in names:
-        if names.count(name) > 1:
-            raise BadInput(
-                f"Several sources are called {name!r}, and their documents would get the same ids. "
-                "Index the folder above them, or rename one."
-            )
+def _expected(sources: Sequence[Path]) -> int | None:
+    """How many documents are to come; None where one file may hold many."""
+    files = list(paths(sources))
+    return None if any(holds_many(path) for path in files) else len(files)
 
 
-def _opened(
+def _made(
     to: str,
     sources: Sequence[Path],
     model: str | None,
@@ -119,22 +146,32 @@ def _opened(
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
-    try:
-        kb = Index.open(to)
-    except NoIndex:
-        kb = Index.create(
-            to,
-            encoder=model,
-            chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
-            situate=situate or STANDARD,
-            sample=_sample(sources) if situate == "auto" else None,
-            tokens=tokens,
-            fields=fields,
-            analyzer=Analyzer(language or "english"),
-        )
-        if situate == "auto":
-            err.print(str(kb.stats()["situated"]), markup=False)
-        return kb
+    documents = (one for path in sources for one in read(path) if isinstance(one, Document))
+    kb = Index.create(
+        to,
+        encoder=model,
+        chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
+        situate=situate or STANDARD,
+        sample=list(islice(documents, _SAMPLE)) if situate == "auto" else None,
+        tokens=tokens,
+        fields=fields,
+        analyzer=Analyzer(language or "english"),
+    )
+    if situate == "auto":
+        err.print(str(kb.stats()["situated"]), markup=False)
+    return kb
+
+
+def _opened(
+    to: str,
+    model: str | None,
+    chunk_tokens: int | None,
+    situate: str | None,
+    tokens: bool | None,
+    fields: dict[str, str],
+    language: str | None,
+) -> Index:
+    kb = Index.open(to)
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
     if situate != "auto":
@@ -146,8 +183,19 @@ def _opened(
     return kb
 
 
-def _sample(sources: Sequence[Path]) -> list[Document]:
-    return list(islice((one for one in _all(sources) if isinstance(one, Document)), _SAMPLE))
+@contextmanager
+def _no_empty_index_left(to: str) -> Iterator[None]:
+    """Remove an index that was made a moment ago if nothing could be written to it."""
+    try:
+        yield
+    except BaseException:
+        from rag_embed.stores.discarding import discarded
+
+        with suppress(RagEmbedError, OSError):  # what went wrong before is what is told
+            if discarded(to):
+                remove_note(to)
+                Path(to).rmdir()
+        raise
 
 
 def _check(option: str, asked: object, built: object) -> None:
@@ -165,24 +213,12 @@ def _declared(text: str) -> tuple[str, str]:
     return name, kind
 
 
-def _all(sources: Sequence[Path]) -> Iterator[Document | Skipped]:
-    """Everything below the sources; with several, ids begin with the name of their folder."""
-    for source in sources:
-        prefix = f"{source.resolve().name}/" if len(sources) > 1 and source.is_dir() else ""
-        for one in read(source):
-            if isinstance(one, Skipped):
-                yield replace(one, source=prefix + one.source)
-            else:
-                path = prefix + str(one.metadata.get("path", one.id))
-                yield replace(one, id=prefix + one.id, metadata={**one.metadata, "path": path})
-
-
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("files, {task.fields[chunks]} chunks{task.fields[rate]}"),
+        TextColumn("documents, {task.fields[chunks]} chunks{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -191,29 +227,33 @@ def _bar() -> Progress:
 
 
 def _advance(bar: Progress, task: TaskID, report: AddReport, started: float) -> None:
+    """Show what is written; the bar is full when all is done, after tidying up, and not before."""
     done = report.documents + len(report.skipped)
+    total = bar.tasks[task].total
     rate = report.chunks / (time.perf_counter() - started)
-    total = bar.tasks[task].total or 0  # a JSON-lines file holds many documents
     bar.update(
         task,
-        completed=done,
-        total=max(done, total),
+        completed=done if total is None else min(done, max(total - 1, 0)),
         chunks=report.chunks,
         rate=f" ({rate:.0f}/s)" if report.chunks else "",
     )
 
 
-def _print(report: AddReport, pruned: int, seconds: float, to: str) -> None:
+def _print(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
+    for change in report.planned:
+        out.print(f"{change.action:8}{change.id}", markup=False, soft_wrap=True)
     rows: dict[str, object] = {
         "added": report.added,
         "replaced": report.replaced,
         "unchanged": report.unchanged,
-        "pruned": pruned,
+        "deleted": report.deleted,
         "chunks written": report.chunks,
         "skipped": len(report.skipped),
         "seconds": f"{seconds:.1f}",
     }
     out.print(facts(to, rows))
+    if dry_run:
+        err.print("a dry run: nothing was changed")
     for skipped in report.skipped[:_SHOWN]:
         err.print(f"skipped {skipped.source}: {skipped.reason}", markup=False)
     if len(report.skipped) > _SHOWN:

@@ -24,6 +24,11 @@ def leave_note(path: str | os.PathLike[str], model: str) -> None:
         write_atomically(Path(path) / _NOTE, json.dumps({"model": model}).encode())
 
 
+def remove_note(path: str | os.PathLike[str]) -> None:
+    """Remove the note, if there is one."""
+    Path(path, _NOTE).unlink(missing_ok=True)
+
+
 def started(path: str | os.PathLike[str]) -> tuple[str, Future[Encoder]] | None:
     """The model of the note and its encoder, being loaded in the background; None without a note."""
     try:

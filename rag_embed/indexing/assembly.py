@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -12,6 +13,8 @@ from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
 from rag_embed.situated.expressions import situated, stored
 from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import Document, Signature
+
+_log = logging.getLogger(__name__)
 
 Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
 """How much of its document a chunk's vector sees: a name (`situated.expressions`), or for example
@@ -66,6 +69,22 @@ def space_of(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEn
     space = _situated(situate, encoder)
     kept = space.signature.weights in MEASURED if tokens is None else tokens
     return WithTokens.of(space) if kept else space
+
+
+def say_what_is_cut(splitter: TokenSplitter, space: ChunkEncoder) -> None:
+    """Log a warning when chunks may be longer than what the model reads of a text."""
+    own, longest = space.signature, splitter.max_tokens
+    windows = "late" in own.chunks  # reads a chunk of any length, a window at a time
+    if longest is not None and longest > own.max_tokens and not windows:
+        _log.warning(
+            "Chunks may have %d tokens, but %s reads %d: what comes after them has no part in a "
+            "chunk's vector. Build the index with chunks of less than %d tokens, or with a model that "
+            "reads more (rag-embed extend).",
+            longest,
+            own.model,
+            own.max_tokens,
+            own.max_tokens,
+        )
 
 
 def settings_of(space: ChunkEncoder, splitter: TokenSplitter, situated: str = "") -> IndexSettings:

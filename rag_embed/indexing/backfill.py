@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from rag_embed.indexing.ingest import Room
+from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.protocols import ChunkEncoder, Store, View
 from rag_embed.situated.tokens import encoded
 from rag_embed.types import Chunk, Cut, doc_id_of
-
-_LOOK_UP = 256
-"""Documents read at once."""
 
 Filled: TypeAlias = Callable[[int, int], None]
 """Called after every batch with the chunks done and those there are to do."""
@@ -69,11 +66,9 @@ def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[list[Cut]]:
     members: dict[str, list[str]] = {}
     for id in chunk_ids:
         members.setdefault(doc_id_of(id), []).append(id)
-    doc_ids = list(members)
     batch: list[Cut] = []
-    room = Room()
-    for start in range(0, len(doc_ids), _LOOK_UP):
-        some = doc_ids[start : start + _LOOK_UP]
+    batches = Batches()
+    for some in in_growing_batches(members):
         documents = view.documents(some)
         chunks: dict[str, list[Chunk]] = {id: [] for id in some}
         for chunk in view.chunks([id for one in some for id in members[one]]):
@@ -81,8 +76,8 @@ def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[list[Cut]]:
         for document in documents:
             own = sorted(chunks[document.id], key=lambda chunk: chunk.ordinal)
             batch.append(Cut(document, own))
-            if room.full_after(document, own):
+            if batches.full_after(batch[-1]):
                 yield batch
-                batch, room = [], Room()
+                batch = []
     if batch:
         yield batch

@@ -10,25 +10,18 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TypeAlias
+from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeAlias
 
 from rag_embed.errors import BadInput
+from rag_embed.indexing.batches import Batches, in_growing_batches
+from rag_embed.indexing.origin import scope_of, taken
 from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
 from rag_embed.text import storable
 from rag_embed.types import Chunk, Cut, Document, Skipped, TokenBits, Vectors
-
-_LOOK_UP = 256
-"""Documents whose hashes are compared at once."""
-
-_FLUSH_CHUNKS = 8192
-_FLUSH_CHARACTERS = 500_000
-"""A batch is written when it has so many chunks, or so many characters: about half a minute of
-encoding on a CPU, and few commits for many tiny texts."""
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of surrogate pairs."""
@@ -38,31 +31,57 @@ _WORTH_READING = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One document that differs from what is stored."""
+
+    action: Literal["add", "replace", "delete"]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `Index.add` did. Counts of documents, except ``chunks``.
+    """What `Index.add`, `Index.add_files` or `Index.sync` did. Counts of documents, except ``chunks``.
 
     Attributes:
-        added: Were new.
-        replaced: Had changed.
-        unchanged: Were stored already and cost no encoding.
+        added: Written, with an id that was new.
+        replaced: Written, in place of another version.
+        unchanged: Stored already; they cost no encoding.
+        deleted: Deleted, since what they came from is gone.
         chunks: Chunks written.
         skipped: What could not be read or used, and why.
+        planned: What a dry run would do; it does nothing, and the counts say what they would be.
     """
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
+    deleted: int = 0
     chunks: int = 0
-    skipped: tuple[Skipped, ...] = field(default=())
+    skipped: tuple[Skipped, ...] = ()
+    planned: tuple[Change, ...] = ()
 
     @property
     def documents(self) -> int:
         """Documents that are in the index because of this call, or were before."""
         return self.added + self.replaced + self.unchanged
 
+    def __add__(self, other: AddReport) -> AddReport:
+        return AddReport(
+            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self))
+        )
+
 
 Progress: TypeAlias = Callable[[AddReport], None]
-"""Called after every batch with the counts so far."""
+"""Called with the counts so far: of what is written, and of what needs no writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A document that must be written."""
+
+    document: Document
+    digest: str
+    action: Literal["add", "replace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,66 +89,96 @@ class Ingest:
     """Adds documents to a store.
 
     Attributes:
-        store: Where they go.
+        store: The store they go to.
         splitter: Cuts documents.
         spaces: Chunk encoder of each space.
+        lenient: Whether a document that cannot be stored is skipped, and not an error.
     """
 
     store: Store
     splitter: Splitter
     spaces: Mapping[str, ChunkEncoder]
+    lenient: bool = False
 
     def add(
         self, documents: Iterable[Document | Skipped], progress: Progress | None = None
     ) -> AddReport:
         """See `Index.add`."""
         report = AddReport()
-        seen: set[str] = set()
-        batch: list[tuple[Document, str, list[Chunk]]] = []
-        room = Room()
-        for some in _batches(documents, _LOOK_UP):
-            usable, skipped = _usable(some, seen)
-            report = replace(report, skipped=report.skipped + skipped)
-            changed, report = self._changed(usable, report)
-            for document, digest in changed:
-                chunks = self._cut(document)
-                batch.append((document, digest, chunks))
-                if room.full_after(document, chunks):
-                    report = self._write(batch, report, progress)
-                    batch, room = [], Room()
-        return self._write(batch, report, progress)
+        batch: list[tuple[_New, Cut]] = []
+        batches = Batches()
+        for some, passed in self._compared(documents):
+            report += passed
+            for new in some:
+                cut = Cut(new.document, self._chunks(new.document))
+                batch.append((new, cut))
+                if batches.full_after(cut):
+                    report += self._write(batch)
+                    batch = []
+                    _say(progress, report)
+            _say(progress, report)
+        if batch:
+            report += self._write(batch)
+        _say(progress, report)
+        return report
 
-    def _cut(self, document: Document) -> list[Chunk]:
+    def planned(self, documents: Iterable[Document | Skipped]) -> AddReport:
+        """What `add` would do; nothing is cut, encoded or written."""
+        report = AddReport()
+        for some, passed in self._compared(documents):
+            changes = tuple(Change(new.action, new.document.id) for new in some)
+            report += replace(_counted(some), planned=changes) + passed
+        return report
+
+    def _chunks(self, document: Document) -> list[Chunk]:
         """The document's chunks; one without text has an empty one that its title is found by."""
         chunks = self.splitter.split(document)
         if not chunks and document.title.strip():
             return [Chunk.of(document, 0, 0)]
         return chunks
 
-    def _changed(
-        self, documents: Sequence[Document], report: AddReport
-    ) -> tuple[list[tuple[Document, str]], AddReport]:
-        """Those that must be written, and the report with the others counted."""
-        known = self.store.known([document.id for document in documents])
-        changed = []
-        added = replaced = unchanged = 0
-        for document in documents:
-            digest = content_hash(document)
-            stored, owner = known.get(document.id, (None, document.user))
-            check_owners([document], {document.id: owner})
-            if stored == digest:
-                unchanged += 1
-                continue
-            added += stored is None
-            replaced += stored is not None
-            changed.append((document, digest))
-        counted = replace(
-            report,
-            added=report.added + added,
-            replaced=report.replaced + replaced,
-            unchanged=report.unchanged + unchanged,
-        )
-        return changed, counted
+    def _compared(
+        self, documents: Iterable[Document | Skipped]
+    ) -> Iterator[tuple[list[_New], AddReport]]:
+        """What must be written, some at a time, and a report of the others that came with it."""
+        seen: set[str] = set()
+        for some in in_growing_batches(documents):
+            usable, skipped = _usable(some, seen)
+            known = self.store.known([document.id for document in usable])
+            changed: list[_New] = []
+            unchanged = 0
+            for document in usable:
+                stored, owner = known.get(document.id, (None, document.user))
+                try:
+                    digest = content_hash(document)
+                    self.store.fields.values(document)
+                    check_owners([document], {document.id: owner})
+                except BadInput as error:
+                    if not self.lenient:
+                        raise
+                    skipped.append(Skipped(document.id, str(error)))
+                    continue
+                if stored == digest:
+                    unchanged += 1
+                else:
+                    changed.append(_New(document, digest, "add" if stored is None else "replace"))
+            changed, others = self._own(changed)
+            yield changed, AddReport(unchanged=unchanged, skipped=(*skipped, *others))
+
+    def _own(self, changed: Sequence[_New]) -> tuple[list[_New], list[Skipped]]:
+        """Without those whose id is taken by a document that came from elsewhere."""
+        replaced = [new.document for new in changed if new.action == "replace"]
+        asked = [document.id for document in replaced if scope_of(document)]
+        found = self.store.view().documents(asked) if asked else []
+        stored = {document.id: document for document in found}
+        own, skipped = [], []
+        for new in changed:
+            reason = taken(new.document, stored.get(new.document.id))
+            if reason is None:
+                own.append(new)
+            else:
+                skipped.append(Skipped(new.document.id, reason))
+        return own, skipped
 
     def _before(self, cuts: Sequence[Cut]) -> tuple[list[Cut], View]:
         """What is stored of documents that have changed, where it is whole and worth reading."""
@@ -138,42 +187,30 @@ class Ingest:
         view = self.store.view()
         return [Cut(one, view.document_chunks(one.id)) for one in view.documents(whole)], view
 
-    def _write(
-        self,
-        batch: list[tuple[Document, str, list[Chunk]]],
-        report: AddReport,
-        progress: Progress | None,
-    ) -> AddReport:
-        if batch:
-            cuts = [Cut(document, chunks) for document, _, chunks in batch]
-            chunks = [chunk for _, some in cuts for chunk in some]
-            vectors: dict[str, Vectors] = {}
-            tokens: dict[str, list[TokenBits]] = {}
-            before, view = self._before(cuts)
-            for name, space in self.spaces.items():
-                vectors[name], kept = encoded_again(name, space, cuts, before, view)
-                if kept is not None:
-                    tokens[name] = kept
-            words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
-            stored = [(document, digest) for document, digest, _ in batch]
-            self.store.replace(stored, chunks, vectors, tokens, words)
-            report = replace(report, chunks=report.chunks + len(chunks))
-        if progress is not None:
-            progress(report)
-        return report
+    def _write(self, batch: Sequence[tuple[_New, Cut]]) -> AddReport:
+        cuts = [cut for _, cut in batch]
+        chunks = [chunk for cut in cuts for chunk in cut.chunks]
+        vectors: dict[str, Vectors] = {}
+        tokens: dict[str, list[TokenBits]] = {}
+        before, view = self._before(cuts)
+        for name, space in self.spaces.items():
+            vectors[name], kept = encoded_again(name, space, cuts, before, view)
+            if kept is not None:
+                tokens[name] = kept
+        words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
+        stored = [(new.document, new.digest) for new, _ in batch]
+        self.store.replace(stored, chunks, vectors, tokens, words)
+        return replace(_counted([new for new, _ in batch]), chunks=len(chunks))
 
 
-class Room:
-    """How much of a batch is used: it is written when it is about half a minute of encoding."""
+def _counted(some: Sequence[_New]) -> AddReport:
+    added = sum(new.action == "add" for new in some)
+    return AddReport(added=added, replaced=len(some) - added)
 
-    def __init__(self) -> None:
-        self._chunks = self._characters = 0
 
-    def full_after(self, document: Document, chunks: Sequence[Chunk]) -> bool:
-        """Count a document in; True when the batch should be written."""
-        self._chunks += len(chunks)
-        self._characters += len(document.text)
-        return self._chunks >= _FLUSH_CHUNKS or self._characters >= _FLUSH_CHARACTERS
+def _say(progress: Progress | None, report: AddReport) -> None:
+    if progress is not None:
+        progress(report)
 
 
 def content_hash(document: Document) -> str:
@@ -211,21 +248,9 @@ def cleaned(document: Document) -> Document:
     return replace(document, text=storable(document.text), title=storable(document.title))
 
 
-def came_from(document: Document, skipped: Sequence[Skipped]) -> bool:
-    """Whether a document's source is among those skipped, or lies below one of them.
-
-    Examples:
-        >>> came_from(Document("a/b.md", "text"), [Skipped("a", "cannot be listed")])
-        True
-    """
-    names = {document.id, str(document.metadata.get("path", document.id))}
-    sources = {re.sub(r":\d+$", "", one.source) for one in skipped}
-    return any(name == s or name.startswith(f"{s}/") for name in names for s in sources)
-
-
 def _usable(
     documents: Sequence[Document | Skipped], seen: set[str]
-) -> tuple[list[Document], tuple[Skipped, ...]]:
+) -> tuple[list[Document], list[Skipped]]:
     """Cleaned documents with ids not seen before, and what is left out."""
     usable: list[Document] = []
     skipped: list[Skipped] = []
@@ -242,17 +267,9 @@ def _usable(
                 usable.append(cleaned(one))
             except BadInput as error:
                 skipped.append(Skipped(_shown(one.id), str(error)))
-    return usable, tuple(skipped)
+    return usable, skipped
 
 
 def _shown(id: str) -> str:
     """An id that can be printed."""
     return _UNUSABLE.sub(lambda found: ascii(found[0])[1:-1], id)
-
-
-def _batches(
-    documents: Iterable[Document | Skipped], size: int
-) -> Iterator[list[Document | Skipped]]:
-    iterator = iter(documents)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from rag_embed.errors import BadInput, StoreError
+from rag_embed.indexing.roots import Root
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import Store
 from rag_embed.ranking.relevance import Calibration
@@ -66,6 +67,7 @@ class IndexSettings:
         calibration: Relevance as fitted to the owner's labels; None for that of the model.
         personal: How histories bend queries; off unless tuning found a gain.
         situated: Why chunks are situated as they are; empty where it was not measured.
+        roots: The folders its documents came from, and scopes, by name.
     """
 
     signature: Signature
@@ -77,6 +79,7 @@ class IndexSettings:
     calibration: Calibration | None = None
     personal: Setting = field(default_factory=Setting)
     situated: str = ""
+    roots: Mapping[str, Root] = field(default_factory=dict, hash=False)
 
     def entries(self) -> dict[str, Any]:
         """All fields as entries of a store's settings: JSON values by name."""
@@ -146,5 +149,6 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "experts": lambda some: tuple(Expert(**one) for one in some),
     "calibration": lambda one: None if one is None else Calibration(**one),
     "personal": lambda one: Setting(**one),
+    "roots": lambda some: {name: Root(**one) for name, one in some.items()},
 }
 """How the fields that are no plain JSON are read."""

@@ -26,6 +26,7 @@ from filelock import FileLock
 from lancedb.index import BTree
 
 MARK = "forgetting"
+LOCK = "writing.lock"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 _SAME = {
     "chunks": "ordinal",
@@ -44,7 +45,7 @@ def writing(uri: str) -> AbstractContextManager[object]:
     """Held while an index is written."""
     if "://" in uri or not Path(uri).is_dir():
         return nullcontext()
-    return FileLock(Path(uri, "writing.lock"))
+    return FileLock(Path(uri, LOCK))
 
 
 def begin(database: Any) -> None:  # noqa: ANN401

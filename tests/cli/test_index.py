@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from rag_embed import encoders
-from rag_embed.encoders import load
+from rag_embed import Document, Index, encoders
+from rag_embed.encoders import HashEncoder, load
 
 
 def test_first_and_second_run(run, folder) -> None:
     first = run("index", folder, "--to", "kb", "--json")
-    assert first.code == 0 and "files" in first.err
+    assert first.code == 0 and "documents" in first.err
     report = first.json
-    assert report.keys() == {
-        "added",
-        "replaced",
-        "unchanged",
-        "chunks",
-        "skipped",
-        "pruned",
-        "seconds",
-        "index",
-    }
+    counts = {"added", "replaced", "unchanged", "deleted", "chunks"}
+    assert report.keys() == counts | {"skipped", "planned", "seconds", "index"}
     assert (report["added"], report["replaced"], report["unchanged"]) == (2, 0, 0)
-    assert [one["source"] for one in report["skipped"]] == ["broken.pdf"]
+    assert [one["source"] for one in report["skipped"]] == ["handbook/broken.pdf"]
     assert report["chunks"] >= 2 and report["index"] == "kb"
     again = run("index", folder, "--to", "kb", "--json").json
     assert (again["added"], again["unchanged"], again["chunks"]) == (0, 2, 0)
@@ -32,7 +27,7 @@ def test_first_and_second_run(run, folder) -> None:
 def test_table_for_people(run, folder) -> None:
     done = run("index", folder, "--to", "kb")
     assert done.code == 0 and "added" in done.out
-    assert "skipped broken.pdf: " in done.err and "broken.pdf" not in done.out
+    assert "skipped handbook/broken.pdf: " in done.err and "broken.pdf" not in done.out
 
 
 def test_changed_and_gone_files(run, folder) -> None:
@@ -40,14 +35,14 @@ def test_changed_and_gone_files(run, folder) -> None:
     (folder / "leave.md").write_text("# Leave\n\nThirty-two days a year.\n")
     (folder / "kitchen.txt").unlink()
     kept = run("index", folder, "--to", "kb", "--json").json
-    assert (kept["replaced"], kept["pruned"]) == (1, 0)
+    assert (kept["replaced"], kept["deleted"]) == (1, 0)
     assert run("search", "kb", "coffee", "-k", "1", "--json").json["hits"][0]["doc_id"] == (
-        "kitchen.txt"
+        "handbook/kitchen.txt"
     )
     pruned = run("index", folder, "--to", "kb", "--prune", "--json").json
-    assert (pruned["unchanged"], pruned["pruned"]) == (1, 1)
+    assert (pruned["unchanged"], pruned["deleted"]) == (1, 1)
     hits = run("search", "kb", "coffee", "--json").json["hits"]
-    assert {hit["doc_id"] for hit in hits} == {"leave.md"}
+    assert {hit["doc_id"] for hit in hits} == {"handbook/leave.md"}
 
 
 def test_strict(run, folder) -> None:
@@ -56,16 +51,155 @@ def test_strict(run, folder) -> None:
     assert run("index", folder, "--to", "kb", "--strict").code == 0
 
 
-def test_several_sources(run, tmp_path) -> None:
+@pytest.fixture
+def two(tmp_path):
+    """Two folders with equal file names."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "readme.txt").write_text(f"This is the {name} one.")
-    assert run("index", "first", "second", "--to", "kb", "--json").json["added"] == 2
+        for file in ("readme.txt", f"{name}.txt"):
+            (tmp_path / name / file).write_text(f"This is the {name} one.")
+    return tmp_path / "first", tmp_path / "second"
+
+
+def documents(kb: str) -> list[str]:
+    return sorted(Index.open(kb, encoder=HashEncoder(64)).store.document_ids())
+
+
+BOTH = ["first/first.txt", "first/readme.txt", "second/readme.txt", "second/second.txt"]
+
+
+def test_several_sources(run, two, tmp_path) -> None:
+    assert run("index", "first", "second", "--to", "kb", "--json").json["added"] == 4
     hits = run("search", "kb", "second", "-k", "1", "--json").json["hits"]
-    assert hits[0]["doc_id"] == "second/readme.txt"
+    assert hits[0]["doc_id"].startswith("second/")
+    assert run("index", "second", "--to", "kb", "--json").json["unchanged"] == 2
+    assert run("index", "first/readme.txt", "--to", "kb", "--json").json["unchanged"] == 1
+    assert documents("kb") == BOTH
     (tmp_path / "first" / "second").mkdir()
-    clash = run("index", "second", "first/second", "--to", "kb")
-    assert clash.code == 1 and "'second'" in clash.err
+    clash = run("index", "second", "first/second", "--to", "other")
+    assert clash.code == 1 and "--name" in clash.err and not (tmp_path / "other").exists()
+
+
+def test_one_folder_after_the_other(run, two, tmp_path) -> None:
+    assert run("index", "first", "--to", "kb").code == 0
+    assert run("index", "second", "--to", "kb", "--prune", "--json").json["added"] == 2
+    assert documents("kb") == BOTH
+    (tmp_path / "x" / "first").mkdir(parents=True)
+    (tmp_path / "x" / "first" / "readme.txt").write_text("Another.")
+    clash = run("index", "x/first", "--to", "kb", "--prune")
+    assert clash.code == 1 and "--name" in clash.err and documents("kb") == BOTH
+    assert run("index", "x/first", "--to", "kb", "--name", "third", "--prune").code == 0
+    assert documents("kb") == [*BOTH, "third/readme.txt"]
+
+
+def test_pruning_spares_what_did_not_come_from_the_folder(run, two, tmp_path) -> None:
+    kb = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+    kb.add([Document("mine", "of a program"), Document("own", "private", user="ann")])
+    assert run("index", "first", "--to", "kb", "--prune").code == 0
+    assert documents("kb") == ["first/first.txt", "first/readme.txt", "mine", "own"]
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "unreadable"])
+def test_a_folder_out_of_reach_is_not_pruned(run, two, how, monkeypatch) -> None:
+    assert run("index", "first", "--to", "kb").code == 0
+    if how == "unreadable":
+        listdir = os.listdir
+
+        def refuse(path):
+            if Path(path).name == "first":
+                raise PermissionError(13, "Permission denied")
+            return listdir(path)
+
+        monkeypatch.setattr(os, "listdir", refuse)
+    else:
+        for path in two[0].iterdir():
+            path.unlink()
+    if how == "missing":
+        two[0].rmdir()
+    done = run("index", "first", "--to", "kb", "--prune")
+    assert done.code == 1 and "error: " in done.err and documents("kb") == BOTH[:2]
+    if how != "unreadable":
+        done = run("index", "first", "--to", "kb", "--prune", "--allow-empty", "--json")
+        assert done.json["deleted"] == 2 and documents("kb") == []
+
+
+def test_a_dry_run(run, two, tmp_path) -> None:
+    done = run("index", "first", "--to", "kb", "--dry-run", "--field", "year:int")
+    assert done.code == 0 and not (tmp_path / "kb").exists()
+    assert "add     first/first.txt" in done.out and "nothing was changed" in done.err
+    assert run("index", "first", "--to", "kb").code == 0
+    (two[0] / "first.txt").unlink()
+    (two[0] / "readme.txt").write_text("changed")
+    report = run("index", "first", "--to", "kb", "--prune", "--dry-run", "--json").json
+    assert report["planned"] == [
+        {"action": "replace", "id": "first/readme.txt"},
+        {"action": "delete", "id": "first/first.txt"},
+    ]
+    assert documents("kb") == BOTH[:2]
+
+
+def test_an_index_does_not_read_itself(run, tmp_path, two) -> None:
+    (tmp_path / "handbook").mkdir()
+    for again in (False, True):
+        done = run("index", ".", "--to", "kb", "--prune", "--json").json
+        assert done["unchanged" if again else "added"] == 4
+    assert [one["source"] for one in done["skipped"]] == [f"{tmp_path.name}/kb"]
+    assert documents("kb") == [f"{tmp_path.name}/{name}" for name in BOTH]
+    done = run("index", "kb", "--to", "kb2")
+    assert done.code == 1 and "is an index" in done.err and not (tmp_path / "kb2").exists()
+
+
+def test_a_file_with_an_odd_name_stops_nothing(run, folder) -> None:
+    odd = "Screenshot 2024-05-01 at 9.41\u202fAM.txt"
+    (folder / odd).write_text("A picture.")
+    (folder / "two\nlines.txt").write_text("A text.")
+    done = run("index", folder, "--to", "kb", "--json")
+    assert done.code == 0 and done.json["added"] == 3
+    assert {one["source"] for one in done.json["skipped"]} == {
+        "handbook/broken.pdf",
+        "handbook/two\\nlines.txt",
+    }
+    assert f"handbook/{odd}" in documents("kb")
+
+
+class Broken(HashEncoder):
+    """Fails from a certain text on."""
+
+    def __init__(self, good: int) -> None:
+        super().__init__(64)
+        self.good = good
+
+    def encode_document(self, texts, /):
+        self.good -= len(texts)
+        if self.good < 0:
+            raise KeyboardInterrupt
+        return super().encode_document(texts)
+
+
+def test_a_run_that_fails_leaves_no_empty_index(run, folder, tmp_path, monkeypatch) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("mine")
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: Broken(0))
+    for to in ("kb", "there"):
+        assert run("index", folder, "--to", to).code != 0
+    assert not (tmp_path / "kb").exists()
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["mine.txt"]
+    for i in range(20):
+        (folder / f"{i}.txt").write_text(f"{i} " * 8000)
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: Broken(500))
+    assert run("index", folder, "--to", "kb").code != 0
+    assert 0 < len(documents("kb")) < 20
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: HashEncoder(64))
+    assert run("index", folder, "--to", "kb", "--json").json["unchanged"] > 0
+
+
+def test_chunks_longer_than_the_model_reads_are_told_of(run, folder, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: load())
+    assert run("index", folder, "--to", "kb", "--chunk-tokens", "5000").code == 0
+    assert "Chunks may have 5000 tokens" in caplog.text and "reads 256" in caplog.text
+    caplog.clear()
+    assert run("index", folder, "--to", "other", "--chunk-tokens", "250").code == 0
+    assert "Chunks may have" not in caplog.text
 
 
 def test_fields_become_filters(run, tmp_path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, StoreError
+from rag_embed.indexing.roots import Root
 from rag_embed.indexing.settings import Expert, IndexSettings, read, write
 from rag_embed.personal.setting import Setting
 from rag_embed.ranking.relevance import Calibration
@@ -26,6 +27,7 @@ FULL = IndexSettings(
     calibration=Calibration(1.0, 2.0, 3.0),
     personal=Setting(2.0, kinds={"fact": 0.5}),
     situated="measured",
+    roots={"docs": Root("docs", "/srv/docs", whole=False), "tickets": Root("tickets")},
 )
 
 

@@ -1,11 +1,16 @@
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from rag_embed import reading
 from rag_embed.errors import BadInput
-from rag_embed.reading import paths, read
+from rag_embed.reading import paths
 from rag_embed.types import Document, Skipped
+
+read = partial(reading.read, name="")
+"""Names are those below the folder that a test is in."""
 
 
 def write(root, files):

@@ -1,14 +1,19 @@
+from functools import partial
+
 import bs4
 import pytest
 from bs4.builder import ParserRejectedMarkup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_embed import reading
 from rag_embed.chunking.markdown import markdown_outline
 from rag_embed.errors import BadInput
-from rag_embed.reading import read
 from rag_embed.reading.html import html_text
 from rag_embed.types import Skipped
+
+read = partial(reading.read, name="")
+"""Names are those below the folder that a test is in."""
 
 
 def text(markup):

@@ -1,7 +1,11 @@
 import json
+from functools import partial
 
-from rag_embed.reading import read
+from rag_embed import reading
 from rag_embed.types import Document, Skipped
+
+read = partial(reading.read, name="")
+"""Names are those below the folder that a test is in."""
 
 
 def lines(tmp_path, *rows):

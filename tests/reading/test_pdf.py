@@ -1,9 +1,13 @@
 import sys
+from functools import partial
 
 import pytest
 
-from rag_embed.reading import read
+from rag_embed import reading
 from rag_embed.types import Skipped
+
+read = partial(reading.read, name="")
+"""Names are those below the folder that a test is in."""
 
 pypdf = pytest.importorskip("pypdf")
 

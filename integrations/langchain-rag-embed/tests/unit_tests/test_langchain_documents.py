@@ -51,10 +51,10 @@ def test_no_page_is_lost_in_batches(size):
 
 def test_a_page_that_is_gone_renames_no_other():
     index = Index.in_memory(encoder=HashEncoder())
-    index.add(to_documents(PAGES))
+    index.sync(to_documents(PAGES), scope="pages")
     rest = PAGES[:2] + PAGES[3:]
-    report, gone = index.sync(to_documents(rest))
-    assert (report.unchanged, report.added, report.replaced, gone) == (5, 0, 0, 1)
+    report = index.sync(to_documents(rest), scope="pages")
+    assert (report.unchanged, report.added, report.replaced, report.deleted) == (5, 0, 0, 1)
     assert ids(rest) == [*ids(PAGES)[:2], *ids(PAGES)[3:]]
 
 

@@ -1,0 +1,286 @@
+"""Deleting on evidence: only what came from where one looks now, and is seen to be gone.
+
+Two kinds of evidence. A *folder* shows which of its files are gone. A *scope* is a name that a program
+gives to all documents of a kind; an iterable that ends shows which of them are gone. Neither deletes
+documents that have an owner, that came from elsewhere, or that a program added; and where nothing at
+all comes of what the index holds, the place is taken to be out of reach, not empty.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol
+
+from rag_embed.errors import BadInput
+from rag_embed.indexing import settings
+from rag_embed.indexing.ingest import AddReport, Change, Ingest, Progress
+from rag_embed.indexing.origin import marked, origin_of
+from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
+from rag_embed.protocols import Store
+from rag_embed.reading.files import checked, read_file
+from rag_embed.reading.walk import walk
+from rag_embed.types import Document, Skipped
+
+_READ = 1000
+"""Stored documents that are looked at together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How far one goes.
+
+    Attributes:
+        prune: Whether anything is deleted.
+        allow_empty: Whether all of a place may be deleted, since nothing comes from it.
+        dry_run: Whether nothing is changed, and the report lists what would be.
+    """
+
+    prune: bool
+    allow_empty: bool = False
+    dry_run: bool = False
+
+
+class Evidence(Protocol):
+    """Documents that come, and what their coming says of those that are stored.
+
+    Attributes:
+        came: Ids of the documents that came.
+    """
+
+    came: set[str]
+
+    @property
+    def roots(self) -> Iterable[Root]:
+        """What the index is to remember."""
+        ...
+
+    def documents(self) -> Iterator[Document | Skipped]:
+        """Those that there are now; to be read to the end before `gone` is asked."""
+        ...
+
+    def source(self, stored: Document, /) -> str | None:
+        """Where a stored document came from, if one has looked there."""
+        ...
+
+    def gone(self, stored: Document, /) -> bool:
+        """Whether a document that came from there, and not this time, is seen to be gone."""
+        ...
+
+    def silent(self, source: str, /) -> bool:
+        """Whether nothing at all came from there."""
+        ...
+
+
+@dataclass
+class Scope:
+    """All documents of a kind, under a name.
+
+    Attributes:
+        root: The name.
+        given: All documents that there are of it, and what could not be read.
+    """
+
+    root: Root
+    given: Iterable[Document | Skipped]
+    came: set[str] = field(default_factory=set)
+    _skipped: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, store: Store, scope: str, documents: Iterable[Document | Skipped]) -> Scope:
+        """The scope of this name in an index.
+
+        Raises:
+            BadInput: The name cannot be one, or is that of a folder.
+        """
+        return cls(scope_root(scope, settings.read(store).roots), documents)
+
+    @property
+    def roots(self) -> Iterable[Root]:
+        """See `Evidence`."""
+        return [self.root]
+
+    def documents(self) -> Iterator[Document | Skipped]:
+        """See `Evidence`."""
+        for one in self.given:
+            if isinstance(one, Document):
+                self.came.add(one.id)
+                yield marked(one, self.root.name)
+            else:
+                if isinstance(one, Skipped):
+                    self._skipped.add(re.sub(r":\d+$", "", one.source))
+                yield one
+
+    def source(self, stored: Document, /) -> str | None:
+        """See `Evidence`."""
+        return self.root.name if origin_of(stored) == self.root.name else None
+
+    def gone(self, stored: Document, /) -> bool:
+        """See `Evidence`."""
+        return not _left_out(stored, self._skipped)
+
+    def silent(self, source: str, /) -> bool:
+        """See `Evidence`."""
+        return not self.came
+
+
+@dataclass
+class Files:
+    """Files below folders.
+
+    Attributes:
+        parts: What is read.
+        patterns: See `rag_embed.reading.read`.
+    """
+
+    parts: Sequence[Part]
+    patterns: Sequence[str] | None = None
+    came: set[str] = field(default_factory=set)
+    _read: set[str] = field(default_factory=set)
+    _spoke: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        paths: Sequence[str | os.PathLike[str]],
+        name: str | None,
+        patterns: Sequence[str] | None,
+        mode: Mode,
+    ) -> Files:
+        """Files and folders for an index; see `Index.add_files`.
+
+        Raises:
+            BadInput: One cannot be read, or its name is taken.
+        """
+        for path in paths:
+            if os.path.lexists(path) or not (mode.prune and mode.allow_empty):
+                checked(path, patterns)
+        return cls(parts_of(paths, name, settings.read(store).roots), patterns)
+
+    @property
+    def roots(self) -> Iterable[Root]:
+        """See `Evidence`."""
+        return [part.root for part in self.parts]
+
+    def documents(self) -> Iterator[Document | Skipped]:
+        """See `Evidence`."""
+        for part in self.parts:
+            named = self.patterns is not None or not part.place.is_dir()
+            for found in walk(part.place, part.name, self.patterns, part.without):
+                if isinstance(found, Skipped):
+                    yield found
+                else:
+                    yield from self._file(part, *found, named)
+
+    def _file(self, part: Part, path: Path, name: str, named: bool) -> Iterator[Document | Skipped]:
+        whole = True
+        for one in read_file(path, name, named=named):
+            if isinstance(one, Skipped):
+                whole = False
+                yield one
+            else:
+                self.came.add(one.id)
+                self._spoke.add(str(part.place))
+                yield marked(one, name)
+        if whole:
+            self._read.add(name)
+
+    def source(self, stored: Document, /) -> str | None:
+        """See `Evidence`."""
+        part = self._part(stored)
+        return None if part is None else str(part.place)
+
+    def gone(self, stored: Document, /) -> bool:
+        """See `Evidence`."""
+        name, part = origin_of(stored), self._part(stored)
+        if part is None:
+            return False
+        return name in self._read or _missing(Path(part.root.place, name.partition("/")[2]))
+
+    def silent(self, source: str, /) -> bool:
+        """See `Evidence`."""
+        return source not in self._spoke
+
+    def _part(self, stored: Document) -> Part | None:
+        name = origin_of(stored)
+        return next((part for part in self.parts if part.holds(name)), None)
+
+
+def synced(
+    ingest: Ingest, evidence: Evidence, mode: Mode, progress: Progress | None = None
+) -> AddReport:
+    """Add what comes, and delete what is seen to be gone.
+
+    Raises:
+        BadInput: Nothing came from a place of which the index holds documents; none is deleted.
+    """
+    store = ingest.store
+    if mode.dry_run:
+        report = ingest.planned(evidence.documents())
+        gone = _gone(store, evidence, mode)
+        planned = tuple(Change("delete", id) for id in gone)
+        return report + AddReport(deleted=len(gone), planned=planned)
+    _remember(store, evidence.roots)
+    report = ingest.add(evidence.documents(), progress)
+    _remember(store, evidence.roots)  # another process may have written over it meanwhile
+    report += AddReport(deleted=store.delete(_gone(store, evidence, mode)))
+    if report.added or report.replaced or report.deleted:
+        store.optimize()
+    return report
+
+
+def _remember(store: Store, roots: Iterable[Root]) -> None:
+    new = {root.name: root for root in roots}
+    known = settings.read(store).roots
+    if any(known.get(name) != root for name, root in new.items()):
+        settings.write(store, lambda own: replace(own, roots={**own.roots, **new}))
+
+
+def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:
+    """Ids of the stored documents that are seen to be gone."""
+    if not mode.prune:
+        return []
+    view, ids = store.view(), [id for id in store.document_ids() if id not in evidence.came]
+    gone: list[str] = []
+    silent: Counter[str] = Counter()
+    for start in range(0, len(ids), _READ):
+        for document in view.documents(ids[start : start + _READ]):
+            source = evidence.source(document) if document.user is None else None
+            if source is None:
+                continue
+            if evidence.silent(source):
+                silent[source] += 1
+            if evidence.gone(document):
+                gone.append(document.id)
+    if silent and not mode.allow_empty:
+        source, count = silent.most_common(1)[0]
+        raise BadInput(
+            f"Nothing could be read from {source!r}, of which the index holds {count} documents, so "
+            "none was deleted: it may be out of reach. If it is meant to be empty, say so with "
+            "allow_empty (--allow-empty)."
+        )
+    return gone
+
+
+def _left_out(document: Document, skipped: Container[str]) -> bool:
+    """Whether a document's source is among those skipped, or lies below one of them."""
+    paths = (document.id, str(document.metadata.get("path", document.id)))
+    around = (parent for path in paths for parent in accumulate(path.split("/"), "{}/{}".format))
+    return any(one in skipped for one in around)
+
+
+def _missing(path: Path) -> bool:
+    """Whether a file is seen to be gone; False where one cannot look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

@@ -1,0 +1,26 @@
+"""Removing an index that was made for documents which then could not be added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rag_embed.stores.erasing import LOCK, writing
+from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import TABLES, connect, names_of
+
+
+def discarded(uri: str) -> bool:
+    """Remove the tables of an index if it holds no documents; returns whether it held none.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    database = connect(uri, None)
+    with explained("remove the index", uri), writing(uri):
+        if "documents" in names_of(database) and database.open_table("documents").count_rows():
+            return False
+        for name in reversed(TABLES):  # without settings it is no index
+            database.drop_table(name, ignore_missing=True)
+    if "://" not in uri:
+        Path(uri, LOCK).unlink(missing_ok=True)
+    return True
