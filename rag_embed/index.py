@@ -28,6 +28,7 @@ from rag_embed.indexing.assembly import (
 )
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
+from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.origin import unmarked
@@ -70,7 +71,7 @@ class Options(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
-    previous: tuple[str, ...]
+    previous: Sequence[str]
 
 
 class Index:
@@ -368,6 +369,26 @@ class Index:
         if isinstance(queries, str):
             raise BadInput("search_many() takes a list of queries, got one str.")
         return self.retriever.retrieve([_query(query, options) for query in queries])
+
+    def explain(self, query: str | Query, **options: Unpack[Options]) -> list[Explanation]:
+        """`search`, and for each hit all that can be said of why it was found.
+
+        Args:
+            query: A text, or a `Query`.
+            **options: See `search`.
+
+        Returns:
+            One per hit, best first: parts, route, words in common, tokens, and what is personal.
+
+        Raises:
+            BadInput: An option is out of range, or whoever situated the chunks of an index with
+                tokens is not at hand.
+        """
+        asked = _query(query, options)
+        [hits] = self.search_many([asked])
+        tokens = self.heat(asked, hits) if self.space.signature.tokens else []
+        moved = self.users.moved(asked, hits)
+        return explanations(self.analyzer, asked.text, hits, tokens, moved)
 
     def passages(
         self, query: str | Query, budget: int, **options: Unpack[Options]

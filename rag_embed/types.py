@@ -183,7 +183,8 @@ class Query:
         vectors: Leg -> ``(dim,)`` query vector that this leg uses instead of encoding the text; its
             length does not matter. ``"dense"`` is the base leg; an expert over the same vectors has
             a name of its own and encodes the text. A query without text is not routed.
-        previous: Earlier turns of the conversation, oldest first; read by `personal` alone.
+        previous: Earlier turns of the conversation, oldest first; read by `personal` alone. A list
+            becomes a tuple.
     """
 
     text: str
@@ -194,7 +195,7 @@ class Query:
     diversity: float = 0.0
     group_by: Grouping = "chunk"
     vectors: Mapping[str, Vectors] = field(default_factory=dict, hash=False, compare=False)
-    previous: tuple[str, ...] = ()
+    previous: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -216,9 +217,11 @@ class Query:
             raise BadInput(
                 f"Query.vectors maps names of legs to vectors, got {type(self.vectors).__name__}."
             )
+        if isinstance(self.previous, list):
+            object.__setattr__(self, "previous", tuple(self.previous))
         turns = isinstance(self.previous, tuple)
         if not turns or not all(isinstance(turn, str) for turn in self.previous):
-            raise BadInput(f"Query.previous is a tuple of str, got {self.previous!r}.")
+            raise BadInput(f"Query.previous is a list or tuple of str, got {self.previous!r}.")
         if self.group_by not in get_args(Grouping):
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."

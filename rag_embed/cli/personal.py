@@ -119,19 +119,6 @@ def tune(
         _print_tuned(tuned, left_out)
 
 
-def moved_json(moved: Moved) -> dict[str, Any]:
-    """For ``ask-why --json``."""
-    return {
-        "strength": round(moved.strength, 4),
-        "query": round(moved.query, 4),
-        "history": round(moved.history, 4),
-        "events": [
-            {"id": one.event.id, "text": one.event.text, "cosine": round(one.cosine, 4)}
-            for one in moved.influences
-        ],
-    }
-
-
 def moved_line(moved: Moved) -> str:
     """For ``ask-why``."""
     if not moved.strength:

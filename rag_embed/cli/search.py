@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rag_embed.cli.conditions import parsed
-from rag_embed.cli.personal import moved_json, moved_line
+from rag_embed.cli.asking import (
+    Diversity,
+    GroupBy,
+    K,
+    MinRelevance,
+    Previous,
+    User,
+    Where,
+    query_of,
+)
+from rag_embed.cli.personal import moved_line
 from rag_embed.cli.show import (
     emit,
     err,
@@ -21,21 +30,13 @@ from rag_embed.cli.show import (
     route_lines,
     why_table,
 )
-from rag_embed.cli.why import found_words, matched_words, page
+from rag_embed.cli.why import found_words, page
 from rag_embed.index import Index
-from rag_embed.types import Hit, Query
+from rag_embed.indexing.explanation import Explanation
+from rag_embed.types import Hit
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 Text = Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")]
-K = Annotated[int, typer.Option("-k", min=0, help="How many hits.")]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(help="Condition on a field, such as year>=2020; repeat it for 'and'."),
-]
-User = Annotated[str | None, typer.Option(help="Also search what belongs to this user.")]
-Previous = Annotated[
-    list[str] | None, typer.Option(help="An earlier turn of the talk, oldest first; repeat it.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -46,30 +47,16 @@ def search(
     where: Where = None,
     user: User = None,
     previous: Previous = None,
-    min_relevance: Annotated[
-        float, typer.Option(min=0, max=1, help="Drop hits that are less relevant.")
-    ] = 0.0,
-    diversity: Annotated[
-        float, typer.Option(min=0, max=1, help="Prefer hits that differ from each other.")
-    ] = 0.0,
-    by_document: Annotated[
-        bool, typer.Option("--by-document", help="At most one hit per document.")
-    ] = False,
+    min_relevance: MinRelevance = 0.0,
+    diversity: Diversity = 0.0,
+    group_by: GroupBy = "chunk",
     as_json: Json = False,
 ) -> None:
     """Search an index."""
     index = Index.open(kb)
+    asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
     started = time.perf_counter()
-    hits = index.search(
-        query,
-        k=k,
-        where=parsed(where or [], index.fields),
-        user=user,
-        previous=tuple(previous or ()),
-        min_relevance=min_relevance,
-        diversity=diversity,
-        group_by="document" if by_document else "chunk",
-    )
+    hits = index.search(asked)
     seconds = time.perf_counter() - started
     if as_json:
         rows = [hit_json(hit, rank) for rank, hit in enumerate(hits, 1)]
@@ -86,43 +73,48 @@ def ask_why(
     where: Where = None,
     user: User = None,
     previous: Previous = None,
+    min_relevance: MinRelevance = 0.0,
+    diversity: Diversity = 0.0,
+    group_by: GroupBy = "chunk",
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
-    asked = Query(query, k, parsed(where or [], index.fields), user, previous=tuple(previous or ()))
-    hits = index.search(asked)
-    moved = index.users.moved(asked, hits)
-    words = [matched_words(index.analyzer, query, hit) for hit in hits]
-    heats = index.heat(query, hits) if index.space.signature.tokens else None
-    matches = [found_words(one) for one in heats] if heats else [[] for _ in hits]
+    asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
+    found = index.explain(asked)
     if html is not None:
-        html.write_text(page(query, hits, words, heats), encoding="utf-8")
+        html.write_text(page(query, found), encoding="utf-8")
+    hits = [one.hit for one in found]
+    route = hits[0].route if hits else None
     if as_json:
-        rows = [
-            {
-                **hit_json(hit, rank),
-                "matched_words": some,
-                "token_matches": [match_json(match) for match in found],
-            }
-            for rank, (hit, some, found) in enumerate(zip(hits, words, matches, strict=True), 1)
-        ]
-        for row, one in zip(rows, moved, strict=bool(moved)):
-            row["personal"] = moved_json(one)
-        route = hits[0].route if hits else None
+        rows = [_why_json(one, rank) for rank, one in enumerate(found, 1)]
         emit({"query": query, "hits": rows, **({"route": route.explained} if route else {})})
     elif hits:
         out.print(why_table(hits))
-        for line in route_lines(hits[0].route) if hits[0].route else []:
+        for line in route_lines(route) if route else []:
             out.print(line, markup=False)
-        for rank, (some, found) in enumerate(zip(words, matches, strict=True), 1):
-            out.print(f"{rank:>2} words in common: {', '.join(some) or 'none'}", markup=False)
-            if found:
-                out.print(f"   tokens that found: {match_line(found)}", markup=False)
-            if moved:
-                out.print(f"   user: {moved_line(moved[rank - 1])}", markup=False)
+        for rank, one in enumerate(found, 1):
+            _print_why(one, rank)
     _found(hits)
+
+
+def _why_json(one: Explanation, rank: int) -> dict[str, Any]:
+    matches = found_words(one.tokens) if one.tokens else []
+    return {
+        **hit_json(one.hit, rank),
+        "matched_words": list(one.words),
+        "token_matches": [match_json(match) for match in matches],
+        **({"personal": one.personal.explained} if one.personal else {}),
+    }
+
+
+def _print_why(one: Explanation, rank: int) -> None:
+    out.print(f"{rank:>2} words in common: {', '.join(one.words) or 'none'}", markup=False)
+    if one.tokens and (matches := found_words(one.tokens)):
+        out.print(f"   tokens that found: {match_line(matches)}", markup=False)
+    if one.personal:
+        out.print(f"   user: {moved_line(one.personal)}", markup=False)
 
 
 def _found(hits: list[Hit]) -> None:

@@ -1,4 +1,4 @@
-"""The HTML page of ``ask-why``, the words a hit shares with its query, and those that found others."""
+"""The HTML page of ``ask-why``, and which words of a query are worth naming."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import html
 import re
 from collections.abc import Sequence
 
-from rag_embed.analysis import Analyzer
+from rag_embed.indexing.explanation import Explanation
 from rag_embed.ranking.token_matches import Heat, Match
 from rag_embed.text import word_around
-from rag_embed.texts import titled
 from rag_embed.types import Hit
 
 _STYLE = """
@@ -24,32 +23,20 @@ td,th{padding:.15rem .8rem .15rem 0;text-align:left;font-variant-numeric:tabular
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 
-def matched_words(analyzer: Analyzer, query: str, hit: Hit) -> list[str]:
-    """Words of the query, as analysed, that the hit's title, headings or text hold too."""
-    found = set(analyzer.words(titled(hit.chunk)))
-    return [word for word in dict.fromkeys(analyzer.words(query)) if word in found]
+def page(query: str, found: Sequence[Explanation]) -> str:
+    """One self-contained page: every hit with its legs as a bar.
 
-
-def page(
-    query: str,
-    hits: Sequence[Hit],
-    words: Sequence[Sequence[str]],
-    heats: Sequence[Heat] | None = None,
-) -> str:
-    """One self-contained page: every hit with its legs as a bar and the matched words marked.
+    The words it has in common with the query are marked; with token evidence, the text is a heat map.
 
     Args:
         query: What was asked.
-        hits: What was found.
-        words: Of each hit, see `matched_words`.
-        heats: Of each hit: its text is shown as a heat map instead.
+        found: What was found.
     """
-    texts = [_marked(hit.text, some) for hit, some in zip(hits, words, strict=True)]
-    if heats is not None:
-        texts = [_warm(one) for one in heats]
     articles = [
-        _article(rank, hit, text)
-        for rank, (hit, text) in enumerate(zip(hits, texts, strict=True), 1)
+        _article(
+            rank, one.hit, _warm(one.tokens) if one.tokens else _marked(one.hit.text, one.words)
+        )
+        for rank, one in enumerate(found, 1)
     ]
     title = f"Why: {html.escape(query)}"
     return (

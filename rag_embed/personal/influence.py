@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,24 @@ class Moved:
     query: float
     history: float
     influences: tuple[Influence, ...]
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """All of it for a JSON document; of an event, its id and text."""
+        return {
+            "strength": self.strength,
+            "query": self.query,
+            "history": self.history,
+            "events": [
+                {
+                    "id": one.event.id,
+                    "text": one.event.text,
+                    "share": one.share,
+                    "cosine": one.cosine,
+                }
+                for one in self.influences
+            ],
+        }
 
 
 def moved_by(

@@ -213,7 +213,7 @@ def _of_others(
 ) -> Row:
     """The metric with histories and talks of other users, averaged; what may be seen stays."""
     place = {user: i for i, user in enumerate(users)}
-    talks: dict[str, list[tuple[str, ...]]] = {}
+    talks: dict[str, list[Sequence[str]]] = {}
     for one in labelled:
         talks.setdefault(str(one.query.user), []).append(one.query.previous)
     steps = min(others, len(users) - 1)

@@ -91,7 +91,9 @@ def test_nothing_found(run, kb) -> None:
 def test_by_document(run, kb) -> None:
     chunks = run("search", kb, "whales sing", "-k", "4", "--json").json["hits"]
     assert [hit["doc_id"] for hit in chunks].count("long") > 1
-    hits = run("search", kb, "whales sing", "-k", "4", "--by-document", "--json").json["hits"]
+    hits = run("search", kb, "whales sing", "-k", "4", "--group-by", "document", "--json").json[
+        "hits"
+    ]
     assert len({hit["doc_id"] for hit in hits}) == len(hits) == 4
     assert hits[0]["doc_id"] == "long" and hits[0]["siblings"]
 

@@ -1,0 +1,74 @@
+"""Why a hit was found: all that can be said of it, for every way in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rag_embed.analysis import Analyzer
+from rag_embed.personal.influence import Moved
+from rag_embed.ranking.token_matches import Heat
+from rag_embed.texts import titled
+from rag_embed.types import Hit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Why one hit was found.
+
+    Attributes:
+        hit: The hit; its parts say what each leg added, its route what the router decided.
+        words: Words of the query, as lexical search reads them, that the hit holds too.
+        tokens: Which word of the query found which; None where the index keeps no tokens.
+        personal: What a history, or the talk so far, added; None while the index bends no query.
+    """
+
+    hit: Hit
+    words: tuple[str, ...]
+    tokens: Heat | None
+    personal: Moved | None
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """All of it for a JSON document."""
+        hit = self.hit
+        return {
+            "id": hit.id,
+            "score": hit.score,
+            "relevance": hit.relevance,
+            "parts": [part.explained for part in hit.parts],
+            "route": hit.route.explained if hit.route else None,
+            "words": list(self.words),
+            "token_matches": [asdict(one) for one in self.tokens.matches] if self.tokens else [],
+            "personal": self.personal.explained if self.personal else None,
+        }
+
+
+def explanations(
+    analyzer: Analyzer,
+    text: str,
+    hits: Sequence[Hit],
+    tokens: Sequence[Heat],
+    personal: Sequence[Moved],
+) -> list[Explanation]:
+    """One explanation per hit, in order.
+
+    Args:
+        analyzer: Reads words as lexical search does.
+        text: What was asked.
+        hits: What was found.
+        tokens: One per hit, or none at all.
+        personal: One per hit, or none at all.
+    """
+    asked = tuple(dict.fromkeys(analyzer.words(text)))
+    found = [set(analyzer.words(titled(hit.chunk))) for hit in hits]
+    return [
+        Explanation(
+            hit,
+            tuple(word for word in asked if word in found[i]),
+            tokens[i] if tokens else None,
+            personal[i] if personal else None,
+        )
+        for i, hit in enumerate(hits)
+    ]
