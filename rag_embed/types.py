@@ -217,11 +217,10 @@ class Query:
             raise BadInput(
                 f"Query.vectors maps names of legs to vectors, got {type(self.vectors).__name__}."
             )
-        if isinstance(self.previous, list):
-            object.__setattr__(self, "previous", tuple(self.previous))
-        turns = isinstance(self.previous, tuple)
-        if not turns or not all(isinstance(turn, str) for turn in self.previous):
-            raise BadInput(f"Query.previous is a list or tuple of str, got {self.previous!r}.")
+        turns = self.previous
+        if not isinstance(turns, list | tuple) or not all(isinstance(one, str) for one in turns):
+            raise BadInput(f"Query.previous is a list or tuple of str, got {turns!r}.")
+        object.__setattr__(self, "previous", tuple(turns))
         if self.group_by not in get_args(Grouping):
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."

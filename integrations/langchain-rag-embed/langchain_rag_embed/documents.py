@@ -26,11 +26,13 @@ class RagEmbedDocument(LangChainDocument):
         score: Fused score, higher is better; comparable within one query only.
         relevance: Between 0 and 1; comparable between queries.
         explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
+        route: What the router decided, as JSON values; None where the query was not routed.
     """
 
     score: float
     relevance: float
     explanation: list[dict[str, Any]]
+    route: dict[str, Any] | None = None
 
     @classmethod
     def lc_id(cls) -> list[str]:
@@ -83,6 +85,7 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
         score=float(hit.score),
         relevance=float(hit.relevance),
         explanation=[part.explained for part in hit.parts],
+        route=hit.route.explained if hit.route else None,
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from enum import Enum
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -18,6 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import gather_with_concurrency
 from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation
+from typing_extensions import Unpack
 
 from langchain_rag_embed.documents import from_hit
 from langchain_rag_embed.filters import FilterLike, to_filter
@@ -25,21 +25,24 @@ from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query
 from rag_embed.errors import BadInput
+from rag_embed.indexing.explanation import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping
 
-
-class Unset(Enum):
-    """Says that an option does not come with a call, where ``None`` is a value."""
-
-    UNSET = "unset"
-
-
-UNSET: Literal[Unset.UNSET] = Unset.UNSET
-_OPTIONS = ("k", "user", "where", "min_relevance", "diversity", "group_by")
-
 Source: TypeAlias = Index | Retriever | str | os.PathLike[str]
 """Where hits come from: an index, its path, or anything with rag_embed's ``retrieve``."""
+
+
+class RetrieverOptions(TypedDict, total=False):
+    """What one call may change; the meaning is that of `rag_embed.Query`."""
+
+    k: int
+    user: str | None
+    where: FilterLike
+    previous: Sequence[str]
+    min_relevance: float
+    diversity: float
+    group_by: Grouping
 
 
 def _opened(source: Source) -> Index | Retriever:
@@ -66,6 +69,7 @@ class RagEmbedRetriever(BaseRetriever):
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only. Take it from
             your authentication, never from a model.
         where: A rag_embed filter, or a dictionary; see `to_filter`.
+        previous: Earlier turns of the conversation, oldest first; usually comes with a call.
         min_relevance: Drop chunks less relevant than this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``, or ``"document"`` for at most one chunk per document.
@@ -89,58 +93,56 @@ class RagEmbedRetriever(BaseRetriever):
     k: int = Field(default=4, ge=0, strict=True)
     user: str | None = None
     where: Annotated[SkipValidation[FilterLike], BeforeValidator(to_filter)] = None
+    previous: tuple[str, ...] = ()
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
     diversity: float = Field(default=0.0, ge=0.0, le=1.0)
     group_by: Grouping = "chunk"
+
+    def explain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
+        """Find, and say of each hit all that can be said of why; see `rag_embed.Index.explain`.
+
+        Args:
+            query: A question or keywords.
+            **options: As in ``invoke``.
+
+        Raises:
+            BadInput: This retriever asks something else than an `Index`.
+        """
+        if not isinstance(self.index, Index):
+            raise BadInput(f"explain() needs an Index, got {type(self.index).__name__}.")
+        return self.index.explain(self._query(query, options))
+
+    async def aexplain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
+        """`explain` in a worker thread."""
+        return await run_in_executor(None, partial(self.explain, query, **options))
 
     def _get_relevant_documents(
         self,
         query: str,
         *,
         run_manager: CallbackManagerForRetrieverRun,
-        k: int | Unset = UNSET,
-        user: str | Unset | None = UNSET,
-        where: FilterLike | Unset = UNSET,
-        min_relevance: float | Unset = UNSET,
-        diversity: float | Unset = UNSET,
-        group_by: Grouping | Unset = UNSET,
         _found: Callable[[], list[Hit]] | None = None,
+        **options: Unpack[RetrieverOptions],
     ) -> list[LangChainDocument]:
         """See `BaseRetriever`; ``_found`` gives the hits of an item of a batch."""
         if _found is not None:
             return [from_hit(hit) for hit in _found()]
-        given = (k, user, where, min_relevance, diversity, group_by)
-        asked = self._query(query, dict(zip(_OPTIONS, given, strict=True)))
-        return [from_hit(hit) for hit in self._retriever.retrieve([asked])[0]]
+        [hits] = self._retriever.retrieve([self._query(query, options)])
+        return [from_hit(hit) for hit in hits]
 
     async def _aget_relevant_documents(
         self,
         query: str,
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
-        k: int | Unset = UNSET,
-        user: str | Unset | None = UNSET,
-        where: FilterLike | Unset = UNSET,
-        min_relevance: float | Unset = UNSET,
-        diversity: float | Unset = UNSET,
-        group_by: Grouping | Unset = UNSET,
         _found: Callable[[], Awaitable[list[Hit]]] | None = None,
+        **options: Unpack[RetrieverOptions],
     ) -> list[LangChainDocument]:
         """See `BaseRetriever`: the synchronous search in a worker thread."""
         if _found is not None:
             return [from_hit(hit) for hit in await _found()]
-        return await run_in_executor(
-            None,
-            self._get_relevant_documents,
-            query,
-            run_manager=run_manager.get_sync(),
-            k=k,
-            user=user,
-            where=where,
-            min_relevance=min_relevance,
-            diversity=diversity,
-            group_by=group_by,
-        )
+        asked = partial(self._get_relevant_documents, run_manager=run_manager.get_sync(), **options)
+        return await run_in_executor(None, asked, query)
 
     def batch(
         self,
@@ -203,11 +205,15 @@ class RagEmbedRetriever(BaseRetriever):
         return list(zip(inputs, get_config_list(config, len(inputs)), strict=True))
 
     def _query(self, text: str, given: Mapping[str, Any]) -> Query:
-        """The query of a call: its own options, else those of this retriever."""
-        options = {
-            name: getattr(self, name) if given.get(name, UNSET) is UNSET else given[name]
-            for name in _OPTIONS
-        }
+        """The query of a call: its own options, else those of this retriever.
+
+        Raises:
+            TypeError: There is no such option.
+        """
+        names = RetrieverOptions.__annotations__
+        if unknown := sorted(given.keys() - names.keys()):
+            raise TypeError(f"RagEmbedRetriever has no option {unknown}; known: {sorted(names)}.")
+        options = {name: given[name] if name in given else getattr(self, name) for name in names}
         return Query(text, **{**options, "where": to_filter(options["where"])})
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:  # noqa: ANN401

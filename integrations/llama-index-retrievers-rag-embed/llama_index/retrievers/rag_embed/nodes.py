@@ -36,10 +36,12 @@ class RagEmbedNode(NodeWithScore):
         score: Fused score, higher is better; comparable within one query only.
         relevance: Between 0 and 1; comparable between queries.
         explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
+        route: What the router decided, as JSON values; None where the query was not routed.
     """
 
     relevance: float
     explanation: list[dict[str, Any]]
+    route: dict[str, Any] | None = None
 
     @classmethod
     def class_name(cls) -> str:
@@ -66,6 +68,7 @@ def to_node(hit: Hit) -> RagEmbedNode:
         score=hit.score,
         relevance=hit.relevance,
         explanation=[part.explained for part in hit.parts],
+        route=hit.route.explained if hit.route else None,
     )
 
 

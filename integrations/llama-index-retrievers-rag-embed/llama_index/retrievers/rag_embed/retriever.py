@@ -23,6 +23,7 @@ from typing_extensions import Unpack
 
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.indexing.explanation import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping, Query
 
@@ -35,6 +36,7 @@ class RetrieverOptions(TypedDict, total=False):
     k: int
     user: str | None
     where: Where
+    previous: Sequence[str]
     min_relevance: float
     diversity: float
     group_by: Grouping
@@ -43,8 +45,8 @@ class RetrieverOptions(TypedDict, total=False):
 class RagEmbedRetriever(BaseRetriever):
     """Hybrid, explained retrieval from a rag_embed index.
 
-    ``QueryBundle.custom_embedding_strs`` are honoured: the dense side looks for the mean of their
-    vectors, the lexical side for ``query_str``. ``QueryBundle.embedding`` is not read:
+    ``QueryBundle.custom_embedding_strs`` are honoured: the dense leg looks for the mean of their
+    vectors, the lexical leg and experts for ``query_str``. ``QueryBundle.embedding`` is not read:
     `VectorIndexRetriever` leaves its own model's vector in bundles that routers and fusion
     retrievers pass on. A bundle is never changed.
 
@@ -53,6 +55,7 @@ class RagEmbedRetriever(BaseRetriever):
         k: Hits at most.
         user: Whose documents count beside the shared ones; from your authentication.
         where: Filter, LlamaIndex's or rag_embed's.
+        previous: Earlier turns of the conversation, oldest first; usually through `with_`.
         min_relevance: Drop hits below, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference.
         group_by: ``"chunk"`` or ``"document"``.
@@ -84,6 +87,7 @@ class RagEmbedRetriever(BaseRetriever):
         k: int = 10,
         user: str | None = None,
         where: Where = None,
+        previous: Sequence[str] = (),
         min_relevance: float = 0.0,
         diversity: float = 0.0,
         group_by: Grouping = "chunk",
@@ -98,6 +102,7 @@ class RagEmbedRetriever(BaseRetriever):
             k=k,
             user=user,
             where=self._filter(where),
+            previous=previous,
             min_relevance=min_relevance,
             diversity=diversity,
             group_by=group_by,
@@ -113,8 +118,8 @@ class RagEmbedRetriever(BaseRetriever):
         """A copy with other options that shares the index: one per request costs nothing.
 
         Args:
-            **options: ``k``, ``user``, ``where``, ``min_relevance``, ``diversity``, ``group_by``;
-                those left out stay as they are.
+            **options: ``k``, ``user``, ``where``, ``previous``, ``min_relevance``, ``diversity``,
+                ``group_by``; those left out stay as they are.
 
         Raises:
             BadInput: An option is out of range.
@@ -151,6 +156,24 @@ class RagEmbedRetriever(BaseRetriever):
     async def aretrieve_many(self, queries: Sequence[QueryType]) -> list[list[NodeWithScore]]:
         """`retrieve_many` in a worker thread."""
         return await asyncio.to_thread(self.retrieve_many, queries)
+
+    def explain(self, query: QueryType) -> list[Explanation]:
+        """Find, and say of each hit all that can be said of why; see `rag_embed.Index.explain`.
+
+        Args:
+            query: A text or a bundle.
+
+        Raises:
+            BadInput: This retriever asks something else than an `Index`.
+        """
+        if not isinstance(self._index, Index):
+            raise BadInput(f"explain() needs an Index, got {type(self._index).__name__}.")
+        bundle = QueryBundle(query) if isinstance(query, str) else query
+        return self._index.explain(self._query(bundle))
+
+    async def aexplain(self, query: QueryType) -> list[Explanation]:
+        """`explain` in a worker thread."""
+        return await asyncio.to_thread(self.explain, query)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._found([query_bundle])[0]
