@@ -83,7 +83,14 @@ def test_with_leaves_the_original_and_the_other_options(index, retriever) -> Non
 
 
 @pytest.mark.parametrize(
-    "options", [{"k": -1}, {"diversity": 2.0}, {"group_by": "page"}, {"where": {"year": 1}}]
+    "options",
+    [
+        {"k": -1},
+        {"diversity": 2.0},
+        {"group_by": "page"},
+        {"where": {"year": 1}},
+        {"previous": "a turn"},
+    ],
 )
 def test_bad_options_are_refused_early(index, retriever, options) -> None:
     with pytest.raises(BadInput):

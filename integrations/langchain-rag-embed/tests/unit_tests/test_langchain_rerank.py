@@ -106,5 +106,5 @@ def test_a_reranked_retriever_is_a_langchain_retriever(index) -> None:
     reranked = Reranked(index.retriever, CompressorReranker(Scoring()))
     [document] = RagEmbedRetriever(index=reranked, k=1).invoke("red fox")
     assert document.metadata["rag_embed"]["doc_id"] == "fish"
-    legs = [part["leg"] for part in document.metadata["rag_embed"]["explanation"]]
+    legs = [part["leg"] for part in document.explanation]
     assert legs == ["dense", "lexical", "rerank"]

@@ -29,6 +29,7 @@ OPTIONS = [
     {"min_relevance": 0.9},
     {"diversity": 0.9},
     {"group_by": "document"},
+    {"previous": ["What lives in the sea?"]},
     {"k": 2, "user": "ada", "where": {"$not": {"about": "fox"}}, "diversity": 0.5},
 ]
 
@@ -98,6 +99,7 @@ async def test_an_unknown_option_is_an_error(retriever, unknown):
         {"min_relevance": 1.5},
         {"diversity": -0.1},
         {"group_by": "page"},
+        {"previous": "a turn"},
     ],
     ids=str,
 )
@@ -106,9 +108,13 @@ def test_a_wrong_option_is_an_error(retriever, wrong):
         RagEmbedRetriever(index=retriever.index, **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"k": -1}, {"where": {"year": None}}, {"diversity": 2}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"k": -1}, {"where": {"year": None}}, {"diversity": 2}, {"previous": "a turn"}],
+    ids=str,
+)
 def test_a_wrong_option_of_a_call_is_an_error(retriever, wrong):
-    with pytest.raises(ValueError, match=r"k must be|\$exists|between 0 and 1"):
+    with pytest.raises(ValueError, match=r"k must be|\$exists|between 0 and 1|list or tuple"):
         retriever.invoke(QUERY, **wrong)
 
 
