@@ -3,6 +3,7 @@
 from llama_index.retrievers.rag_embed.documents import to_documents
 from llama_index.retrievers.rag_embed.embeddings import EmbeddingEncoder, RagEmbedEmbedding
 from llama_index.retrievers.rag_embed.filters import to_filter
+from llama_index.retrievers.rag_embed.indexer import RagEmbedIndexer
 from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
 from llama_index.retrievers.rag_embed.nodes import RagEmbedNode, to_node
 from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
@@ -14,6 +15,7 @@ __all__ = [
     "EmbeddingEncoder",
     "PostprocessorReranker",
     "RagEmbedEmbedding",
+    "RagEmbedIndexer",
     "RagEmbedNode",
     "RagEmbedNodeParser",
     "RagEmbedRetriever",

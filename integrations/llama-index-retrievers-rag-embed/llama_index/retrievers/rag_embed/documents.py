@@ -15,7 +15,7 @@ from llama_index.retrievers.rag_embed.serialised import dumped, kind_of
 
 from rag_embed.errors import BadInput
 from rag_embed.reading.text import LANGUAGES
-from rag_embed.types import Document
+from rag_embed.types import Document, Skipped
 
 BESIDE = "_llama_index"
 """Metadata key of what a document or node is beside its id, text and metadata."""
@@ -30,16 +30,22 @@ SHOWN = {
 }
 """What a part of a document has from it, beside its metadata."""
 
+_MEDIA = ("image_resource", "audio_resource", "video_resource", "image", "image_path", "image_url")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-def to_documents(documents: Iterable[BaseNode], *, user: str | None = None) -> Iterator[Document]:
+def to_documents(
+    documents: Iterable[BaseNode], *, user: str | None = None
+) -> Iterator[Document | Skipped]:
     """What any LlamaIndex reader or node parser yields, for ``Index.add``; lazily.
 
     The title is the metadata's ``title``, else its ``file_name``. Where the file's name tells that
     it is Markdown or code, ``format`` is added, so that it is cut at headings or definitions. What
     LlamaIndex hides of the metadata from language and embedding models stays hidden in what is
     found; a node that no document was made of, and that is not cut, is found as itself.
+
+    A picture or recording that has neither text nor title is skipped, which the report of
+    ``Index.add`` tells.
 
     An id stays what it is, with one exception: ``SimpleDirectoryReader`` gives its documents a new
     random id each time. Such a document is known by its ``file_path``; where a file was cut, as at
@@ -65,7 +71,16 @@ def to_documents(documents: Iterable[BaseNode], *, user: str | None = None) -> I
                 f"Expected a LlamaIndex document or node, got {type(one).__module__}."
                 f"{type(one).__qualname__}. rag_embed's own documents go to Index.add directly."
             )
-        yield to_document(one, user=user)
+        document = to_document(one, user=user)
+        if document.text.strip() or document.title.strip() or not _media(one):
+            yield document
+        else:
+            yield Skipped(document.id, "it has neither text nor title, and only these are searched")
+
+
+def _media(node: BaseNode) -> bool:
+    """Whether it is a picture or a recording."""
+    return any(getattr(node, name, None) is not None for name in _MEDIA)
 
 
 def to_document(node: BaseNode, *, user: str | None = None) -> Document:

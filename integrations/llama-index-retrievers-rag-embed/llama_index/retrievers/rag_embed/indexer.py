@@ -1,0 +1,104 @@
+"""`RagEmbedIndexer`: an index of rag_embed as the last step of an ingestion pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr
+from llama_index.core.schema import BaseNode, TransformComponent
+from llama_index.retrievers.rag_embed.documents import to_documents
+
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+
+
+class RagEmbedIndexer(TransformComponent):
+    """Adds documents to an `Index` that come through a pipeline, and passes them on.
+
+    The index cuts, situates and encodes them as it was made to, with its experts, so no node parser
+    and no embedding model has to come before. Search it with `RagEmbedRetriever`. A pipeline's cache
+    never stands in for it. What cannot be added is told by a warning.
+
+    Args:
+        index: An index, or where one is stored.
+        user: Owner of what is added; ``None`` shares it with everybody.
+
+    Raises:
+        BadInput: ``index`` is none, or the user id is empty.
+
+    Examples:
+        >>> from llama_index.core import Document
+        >>> from llama_index.core.ingestion import IngestionPipeline
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> pipeline = IngestionPipeline(transformations=[RagEmbedIndexer(index, user="ann")])
+        >>> [one.id_ for one in pipeline.run(documents=[Document(id_="a", text="A red fox.")])]
+        ['a']
+        >>> index.search("fox", user="ann")[0].text
+        'A red fox.'
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    user: str | None = None
+    _index: Index = PrivateAttr()
+
+    def __init__(self, index: Index | str | os.PathLike[str], *, user: str | None = None) -> None:
+        if user == "":
+            raise BadInput("user is a non-empty str, or None to share documents with everybody.")
+        if not isinstance(index, Index | str | os.PathLike):
+            raise BadInput(f"Expected an Index or the path of one, got {type(index).__name__}.")
+        super().__init__(user=user)  # type: ignore[call-arg]
+        self._index = index if isinstance(index, Index) else Index.open(index)
+
+    @property
+    def index(self) -> Index:
+        """What is added to."""
+        return self._index
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name in serialised form."""
+        return "RagEmbedIndexer"
+
+    def to_dict(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """The settings, and something new each time: pipelines look up by it what they cached."""
+        return {**super().to_dict(**kwargs), "call": uuid.uuid4().hex}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self._index, self.user)
+
+    def __call__(
+        self,
+        nodes: Sequence[BaseNode],
+        **others: Any,  # noqa: ANN401  # options of the pipeline around it
+    ) -> Sequence[BaseNode]:
+        """Add documents or nodes; see `to_documents`.
+
+        Returns:
+            The same nodes.
+
+        Raises:
+            BadInput: A document belongs to another owner, or cannot be stored.
+            StoreError: The index cannot be written.
+        """
+        report = self._index.add(to_documents(nodes, user=self.user))
+        for one in report.skipped:
+            warnings.warn(f"{one.source} was not added: {one.reason}", stacklevel=2)
+        return nodes
+
+    async def acall(
+        self,
+        nodes: Sequence[BaseNode],
+        **others: Any,  # noqa: ANN401
+    ) -> Sequence[BaseNode]:
+        """`__call__` in a worker thread."""
+        return await asyncio.to_thread(self, nodes)
+
+
+def _rebuilt(cls: type[RagEmbedIndexer], index: Index, user: str | None) -> RagEmbedIndexer:
+    return cls(index, user=user)
