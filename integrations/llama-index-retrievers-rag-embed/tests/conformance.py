@@ -19,8 +19,19 @@ from conformance_search import SearchConformance
 from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.ingestion.pipeline import DocstoreStrategy
+from llama_index.core.llms import MockLLM
 from llama_index.core.node_parser import SentenceSplitter
-from llama_index.core.schema import MetadataMode, TextNode
+from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
+from llama_index.core.schema import (
+    ImageNode,
+    IndexNode,
+    MetadataMode,
+    Node,
+    NodeRelationship,
+    RelatedNodeInfo,
+    TextNode,
+)
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
@@ -48,6 +59,36 @@ class VectorStoreConformance(SearchConformance):
         assert found.metadata == nested
         assert (found.ref_doc_id, found.start_char_idx, found.end_char_idx) == ("source", 3, 18)
         assert found.excluded_llm_metadata_keys == ["list"]
+
+    @pytest.mark.parametrize("kind", [TextNode, IndexNode, ImageNode, Node])
+    def test_every_kind_of_node_comes_back_with_all_it_has(self, empty, kind) -> None:
+        own = {
+            TextNode: {"text": "Red.", "mimetype": "text/x", "end_char_idx": 4},
+            IndexNode: {"text": "Red.", "index_id": "other"},
+            ImageNode: {"text": "Red.", "image_url": "http://here/red.png"},
+            Node: {"text_resource": {"text": "Red."}, "image_resource": {"path": "red.png"}},
+        }
+        added = kind(
+            id_="a",
+            embedding=vector("red"),
+            metadata={"shown": 1, "hidden": 2},
+            excluded_llm_metadata_keys=["hidden"],
+            excluded_embed_metadata_keys=["shown"],
+            metadata_template="<{key}={value}>",
+            metadata_separator=" | ",
+            text_template="{metadata_str} :: {content}",
+            relationships={
+                NodeRelationship.SOURCE: RelatedNodeInfo(node_id="one", metadata={"shown": 1}),
+                NodeRelationship.NEXT: RelatedNodeInfo(node_id="b", hash="h"),
+                NodeRelationship.CHILD: [RelatedNodeInfo(node_id="c", node_type="1")],
+            },
+            **own[kind],
+        )
+        empty.add([added])
+        [found] = empty.query(asked("red")).nodes
+        found.embedding = added.embedding
+        assert found == added and found.hash == added.hash
+        assert found.get_content(MetadataMode.LLM) == added.get_content(MetadataMode.LLM)
 
     def test_adding_again_replaces(self, store) -> None:
         store.add([node("a", "A green frog jumps.", "one", lang="it")])
@@ -233,6 +274,16 @@ class VectorStoreConformance(SearchConformance):
         assert self.texts(empty, "green frog")[0] == "green frog"
         assert "red fox" not in self.texts(empty, "red fox")
         assert self.sources(empty) == (["r"] if strategy == "upserts_and_delete" else ["b", "r"])
+
+    @pytest.mark.parametrize("mode", list(FUSION_MODES))
+    def test_fusion_sees_a_node_once(self, store, mode) -> None:
+        index = VectorStoreIndex.from_vector_store(store, embed_model=Words())
+        lists = [index.as_retriever(similarity_top_k=4) for _ in range(3)]
+        fusion = QueryFusionRetriever(
+            lists, llm=MockLLM(), mode=mode, num_queries=1, similarity_top_k=4, use_async=False
+        )
+        found = fusion.retrieve("The blue sea is deep.")
+        assert sorted(one.node.node_id for one in found) == list("abcd")
 
     async def test_a_pipeline_runs_async(self, empty) -> None:
         pipeline = IngestionPipeline(transformations=[Words()], vector_store=empty)

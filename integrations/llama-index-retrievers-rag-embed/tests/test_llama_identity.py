@@ -230,6 +230,8 @@ def test_an_index_node_leads_on() -> None:
     objects = [IndexNode(id_="i", text="x", index_id="animals", obj=below)]
     leading = RagEmbedRetriever(index_of([summary]), k=1, objects=objects)
     assert [one.node.ref_doc_id for one in leading.retrieve("animals")] == ["fox"]
+    many = leading.retrieve_many(["animals", "all"])
+    assert [[one.node.ref_doc_id for one in found] for found in many] == [["fox"], ["fox"]]
 
 
 def test_what_cannot_be_stored_is_named() -> None:

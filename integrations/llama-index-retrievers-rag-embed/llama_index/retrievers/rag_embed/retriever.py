@@ -190,7 +190,10 @@ class RagEmbedRetriever(BaseRetriever):
                 _dispatcher.event(RetrievalStartEvent(str_or_query_bundle=query))
                 text: dict[str, Any] = {EventPayload.QUERY_STR: bundle.query_str}
                 started.append(self.callback_manager.on_event_start(CBEventType.RETRIEVE, text))
-            found = self._found(bundles)
+            found = [
+                self._handle_recursive_retrieval(bundle, nodes)
+                for bundle, nodes in zip(bundles, self._found(bundles), strict=True)
+            ]
             for query, event, nodes in zip(queries, started, found, strict=True):
                 self.callback_manager.on_event_end(
                     CBEventType.RETRIEVE, {EventPayload.NODES: nodes}, event

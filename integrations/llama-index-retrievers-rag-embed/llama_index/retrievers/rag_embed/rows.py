@@ -14,7 +14,6 @@ from llama_index.retrievers.rag_embed.serialised import dumped, json_metadata, k
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import cleaned
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import Store
 from rag_embed.types import Chunk, Document, Vectors
 
 KIND = "_node_type"
@@ -63,20 +62,6 @@ def node_of(id: str, text: str, metadata: Mapping[str, Any]) -> BaseNode:
     """
     values = json.loads(metadata[_CONTENT])
     return restored(metadata[KIND], id, text, values.pop("metadata"), values)
-
-
-def check_owner(store: Store, documents: Sequence[Document]) -> None:
-    """Refuse to take over a node.
-
-    Raises:
-        BadInput: A node with this id belongs to another owner.
-    """
-    for id, (_, owner) in store.known([document.id for document in documents]).items():
-        if owner != documents[0].user:
-            raise BadInput(
-                f"Node {id!r} belongs to another owner in this store. Use ids that name the owner, "
-                "or delete the stored one first."
-            )
 
 
 def unit_rows(nodes: Sequence[BaseNode], dim: int | None) -> Vectors:

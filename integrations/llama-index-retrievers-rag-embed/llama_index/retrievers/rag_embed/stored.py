@@ -19,13 +19,7 @@ from llama_index.retrievers.rag_embed.restriction import (
     owned,
     visible,
 )
-from llama_index.retrievers.rag_embed.rows import (
-    check_owner,
-    document_of,
-    node_of,
-    unit_rows,
-    whole,
-)
+from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_rows, whole
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
@@ -59,7 +53,6 @@ class StoredNodes:
         store = self.connection.for_writing(rows.shape[1])
         if store.spaces["dense"] != rows.shape[1]:  # another thread was first
             rows = unit_rows(distinct, store.spaces["dense"])
-        check_owner(store, documents)
         store.replace(
             [(document, content_hash(document)) for document in documents],
             [whole(document) for document in documents],
