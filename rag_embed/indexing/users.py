@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from threading import Lock
 
 from rag_embed.indexing.personalisation import bend_of, personal, profiles_of, setting_of
 from rag_embed.personal.influence import Moved, moved_by
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
+from rag_embed.processes import PerProcess
 from rag_embed.protocols import ChunkEncoder, Retriever, Store
 from rag_embed.types import Hit, Query
 
@@ -32,12 +33,19 @@ class Users:
         self._store = store
         self._space = space
         self._options = storage_options
+        self._turn = PerProcess(Lock)
+        self._profiles: Profiles | None = None
         self.setting: Setting = setting_of(store)
 
-    @cached_property
+    @property
     def profiles(self) -> Profiles:
         """Users' histories; see `personalisation.profiles_of`."""
-        return profiles_of(self._store, self._space, storage_options=self._options)
+        with self._turn.get():  # two of them in memory would each forget what the other one knows
+            if self._profiles is None:
+                self._profiles = profiles_of(
+                    self._store, self._space, storage_options=self._options
+                )
+            return self._profiles
 
     def around(self, retriever: Retriever) -> Retriever:
         """The retriever made personal; the very same one while the strength is 0."""
@@ -58,7 +66,7 @@ class Users:
             BadInput: It is not above 0.
             StoreError: There are events that are summed with another one.
         """
-        self.profiles = profiles_of(
+        self._profiles = profiles_of(
             self._store, self._space, half_life=half_life, storage_options=self._options
         )
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from threading import RLock
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.maths.bm25 import Postings
+from rag_embed.processes import PerProcess
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
@@ -28,9 +32,26 @@ from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
 
+S = TypeVar("S", bound="MemoryStore")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_at_a_time(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Two threads that write would each keep what was there, and what they bring, but not the other's."""
+
+    @wraps(method)
+    def waiting(store: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with store._turn.get():
+            return method(store, *args, **kwargs)
+
+    return waiting
+
 
 class MemoryStore:
     """A `protocols.Store` that forgets everything when the process ends.
+
+    Safe to use from several threads: writers take turns, and a view never changes.
 
     Examples:
         >>> from rag_embed import Document
@@ -49,6 +70,7 @@ class MemoryStore:
         analyzer: Analyzer | None = None,
         tokens: Sequence[str] = (),
     ) -> None:
+        self._turn = PerProcess(RLock)
         self.spaces = dict(spaces)
         self.token_spaces = tuple(tokens)
         self.fields = Fields.of(fields or {})
@@ -69,6 +91,7 @@ class MemoryStore:
         documents = self._view.stored
         return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
 
+    @_one_at_a_time
     def replace(
         self,
         documents: Sequence[tuple[Document, str]],
@@ -108,6 +131,7 @@ class MemoryStore:
         }
         self._view = self._built(by_id, rows, known, matrix, kept_tokens)
 
+    @_one_at_a_time
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
         gone = set(doc_ids) & self._view.stored.keys()
@@ -124,32 +148,37 @@ class MemoryStore:
         )
         return len(gone)
 
+    @_one_at_a_time
     def forget(self, user: str, /) -> int:
         """See `protocols.Store`."""
         return self.delete([id for id, (one, _) in self._view.stored.items() if one.user == user])
 
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
-        return dict(self._settings)
+        return deepcopy(self._settings)
 
+    @_one_at_a_time
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        self._settings.update(values)
+        self._settings = {**self._settings, **values}
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         return list(self._view.stored)
 
+    @_one_at_a_time
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
         check_new(spaces, tokens, self.spaces, self.token_spaces)
         if (dict(spaces), tuple(tokens)) != (self._growth.spaces, self._growth.tokens):
             self._growth = Growth(dict(spaces), tuple(tokens))
 
+    @_one_at_a_time
     def lacking(self) -> list[str]:
         """See `protocols.Store`."""
         return self._growth.lacking(self._view.ids)
 
+    @_one_at_a_time
     def fill(
         self,
         ids: Sequence[str],
@@ -164,6 +193,7 @@ class MemoryStore:
         check_tokens(tokens, [name for name in tokens if name in growth.tokens], dims, len(ids))
         growth.fill(ids, vectors, tokens)
 
+    @_one_at_a_time
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_filled(self.lacking())
@@ -178,6 +208,7 @@ class MemoryStore:
         )
         self._growth = Growth({}, ())
 
+    @_one_at_a_time
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_known(space, self.spaces)
@@ -198,7 +229,7 @@ class MemoryStore:
         settings: Mapping[str, Any],
     ) -> None:
         self.spaces, self.token_spaces, self._view = spaces, tokens, view
-        self._settings.update(settings)
+        self._settings = {**self._settings, **settings}
 
     def _forget(self, doc_ids: set[str]) -> None:
         """What was computed for chunks of these documents holds no more."""
