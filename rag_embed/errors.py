@@ -7,6 +7,7 @@
       SpaceMismatch      the encoder is not the one the index was built with
       StoreError         the index on disk is foreign, read-only, full or broken
         NoIndex          there is no index at that place
+        IndexExists      there is one where a new one should be made
       UnsupportedModel   a fast encoder cannot run this kind of model; `SentenceEncoder` can
       UnfaithfulEncoder  a fast encoder does not reproduce the model it stands for
 
@@ -48,6 +49,10 @@ class StoreError(RagEmbedError):
 
 class NoIndex(StoreError):
     """There is no index at that place."""
+
+
+class IndexExists(StoreError):
+    """There is an index where a new one should be made."""
 
 
 class UnsupportedModel(RagEmbedError):

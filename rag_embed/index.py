@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, TypedDict
 
 from typing_extensions import Unpack
@@ -19,6 +18,7 @@ from rag_embed.filters import Filter, field
 from rag_embed.indexing import ahead, installed
 from rag_embed.indexing.assembly import (
     Situate,
+    check_made,
     decided,
     loaded,
     reopened,
@@ -56,6 +56,8 @@ from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.space import forget_written
 from rag_embed.situated.tokens import WithTokens
+from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores.places import local
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
@@ -74,10 +76,24 @@ class Options(TypedDict, total=False):
     previous: Sequence[str]
 
 
+class Making(TypedDict, total=False):
+    """What `Index.create` takes beside the path."""
+
+    encoder: Encoder | str | None
+    chunk_tokens: int | None
+    chunk_overlap: int
+    situate: Situate
+    sample: Iterable[Document] | None
+    tokens: bool | None
+    fields: FieldTypes | None
+    analyzer: Analyzer | None
+    storage_options: Mapping[str, str] | None
+
+
 class Index:
     """Documents in, ranked and explained chunks out.
 
-    Make one with `create`, `open` or `in_memory`.
+    Make one with `at`, `create`, `open` or `in_memory`.
 
     Examples:
         >>> from rag_embed import Document, Index
@@ -112,6 +128,42 @@ class Index:
         return self.spaces.own
 
     @classmethod
+    def at(cls, path: str | os.PathLike[str], **making: Unpack[Making]) -> Index:
+        """Open the index at a place, or make it where there is none.
+
+        Args:
+            path: As in `create`.
+            **making: As in `create`; for an index that is there, what it must have been made with.
+
+        Raises:
+            BadInput: The index that is there was made otherwise, or an argument is wrong.
+            ModelUnavailable: The model cannot be loaded.
+            SpaceMismatch: The encoder is not the one the index was built with.
+            StoreError: The place cannot be read or written.
+        """
+        index = opened_or_made(
+            lambda: cls.open(
+                path,
+                encoder=making.get("encoder"),
+                situate=None if making.get("situate") == "auto" else making.get("situate"),
+                storage_options=making.get("storage_options"),
+            ),
+            lambda: cls.create(path, **making),
+        )
+        fields = making.get("fields")
+        pairs: list[tuple[str, object, object]] = [
+            ("tokens", making.get("tokens"), bool(index.space.signature.tokens)),
+            ("fields", fields and dict(Fields.of(fields).types), dict(index.fields.types)),
+            ("analyzer", making.get("analyzer"), index.analyzer),
+            ("chunk_overlap", making.get("chunk_overlap"), index.splitter.overlap),
+        ]
+        made = [(name, given, own) for name, given, own in pairs if given is not None]
+        if "chunk_tokens" in making:
+            made.append(("chunk_tokens", making["chunk_tokens"], index.splitter.max_tokens))
+        check_made(path, made)
+        return index
+
+    @classmethod
     def create(
         cls,
         path: str | os.PathLike[str],
@@ -129,7 +181,8 @@ class Index:
         """Make an empty index in a folder or object store.
 
         Args:
-            path: Folder, or ``s3://``, ``gs://``, ``az://`` URI.
+            path: Folder, which a later change of the working folder does not move; or ``s3://``,
+                ``gs://``, ``az://`` URI.
             encoder: An encoder, or the name or path of a sentence-transformers model;
                 all-MiniLM-L6-v2 by default.
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
@@ -149,7 +202,8 @@ class Index:
         Raises:
             BadInput: An argument is wrong.
             ModelUnavailable: The model cannot be loaded.
-            StoreError: There is an index already, or the place cannot be written.
+            IndexExists: There is an index already.
+            StoreError: The place cannot be written.
         """
         from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
@@ -168,7 +222,7 @@ class Index:
             settings=settings_of(space, splitter, why).entries(),
             storage_options=storage_options,
         )
-        ahead.leave_note(path, space.signature.model)
+        ahead.leave_note(store.uri, space.signature.model)
         calibration = default(space.signature.weights)
         return cls(store, splitter, space, calibration, storage_options=storage_options)
 
@@ -199,14 +253,13 @@ class Index:
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)
-        place = os.fspath(path)
-        migrate(store, None if "://" in place else Path(place))
-        settings = read(store, place)
+        migrate(store, local(store.uri))
+        settings = read(store, store.uri)
         model = settings.signature.model
         if early is not None and early[0] == model:
             encoder = early[1].result()
         own = loaded(encoder or model)
-        space = reopened(settings, own, situate, place)
+        space = reopened(settings, own, situate, store.uri)
         splitter = TokenSplitter.from_settings(own, settings.splitter)
         calibration = settings.calibration or default(space.signature.weights)
         return cls(store, splitter, space, calibration, storage_options=storage_options)

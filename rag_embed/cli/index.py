@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.progress import (
@@ -24,13 +24,15 @@ from rich.progress import (
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import BadInput, NoIndex, RagEmbedError
+from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.ahead import remove_note
 from rag_embed.indexing.ingest import AddReport
+from rag_embed.protocols import Encoder
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
-from rag_embed.situated.expressions import STANDARD
+from rag_embed.situated.expressions import STANDARD, situated
+from rag_embed.stores.opening import opened_or_made
 from rag_embed.types import Document
 
 _SHOWN = 20
@@ -97,14 +99,20 @@ def index(
     there = [one for one in sources if one.exists()] if allow_empty else sources
     total = _expected(there)
     fields = dict(map(_declared, field or []))
-    try:
-        kb, made = _opened(to, model, chunk_tokens, situate, tokens, fields, language), False
-    except NoIndex:
+    made = False
+
+    def opened() -> Index:
+        return _opened(to, model, chunk_tokens, situate, tokens, fields, language)
+
+    def new() -> Index:
+        nonlocal made
         if dry_run:
-            kb, made = Index.in_memory(encoder=HashEncoder(), fields=fields), False
-        else:
-            kb = _made(to, there, model, chunk_tokens, situate, tokens, fields, language)
-            made = True
+            return Index.in_memory(encoder=HashEncoder(), fields=fields)
+        kb = _made(to, there, model, chunk_tokens, situate, tokens, fields, language)
+        made = True
+        return kb
+
+    kb = opened_or_made(opened, new)
     with _no_empty_index_left(to) if made else nullcontext():
         if tokens and not kb.space.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
@@ -174,8 +182,9 @@ def _opened(
     kb = Index.open(to)
     _check("--model", model, kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
-    if situate != "auto":
-        _check("--situate", situate, kb.space.signature.chunks)
+    if situate not in (None, "auto"):
+        way = situated(situate, cast(Encoder, kb.splitter.encoder)).signature.chunks
+        _check("--situate", way, kb.space.signature.chunks)
     if tokens is not True:
         _check("--tokens", tokens, bool(kb.space.signature.tokens))
     _check("--field", fields or None, dict(kb.fields.types))
@@ -190,11 +199,12 @@ def _no_empty_index_left(to: str) -> Iterator[None]:
         yield
     except BaseException:
         from rag_embed.stores.discarding import discarded
+        from rag_embed.stores.places import place
 
         with suppress(RagEmbedError, OSError):  # what went wrong before is what is told
             if discarded(to):
                 remove_note(to)
-                Path(to).rmdir()
+                Path(place(to)).rmdir()
         raise
 
 

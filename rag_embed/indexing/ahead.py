@@ -12,27 +12,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from rag_embed.protocols import Encoder
+from rag_embed.stores.places import local, place
 
 _NOTE = "encoder.json"
 
 
-def leave_note(path: str | os.PathLike[str], model: str) -> None:
+def leave_note(uri: str, model: str) -> None:
     """Write the note; nothing happens where the index is not in a folder, or cannot be written."""
     from rag_embed.encoders.cache import write_atomically
 
-    if "://" not in os.fspath(path):
-        write_atomically(Path(path) / _NOTE, json.dumps({"model": model}).encode())
+    if (folder := local(uri)) is not None:
+        write_atomically(folder / _NOTE, json.dumps({"model": model}).encode())
 
 
 def remove_note(path: str | os.PathLike[str]) -> None:
     """Remove the note, if there is one."""
-    Path(path, _NOTE).unlink(missing_ok=True)
+    Path(place(path), _NOTE).unlink(missing_ok=True)
 
 
 def started(path: str | os.PathLike[str]) -> tuple[str, Future[Encoder]] | None:
     """The model of the note and its encoder, being loaded in the background; None without a note."""
     try:
-        model = json.loads((Path(path) / _NOTE).read_text(encoding="utf-8"))["model"]
+        model = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     from rag_embed import encoders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -128,6 +129,24 @@ def check_same(written: Signature, now: Signature, what: str) -> None:
             f"{{field: (index, encoder)}} {difference}. Pass the original encoder, or build a new "
             "index."
         )
+
+
+def check_made(path: str | os.PathLike[str], options: Iterable[tuple[str, object, object]]) -> None:
+    """Refuse an index that was made with other options.
+
+    Args:
+        path: Where it is.
+        options: Name, wanted value, and the value it was made with.
+
+    Raises:
+        BadInput: Two values differ.
+    """
+    for name, wanted, own in options:
+        if wanted != own:
+            raise BadInput(
+                f"The index at {os.fspath(path)!r} was made with {name}={own!r}, got {wanted!r}. "
+                f"Leave {name} out, or make a new index elsewhere."
+            )
 
 
 def _situated(situate: Situate, encoder: Encoder) -> TokenSpace:

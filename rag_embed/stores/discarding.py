@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rag_embed.stores.erasing import LOCK, writing
+from rag_embed.stores.locks import remove_traces, turn
+from rag_embed.stores.places import place
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import TABLES, connect, names_of
 
@@ -15,12 +14,12 @@ def discarded(uri: str) -> bool:
     Raises:
         StoreError: It cannot be written.
     """
+    uri = place(uri)
     database = connect(uri, None)
-    with explained("remove the index", uri), writing(uri):
+    with explained("remove the index", uri), turn(uri):
         if "documents" in names_of(database) and database.open_table("documents").count_rows():
             return False
         for name in reversed(TABLES):  # without settings it is no index
             database.drop_table(name, ignore_missing=True)
-    if "://" not in uri:
-        Path(uri, LOCK).unlink(missing_ok=True)
+    remove_traces(uri)
     return True

@@ -16,17 +16,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from filelock import FileLock
 from lancedb.index import BTree
 
 MARK = "forgetting"
-LOCK = "writing.lock"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 _SAME = {
     "chunks": "ordinal",
@@ -39,13 +36,6 @@ _SAME = {
 
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
 """Names of files that are being written: LanceDB's own, and those of the library below it."""
-
-
-def writing(uri: str) -> AbstractContextManager[object]:
-    """Held while an index is written."""
-    if "://" in uri or not Path(uri).is_dir():
-        return nullcontext()
-    return FileLock(Path(uri, LOCK))
 
 
 def begin(database: Any) -> None:  # noqa: ANN401

@@ -20,13 +20,11 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from filelock import FileLock
 from lancedb.expr import Expr, col, lit
 
 from rag_embed.errors import SpaceMismatch, StoreError
@@ -42,8 +40,10 @@ from rag_embed.stores.event_schema import (
     row_key,
 )
 from rag_embed.stores.event_upkeep import due, tidy
+from rag_embed.stores.locks import turn
+from rag_embed.stores.places import local, place
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect, lasting
+from rag_embed.stores.tables import connect
 from rag_embed.types import Signature, Vectors
 
 BUCKETS = 64
@@ -77,17 +77,17 @@ class LanceEvents:
         half_life: float | Literal["stored"] | None = "stored",
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
-        self.uri = os.fspath(uri)
+        self.uri = place(uri)
         self._reopen = partial(
             LanceEvents,
-            lasting(uri),
+            self.uri,
             signature,
             half_life=half_life,
             storage_options=storage_options,
         )
-        self._local = "://" not in self.uri
+        self._local = local(self.uri) is not None
         self._tables: dict[str, Any] = {}
-        self._database = connect(uri, storage_options)
+        self._database = connect(self.uri, storage_options)
         names = self._names()
         first = next((name for name in names if name.startswith("events_")), None)
         stored = self._described(first, signature) if first else {}
@@ -263,8 +263,8 @@ class LanceEvents:
                 table.set_unenforced_primary_key("key")
         return self._table(name)
 
-    def _locked(self, name: str) -> AbstractContextManager[object]:
-        return FileLock(Path(self.uri, f"{name}.lock")) if self._local else nullcontext()
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        return turn(self.uri, name)
 
     def _described(self, name: str, signature: Signature) -> dict[str, Any]:
         """Settings of the events that are there."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from lancedb.expr import col
 
 from rag_embed.stores.checks import check_files
-from rag_embed.stores.erasing import writing
+from rag_embed.stores.locks import turn
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import names_of, upsert
 
@@ -60,12 +60,12 @@ class LanceFiles:
         if not files:
             return
         rows = [{"name": n, "size": len(c), "content": c} for n, c in files.items()]
-        with explained("write files to the index", self._uri), writing(self._uri):
+        with explained("write files to the index", self._uri), turn(self._uri):
             upsert(self._made(), "name", pa.Table.from_pylist(rows, schema=_SCHEMA))
 
     def remove(self, names: Sequence[str], /) -> int:
         """See `protocols.Files`."""
-        with explained("remove files of the index", self._uri), writing(self._uri):
+        with explained("remove files of the index", self._uri), turn(self._uri):
             table = self.table
             if table is None or not names:
                 return 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
@@ -21,6 +21,7 @@ from rag_embed.fields import reads_metadata
 from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import Counts
 from rag_embed.maths.vectors import first
+from rag_embed.processes import PerProcess
 from rag_embed.stores.private_bm25 import Owned
 from rag_embed.stores.snapshot import OWNED, SHARED, Snapshot, narrowed, remembered
 from rag_embed.types import Scores
@@ -34,7 +35,9 @@ _FEW = 1000
 _SAMPLE = 4096
 """Shared chunks whose words are counted for the mean length of a text."""
 
-_THREADS = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="lance")
+_THREADS = PerProcess(
+    partial(ThreadPoolExecutor, min(4, os.cpu_count() or 1), thread_name_prefix="lance")
+)
 
 
 @dataclass(eq=False)
@@ -88,7 +91,7 @@ class Words:
                 found = found.filter(pc.is_in(found["id"], pa.array(sorted(among or ()))))
             return first(found["id"].to_pylist(), found["_score"].to_numpy(), n)
 
-        return list(_THREADS.map(one, texts))
+        return list(_THREADS.get().map(one, texts))
 
     def _full_text(self, text: str, condition: Expr | None, limit: int) -> Any:  # noqa: ANN401
         search = self.snapshot.table.search(MatchQuery(text, "lexical_text"), query_type="fts")

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -25,7 +24,7 @@ from lancedb.expr import col, lit
 from lancedb.index import IvfRq
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import BadInput, NoIndex, StoreError
+from rag_embed.errors import NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.checks import (
     check_filled,
@@ -36,7 +35,7 @@ from rag_embed.stores.checks import (
     lexical_texts,
     row_values,
 )
-from rag_embed.stores.erasing import MARK, begin, end, erase, writing
+from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.growth import (
     GROWING,
@@ -49,6 +48,8 @@ from rag_embed.stores.growth import (
     lacking,
 )
 from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.locks import turn
+from rag_embed.stores.places import local, place
 from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
@@ -58,9 +59,10 @@ from rag_embed.stores.schema import (
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
+    check_none,
     connect,
     create_tables,
-    lasting,
+    finished_settings,
     names_of,
     optimized,
     put,
@@ -96,7 +98,7 @@ class LanceStore:
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = uri
-        self._reopen = partial(LanceStore.open, lasting(uri), storage_options=storage_options)
+        self._reopen = partial(LanceStore.open, uri, storage_options=storage_options)
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
@@ -150,20 +152,18 @@ class LanceStore:
 
         Raises:
             BadInput: The path is empty.
-            StoreError: There is an index already, or the place cannot be written.
+            IndexExists: There is an index already.
+            StoreError: The place cannot be written.
         """
-        if not os.fspath(uri):
-            raise BadInput("The path of an index is empty; name a folder.")
-        fields, analyzer = fields or Fields({}), analyzer or Analyzer()
+        uri, fields, analyzer = place(uri), fields or Fields({}), analyzer or Analyzer()
         database = connect(uri, storage_options)
-        with explained("open the index", uri):
-            stored = stored_settings(database)
-        if stored:
-            raise StoreError(f"There is an index at {os.fspath(uri)!r} already; open it instead.")
         with explained("create the index", uri):
+            check_none(finished_settings(database, uri), uri)
+        with explained("create the index", uri), turn(uri):
+            check_none(stored_settings(database), uri)
             own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
             put(database.open_table("settings"), {"store": own, **(settings or {})})
-        return cls(os.fspath(uri), database, own, storage_options)
+            return cls(uri, database, own, storage_options)
 
     @classmethod
     def open(
@@ -175,14 +175,15 @@ class LanceStore:
             NoIndex: There is none.
             StoreError: A newer version of rag_embed wrote it, or it is damaged.
         """
-        if "://" not in os.fspath(uri) and not Path(uri).is_dir():
-            raise NoIndex(f"There is no index at {os.fspath(uri)!r}; create one first.")
+        uri = place(uri)
+        if (folder := local(uri)) is not None and not folder.is_dir():
+            raise NoIndex(f"There is no index at {uri!r}; create one first.")
         database = connect(uri, storage_options)
         with explained("open the index", uri):
-            settings = stored_settings(database)
+            settings = finished_settings(database, uri)
         if not settings:
             raise NoIndex(
-                f"{os.fspath(uri)!r} holds no rag_embed index, or one whose creation was "
+                f"{uri!r} holds no rag_embed index, or one whose creation was "
                 "interrupted; create it first."
             )
         if settings["format"] != FORMAT:
@@ -191,9 +192,9 @@ class LanceStore:
                 "Upgrade rag_embed, or build the index again."
             )
         with explained("open the index", uri):
-            store = cls(os.fspath(uri), database, settings, storage_options)
+            store = cls(uri, database, settings, storage_options)
             if MARK in names_of(database):
-                with writing(store.uri):
+                with turn(store.uri):
                     store._erase()
         return store
 
@@ -207,7 +208,7 @@ class LanceStore:
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("write settings", self.uri), writing(self.uri):
+        with explained("write settings", self.uri), turn(self.uri):
             put(self._settings, values)
 
     def view(self) -> LanceView:
@@ -280,7 +281,7 @@ class LanceStore:
         schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
         table = chunk_table(schema, chunks, hashes, values, vectors, tokens, words, self.fields)
         rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
-        with explained("write to the index", self.uri), writing(self.uri):
+        with explained("write to the index", self.uri), turn(self.uri):
             check_owners([document for document, _ in documents], self._owners(list(hashes)))
             if set(self._chunks.schema.names) != set(schema.names):
                 table = in_step(table, self._chunks, self._own(), self.uri)
@@ -299,7 +300,7 @@ class LanceStore:
         """See `protocols.Store`."""
         if not doc_ids:
             return 0
-        with explained("delete from the index", self.uri), writing(self.uri):
+        with explained("delete from the index", self.uri), turn(self.uri):
             self._chunks.delete(col("doc_id").isin(list(doc_ids)))
             result = self._documents.delete(col("id").isin(list(doc_ids)))
         return int(result.num_deleted_rows)
@@ -310,7 +311,7 @@ class LanceStore:
         Raises:
             StoreError: The index cannot be written. What is left is erased when it is next opened.
         """
-        with explained("forget a user", self.uri), writing(self.uri):
+        with explained("forget a user", self.uri), turn(self.uri):
             mine = col("user_id") == lit(user)
             count = int(self._documents.count_rows(mine.to_sql()))
             begin(self._database)
@@ -322,7 +323,7 @@ class LanceStore:
 
     def _erase(self) -> None:
         for name, table in self._tables().items():
-            erase(name, table, "://" not in self.uri)
+            erase(name, table, local(self.uri) is not None)
         end(self._database)
         with self._lock:
             self._latest = None
@@ -342,7 +343,7 @@ class LanceStore:
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
         wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
-        with explained("add a space to the index", self.uri), writing(self.uri):
+        with explained("add a space to the index", self.uri), turn(self.uri):
             own = self._own()
             grown(self._chunks, own, wanted)
             put(self._settings, {"store": {**own, GROWING: wanted}})
@@ -360,7 +361,7 @@ class LanceStore:
         /,
     ) -> None:
         """See `protocols.Store`."""
-        with explained("write to the index", self.uri), writing(self.uri):
+        with explained("write to the index", self.uri), turn(self.uri):
             all_of_it = adopted(own) if GROWING in (own := self._own()) else own
             dims = all_of_it["spaces"]
             check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
@@ -371,14 +372,14 @@ class LanceStore:
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_filled(self.lacking())
-        with explained("add a space to the index", self.uri), writing(self.uri):
+        with explained("add a space to the index", self.uri), turn(self.uri):
             own = adopted(self._own())
             put(self._settings, {"store": own, **settings})
         self._know(own)
 
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("drop a space of the index", self.uri), writing(self.uri):
+        with explained("drop a space of the index", self.uri), turn(self.uri):
             own = self._own()
             check_known(space, own["spaces"])
             gone = {column.name for column in space_columns({space: 1}, [space])}
@@ -398,7 +399,7 @@ class LanceStore:
         older than a week. From `index_from` rows that do not fit into memory it builds a
         compressed (RaBitQ) vector index; below, a scan is faster than an index.
         """
-        with explained("optimize the index", self.uri), writing(self.uri):
+        with explained("optimize the index", self.uri), turn(self.uri):
             rows = self._chunks.count_rows()
             named = {index.name for index in self._chunks.list_indices()}
             for name, dim in self.spaces.items():

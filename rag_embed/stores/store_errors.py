@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rag_embed.errors import RagEmbedError, StoreError
+from rag_embed.stores.forked import check_usable
 
 _ADVICE = (
     (
@@ -32,6 +33,7 @@ _ORIGIN = re.compile(r",\s+/\S+\.rs:\d+:\d+")
 @contextmanager
 def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
     """Raise `StoreError` with the place and with advice, for what LanceDB raises inside."""
+    check_usable(action)
     try:
         yield
     except RagEmbedError:

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import lancedb
@@ -14,8 +13,11 @@ import pyarrow as pa
 from lancedb.index import FTS, BTree
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import StoreError
+from rag_embed.errors import IndexExists, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.forked import used
+from rag_embed.stores.locks import let_writer_finish
+from rag_embed.stores.places import local
 from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
 from rag_embed.stores.store_errors import explained
 
@@ -28,15 +30,10 @@ _TRIES = 5
 """Of bringing a table up to date while other processes do the same."""
 
 
-def lasting(uri: str | os.PathLike[str]) -> str:
-    """The place of an index as every process finds it, whatever its working folder."""
-    place = os.fspath(uri)
-    return place if "://" in place else os.path.abspath(place)
-
-
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
     """A LanceDB connection whose handles re-read the version before every operation."""
     with explained("open the folder", uri):
+        used()
         return lancedb.connect(
             uri,
             read_consistency_interval=timedelta(0),
@@ -100,6 +97,27 @@ def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
     if not set(TABLES) <= names_of(database):
         return {}
     return settings_of(read_all(database.open_table("settings")))
+
+
+def finished_settings(database: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401
+    """`stored_settings`; waits for another process that is creating the index just now."""
+    try:
+        if found := stored_settings(database):
+            return found
+    except (OSError, RuntimeError, ValueError):
+        pass  # a table that is being made, or a damaged one: the second look tells
+    let_writer_finish(uri)
+    return stored_settings(database)
+
+
+def check_none(settings: Mapping[str, Any], uri: str) -> None:
+    """Refuse to make an index where there is one.
+
+    Raises:
+        IndexExists: There are settings of one.
+    """
+    if settings:
+        raise IndexExists(f"There is an index at {uri!r} already; open it instead.")
 
 
 def names_of(database: Any) -> set[str]:  # noqa: ANN401
@@ -168,6 +186,6 @@ def read_analyzer(settings: Mapping[str, Any]) -> Analyzer:
 
 def size_on_disk(uri: str) -> int | None:
     """Bytes on disk, None for an object store."""
-    if "://" in uri:
+    if (folder := local(uri)) is None:
         return None
-    return sum(path.stat().st_size for path in Path(uri).rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 
 from rag_embed import Index
-from rag_embed.errors import BadInput, NoIndex
+from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.protocols import Encoder
+from rag_embed.stores.opening import opened_or_made
 
 
 def index_of_whole_documents(
@@ -48,16 +49,16 @@ def _at(
     fields: FieldTypes | None,
     storage_options: Mapping[str, str] | None,
 ) -> Index:
-    try:
-        index = Index.open(path, encoder=encoder, storage_options=storage_options)
-    except NoIndex:
-        return Index.create(
+    index = opened_or_made(
+        lambda: Index.open(path, encoder=encoder, storage_options=storage_options),
+        lambda: Index.create(
             path,
             encoder=encoder,
             chunk_tokens=None,
             fields=fields,
             storage_options=storage_options,
-        )
+        ),
+    )
     if fields is not None and Fields.of(fields) != index.fields:
         raise BadInput(
             f"The index at {os.fspath(path)!r} was made with the fields "

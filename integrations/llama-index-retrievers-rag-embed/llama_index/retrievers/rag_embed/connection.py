@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 from llama_index.retrievers.rag_embed.editions import COLUMNS
@@ -11,6 +12,7 @@ from llama_index.retrievers.rag_embed.editions import COLUMNS
 from rag_embed.errors import BadInput, NoIndex
 from rag_embed.fields import Fields
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.opening import opened_or_made
 
 _MARK = "llama_index"
 
@@ -53,20 +55,26 @@ class Connection:
         """The store, made for vectors of ``dim`` numbers if there is none."""
         with self._lock:
             if self._store is None:
-                self._store = LanceStore.create(
-                    self.uri,
-                    {"dense": dim},
-                    fields=Fields.of({**self.fields, **COLUMNS}),
-                    settings={_MARK: {"format": 1}},
-                    storage_options=self.storage_options,
-                )
+                self._store = opened_or_made(self._opened, partial(self._made, dim))
             return self._store
 
     def _existing(self) -> LanceStore | None:
         try:
-            store = LanceStore.open(self.uri, storage_options=self.storage_options)
+            return self._opened()
         except NoIndex:
             return None
+
+    def _made(self, dim: int) -> LanceStore:
+        return LanceStore.create(
+            self.uri,
+            {"dense": dim},
+            fields=Fields.of({**self.fields, **COLUMNS}),
+            settings={_MARK: {"format": 1}},
+            storage_options=self.storage_options,
+        )
+
+    def _opened(self) -> LanceStore:
+        store = LanceStore.open(self.uri, storage_options=self.storage_options)
         if _MARK not in store.settings():
             raise BadInput(
                 f"What is stored at {self.uri!r} was not made by RagEmbedVectorStore. "

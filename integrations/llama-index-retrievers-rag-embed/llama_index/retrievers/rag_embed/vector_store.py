@@ -23,6 +23,7 @@ from llama_index.retrievers.rag_embed.stored import StoredNodes
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.places import place
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):
@@ -86,7 +87,7 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(  # type: ignore[call-arg]
-            uri=os.fspath(uri),
+            uri=place(uri),
             user=_checked(user),
             fields=dict(Fields.of(fields or {}).types),
             storage_options=None if storage_options is None else dict(storage_options),

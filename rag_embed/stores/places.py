@@ -1,0 +1,42 @@
+"""Where an index is, said once and for good: a later change of the working folder moves nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from rag_embed.errors import BadInput
+
+
+def place(path: str | os.PathLike[str]) -> str:
+    """The absolute path of a folder, or the URI of an object store as it is.
+
+    Args:
+        path: A path, which may be relative or begin with ``~``; a ``file://`` URI; ``s3://``,
+            ``gs://``, ``az://``.
+
+    Raises:
+        BadInput: It is empty, or a ``file://`` URI of another machine.
+
+    Examples:
+        >>> place("file:///data/my%20kb"), place("s3://bucket/kb")
+        ('/data/my kb', 's3://bucket/kb')
+    """
+    text = os.fspath(path)
+    if not text:
+        raise BadInput("The path of an index is empty; name a folder.")
+    if text.startswith("file:"):
+        parts = urlsplit(text)
+        if parts.netloc not in ("", "localhost"):
+            raise BadInput(f"{text!r} is a file of another machine; mount it and name its folder.")
+        text = url2pathname(parts.path)
+    elif "://" in text:
+        return text
+    return os.path.abspath(os.path.expanduser(text))
+
+
+def local(place: str) -> Path | None:
+    """The folder that a place is; None for an object store."""
+    return None if "://" in place else Path(place)
