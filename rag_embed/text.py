@@ -1,5 +1,37 @@
 """Any ``str`` made one that can be encoded and stored."""
 
+import re
+
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_BYTES = range(0xDC80, 0xDD00)
+"""What Python makes of the bytes of a file's name that are no text."""
+
+
+def unusable(name: str) -> str | None:
+    r"""The first character that a name must not hold: a control character, or half of a surrogate pair.
+
+    Examples:
+        >>> unusable("at 9.41\u202fAM.txt"), unusable("two\nlines")
+        (None, '\n')
+    """
+    found = _UNUSABLE.search(name)
+    return found[0] if found else None
+
+
+def shown(name: str) -> str:
+    r"""A name that can be printed: characters that it must not hold are spelt out.
+
+    Examples:
+        >>> print(shown("two\nlines"))
+        two\nlines
+    """
+    return _UNUSABLE.sub(_spelt, name)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if code in _BYTES else ascii(found[0])[1:-1]
+
 
 def storable(text: str) -> str:
     r"""Lone surrogates, which cannot be encoded, become U+FFFD; offsets stay.

@@ -32,8 +32,9 @@ def evaluate(
     qrels: Annotated[Path | None, typer.Argument(help="qrels.tsv")] = None,
     metric: Annotated[str, typer.Option(help="The metric systems are compared by.")] = "ndcg@10",
     chunk_tokens: Annotated[
-        int, typer.Option(help="Cut corpus entries into chunks; 0 keeps them whole.")
-    ] = 0,
+        int | None,
+        typer.Option(help="Cut a folder's corpus entries into chunks [default: keep them whole]."),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.json, .md, .html and plots.")
     ] = None,
@@ -51,6 +52,8 @@ def evaluate(
         if (queries is None) != (qrels is None):
             raise BadInput("Give both queries and qrels, or neither with a collection's folder.")
         if (source / "settings.lance").is_dir():
+            if chunk_tokens is not None:
+                raise BadInput("--chunk-tokens is for a folder; an index has its chunks already.")
             index = Index.open(source)
             collection = _labelled(index, source, queries, qrels)
         else:

@@ -94,8 +94,6 @@ def index(
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
-    if allow_empty and not prune:
-        raise BadInput("--allow-empty says how far --prune goes; use both.")
     there = [one for one in sources if one.exists()] if allow_empty else sources
     total = _expected(there)
     fields = dict(map(_declared, field or []))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
@@ -20,11 +19,8 @@ from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
-from rag_embed.text import storable
+from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Chunk, Cut, Document, Skipped, TokenBits, Vectors
-
-_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters and halves of surrogate pairs."""
 
 _WORTH_READING = 4
 """Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
@@ -238,9 +234,9 @@ def cleaned(document: Document) -> Document:
             cannot be altered without becoming another's.
     """
     for what, name in (("id", document.id), ("owner", document.user or "")):
-        if found := _UNUSABLE.search(name):
+        if found := unusable(name):
             raise BadInput(
-                f"The {what} of document '{_shown(document.id)}' holds {found[0]!a}, a control "
+                f"The {what} of document '{shown(document.id)}' holds {found!a}, a control "
                 "character or half of a surrogate pair; use one without."
             )
     if document.text.isascii() and document.title.isascii():
@@ -260,16 +256,13 @@ def _usable(
         elif not isinstance(one, Document):
             raise BadInput(f"Expected Document, got {type(one).__name__}.")
         elif one.id in seen:
-            skipped.append(Skipped(one.id, "the id came before in the same call; ids are unique"))
+            skipped.append(
+                Skipped(shown(one.id), "the id came before in the same call; ids are unique")
+            )
         else:
             seen.add(one.id)
             try:
                 usable.append(cleaned(one))
             except BadInput as error:
-                skipped.append(Skipped(_shown(one.id), str(error)))
+                skipped.append(Skipped(shown(one.id), str(error)))
     return usable, skipped
-
-
-def _shown(id: str) -> str:
-    """An id that can be printed."""
-    return _UNUSABLE.sub(lambda found: ascii(found[0])[1:-1], id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag_embed.errors import BadInput
+from rag_embed.text import shown, unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,11 @@ def _again(root: Root, known: Root, moved: bool) -> Root:
 
 
 def _check_name(name: str) -> None:
-    if not name or "/" in name or not name.isprintable():
-        raise BadInput(f"A name is a text that can be printed, without '/', got {name!r}.")
+    if not name or "/" in name or unusable(name):
+        raise BadInput(
+            f"The name of a folder is a text without '/' and control characters, got {shown(name)!r}; "
+            "give it another one (--name)."
+        )
 
 
 def _below(place: Path, folder: Path) -> str | None:

@@ -45,6 +45,10 @@ class Mode:
     allow_empty: bool = False
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        if self.allow_empty and not self.prune:
+            raise BadInput("allow_empty says how far prune goes; use both (--prune --allow-empty).")
+
 
 class Evidence(Protocol):
     """Documents that come, and what their coming says of those that are stored.

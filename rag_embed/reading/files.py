@@ -13,6 +13,7 @@ from rag_embed.reading.jsonl import read_jsonl
 from rag_embed.reading.pdf import read_pdf
 from rag_embed.reading.text import LANGUAGES, code_reader, read_markdown, read_plain
 from rag_embed.reading.walk import first_name, is_index, walk
+from rag_embed.text import shown, unusable
 from rag_embed.types import Document, Skipped
 
 _READERS: dict[str, Reader] = {
@@ -117,11 +118,8 @@ def read_file(path: Path, name: str, *, named: bool) -> Iterator[Document | Skip
         name: Its name in ids and metadata.
         named: Whether the caller named it, so that one of unknown kind is read as plain text.
     """
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-        yield Skipped(shown, "its name is not valid UTF-8; rename it")
+    if (found := unusable(name)) is not None:
+        yield Skipped(shown(name), f"its name holds {found!a}; rename it")
         return
     reader = _READERS.get(path.suffix.lower()) or _NAMES.get(path.name.lower())
     if named:

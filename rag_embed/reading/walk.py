@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from rag_embed.text import shown
 from rag_embed.types import Skipped
 
 _OTHERS_WORK = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -51,7 +52,7 @@ def walk(
         reason = _excluded(path) if below else None
         inside = _listed(path, below, full) if folder and reason is None else []
         if reason is not None:
-            yield Skipped(full, reason)
+            yield Skipped(shown(full), reason)
         elif isinstance(inside, Skipped):
             yield inside
         elif folder:
@@ -70,7 +71,7 @@ def _listed(path: Path, below: str, full: str) -> list[tuple[Path, str]] | Skipp
     try:
         names = sorted(os.listdir(path), reverse=True)
     except OSError as error:
-        return Skipped(full or ".", f"cannot be listed: {error.strerror}")
+        return Skipped(shown(full) or ".", f"cannot be listed: {error.strerror}")
     return [(path / inner, f"{below}/{inner}" if below else inner) for inner in names]
 
 

@@ -50,6 +50,8 @@ def test_index_with_labels(run, labelled) -> None:
     assert run("eval", "kb").code == 1
     half = run("eval", "kb", labels[0])
     assert half.code == 1 and "both queries and qrels" in half.err
+    cut = run("eval", "kb", *labels, "--chunk-tokens", "50")
+    assert cut.code == 1 and "has its chunks already" in cut.err
 
 
 def test_bad_input(run, labelled) -> None:

@@ -225,6 +225,18 @@ class TestFolders:
                 index.add_files(filled(tmp_path / "z", {"a.md": "x"}), name=name)
         with pytest.raises(BadInput, match="one folder"):
             index.add_files(folder, other, name="both")
+        with pytest.raises(BadInput, match="use both"):
+            index.add_files(folder, allow_empty=True)
+
+    def test_odd_names_of_folders(self, index, tmp_path) -> None:
+        odd = filled(tmp_path / "at 9.41\u202fAM", {"\u3000/👩\u200d👧.txt": "x"})
+        assert index.add_files(odd).added == 1
+        assert ids(index) == ["at 9.41\u202fAM/\u3000/👩\u200d👧.txt"]
+        bad = filled(tmp_path / "two\nlines", {"a.md": "x"})
+        for path in (bad, "/"):
+            with pytest.raises(BadInput, match="--name"):
+                index.add_files(path, dry_run=True)
+        assert index.add_files(bad, name="lines").added == 1
 
     def test_a_folder_that_was_moved(self, index, folder, tmp_path) -> None:
         index.add_files(folder)

@@ -162,12 +162,16 @@ def test_an_unreadable_file_or_folder_does_not_stop_the_others(tmp_path, monkeyp
 
 def test_file_names_that_are_not_text(tmp_path):
     try:
-        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"))).write_text("x")
+        for name in (b"\xff.txt", b".\xff", b"a\nb.txt", b"c/x\xe9.md"):
+            path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("x")
     except OSError:
         pytest.skip("this file system takes only UTF-8 names")
-    (item,) = read(tmp_path)
-    assert item.source == "\\xff.txt"
-    assert "UTF-8" in item.reason
+    items = list(read(tmp_path))
+    assert {item.source for item in items} == {"\\xff.txt", ".\\xff", "a\\nb.txt", "c/x\\xe9.md"}
+    assert all(isinstance(item, Skipped) and item.source.isprintable() for item in items)
+    assert sum("its name holds" in item.reason for item in items) == 3
 
 
 @pytest.mark.parametrize(
