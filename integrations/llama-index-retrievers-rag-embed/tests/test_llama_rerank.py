@@ -7,10 +7,13 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.postprocessor import LongContextReorder, SimilarityPostprocessor
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.schema import NodeWithScore, TextNode
-from llama_index.retrievers.rag_embed import RagEmbedRetriever
+from llama_index.core.schema import Document as LlamaDocument
+from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
+from llama_index.retrievers.rag_embed import RagEmbedRetriever, to_documents
 from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
 
+from rag_embed import Index
+from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.ranking.rerank import Reranked
 from rag_embed.types import Query
@@ -58,6 +61,29 @@ def test_a_mere_order_or_filter_counts_as_such(index) -> None:
     assert [hit.id for hit in hits] == [node.node.node_id for node in reordered]
     kept = found(index, SimilarityPostprocessor(similarity_cutoff=before[1].score))
     assert [hit.id for hit in kept] == [hit.id for hit in before]
+
+
+def test_what_a_document_hides_stays_hidden_from_re_rankers() -> None:
+    seen = []
+
+    class Reading(BaseNodePostprocessor):
+        def _postprocess_nodes(self, nodes, query_bundle=None):
+            seen.extend(node.get_content(MetadataMode.LLM) for node in nodes)
+            return nodes
+
+    index = Index.in_memory(encoder=HashEncoder())
+    hidden = LlamaDocument(
+        id_="a",
+        text="A red fox.",
+        metadata={"title": "Fox", "secret": "s3cr3t"},
+        excluded_llm_metadata_keys=["secret"],
+    )
+    whole = TextNode(id_="n", text="A fox.", metadata={"secret": "s3cr3t"})
+    whole.excluded_llm_metadata_keys = ["secret"]
+    index.add(to_documents([hidden, whole]))
+    before = [hit.id for hit in index.search("red fox")]
+    assert [hit.id for hit in found(index, Reading())] == before
+    assert sorted(seen) == ["A fox.", "title: Fox\n\nFox\nA red fox."]
 
 
 def test_strange_nodes_and_other_objects_are_refused(index) -> None:

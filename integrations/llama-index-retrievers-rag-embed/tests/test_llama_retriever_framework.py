@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import threading
 
 import pytest
-from llama_index.core import Settings
+from llama_index.core import Document as LlamaDocument
+from llama_index.core import Settings, StorageContext, VectorStoreIndex
 from llama_index.core.base.base_selector import BaseSelector, SelectorResult, SingleSelection
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.instrumentation.events.retrieval import (
@@ -18,7 +21,12 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.retrievers import QueryFusionRetriever, RouterRetriever
 from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import RetrieverTool
-from llama_index.retrievers.rag_embed import RagEmbedRetriever
+from llama_index.retrievers.rag_embed import (
+    RagEmbedEmbedding,
+    RagEmbedNodeParser,
+    RagEmbedRetriever,
+    RagEmbedVectorStore,
+)
 
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
@@ -91,6 +99,25 @@ async def test_events_of_many_queries(index, events) -> None:
     assert [sources(one.nodes)[0] for one in ended] == ["fox", "sea"]
     assert len([one for one in events if isinstance(one, RetrievalStartEvent)]) == 2
     assert len(debug.get_event_pairs(CBEventType.RETRIEVE)) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_finds_the_same(tmp_path, minilm, copied) -> None:
+    index = Index.create(tmp_path / "kb", encoder=minilm)
+    index.add([Document("a", "A red fox."), Document("b", "The sea.", user="ada")])
+    retriever = RagEmbedRetriever(index, user="ada")
+    again = copied(retriever)
+    assert sources(again.retrieve("sea")) == sources(retriever.retrieve("sea")) == ["b", "a"]
+    engine = copied(RetrieverQueryEngine.from_args(retriever, llm=MockLLM()))
+    assert sources(engine.query("sea").source_nodes) == ["b", "a"]
+    store = RagEmbedVectorStore(tmp_path / "store")
+    nodes = VectorStoreIndex.from_documents(
+        [LlamaDocument(id_="a", text="A red fox.")],
+        embed_model=RagEmbedEmbedding(),
+        transformations=[RagEmbedNodeParser()],
+        storage_context=StorageContext.from_defaults(vector_store=store),
+    )
+    assert sources(copied(nodes).as_retriever().retrieve("fox")) == ["a"]
 
 
 def test_a_query_engine_answers_from_it(retriever) -> None:
