@@ -63,5 +63,32 @@ class UnfaithfulEncoder(RagEmbedError):
     """A fast encoder's vectors differ too much from those of the model it stands for."""
 
 
+_ADAPTERS = {
+    "langchain_core": "langchain_rag_embed",
+    "llama_index": "llama_index.retrievers.rag_embed",
+}
+
+
+def class_of(value: object) -> str:
+    """The class of a value with its module, for messages: frameworks call their classes alike.
+
+    Examples:
+        >>> class_of("a"), class_of(BadInput())
+        ('str', 'rag_embed.errors.BadInput')
+    """
+    kind = type(value)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def adapter_of(value: object) -> str | None:
+    """The package that converts values of a framework; None for a value of none."""
+    roots = [base.__module__.partition(".")[0] for base in type(value).__mro__]
+    return next((_ADAPTERS[root] for root in roots if root in _ADAPTERS), None)
+
+
 class NoContext(RagEmbedError):
     """A chunk that was to be encoded under a written context got none."""

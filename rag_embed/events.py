@@ -158,8 +158,8 @@ class History:
         return np.array([event.time for event in self.events], dtype=np.float64)
 
 
-def owned(user: str, events: Iterable[UserEvent | str]) -> Iterator[UserEvent]:
-    """The events as those of one user; a text becomes an event of now.
+def owned(user: str, events: Iterable[UserEvent | str] | UserEvent) -> Iterator[UserEvent]:
+    """The events, or the only one, as those of one user; a text becomes an event of now.
 
     Raises:
         BadInput: An event is of somebody else, or neither an event nor a text.
@@ -171,7 +171,7 @@ def owned(user: str, events: Iterable[UserEvent | str]) -> Iterator[UserEvent]:
     check_user(user)
     if isinstance(events, str):
         raise BadInput("Expected a list of events, got one str; wrap it in a list.")
-    for event in events:
+    for event in [events] if isinstance(events, UserEvent) else events:
         if isinstance(event, str):
             yield UserEvent.of(user, event)
         elif isinstance(event, UserEvent) and event.user == user:

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.events import UserEvent, owned
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, field
@@ -29,7 +29,7 @@ from rag_embed.indexing.assembly import (
 from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
-from rag_embed.indexing.ingest import AddReport, Ingest, Progress
+from rag_embed.indexing.ingest import AddReport, Ingest, Progress, several
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.settings import read, write
@@ -295,21 +295,24 @@ class Index:
         return cls(store, splitter, space, default(space.signature.weights))
 
     def add(
-        self, documents: Iterable[Document | Skipped], *, progress: Progress | None = None
+        self,
+        documents: Iterable[Document | Skipped] | Document,
+        *,
+        progress: Progress | None = None,
     ) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
         Unchanged documents cost no encoding. What a reader skipped is passed on to the report.
 
         Args:
-            documents: Any iterable, consumed lazily; see `rag_embed.reading.read`.
+            documents: Any iterable, consumed lazily, see `rag_embed.reading.read`; or one document.
             progress: Called after each batch.
 
         Raises:
             BadInput: A document cannot be stored; batches before it are.
             StoreError: The index cannot be written; what was committed stays.
         """
-        report = self._ingest().add(unmarked(documents), progress)
+        report = self._ingest().add(unmarked(several(documents)), progress)
         if report.added or report.replaced:
             self.store.optimize()
         return report
@@ -350,7 +353,7 @@ class Index:
 
     def sync(
         self,
-        documents: Iterable[Document | Skipped],
+        documents: Iterable[Document | Skipped] | Document,
         *,
         scope: str,
         allow_empty: bool = False,
@@ -364,7 +367,7 @@ class Index:
         broken line.
 
         Args:
-            documents: All documents of the scope that there are.
+            documents: All documents of the scope that there are; or the only one.
             scope: A name for documents of one kind, such as ``"tickets"``.
             allow_empty: Delete all of them when none comes.
             dry_run: Change nothing, and list in the report what would be done.
@@ -385,16 +388,16 @@ class Index:
             1
         """
         mode = Mode(True, allow_empty, dry_run)
-        return synced(self._ingest(), Scope.of(self.store, scope, documents), mode, progress)
+        return synced(
+            self._ingest(), Scope.of(self.store, scope, several(documents)), mode, progress
+        )
 
     def _ingest(self, lenient: bool = False) -> Ingest:
         return Ingest(self.store, self.splitter, self.spaces.all(), lenient)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id; returns how many were there. Unknown ids are no error."""
-        if isinstance(ids, str):
-            raise BadInput("delete() takes a list of ids, got one str; wrap it in a list.")
-        deleted = self.store.delete(list(ids))
+        deleted = self.store.delete(_listed("delete()", ids))
         if deleted:
             self.store.optimize()
         return deleted
@@ -419,8 +422,10 @@ class Index:
         self, queries: Sequence[str | Query], **options: Unpack[Options]
     ) -> list[list[Hit]]:
         """`search` for many queries, encoded and searched as one batch."""
-        if isinstance(queries, str):
-            raise BadInput("search_many() takes a list of queries, got one str.")
+        if isinstance(queries, str | Query):
+            raise BadInput(
+                f"search_many() takes a list of queries, got one {class_of(queries)}; search() takes one."
+            )
         return self.retriever.retrieve([_query(query, options) for query in queries])
 
     def explain(self, query: str | Query, **options: Unpack[Options]) -> list[Explanation]:
@@ -477,6 +482,8 @@ class Index:
         Raises:
             BadInput: No hit, or every hit, answers its query.
         """
+        if lone := [text for text, ids in judged.items() if isinstance(ids, str)]:
+            raise BadInput(f"calibrate() takes a list of ids for {lone[0]!r}, got one str.")
         found = self.search_many(list(judged), k=1, user=user)
         hits = [hit for some in found for hit in some]
         labels = [
@@ -543,14 +550,14 @@ class Index:
         rows = stored_rows(self.store)
         return Reranked(self.retriever, reranker, depth, weight, spread, rows)
 
-    def remember(self, user: str, events: Iterable[UserEvent | str]) -> int:
+    def remember(self, user: str, events: Iterable[UserEvent | str] | UserEvent) -> int:
         """Remember what a user did; an event with a known id is replaced.
 
         It changes no search until `tuning.personal` has found that it helps; see `users.setting`.
 
         Args:
             user: Whose; from your authentication, never from a text.
-            events: Events or texts, consumed lazily.
+            events: Events or texts, consumed lazily; or one event.
 
         Returns:
             How many there were.
@@ -703,7 +710,7 @@ class Index:
             ids: Of documents.
             user: Sees shared documents and this user's own; ``None`` sees shared ones only.
         """
-        found = self.store.view().documents(ids)
+        found = self.store.view().documents(_listed("documents()", ids))
         return [document for document in found if document.user in (None, user)]
 
     def matching(self, where: Filter | None = None, *, user: str | None = None) -> list[str]:
@@ -728,6 +735,13 @@ class Index:
     def __len__(self) -> int:
         """Number of chunks."""
         return len(self.store.view())
+
+
+def _listed(what: str, ids: Sequence[str]) -> list[str]:
+    """Ids as a list; one str alone is refused, since its letters would be taken for ids."""
+    if isinstance(ids, str):
+        raise BadInput(f"{what} takes a list of ids, got one str; wrap it in a list.")
+    return list(ids)
 
 
 def _query(query: str | Query, options: Options) -> Query:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
@@ -203,9 +203,11 @@ class Query:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 0:
             raise BadInput(f"Query.k must be an integer >= 0, got {self.k!r}.")
         if self.where is not None and not isinstance(self.where, Filter):
+            adapter = adapter_of(self.where)
+            remedy = f"; convert it with {adapter}.to_filter" if adapter else ""
             raise BadInput(
                 "Query.where is a filter such as field('year') >= 2020, "
-                f"got {type(self.where).__name__}."
+                f"got {class_of(self.where)}{remedy}."
             )
         if self.user is not None and (not isinstance(self.user, str) or not self.user):
             raise BadInput(f"Query.user must be a non-empty str or None, got {self.user!r}.")

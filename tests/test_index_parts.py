@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from llama_index.core import MockEmbedding
+from llama_index.core.schema import Document as LlamaDocument
+from llama_index.core.vector_stores import MetadataFilters
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
@@ -162,3 +169,70 @@ class TestSituate:
                 Index.in_memory(encoder=HashEncoder(16), **options)
         with pytest.raises(BadInput, match="20 are the least"):
             Index.in_memory(encoder=HashEncoder(16), situate="auto", sample=documents())
+
+
+class TestOneWhereManyAreExpected:
+    def test_one_of_ours_is_a_list_of_one(self) -> None:
+        index = Index.in_memory(encoder=HashEncoder(64))
+        assert index.add(Document("a", "The fox is red.")).added == 1
+        assert index.sync(Document("b", "The sea is blue."), scope="facts").added == 1
+        assert index.remember("ann", UserEvent.of("ann", "foxes")) == 1
+        assert index.matching() == ["a", "b"] and index.profile("ann").count == 1
+
+    @pytest.mark.parametrize(
+        ("call", "complaint"),
+        [
+            (lambda index: index.add("The fox."), r"got str; write Document\(id, text\)"),
+            (lambda index: index.add(["The fox."]), r"got str; write Document\(id, text\)"),
+            (lambda index: index.add({"id": "a", "text": "fox"}), r"got dict; write Document"),
+            (lambda index: index.add(7), "got int; write Document"),
+            (lambda index: index.search_many("fox"), r"got one str; search\(\) takes one"),
+            (lambda index: index.search_many(Query("fox")), r"got one rag_embed\.types\.Query"),
+            (lambda index: index.documents("a"), r"documents\(\) takes a list of ids"),
+            (lambda index: index.delete("a"), r"delete\(\) takes a list of ids"),
+            (lambda index: index.calibrate({"fox": "a"}), "list of ids for 'fox'"),
+        ],
+    )
+    def test_anything_else_is_told(self, index, call, complaint) -> None:
+        before = index.matching()
+        with pytest.raises(BadInput, match=complaint):
+            call(index)
+        assert index.matching() == before
+
+
+class TestWhatComesFromAFramework:
+    @pytest.mark.parametrize(
+        ("strange", "module", "adapter"),
+        [
+            (LangChainDocument("fox"), "langchain_core.documents.base", "langchain_rag_embed"),
+            (
+                LlamaDocument(text="fox"),
+                "llama_index.core.schema",
+                "llama_index.retrievers.rag_embed",
+            ),
+        ],
+    )
+    def test_a_document_is_told_by_its_module_with_what_converts_it(
+        self, strange, module, adapter
+    ) -> None:
+        index = Index.in_memory(encoder=HashEncoder(64))
+        expected = re.escape(f"got {module}.Document; convert it with {adapter}.to_documents.")
+        for documents in (strange, [strange], iter([strange])):
+            with pytest.raises(BadInput, match=expected):
+                index.add(documents)
+        converted = import_module(adapter).to_documents([strange])
+        assert index.add(converted).added == 1
+
+    def test_so_are_filters_and_embedding_models(self) -> None:
+        filters = MetadataFilters(filters=[])
+        with pytest.raises(
+            BadInput, match=r"MetadataFilters; convert it with .*rag_embed\.to_filter"
+        ):
+            Query("fox", where=filters)
+        embeddings = DeterministicFakeEmbedding(size=4)
+        with pytest.raises(BadInput, match=r"wrap it in langchain_rag_embed\.EmbeddingsEncoder"):
+            Index.in_memory(encoder=embeddings)
+        with pytest.raises(BadInput, match=r"wrap it in .*rag_embed\.EmbeddingEncoder"):
+            Index.in_memory(encoder=MockEmbedding(embed_dim=4))
+        with pytest.raises(BadInput, match="int has no signature"):
+            Index.in_memory(encoder=7)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from rag_embed.chunking import TokenSplitter
-from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
 from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
 from rag_embed.situated.expressions import situated, stored
@@ -22,13 +22,29 @@ Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
 ``described(write)``."""
 
 
+_ENCODER = ("signature", "encode_query", "encode_document", "token_spans")
+
+_WRAPPERS = {
+    "langchain_rag_embed": "EmbeddingsEncoder",
+    "llama_index.retrievers.rag_embed": "EmbeddingEncoder",
+}
+
+
 def loaded(encoder: Encoder | str | None) -> Encoder:
     """An encoder, or the one of a name; the default model when None.
 
     Raises:
+        BadInput: It is neither.
         ModelUnavailable: It cannot be loaded.
     """
     if encoder is not None and not isinstance(encoder, str):
+        if lacking := [name for name in _ENCODER if not hasattr(encoder, name)]:
+            adapter = adapter_of(encoder)
+            remedy = f"; wrap it in {adapter}.{_WRAPPERS[adapter]}" if adapter else ""
+            raise BadInput(
+                "encoder is the name or path of a sentence-transformers model, or an Encoder; "
+                f"{class_of(encoder)} has no {' and no '.join(lacking)}{remedy}."
+            )
         return encoder
     from rag_embed import encoders  # keeps `import rag_embed` light
 

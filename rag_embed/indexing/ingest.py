@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.indexing.origin import scope_of, taken
 from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
@@ -244,6 +244,26 @@ def cleaned(document: Document) -> Document:
     return replace(document, text=storable(document.text), title=storable(document.title))
 
 
+def several(documents: Iterable[Document | Skipped] | Document) -> Iterable[Document | Skipped]:
+    """Documents to go through; one alone is a list of one.
+
+    Raises:
+        BadInput: It is neither.
+    """
+    if isinstance(documents, Document):
+        return [documents]
+    one = isinstance(documents, str | bytes | Mapping) or adapter_of(documents)
+    if one or not isinstance(documents, Iterable):
+        raise _no_document(documents)
+    return documents
+
+
+def _no_document(value: object) -> BadInput:
+    adapter = adapter_of(value)
+    remedy = f"convert it with {adapter}.to_documents" if adapter else "write Document(id, text)"
+    return BadInput(f"Expected a rag_embed.Document, got {class_of(value)}; {remedy}.")
+
+
 def _usable(
     documents: Sequence[Document | Skipped], seen: set[str]
 ) -> tuple[list[Document], list[Skipped]]:
@@ -254,7 +274,7 @@ def _usable(
         if isinstance(one, Skipped):
             skipped.append(one)
         elif not isinstance(one, Document):
-            raise BadInput(f"Expected Document, got {type(one).__name__}.")
+            raise _no_document(one)
         elif one.id in seen:
             skipped.append(
                 Skipped(shown(one.id), "the id came before in the same call; ids are unique")

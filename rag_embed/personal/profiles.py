@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.personal.pooling import AttentionPooling
@@ -84,7 +84,7 @@ class Profiles:
             strange = next((one for one in batch if not isinstance(one, UserEvent)), None)
             if strange is not None:
                 raise BadInput(
-                    f"Expected UserEvent, got {type(strange).__name__}: write "
+                    f"Expected rag_embed.events.UserEvent, got {class_of(strange)}: write "
                     "UserEvent.of(user, text)."
                 )
             # The last of those with one id counts, as if they had come one by one.

@@ -158,7 +158,8 @@ def test_the_talk_so_far_bends_too() -> None:
     before = float(ENCODER.encode_query(["and how much?"])[0] @ wine)
     assert float(found[0].vectors["dense"] @ wine) > before + 0.1
     assert len(encoder.texts) == 3, "each turn and the query once"
-    for wrong in ("one text", ["a list"], (1,), None):
+    assert Query("x", previous=["a list"]) == Query("x", previous=("a list",))
+    for wrong in ("one text", (1,), None):
         with pytest.raises(BadInput, match="previous"):
             Query("x", previous=wrong)
 

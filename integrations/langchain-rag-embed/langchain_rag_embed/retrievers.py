@@ -24,7 +24,7 @@ from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping
@@ -52,7 +52,7 @@ def _opened(source: Source) -> Index | Retriever:
         return source
     raise BadInput(
         "index must be a rag_embed Index, the path of one, or an object with a method "
-        f"retrieve(queries), got {type(source).__name__}."
+        f"retrieve(queries), got {class_of(source)}."
     )
 
 
@@ -109,7 +109,7 @@ class RagEmbedRetriever(BaseRetriever):
             BadInput: This retriever asks something else than an `Index`.
         """
         if not isinstance(self.index, Index):
-            raise BadInput(f"explain() needs an Index, got {type(self.index).__name__}.")
+            raise BadInput(f"explain() needs an Index, got {class_of(self.index)}.")
         return self.index.explain(self._query(query, options))
 
     async def aexplain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:

@@ -21,7 +21,7 @@ from llama_index.retrievers.rag_embed.filters import Where, to_filter
 from llama_index.retrievers.rag_embed.nodes import to_node
 from typing_extensions import Unpack
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.protocols import Retriever
@@ -167,7 +167,7 @@ class RagEmbedRetriever(BaseRetriever):
             BadInput: This retriever asks something else than an `Index`.
         """
         if not isinstance(self._index, Index):
-            raise BadInput(f"explain() needs an Index, got {type(self._index).__name__}.")
+            raise BadInput(f"explain() needs an Index, got {class_of(self._index)}.")
         bundle = QueryBundle(query) if isinstance(query, str) else query
         return self._index.explain(self._query(bundle))
 
@@ -214,7 +214,7 @@ class RagEmbedRetriever(BaseRetriever):
             if not isinstance(self._index, Index):
                 raise BadInput(
                     "custom_embedding_strs need an encoder, and only an Index has one; "
-                    f"got {type(self._index).__name__}. Leave them out, or pass the Index."
+                    f"got {class_of(self._index)}. Leave them out, or pass the Index."
                 )
             vectors = {"dense": self._index.space.encode_query(texts).mean(axis=0)}
         return replace(self._options, text=bundle.query_str, vectors=vectors)
@@ -231,6 +231,6 @@ def _opened(index: Index | Retriever | str | os.PathLike[str]) -> Index | Retrie
     ):
         raise BadInput(
             "RagEmbedRetriever needs a rag_embed Index, the path of one, or an object with "
-            f"rag_embed's retrieve(queries); got {type(index).__name__}."
+            f"rag_embed's retrieve(queries); got {class_of(index)}."
         )
     return index
