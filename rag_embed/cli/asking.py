@@ -10,7 +10,7 @@ from rag_embed.cli.conditions import parsed
 from rag_embed.index import Index
 from rag_embed.types import Grouping, Query
 
-K = Annotated[int, typer.Option("-k", min=0, help="How many hits.")]
+K = Annotated[int, typer.Option("-k", min=0, help="Number of hits at most.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(help="Condition on a field, such as year>=2020; repeat it for 'and'."),

@@ -46,10 +46,15 @@ def doctor(
     kb: Annotated[str | None, typer.Argument(metavar="[KB]", help="An index to examine.")] = None,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Files or a folder: are there texts that the model would cut off?"),
+        typer.Option(
+            help="Files or a folder to look through for texts that the model would cut off."
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model that would read --corpus whole.")
+        str | None,
+        typer.Option(
+            help="Name or folder of the model that would read the texts of --corpus whole."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

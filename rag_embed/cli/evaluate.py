@@ -28,21 +28,27 @@ def evaluate(
             help="An index, a folder with corpus.jsonl, queries.jsonl and qrels, or a corpus.jsonl."
         ),
     ],
-    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl")] = None,
-    qrels: Annotated[Path | None, typer.Argument(help="qrels.tsv")] = None,
-    metric: Annotated[str, typer.Option(help="The metric systems are compared by.")] = "ndcg@10",
+    queries: Annotated[
+        Path | None, typer.Argument(help="The queries, a file such as queries.jsonl; for an index.")
+    ] = None,
+    qrels: Annotated[
+        Path | None,
+        typer.Argument(help="Their relevant documents, a file such as qrels.tsv; for an index."),
+    ] = None,
+    metric: Annotated[str, typer.Option(help="Metric that systems are compared by.")] = "ndcg@10",
     chunk_tokens: Annotated[
         int | None,
         typer.Option(help="Cut a folder's corpus entries into chunks [default: keep them whole]."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Folder for report.json, .md, .html and plots.")
+        Path | None,
+        typer.Option("--out", help="Folder for the report as JSON, Markdown and HTML, with plots."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     router: Annotated[
         bool,
         typer.Option(
-            "--router", help="Fit a router to one half of the queries, measure the other."
+            "--router", help="Fit a router to one half of the queries and measure it on the other."
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,

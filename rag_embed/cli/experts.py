@@ -17,8 +17,8 @@ from rag_embed.types import Document
 
 app = typer.Typer(no_args_is_help=True, help="Experts that a router may choose for a query.")
 
-_KB = Annotated[str, typer.Argument(metavar="KB", help="An index.")]
-_NAME = Annotated[str, typer.Argument(help="Of the expert.")]
+_KB = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
+_NAME = Annotated[str, typer.Argument(help="Name of the expert.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -34,15 +34,19 @@ def listed(kb: _KB, as_json: _JSON = False) -> None:
         table.add_column(column, overflow="fold")
     for one in experts:
         state = "yes" if one.enabled else "no"
-        table.add_row(Text(one.name), one.kind, one.space, state, _gain(one.card), Text(one.model))
+        table.add_row(
+            Text(one.name), one.kind, Text(one.space), state, _gain(one.card), Text(one.model)
+        )
     out.print(table)
 
 
 @app.command("add")
 def add(
     kb: _KB,
-    folder: Annotated[Path, typer.Argument(help="What train-expert wrote.")],
-    name: Annotated[str | None, typer.Option(help="Of the expert [default: the folder's].")] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder that train-expert wrote.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the expert.", show_default="the folder's name")
+    ] = None,
 ) -> None:
     """Add a trained query expert; no document is encoded."""
     expert = Index.open(kb).experts.add(folder, name=name)
@@ -53,7 +57,7 @@ def add(
 def add_space(
     kb: _KB,
     name: _NAME,
-    model: Annotated[str, typer.Argument(help="Name or path of a sentence-transformers model.")],
+    model: Annotated[str, typer.Argument(help="Name or folder of a sentence-transformers model.")],
 ) -> None:
     """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped."""
     index = Index.open(kb)
@@ -94,13 +98,15 @@ def disable(kb: _KB, name: _NAME) -> None:
 
 def fit_router(
     kb: _KB,
-    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl")] = None,
-    qrels: Annotated[
-        Path | None, typer.Argument(help="qrels.tsv, of the index's documents")
+    queries: Annotated[
+        Path | None, typer.Argument(help="The queries, a file such as queries.jsonl.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split and the bootstrap.")] = 0,
+    qrels: Annotated[
+        Path | None, typer.Argument(help="Their relevant documents, a file such as qrels.tsv.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the bootstrap.")] = 0,
     force: Annotated[
-        bool, typer.Option("--force", help="Install it whatever it is worth.")
+        bool, typer.Option("--force", help="Install the router whatever it is worth.")
     ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the index's router.")] = False,
     as_json: _JSON = False,

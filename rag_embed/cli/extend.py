@@ -16,32 +16,44 @@ from rag_embed.types import Document
 
 
 def extend(
-    model: Annotated[str, typer.Argument(help="sentence-transformers model: name or folder.")],
-    to: Annotated[Path, typer.Option(help="Folder for the extended model; must not exist.")],
-    max_tokens: Annotated[int, typer.Option(help="Tokens it is to read.")] = 4096,
+    model: Annotated[str, typer.Argument(help="Name or folder of a sentence-transformers model.")],
+    to: Annotated[
+        Path, typer.Option(help="Folder for the extended model; it must be empty or not exist.")
+    ],
+    max_tokens: Annotated[int, typer.Option(help="Tokens that the model is to read.")] = 4096,
     method: Annotated[
-        str, typer.Option(help="How; auto measures what fits the model and takes the best.")
+        str,
+        typer.Option(
+            help="Method of extension; auto measures those that fit the model and takes the best."
+        ),
     ] = "auto",
     scaling: Annotated[
-        str, typer.Option(help="Of attention logits: none, log-n, or a temperature such as 0.9.")
+        str,
+        typer.Option(
+            help="Scaling of attention logits: none, log-n, or a temperature such as 0.9."
+        ),
     ] = "none",
     trained_tokens: Annotated[
-        int | None, typer.Option(help="Tokens it was trained on [default: those it has room for].")
+        int | None,
+        typer.Option(
+            help="Tokens that the model was trained on.", show_default="those it has positions for"
+        ),
     ] = None,
     bake: Annotated[
-        bool, typer.Option("--bake", help="Write a model that needs no rag-embed to be loaded.")
+        bool, typer.Option("--bake", help="Write a model that is loaded without rag-embed.")
     ] = False,
     tune: Annotated[
         Path | None,
         typer.Option(
-            help="File or folder of long texts: train the new position rows on them, then --bake."
+            help="File or folder of long texts to train the new position rows on; implies --bake."
         ),
     ] = None,
     documents: Annotated[
-        int, typer.Option(help="Of each length and kind in the measurement of auto, 2 to 8.")
+        int,
+        typer.Option(help="Documents of each length and kind in the measurement of auto, 2 to 8."),
     ] = 8,
     plot: Annotated[
-        Path | None, typer.Option(help="Picture of the measurement, .png or .svg.")
+        Path | None, typer.Option(help="File for a picture of the measurement, .png or .svg.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

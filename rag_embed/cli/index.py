@@ -44,10 +44,12 @@ def index(
     sources: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
     to: Annotated[str, typer.Option(help="Folder or object-store URI of the index.")],
     model: Annotated[
-        str | None, typer.Option(help="sentence-transformers model, for a new index.")
+        str | None,
+        typer.Option(help="Name or folder of a sentence-transformers model, for a new index."),
     ] = None,
     chunk_tokens: Annotated[
-        int | None, typer.Option(help="Longest chunk in tokens, for a new index [default: 200].")
+        int | None,
+        typer.Option(help="Longest chunk in tokens, for a new index.", show_default="200"),
     ] = None,
     situate: Annotated[
         str | None,
@@ -60,8 +62,8 @@ def index(
         bool | None,
         typer.Option(
             "--tokens/--no-tokens",
-            help="Keep token evidence, in an index without it by encoding its chunks again "
-            "[default: with models that were measured].",
+            help="Keep token evidence, in an index without it by encoding its chunks again.",
+            show_default="with models that were measured",
         ),
     ] = None,
     field: Annotated[
@@ -69,13 +71,15 @@ def index(
         typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Of lexical search, for a new index [default: english].")
+        str | None,
+        typer.Option(help="Language of lexical search, for a new index.", show_default="english"),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
             help="First part of the ids of a folder's documents, where the folder's own name is "
-            "taken, or it was moved [default: its own name]."
+            "taken, or it was moved.",
+            show_default="its own name",
         ),
     ] = None,
     prune: Annotated[
@@ -89,7 +93,9 @@ def index(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be done, and change nothing.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 if a file was skipped.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 4 if a file was skipped.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""

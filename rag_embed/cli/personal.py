@@ -23,19 +23,19 @@ from rag_embed.tuning.personal import Tuned, tune_personal
 from rag_embed.tuning.personal_labels import read_labelled
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
-User = Annotated[str, typer.Argument(metavar="USER", help="Whose.")]
+User = Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def remember(
     kb: Kb,
-    events: Annotated[Path, typer.Argument(help="JSON lines; each needs at least a text.")],
+    events: Annotated[Path, typer.Argument(help="File of JSON lines, each with a text at least.")],
     user: Annotated[
-        str | None, typer.Option(help="Whose they all are, whatever the lines say.")
+        str | None, typer.Option(help="User whose events they all are, whatever the lines say.")
     ] = None,
     half_life: Annotated[
         float | None,
-        typer.Option(help="Seconds after which an event counts half; said with the first ones."),
+        typer.Option(help="Seconds after which an event counts half; fixed by the first events."),
     ] = None,
 ) -> None:
     """Remember what users did; a known event is replaced."""
@@ -51,7 +51,9 @@ def remember(
 def forget(
     kb: Kb,
     user: User,
-    event: Annotated[list[str] | None, typer.Option(help="Only this event; repeat it.")] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="Erase only the event of this id; repeat it for more.")
+    ] = None,
 ) -> None:
     """Erase a user's documents and events, or some events, from every file."""
     count = Index.open(kb).forget(check_user(user), event or None)
@@ -63,7 +65,7 @@ def forget(
 def profile(
     kb: Kb,
     user: User,
-    instruction: Annotated[str, typer.Option(help="What the profile is for.")] = "",
+    instruction: Annotated[str, typer.Option(help="What the profile is to be used for.")] = "",
     export: Annotated[
         Path | None, typer.Option(help="Write all events to this file, as JSON lines.")
     ] = None,
@@ -86,13 +88,23 @@ def profile(
 
 def tune(
     kb: Kb,
-    queries: Annotated[Path, typer.Argument(help="queries.jsonl; each line with its user_id.")],
-    qrels: Annotated[Path, typer.Argument(help="qrels.tsv")],
+    queries: Annotated[
+        Path,
+        typer.Argument(
+            help="The queries, a file such as queries.jsonl; each line names its user_id."
+        ),
+    ],
+    qrels: Annotated[
+        Path, typer.Argument(help="Their relevant documents, a file such as qrels.tsv.")
+    ],
     pooling: Annotated[
-        str, typer.Option(help="attention or mean over events, session over earlier turns.")
+        str,
+        typer.Option(
+            help="How a history is pooled: attention or mean over events, session over earlier turns."
+        ),
     ] = "attention",
-    metric: Annotated[str, typer.Option(help="What is to rise.")] = "ndcg@10",
-    seed: Annotated[int, typer.Option(help="Deals the users, draws the bootstrap.")] = 0,
+    metric: Annotated[str, typer.Option(help="Metric that is to rise.")] = "ndcg@10",
+    seed: Annotated[int, typer.Option(help="Seed of the split of users and of the bootstrap.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but change nothing.")] = False,
     as_json: Json = False,
 ) -> None:

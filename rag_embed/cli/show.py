@@ -129,8 +129,8 @@ def why_table(hits: Sequence[Hit]) -> Table:
     table.add_column("#", justify="right")
     table.add_column("chunk", overflow="fold")
     for leg in _legs(hits):
-        table.add_column(f"{leg}\nraw", justify="right")
-        table.add_column(f"{leg}\nx weight", justify="right")
+        table.add_column(Text(f"{leg}\nraw"), justify="right")
+        table.add_column(Text(f"{leg}\nx weight"), justify="right")
     table.add_column("score", justify="right", style="bold")
     table.add_column("relevance", justify="right")
     for rank, hit in enumerate(hits, 1):

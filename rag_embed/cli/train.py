@@ -24,29 +24,44 @@ if TYPE_CHECKING:
 
 _SOURCE = "An index, or a folder with corpus.jsonl, queries.jsonl and qrels."
 _OUT = Annotated[Path, typer.Option("--out", help="Folder of the adapter and its card.")]
-_DEVICE = Annotated[str | None, typer.Option(help="cuda, mps or cpu [default: the best there is].")]
+_DEVICE = Annotated[
+    str | None,
+    typer.Option(help="Device to train on: cuda, mps or cpu.", show_default="the best there is"),
+]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
-_SEED = Annotated[int, typer.Option(help="Of splits, order and dropout.")]
+_SEED = Annotated[int, typer.Option(help="Seed of splits, order and dropout.")]
 
 
 def train_expert(
     source: Annotated[Path, typer.Argument(help=_SOURCE)],
     to: _OUT,
-    queries: Annotated[Path | None, typer.Argument(help="queries.jsonl, for an index")] = None,
-    qrels: Annotated[Path | None, typer.Argument(help="qrels.tsv, of its documents")] = None,
+    queries: Annotated[
+        Path | None, typer.Argument(help="The queries, a file such as queries.jsonl; for an index.")
+    ] = None,
+    qrels: Annotated[
+        Path | None,
+        typer.Argument(help="Their relevant documents, a file such as qrels.tsv; for an index."),
+    ] = None,
     made: Annotated[
         int | None,
         typer.Option(
             "--pseudo",
-            help="Pseudo-queries from the chunks [default: 1000 without labels, else 0].",
+            help="Pseudo-queries to take from the chunks.",
+            show_default="1000 without labels, else 0",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the expert [default: --out's name].")] = None,
-    epochs: Annotated[int, typer.Option(help="At most; fewer when validation stops rising.")] = 8,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 2e-4,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the expert.", show_default="the name of --out")
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option(help="Epochs at most; fewer when validation stops rising.")
+    ] = 8,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 2e-4,
     batch: Annotated[int, typer.Option(help="Pairs per step.")] = 32,
-    rank: Annotated[int, typer.Option(help="Of the adapter.")] = 16,
-    held_out: Annotated[float, typer.Option(help="Share of the pairs to report on.")] = 0.25,
+    rank: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the pairs that is held out to report on.")
+    ] = 0.25,
     seed: _SEED = 0,
     device: _DEVICE = None,
     as_json: _JSON = False,
@@ -87,23 +102,30 @@ def train_situated(
     ],
     to: _OUT,
     made: Annotated[
-        int, typer.Option("--pseudo", help="Sentences cut out as queries, without labels.")
+        int,
+        typer.Option("--pseudo", help="Sentences to cut out as queries where there are no labels."),
     ] = 1000,
     model: Annotated[
-        str | None, typer.Option(help="To adapt [default: the index's, or all-MiniLM-L6-v2].")
+        str | None,
+        typer.Option(
+            help="Name or folder of the model to adapt.",
+            show_default="the index's, or all-MiniLM-L6-v2",
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the adapter [default: --out's name].")
+        str | None, typer.Option(help="Name of the adapter.", show_default="the name of --out")
     ] = None,
     objective: Annotated[
         Literal["insent", "margin"],
-        typer.Option(help="In-document and in-batch softmax, or SitEmb's."),
+        typer.Option(help="Training objective: in-document and in-batch softmax, or SitEmb's."),
     ] = "insent",
-    epochs: Annotated[int, typer.Option(help="At most.")] = 3,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 1e-4,
+    epochs: Annotated[int, typer.Option(help="Epochs at most.")] = 3,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 1e-4,
     pull: Annotated[float, typer.Option(help="Weight of staying near the untrained vector.")] = 1.0,
-    rank: Annotated[int, typer.Option(help="Of the adapter.")] = 16,
-    held_out: Annotated[float, typer.Option(help="Share of the pairs to report on.")] = 0.2,
+    rank: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
+    held_out: Annotated[
+        float, typer.Option(help="Share of the pairs that is held out to report on.")
+    ] = 0.2,
     seed: _SEED = 0,
     device: _DEVICE = None,
     as_json: _JSON = False,
