@@ -188,6 +188,14 @@ def test_an_index_knows_files_by_their_path(folder) -> None:
     assert len(index) == 2
 
 
+def test_two_users_may_load_one_folder(folder) -> None:
+    index = Index.in_memory(encoder=HashEncoder())
+    for user in (None, "ada", "bob"):
+        for _ in range(2):
+            index.add(to_documents(loaded(folder), user=user))
+    assert len(index.matching()) == 2 and len(index.matching(user="ada")) == 4
+
+
 def test_parts_of_a_file_have_ids_of_their_own_whatever_the_batch(folder) -> None:
     [fox, _] = loaded(folder)
     pages = [

@@ -48,8 +48,8 @@ def to_documents(
     ``Index.add`` tells.
 
     An id stays what it is, with one exception: ``SimpleDirectoryReader`` gives its documents a new
-    random id each time. Such a document is known by its ``file_path``; where a file was cut, as at
-    pages, by a hash of the text behind it. So loading a folder again replaces what has changed;
+    random id each time. Such a document is known by its ``file_path``, with its owner before it;
+    where a file was cut, as at pages, with a hash of the text behind it. So loading a folder again replaces what has changed;
     parts that a changed file has no more stay until ``Index.sync``. Give
     ``SimpleDirectoryReader(filename_as_id=True)`` to have the reader's own names.
 
@@ -92,7 +92,7 @@ def to_document(node: BaseNode, *, user: str | None = None) -> Document:
     added = {key: value for key, value in _syntax(name).items() if key not in node.metadata}
     beside = _beside(node, text, sorted(added))
     return Document(
-        id=_known_by(node, text),
+        id=_known_by(node, text, user),
         text=text,
         title=title if isinstance(title, str) else name,
         metadata={**added, **node.metadata, **({BESIDE: beside} if beside else {})},
@@ -121,11 +121,12 @@ def _beside(node: BaseNode, text: str, added: list[str]) -> dict[str, Any]:
     return {"kind": kind_of(node), "whole": whole, **beside}
 
 
-def _known_by(node: BaseNode, text: str) -> str:
+def _known_by(node: BaseNode, text: str, user: str | None) -> str:
     """The id to store a document under: its own, unless a reader of files made it at random."""
     path, size = (node.metadata.get(key) for key in ("file_path", "file_size"))
     if not isinstance(path, str) or size is None or not random_id(node):
         return node.node_id
+    path = path if user is None else f"{user}:{path}"
     if size in (len(text), len(text.encode("utf-8", "surrogatepass"))):
         return path
     part = json.dumps([node.metadata.get("page_label"), text], default=str)
