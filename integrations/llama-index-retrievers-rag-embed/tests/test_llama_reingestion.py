@@ -209,6 +209,18 @@ def test_parts_of_a_file_have_ids_of_their_own_whatever_the_batch(folder) -> Non
     assert [one.id for one in to_documents(without_one)] == at_once[:1] + at_once[2:]
 
 
+def test_parts_that_are_gone_go_with_sync(folder) -> None:
+    [fox, _] = loaded(folder)
+
+    def pages(*texts):
+        return [Document(text=text, metadata={**fox.metadata, "file_size": 9}) for text in texts]
+
+    index = Index.in_memory(encoder=HashEncoder())
+    index.sync(to_documents(pages("Red.", "Blue.")), scope="books")
+    index.sync(to_documents(pages("Red.", "Green.")), scope="books")
+    assert sorted(hit.text for hit in index.search("red green blue")) == ["Green.", "Red."]
+
+
 def test_ids_that_somebody_gave_stay(folder) -> None:
     named = SimpleDirectoryReader(folder, filename_as_id=True).load_data()
     assert [one.id for one in to_documents(named)] == [one.id_ for one in named]
