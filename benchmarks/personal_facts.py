@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,4 +102,4 @@ def personal_lihua(data: Path, work: Path, console: Console) -> dict[str, Any]:
         lihua(data),
     )
     console.print(f"lihua: {tuned.reason}")
-    return {"reason": tuned.reason, "none": tuned.none}
+    return {"reason": tuned.reason, "tried": [asdict(one) for one in tuned.tried]}

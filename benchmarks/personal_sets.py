@@ -12,9 +12,9 @@ import numpy as np
 
 from rag_embed import Document, Index, Query, encoders
 from rag_embed import evaluation as ev
+from rag_embed.evaluation import Labelled
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import Retriever
-from rag_embed.tuning.personal import Labelled
 from rag_embed.types import Hit, TokenRows
 
 

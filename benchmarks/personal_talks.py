@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rag_embed import Document, Query
+from rag_embed.evaluation import Labelled
 from rag_embed.maths.metrics import Metric
 from rag_embed.protocols import Retriever
 from rag_embed.ranking.neighbours import Neighbours
 from rag_embed.ranking.rerank import Reranked
-from rag_embed.tuning.personal import Labelled
 from rag_embed.types import Chunk
 
 STRENGTHS = (0.1, 0.2, 0.3, 0.5, 1.0)

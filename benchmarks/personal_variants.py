@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rag_embed import Index
+from rag_embed.evaluation import Labelled
 from rag_embed.events import History
 from rag_embed.maths.metrics import Metric
 from rag_embed.personal.affinity import Affinity
@@ -20,7 +21,6 @@ from rag_embed.personal.setting import Setting
 from rag_embed.protocols import Histories, Retriever
 from rag_embed.ranking.rerank import Reranked
 from rag_embed.tuning.personal import (
-    Labelled,
     _measured,
     _of_others,
     _own,
@@ -94,14 +94,19 @@ def halves(
     console.print(f"{title}: on all {len(users)} users, each held out: {everybody.reason}")
     result = {
         "all": everybody.reason,
-        "on": tuned.on,
+        "on": tuned.kept,
         "reason": tuned.reason,
-        "setting": asdict(tuned.setting),
+        "setting": asdict(tuned.value),
     }
-    best = tuned.setting if tuned.on else max(tuned.tried, key=lambda one: one.own).setting
-    said = "chosen" if tuned.on else "best there, but rejected"
+    said = "chosen" if tuned.kept else "best there, but rejected"
     [held] = variants(
-        f"{title}: {said}, on the other users", retriever, [best], make, reported, metric, console
+        f"{title}: {said}, on the other users",
+        retriever,
+        [tuned.value],
+        make,
+        reported,
+        metric,
+        console,
     )
     return result | {"held_out": held}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from rag_embed import Index
 from rag_embed import evaluation as ev
 from rag_embed.ranking.relevance import Calibration
+from rag_embed.tuning.relevance import calibrated
 from rag_embed.types import Hit
 
 REPORTED = {"scifact": "cranfield", "anthropic_docs": "cosqa", "chroma_chunks": "scifact"}
@@ -47,7 +48,9 @@ def fit(index: Index, collection: ev.Collection, foreign: list[str]) -> Calibrat
         collection.queries[own[i]]: [id for id, grade in collection.qrels[own[i]].items() if grade]
         for i in chosen
     }
-    return index.calibrate({**judged, **{text: [] for text in foreign}})
+    verdict = calibrated(index, ev.Collection.of({**judged, **{text: [] for text in foreign}}))
+    index.apply(replace(verdict, kept=True))
+    return index.calibration
 
 
 def numbers(hits: list[Hit]) -> dict[str, list[float]]:

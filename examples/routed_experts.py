@@ -48,14 +48,9 @@ def main(folder: Path) -> None:
     index = Index.create(folder)
     collections = labelled()
     index.add(collections[0].documents)
-    fit = fit_router(index.hybrid(), index.space.signature, collections)
-    for one in fit.routed:
-        scores = {
-            s: round(one.evaluation.mean(s, "ndcg@10"), 3) for s in ("default", "paper", "soft")
-        }
-        print(one.evaluation.collection, scores)
-    print(f"gain {fit.gain.value:+.3f} ({fit.gain.low:+.3f} to {fit.gain.high:+.3f})")
-    index.router = fit.router
+    verdict = fit_router(index.hybrid(), index.space.signature, collections)
+    print(verdict.reason)
+    index.apply(verdict)
     for question in ("number 7919", "where near Bern is a shy swimmer?"):
         hit = index.search(question, k=1)[0]
         assert hit.route is not None

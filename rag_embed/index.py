@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import Unpack
 
@@ -19,7 +19,6 @@ from rag_embed.indexing import ahead, installed
 from rag_embed.indexing.assembly import (
     Situate,
     check_made,
-    decided,
     loaded,
     reopened,
     say_what_is_cut,
@@ -32,7 +31,7 @@ from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress, several
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.origin import unmarked
-from rag_embed.indexing.settings import read, write
+from rag_embed.indexing.settings import read
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Files, Mode, Scope, synced
 from rag_embed.indexing.users import Users
@@ -46,9 +45,9 @@ from rag_embed.protocols import (
     Router,
     Store,
 )
-from rag_embed.ranking.hybrid import Hybrid, basis, visible
+from rag_embed.ranking.hybrid import Hybrid, visible
 from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
-from rag_embed.ranking.relevance import Calibration, default, fitted
+from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.segments import Segment, passages
 from rag_embed.ranking.token_evidence import LateLeg
@@ -59,6 +58,10 @@ from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.places import local
 from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
+
+if TYPE_CHECKING:
+    from rag_embed.evaluation.collection import Collection
+    from rag_embed.evaluation.verdict import Verdict
 
 WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
 """The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
@@ -210,7 +213,7 @@ class Index:
         declared = Fields.of(fields or {})
         model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
-        situate, why = decided(situate, sample, splitter, model)
+        situate, why = _decided(situate, sample, splitter, model)
         space = space_of(situate, model, tokens)
         say_what_is_cut(splitter, space)
         store = LanceStore.create(
@@ -282,7 +285,7 @@ class Index:
 
         model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
-        situate, why = decided(situate, sample, splitter, model)
+        situate, why = _decided(situate, sample, splitter, model)
         space = space_of(situate, model, tokens)
         say_what_is_cut(splitter, space)
         store = MemoryStore(
@@ -467,36 +470,50 @@ class Index:
         hits = self.search(query, **options)
         return passages(self.store.view(), hits, budget, self.splitter.encoder.token_spans)
 
-    def calibrate(
-        self, judged: Mapping[str, Sequence[str]], *, user: str | None = None
-    ) -> Calibration:
-        """Fit relevance to your own labels and store it with the index.
+    def tune(
+        self,
+        what: str,
+        labels: Collection,
+        *,
+        candidates: Sequence[Any] | None = None,
+        metric: str = "ndcg@10",
+        seed: int = 0,
+    ) -> Verdict[Any]:
+        """Ask labels whether a change to the index helps; nothing is changed yet.
 
-        Each query's best hit is compared with the labels.
+        What is decided is always judged by queries that it was not chosen on.
 
         Args:
-            judged: Query text -> ids of the documents that answer it; an empty list says that the
-                index holds no answer.
-            user: Whose documents count beside the shared ones.
+            what: ``"relevance"``, ``"router"``, ``"personal"``, ``"tokens"`` or ``"situate"``; see
+                `tuning.tune`.
+            labels: Queries with the documents that answer them; ``Collection.of({...})``.
+            candidates: What is chosen among, for ``"personal"`` and ``"situate"``.
+            metric: What is to rise, for ``"router"`` and ``"personal"``.
+            seed: The same seed splits and draws the same.
+
+        Returns:
+            The verdict, for `apply`.
 
         Raises:
-            BadInput: No hit, or every hit, answers its query.
+            BadInput: The labels do not suffice, or an option does not fit.
         """
-        if lone := [text for text, ids in judged.items() if isinstance(ids, str)]:
-            raise BadInput(f"calibrate() takes a list of ids for {lone[0]!r}, got one str.")
-        found = self.search_many(list(judged), k=1, user=user)
-        hits = [hit for some in found for hit in some]
-        labels = [
-            hit.chunk.doc_id in right
-            for right, some in zip(judged.values(), found, strict=True)
-            for hit in some
-        ]
-        scores, cosines = (
-            zip(*(basis(hit.parts, WEIGHTS) for hit in hits), strict=True) if hits else ((), ())
-        )
-        self.calibration = calibration = fitted(scores, cosines, labels)
-        write(self.store, lambda known: replace(known, calibration=calibration))
-        return calibration
+        from rag_embed.tuning.tune import Task, tune
+
+        return tune(self, what, Task(labels, candidates, metric, seed))
+
+    def apply(self, verdict: Verdict[Any]) -> None:
+        """Let a verdict take effect, now and whenever the index is opened.
+
+        What was kept is used; where nothing was, the standard is used again. To use what was not
+        kept all the same: ``apply(dataclasses.replace(verdict, kept=True))``.
+
+        Raises:
+            BadInput: The verdict is none of `tune`, or it takes a new index to follow it.
+            StoreError: The index cannot be written.
+        """
+        from rag_embed.tuning.tune import apply
+
+        apply(self, verdict)
 
     @property
     def retriever(self) -> Retriever:
@@ -748,3 +765,17 @@ def _query(query: str | Query, options: Options) -> Query:
     if isinstance(query, Query):
         return replace(query, **options) if options else query
     return Query(query, **options)
+
+
+def _decided(
+    situate: Situate, sample: Iterable[Document] | None, splitter: TokenSplitter, encoder: Encoder
+) -> tuple[Situate, str]:
+    """What ``"auto"`` stands for on a sample, and why; anything else as it is."""
+    if (situate == "auto") != (sample is not None):
+        raise BadInput('situate="auto" measures on sample=documents; give both or neither.')
+    if sample is None:
+        return situate, ""
+    from rag_embed.tuning.situate import choose  # only here, it brings a whole trial index
+
+    verdict = choose(sample, splitter, encoder)
+    return verdict.value, verdict.reason

@@ -16,6 +16,8 @@ import pytest
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch, StoreError
+from rag_embed.evaluation import Verdict
+from rag_embed.ranking.relevance import Calibration
 
 FIELDS = {"number": int, "tags": list[str], "lang": str}
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -167,7 +169,9 @@ class TestReadOnly:
                 lambda: index.add([Document("new", "text")]),
                 lambda: index.add([replace(corpus()[3], text="changed")]),
                 lambda: index.delete(["d3"]),
-                lambda: index.calibrate({"fox number 3": ["d3"], "price of tea": []}),
+                lambda: index.apply(
+                    Verdict("relevance", Calibration(1.0, 0.0, 0.0), None, True, "")
+                ),
             ):
                 with pytest.raises(StoreError, match=r"kb.*not writable"):
                     change()

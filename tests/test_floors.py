@@ -1,7 +1,7 @@
 """Every room imports only from rooms below it, and no two modules import each other.
 
-`FLOORS` is the order of the architecture, from the ground up. One arrow may run up, lazily:
-``situate="auto"`` asks the chooser in `rag_embed.tuning`.
+`FLOORS` is the order of the architecture, from the ground up. One arrow may run up, lazily: `Index`
+asks `rag_embed.tuning` what labels say, when it is told to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-UP = {("indexing.assembly", "tuning.situate")}
+UP = {("index", "tuning.situate"), ("index", "tuning.tune")}
 """Module -> what it imports from above."""
 
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")

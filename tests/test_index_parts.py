@@ -190,7 +190,6 @@ class TestOneWhereManyAreExpected:
             (lambda index: index.search_many(Query("fox")), r"got one rag_embed\.types\.Query"),
             (lambda index: index.documents("a"), r"documents\(\) takes a list of ids"),
             (lambda index: index.delete("a"), r"delete\(\) takes a list of ids"),
-            (lambda index: index.calibrate({"fox": "a"}), "list of ids for 'fox'"),
         ],
     )
     def test_anything_else_is_told(self, index, call, complaint) -> None:

@@ -15,7 +15,18 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli import demo, doctor, evaluate, experts, extend, index, personal, search, train
+from rag_embed.cli import (
+    demo,
+    doctor,
+    evaluate,
+    experts,
+    extend,
+    index,
+    personal,
+    search,
+    train,
+    tune,
+)
 from rag_embed.cli.show import complain
 from rag_embed.errors import RagEmbedError
 
@@ -52,12 +63,11 @@ app.command("eval")(evaluate.evaluate)
 app.command("remember")(personal.remember)
 app.command("forget")(personal.forget)
 app.command("profile")(personal.profile)
-app.command("tune-personal")(personal.tune)
 app.command("extend")(extend.extend)
+app.command("tune")(tune.tune)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.add_typer(experts.app, name="experts")
-app.command("fit-router")(experts.fit_router)
 app.command("train-expert")(train.train_expert)
 app.command("train-situated")(train.train_situated)
 

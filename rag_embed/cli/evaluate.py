@@ -18,7 +18,8 @@ from rag_embed.index import Index
 from rag_embed.types import Document
 
 if TYPE_CHECKING:
-    from rag_embed.tuning.router import Fit
+    from rag_embed.routing.pilots import Pilots
+    from rag_embed.tuning.router_report import Routed
 
 
 def evaluate(
@@ -69,7 +70,7 @@ def evaluate(
             index.add(collection.documents)
         routing = _routing(index, collection, metric, seed) if router else None
         measured = (
-            routing.routed[0].evaluation
+            routing[1].evaluation
             if routing
             else ev.evaluate(systems(index), collection, metrics=_metrics(metric))
         )
@@ -88,7 +89,7 @@ def evaluate(
     if to is not None:
         _write(report, to, "soft" if routing else "rag_embed")
         if routing is not None:
-            _draw(routing, metric, to)
+            _draw(*routing, metric, to)
     if as_json:
         typer.echo(ev.to_json(report))
     else:
@@ -128,20 +129,28 @@ def _metrics(metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((metric, *ev.DEFAULT_METRICS)))
 
 
-def _routing(index: Index, collection: ev.Collection, metric: str, seed: int) -> Fit:
-    from rag_embed.tuning.router import fit_router
+def _routing(
+    index: Index, collection: ev.Collection, metric: str, seed: int
+) -> tuple[Pilots, Routed]:
+    """Pilots of one half of the queries, and what they are worth on the other."""
+    from rag_embed.routing.router import PilotRouter
+    from rag_embed.tuning.pilots import fitted
+    from rag_embed.tuning.router_report import measure_routing
 
-    return fit_router(index.hybrid(), index.space.signature, [collection], metric=metric, seed=seed)
+    hybrid = index.hybrid()
+    pilots, held_out = fitted(hybrid, index.space.signature, [collection], seed=seed)
+    [routed] = measure_routing(hybrid, PilotRouter(pilots), held_out, metric=metric, seed=seed)
+    return pilots, routed
 
 
-def _draw(routing: Fit, metric: str, folder: Path) -> None:
+def _draw(pilots: Pilots, routed: Routed, metric: str, folder: Path) -> None:
     from rag_embed.evaluation.plots import png
     from rag_embed.tuning.router_plots import pilot_map, reliability_plot
 
-    count = len(routing.routed[0].routes)
+    count = len(routed.routes)
     pictures = {
-        "pilots.png": pilot_map(routing.router.pilots, routing.routed),
-        "reliability.png": reliability_plot(routing.routed, metric, bins=min(6, count)),
+        "pilots.png": pilot_map(pilots, [routed]),
+        "reliability.png": reliability_plot([routed], metric, bins=min(6, count)),
     }
     for name, figure in pictures.items():
         (folder / name).write_bytes(png(figure))

@@ -1,4 +1,4 @@
-"""``rag-embed experts`` and ``rag-embed fit-router``."""
+"""``rag-embed experts``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from rag_embed.cli.show import NOT_BETTER, counted, emit, err, out
-from rag_embed.errors import BadInput
+from rag_embed.cli.show import counted, emit, err, out
 from rag_embed.index import Index
-from rag_embed.types import Document
 
 app = typer.Typer(no_args_is_help=True, help="Experts that a router may choose for a query.")
 
@@ -50,7 +48,7 @@ def add(
 ) -> None:
     """Add a trained query expert; no document is encoded."""
     expert = Index.open(kb).experts.add(folder, name=name)
-    err.print(f"added {expert.name}; fit a router again to let it answer", markup=False)
+    err.print(f"added {expert.name}; tune the router again to let it answer", markup=False)
 
 
 @app.command("add-space")
@@ -64,7 +62,7 @@ def add_space(
     with counted("encoding", "chunks") as progress:
         done = index.add_space(name, model, progress=progress)
     err.print(
-        f"added {name}: {done} chunks encoded; fit a router again to let it answer", markup=False
+        f"added {name}: {done} chunks encoded; tune the router again to let it answer", markup=False
     )
 
 
@@ -94,66 +92,6 @@ def disable(kb: _KB, name: _NAME) -> None:
     """Leave an expert aside; it is kept."""
     Index.open(kb).experts.enable(name, enabled=False)
     err.print(f"disabled {name}", markup=False)
-
-
-def fit_router(
-    kb: _KB,
-    queries: Annotated[
-        Path | None, typer.Argument(help="The queries, a file such as queries.jsonl.")
-    ] = None,
-    qrels: Annotated[
-        Path | None, typer.Argument(help="Their relevant documents, a file such as qrels.tsv.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split and of the bootstrap.")] = 0,
-    force: Annotated[
-        bool, typer.Option("--force", help="Install the router whatever it is worth.")
-    ] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the index's router.")] = False,
-    as_json: _JSON = False,
-) -> None:
-    """Learn from one half of labelled queries how to weigh the experts, measure on the other.
-
-    Installed only if it is better than the default mixture beyond chance; exit code 5 if not.
-    """
-    from rag_embed import evaluation as ev
-    from rag_embed.indexing.installed import install, uninstall
-    from rag_embed.tuning.router import fit_router as fitted
-    from rag_embed.tuning.router_report import DEFAULT, SOFT
-
-    index = Index.open(kb)
-    if remove:
-        uninstall(index.store)
-        err.print("removed the router", markup=False)
-        return
-    if queries is None or qrels is None:
-        raise BadInput(
-            "A router learns from labels: rag-embed fit-router KB queries.jsonl qrels.tsv"
-        )
-    documents = tuple(Document(id, "") for id in index.store.document_ids())
-    collection = ev.read_labels(documents, queries, qrels, name=Path(kb).name)
-    fit = fitted(index.hybrid(), index.space.signature, [collection], seed=seed)
-    kept = fit.better or force
-    if kept:
-        install(index.store, fit.router)
-    measured = fit.routed[0].evaluation
-    told = {
-        "pilots": len(fit.router.pilots),
-        "queries": len(measured.query_ids),
-        "default": measured.mean(DEFAULT, "ndcg@10"),
-        "routed": measured.mean(SOFT, "ndcg@10"),
-        "gain": asdict(fit.gain),
-        "installed": kept,
-    }
-    if as_json:
-        emit(told)
-    else:
-        out.print(
-            f"nDCG@10 on {told['queries']} other queries: default {told['default']:.3f}, routed "
-            f"{told['routed']:.3f}, {fit.gain.value:+.3f} ({fit.gain.low:+.3f} to "
-            f"{fit.gain.high:+.3f}). {'Installed' if kept else 'Not installed'}."
-        )
-    if not kept:
-        raise typer.Exit(NOT_BETTER)
 
 
 def _gain(card: Any) -> str:  # noqa: ANN401

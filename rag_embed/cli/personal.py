@@ -1,26 +1,19 @@
-"""``rag-embed remember``, ``forget``, ``profile`` and ``tune-personal``."""
+"""``rag-embed remember``, ``forget`` and ``profile``."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from rag_embed.cli.show import emit, err, facts, out
-from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.index import Index
-from rag_embed.indexing.personalisation import bend_of, keep
 from rag_embed.personal.exchange import exported, read_events
 from rag_embed.personal.influence import Moved
 from rag_embed.personal.profiles import Profile
-from rag_embed.personal.setting import PoolingName, Setting, grid
-from rag_embed.tuning.personal import Tuned, tune_personal
-from rag_embed.tuning.personal_labels import read_labelled
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 User = Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")]
@@ -86,51 +79,6 @@ def profile(
         raise typer.Exit(3)
 
 
-def tune(
-    kb: Kb,
-    queries: Annotated[
-        Path,
-        typer.Argument(
-            help="The queries, a file such as queries.jsonl; each line names its user_id."
-        ),
-    ],
-    qrels: Annotated[
-        Path, typer.Argument(help="Their relevant documents, a file such as qrels.tsv.")
-    ],
-    pooling: Annotated[
-        str,
-        typer.Option(
-            help="How a history is pooled: attention or mean over events, session over earlier turns."
-        ),
-    ] = "attention",
-    metric: Annotated[str, typer.Option(help="Metric that is to rise.")] = "ndcg@10",
-    seed: Annotated[int, typer.Option(help="Seed of the split of users and of the bootstrap.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but change nothing.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Choose how far a history bends queries; off unless the gain is significant and personal."""
-    index = Index.open(kb)
-    settings = grid(cast(PoolingName, pooling))
-    labelled, left_out = read_labelled(queries, qrels)
-    if not labelled:
-        raise BadInput(f"{queries}: no query has both a user_id and a relevant document.")
-    profiles = index.users.profiles
-    tuned = tune_personal(
-        index.hybrid(routed=True),
-        settings,
-        lambda setting: bend_of(index.store, index.space, profiles, setting),
-        labelled,
-        metric=metric,
-        seed=seed,
-    )
-    if not dry_run:
-        keep(index.store, tuned.setting)
-    if as_json:
-        emit({**_tuned_json(tuned), "left_out": left_out})
-    else:
-        _print_tuned(tuned, left_out)
-
-
 def moved_line(moved: Moved) -> str:
     """For ``ask-why``."""
     if not moved.strength:
@@ -171,25 +119,3 @@ def _print_profile(known: Profile) -> None:
     out.print(facts(known.user, rows))
     for event, share in zip(known.foremost, known.shares, strict=True):
         out.print(f"{share:6.1%}  {event.text}", markup=False)
-
-
-def _tuned_json(tuned: Tuned) -> dict[str, Any]:
-    return {**asdict(tuned), "on": tuned.on}
-
-
-def _print_tuned(tuned: Tuned, left_out: int) -> None:
-    table = Table("setting", tuned.metric, title=f"{tuned.users} users, {tuned.queries} queries")
-    table.add_row("no history", f"{tuned.none:.4f}")
-    for one in sorted(tuned.tried, key=lambda one: -one.own):
-        table.add_row(_short(one.setting), f"{one.own:.4f}")
-    out.print(table)
-    out.print(tuned.reason, markup=False)
-    if left_out:
-        err.print(f"{left_out} queries were left out: no user_id, or no relevant document")
-
-
-def _short(setting: Setting) -> str:
-    plain = asdict(Setting())
-    return ", ".join(
-        f"{name} {value}" for name, value in asdict(setting).items() if value != plain[name]
-    )

@@ -4,7 +4,7 @@
 """
 
 from rag_embed.evaluation.beir import read_collection, read_files, read_labels
-from rag_embed.evaluation.collection import Collection, split_by_document
+from rag_embed.evaluation.collection import Collection, Labelled, split_by_document
 from rag_embed.evaluation.outcomes import Evaluation, Outcome
 from rag_embed.evaluation.page import to_html
 from rag_embed.evaluation.report import (
@@ -17,17 +17,21 @@ from rag_embed.evaluation.report import (
 )
 from rag_embed.evaluation.run import DEFAULT_METRICS, Progress, System, evaluate, from_retriever
 from rag_embed.evaluation.significance import Comparison, Row, average, compare
+from rag_embed.evaluation.verdict import Tried, Verdict
 
 __all__ = [
     "DEFAULT_METRICS",
     "Collection",
     "Comparison",
     "Evaluation",
+    "Labelled",
     "Outcome",
     "Progress",
     "Report",
     "Row",
     "System",
+    "Tried",
+    "Verdict",
     "average",
     "compare",
     "evaluate",

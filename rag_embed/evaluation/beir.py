@@ -1,7 +1,7 @@
 """Read a test collection in the BEIR layout; nothing else is read or written here.
 
     corpus.jsonl       one object per line: _id, title, text; further fields become metadata
-    queries.jsonl      one object per line: _id, text
+    queries.jsonl      one object per line: _id, text; maybe user_id, and previous, a list of turns
     qrels.tsv          query-id, corpus-id, score, tab-separated, with or without a header line
     qrels/test.tsv     the same, one file per split
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
+from rag_embed.events import check_user
 from rag_embed.types import Document
 
 
@@ -90,14 +91,20 @@ def read_labels(
     Arguments and errors as in `read_files`.
     """
     texts: dict[str, str] = {}
+    users: dict[str, str] = {}
+    talks: dict[str, tuple[str, ...]] = {}
     for where, entry in _objects(Path(queries)):
         id_ = _id(entry, where)
         if id_ in texts:
             raise BadInput(f"{where}: query {id_!r} occurs a second time; ids must be unique.")
         texts[id_] = _text(entry, "text", where)
+        if entry.get("user_id") is not None:
+            users[id_] = _user(entry["user_id"], where)
+        if "previous" in entry:
+            talks[id_] = _turns(entry["previous"], where)
     known = {document.id for document in documents} if strict else None
     judged = _read_qrels(Path(qrels), texts.keys(), known)
-    return Collection(name, tuple(documents), texts, judged)
+    return Collection(name, tuple(documents), texts, judged, users, talks)
 
 
 def _judgements(folder: Path, split: str | None) -> Path:
@@ -197,6 +204,19 @@ def _id(entry: dict[str, Any], where: str) -> str:
     if not isinstance(value, str) or not value:
         raise BadInput(f"{where}: expected a non-empty string in '_id', got {value!r}.")
     return value
+
+
+def _user(value: Any, where: str) -> str:  # noqa: ANN401
+    try:
+        return check_user(value)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _turns(value: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
+    if not isinstance(value, list) or not all(isinstance(turn, str) for turn in value):
+        raise BadInput(f"{where}: expected a list of texts in 'previous', got {value!r}.")
+    return tuple(value)
 
 
 def _text(entry: dict[str, Any], field: str, where: str) -> str:

@@ -8,16 +8,29 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Collection as Group
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rag_embed.errors import BadInput
-from rag_embed.types import Document
+from rag_embed.types import Document, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A query, and the documents that answer it.
+
+    Attributes:
+        query: What is asked, with its user and the earlier turns of the talk.
+        relevant: Document id -> grade; above 0 is relevant.
+    """
+
+    query: Query
+    relevant: Mapping[str, int] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collection:
-    """Documents, queries, and which documents answer which query.
+    """Documents, queries, and which documents answer which query: the one kind of labels.
 
     Attributes:
         name: Shown in reports.
@@ -25,6 +38,8 @@ class Collection:
         queries: Text per query id.
         qrels: Per query id, the grade per judged document id; a grade above 0 is relevant.
             Ids outside the corpus are allowed and count as never found, as in trec_eval.
+        users: Per query id, who asks; queries that are not named are asked by nobody in particular.
+        talks: Per query id, the earlier turns of its conversation, oldest first.
 
     Raises:
         BadInput: Two documents share an id, or a judged query does not exist.
@@ -38,6 +53,26 @@ class Collection:
     documents: tuple[Document, ...]
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
+    users: Mapping[str, str] = field(default_factory=dict)
+    talks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, judged: Mapping[str, Sequence[str]], *, name: str = "labels") -> Collection:
+        """Labels of documents that are in an index already.
+
+        Args:
+            judged: Query text -> ids of the documents that answer it; an empty list says that the
+                index holds no answer.
+            name: Shown in reports.
+
+        Examples:
+            >>> Collection.of({"how do I close a file?": ["files.md"], "price of tea": []}).judged
+            ('how do I close a file?',)
+        """
+        if any(isinstance(ids, str) for ids in judged.values()):
+            raise BadInput("Labels map a query to a list of document ids, got one str.")
+        qrels = {text: dict.fromkeys(ids, 1) for text, ids in judged.items()}
+        return cls(name, (), {text: text for text in judged}, qrels)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -59,6 +94,15 @@ class Collection:
             id_ for id_ in self.queries if any(g > 0 for g in self.qrels.get(id_, {}).values())
         )
 
+    @property
+    def labelled(self) -> tuple[Labelled, ...]:
+        """The judged queries with their users and talks, in the order of ``queries``."""
+        return tuple(Labelled(self.query(id_), self.qrels[id_]) for id_ in self.judged)
+
+    def query(self, id: str, k: int = 10) -> Query:
+        """What is asked under an id: its text, user and talk."""
+        return Query(self.queries[id], k, user=self.users.get(id), previous=self.talks.get(id, ()))
+
     def subset(self, query_ids: Group[str], name: str | None = None) -> Collection:
         """The same corpus with only these queries, in the order of this collection.
 
@@ -73,6 +117,8 @@ class Collection:
             self.documents,
             {id_: text for id_, text in self.queries.items() if id_ in wanted},
             {id_: grades for id_, grades in self.qrels.items() if id_ in wanted},
+            {id_: user for id_, user in self.users.items() if id_ in wanted},
+            {id_: talk for id_, talk in self.talks.items() if id_ in wanted},
         )
 
 
@@ -160,7 +206,7 @@ def answers(collection: Collection) -> dict[str, frozenset[str]]:
     """Per judged query the documents that answer it; chunks count as their ``doc_id``.
 
     Examples:
-        >>> from rag_embed.types import Document
+        >>> from rag_embed.types import Document, Query
         >>> page = Document("p#2", "text", metadata={"doc_id": "p"})
         >>> answers(Collection("c", (page,), {"q": "why"}, {"q": {"p#2": 1}}))
         {'q': frozenset({'p'})}
@@ -183,7 +229,7 @@ def halves(collection: Collection, seed: int = 0) -> tuple[Collection, Collectio
         BadInput: One side stays empty.
 
     Examples:
-        >>> from rag_embed.types import Document
+        >>> from rag_embed.types import Document, Query
         >>> documents = tuple(Document(id, "text") for id in "abcd")
         >>> qrels = {x + y: {x: 1, y: 1} for x, y in ("ab", "bc", "cd", "da", "ac", "bd")}
         >>> ring = Collection("ring", documents, {id: id for id in qrels}, qrels)

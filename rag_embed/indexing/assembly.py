@@ -13,7 +13,7 @@ from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
 from rag_embed.situated.expressions import situated, stored
 from rag_embed.situated.tokens import MEASURED, WithTokens
-from rag_embed.types import Document, Signature
+from rag_embed.types import Signature
 
 _log = logging.getLogger(__name__)
 
@@ -49,27 +49,6 @@ def loaded(encoder: Encoder | str | None) -> Encoder:
     from rag_embed import encoders  # keeps `import rag_embed` light
 
     return encoders.load(encoder) if encoder else encoders.load()
-
-
-def decided(
-    situate: Situate,
-    sample: Iterable[Document] | None,
-    splitter: TokenSplitter,
-    encoder: Encoder,
-) -> tuple[Situate, str]:
-    """What ``"auto"`` stands for on a sample, and why; anything else as it is.
-
-    Raises:
-        BadInput: ``"auto"`` comes without a sample or the other way round, or the sample is small.
-    """
-    if (situate == "auto") != (sample is not None):
-        raise BadInput('situate="auto" measures on sample=documents; give both or neither.')
-    if sample is None:
-        return situate, ""
-    from rag_embed.tuning.situate import choose  # only here, it brings a whole trial index
-
-    choice = choose(sample, splitter, encoder)
-    return choice.name, choice.reason
 
 
 def space_of(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEncoder:

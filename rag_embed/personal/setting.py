@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 from rag_embed.errors import BadInput
@@ -62,6 +62,19 @@ class Setting:
                 "event, so half_life and gate='focused' do nothing there."
             )
 
+    @property
+    def label(self) -> str:
+        """What differs from the defaults, in a few words.
+
+        Examples:
+            >>> Setting(0.5, "mean").label
+            'strength 0.5, pooling mean'
+        """
+        changed = (
+            (name, value) for name, value in asdict(self).items() if value != _DEFAULTS[name]
+        )
+        return ", ".join(f"{name} {value}" for name, value in changed)
+
     def bend(self, profiles: Profiles, encoder: QueryEncoder, centre: Centre) -> Bend:
         """The transform.
 
@@ -98,6 +111,9 @@ class Setting:
             self.kinds,
             self.instruction,
         )
+
+
+_DEFAULTS = asdict(Setting())
 
 
 def grid(pooling: PoolingName, *, strengths: tuple[float, ...] = ()) -> list[Setting]:

@@ -40,7 +40,7 @@ class Calibration:
 
 
 ANY_MODEL = Calibration(9.91, 0.0, -8.13)
-"""Before `Index.calibrate`, for models whose cosines nobody has measured."""
+"""Until `tuning.relevance` fits one, for models whose cosines nobody has measured."""
 
 MEASURED = {
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db": Calibration(

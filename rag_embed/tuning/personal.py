@@ -8,83 +8,28 @@ reason alone: they say what kind of text is sought at all, and anybody's would d
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Labelled
+from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.maths.metrics import Metric
 from rag_embed.maths.resampling import Difference, paired_bootstrap
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import QueryTransform, Retriever
 from rag_embed.types import Query
 
+NAME = "personal"
+
 MIN_USERS = 10
 """With fewer, a bootstrap over users says nothing."""
 
 Row = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A query with its user, and the documents that answer it.
-
-    Attributes:
-        query: With ``user``; ``k`` and ``group_by`` do not matter.
-        relevant: Document id -> grade; above 0 is relevant.
-    """
-
-    query: Query
-    relevant: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One setting over all labels, for the table. Not what the decision rests on.
-
-    Attributes:
-        setting: What was tried.
-        own: Mean over users with their own history.
-    """
-
-    setting: Setting
-    own: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tuned:
-    """What was decided, and why.
-
-    Attributes:
-        setting: To be used; its strength is 0 when personalisation stays off.
-        reason: In words for the owner.
-        metric: What was measured.
-        users: Users with labels.
-        queries: Labelled queries.
-        none: Mean over users without personalisation.
-        gain: Own history less none, each user's queries scored by the setting that was best on the
-            other users. None when there were too few users.
-        specific: Own history less that of others, in the same way.
-        tried: Every setting.
-    """
-
-    setting: Setting
-    reason: str
-    metric: str
-    users: int
-    queries: int
-    none: float
-    gain: Difference | None
-    specific: Difference | None
-    tried: tuple[Tried, ...]
-
-    @property
-    def on(self) -> bool:
-        """Whether personalisation is worth its place."""
-        return self.setting.strength != 0
 
 
 def tune_personal(
@@ -97,7 +42,7 @@ def tune_personal(
     folds: int = 5,
     others: int = 3,
     seed: int = 0,
-) -> Tuned:
+) -> Verdict[Setting]:
     """Choose a setting by users held out, and keep it only if its gain is significant and personal.
 
     Users are dealt to folds. Each fold's queries are scored by the setting that was best on the users of
@@ -132,11 +77,12 @@ def tune_personal(
             "personal gain from a general one."
         )
         base = float(mean(none).mean())
-        return Tuned(off, reason, metric, len(users), len(labelled), base, None, None, ())
+        return Verdict(NAME, off, None, False, reason, (Tried("no history", base),))
     own = np.stack([measure(_own(make(setting), labelled)) for setting in settings])
-    tried = tuple(
-        Tried(setting, float(mean(row).mean())) for setting, row in zip(settings, own, strict=True)
-    )
+    tried = [
+        Tried(setting.label, float(mean(row).mean()))
+        for setting, row in zip(settings, own, strict=True)
+    ]
     chosen = _chosen(mean(none), np.stack([mean(row) for row in own]), folds)
     held, wrong = none.copy(), none.copy()
     for number in sorted({one for one in chosen if one is not None}):
@@ -155,18 +101,11 @@ def tune_personal(
     gain = paired_bootstrap(mean(held), mean(none), seed=seed)
     specific = paired_bootstrap(mean(held), mean(wrong), seed=seed)
     best = int(np.argmax([mean(row).mean() for row in own]))
-    on = gain.low > 0 and specific.low > 0
-    return Tuned(
-        settings[best] if on else off,
-        _reason(on, gain, specific, len(users)),
-        metric,
-        len(users),
-        len(labelled),
-        float(mean(none).mean()),
-        gain,
-        specific,
-        tried,
-    )
+    kept = gain.low > 0 and specific.low > 0
+    tried.append(Tried("no history", float(mean(none).mean())))
+    tried.sort(key=lambda one: -one.value)
+    reason = _reason(kept, gain, specific, len(users))
+    return Verdict(NAME, settings[best], gain, kept, reason, tuple(tried))
 
 
 def _check(
@@ -259,10 +198,7 @@ def _chosen(none: Row, own: Row, folds: int) -> list[int | None]:
 
 
 def _reason(on: bool, gain: Difference, specific: Difference, users: int) -> str:
-    figures = (
-        f"own history against none {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}), against "
-        f"other users' {specific.value:+.4f} ({specific.low:+.4f} to {specific.high:+.4f}), {users} users"
-    )
+    figures = f"own history against none {told(gain)}, against other users' {told(specific)}, {users} users"
     if on:
         return f"On: {figures}."
     if gain.low <= 0:

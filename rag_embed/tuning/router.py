@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import numpy as np
 
 from rag_embed.evaluation.collection import Collection
-from rag_embed.maths.resampling import Difference, stratified_paired_bootstrap
+from rag_embed.evaluation.verdict import Tried, Verdict, told
+from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.router import PilotRouter
 from rag_embed.tuning.pilots import Mixtures, Progress, fitted
-from rag_embed.tuning.router_report import DEFAULT, SOFT, Routed, measure_routing
+from rag_embed.tuning.router_report import DEFAULT, SOFT, measure_routing
 from rag_embed.types import Signature
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """A router, and what it was worth on queries that it was not learned from.
-
-    Attributes:
-        router: Made of one half of the queries.
-        routed: Measured on the other half, one per collection.
-        gain: Soft routing less the default mixture, averaged over the collections.
-    """
-
-    router: PilotRouter
-    routed: tuple[Routed, ...]
-    gain: Difference
-
-    @property
-    def better(self) -> bool:
-        """Whether the gain is above chance."""
-        return self.gain.low > 0
 
 
 def fit_router(
@@ -43,7 +25,7 @@ def fit_router(
     metric: str = "ndcg@10",
     mixtures: Mixtures | None = None,
     progress: Progress | None = None,
-) -> Fit:
+) -> Verdict[PilotRouter]:
     """Learn from one half of each collection's queries, measure on the other.
 
     Args:
@@ -52,7 +34,7 @@ def fit_router(
         collections: Labelled queries whose documents are in the index.
         seed: Of the split and the bootstrap.
         metric: What is reported; pilots are always made with nDCG@10.
-        mixtures: See `learning.learned`.
+        mixtures: See `pilots.learned`.
         progress: Called after each query that is learned from.
 
     Raises:
@@ -67,4 +49,12 @@ def fit_router(
         (one.evaluation.scores(SOFT, metric), one.evaluation.scores(DEFAULT, metric))
         for one in routed
     ]
-    return Fit(router, tuple(routed), stratified_paired_bootstrap(pairs, seed=seed))
+    gain = stratified_paired_bootstrap(pairs, seed=seed)
+    default, soft = (np.mean([np.mean(one[side]) for one in pairs]) for side in (1, 0))
+    count = sum(len(one.evaluation.query_ids) for one in routed)
+    reason = (
+        f"Routed {soft:.4f}, default mixture {default:.4f} {metric} on {count} queries that share no "
+        f"answering document with the {len(pilots)} pilots: {told(gain)}."
+    )
+    tried = (Tried("routed", float(soft), gain), Tried("default mixture", float(default)))
+    return Verdict("router", router, gain, gain.low > 0, reason, tried)

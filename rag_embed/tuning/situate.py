@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import ChunkEncoder, Encoder, Splitter
@@ -37,59 +38,22 @@ _DOUBT = 0.05
 _FEWEST = 20
 """Queries below which no difference is taken for real."""
 
+NAME = "situate"
+
 Scores = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One candidate.
-
-    Attributes:
-        name: See `situated.expressions`.
-        value: Mean nDCG@10.
-        gain: Mean difference to the standard.
-        low: Lower end of its interval; those of all candidates hold together with 95 % (Bonferroni), as
-            the best of several looks better than it is.
-        high: Upper end.
-    """
-
-    name: str
-    value: float
-    gain: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was chosen, and why.
-
-    Attributes:
-        name: For ``Index.create(situate=...)``.
-        reason: In words.
-        table: All candidates, the best first.
-        queries: How many were asked.
-        labelled: Whether they were the user's own.
-    """
-
-    name: str
-    reason: str
-    table: tuple[Measured, ...]
-    queries: int
-    labelled: bool
 
 
 def choose(
     documents: Iterable[Document],
     splitter: Splitter,
     encoder: Encoder,
-    labels: Mapping[str, Sequence[str]] | None = None,
+    labels: Collection | None = None,
     *,
     candidates: Sequence[str] = CANDIDATES,
     weights: Mapping[str, float] | None = None,
     chunks: int = 600,
     seed: int = 0,
-) -> Choice:
+) -> Verdict[str]:
     """Measure ways to situate chunks on a sample, dense and lexical evidence together.
 
     The standard stays unless another is better with 95 % confidence on these queries, all
@@ -99,8 +63,8 @@ def choose(
         documents: The corpus, or a good part of it; held in memory.
         splitter: Cuts documents; without overlap where there are no labels.
         encoder: Gives token vectors, for ``late``; candidates that it cannot do are left out.
-        labels: Query text -> ids of the documents that answer it, at least 20. Without it,
-            sentences of the documents are asked: that favours what finds a passage by its content.
+        labels: At least 20 judged queries. Without them, sentences of the documents are asked: that
+            favours what finds a passage by its content.
         candidates: Names; the standard is always measured.
         weights: Of the legs ``dense`` and ``lexical``; equal by default.
         chunks: About how many are encoded, those of labelled documents first.
@@ -110,7 +74,8 @@ def choose(
         BadInput: A name means nothing, or there are fewer than 20 queries.
     """
     rng = random.Random(seed)
-    wanted = {id for some in (labels or {}).values() for id in some}
+    judged = {} if labels is None else {one.query.text: one.relevant for one in labels.labelled}
+    wanted = {id for grades in judged.values() for id, grade in grades.items() if grade > 0}
     pool = sorted(documents, key=lambda one: one.id)
     rng.shuffle(pool)
     pool.sort(key=lambda one: one.id not in wanted)
@@ -120,7 +85,8 @@ def choose(
         asked = [(pair.query, set(pair.chunks)) for pair in pairs]
     else:
         held = {document.id for document, _ in cuts}
-        asked = [(text, set(right) & held) for text, right in labels.items() if set(right) & held]
+        right = {text: wanted & held & grades.keys() for text, grades in judged.items()}
+        asked = [(text, ids) for text, ids in right.items() if ids]
     if len(asked) < _FEWEST:
         raise BadInput(
             f"Only {len(asked)} queries could be made or were given; {_FEWEST} are the least that "
@@ -137,7 +103,7 @@ def choose(
         space = situated(name, encoder)
         rows = encoded(space, cuts, done)
         scores[name] = _scores(space, rows, cuts, asked, mixture, labels is not None)
-    return _choice(scores, labels is not None)
+    return _verdict(scores, labels is not None)
 
 
 def _sample(pool: Sequence[Document], splitter: Splitter, chunks: int) -> list[Cut]:
@@ -176,22 +142,26 @@ def _scores(
     return np.array(values)
 
 
-def _choice(scores: Mapping[str, Scores], labelled: bool) -> Choice:
+def _verdict(scores: Mapping[str, Scores], labelled: bool) -> Verdict[str]:
+    """The best candidate that is surely better than the standard.
+
+    Intervals of all candidates hold together with 95 % (Bonferroni), as the best of several looks
+    better than it is.
+    """
     standard = scores[STANDARD]
     level = 1 - _DOUBT / max(1, len(scores) - 1)
-    table = []
-    for name, some in scores.items():
-        gain = paired_bootstrap(some, standard, level=level)
-        table.append(Measured(name, float(some.mean()), gain.value, gain.low, gain.high))
-    table.sort(key=lambda one: (-round(one.value, 9), list(scores).index(one.name)))
-    sure = [one for one in table if one.low > 0]
-    name = sure[0].name if sure else STANDARD
+    tried = [
+        Tried(name, float(some.mean()), paired_bootstrap(some, standard, level=level))
+        for name, some in scores.items()
+    ]
+    tried.sort(key=lambda one: (-round(one.value, 9), list(scores).index(one.name)))
+    sure = next((one for one in tried if one.gain is not None and one.gain.low > 0), None)
     queries = f"{len(standard)} {'labelled queries' if labelled else 'sentences cut out of chunks'}"
+    if sure is None or sure.gain is None:
+        reason = f"No candidate is better than the standard {STANDARD} with 95 % confidence on {queries}."
+        return Verdict(NAME, STANDARD, tried[0].gain, False, reason, tuple(tried))
     reason = (
-        f"{name} gains {sure[0].gain:+.3f} nDCG@10 (interval {sure[0].low:+.3f} to "
-        f"{sure[0].high:+.3f}) over the standard {STANDARD} on {queries}, with "
+        f"{sure.name} gains {told(sure.gain)} nDCG@10 over the standard {STANDARD} on {queries}, with "
         "95 % confidence over all candidates."
-        if sure
-        else f"No candidate is better than the standard {STANDARD} with 95 % confidence on {queries}."
     )
-    return Choice(name, reason, tuple(table), len(standard), labelled)
+    return Verdict(NAME, sure.name, sure.gain, True, reason, tuple(tried))

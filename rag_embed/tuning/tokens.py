@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.verdict import Verdict, told
 from rag_embed.index import Index
 from rag_embed.maths.metrics import ndcg
-from rag_embed.maths.resampling import Difference, paired_bootstrap
+from rag_embed.maths.resampling import paired_bootstrap
+from rag_embed.protocols import TokenSpace
 from rag_embed.ranking.token_evidence import TOKENS
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.stores.memory import MemoryStore
 from rag_embed.types import Cut, Document, Query
-
-Judged = Mapping[str, Sequence[str]]
 
 _NEAR = 10
 """Documents beside the right ones that each labelled query brings along."""
@@ -26,12 +27,12 @@ _DEPTH = 10
 
 def token_gain(
     index: Index,
-    judged: Judged | None = None,
+    labels: Collection | None = None,
     *,
     documents: int = 300,
     queries: int = 300,
     seed: int = 0,
-) -> Difference:
+) -> Verdict[bool]:
     """What token evidence adds to nDCG@10 (documents) on a part of an index.
 
     The part is indexed anew in memory, with tokens; the index stays as it is. Without labels the
@@ -39,27 +40,33 @@ def token_gain(
 
     Args:
         index: With or without tokens; only shared documents are looked at.
-        judged: Query text -> ids of the documents that answer it. With labels the part is these
-            documents and those that the index finds beside them.
+        labels: Judged queries. With them the part is their documents and those that the index finds
+            beside them.
         documents: Size of the part at most, where there are no labels.
         queries: How many at most.
         seed: The same seed takes the same part.
 
     Returns:
-        With minus without, and its 95 % interval. Keep tokens where ``low`` is above 0.
+        Whether tokens are worth keeping: nDCG@10 with them less without.
 
     Raises:
         BadInput: The encoder gives no token vectors, or there is nothing to ask.
     """
     part, asked = (
-        _labelled(index, judged, queries) if judged else _cut(index, documents, queries, seed)
+        _labelled(index, labels, queries) if labels else _cut(index, documents, queries, seed)
     )
     if not asked:
         raise BadInput("There is no query whose answer is in the index; give labels for it.")
-    plain = index.space.space if isinstance(index.space, WithTokens) else index.space
-    space = WithTokens.of(plain)  # type: ignore[arg-type]  # it checks what it is given
-    store = MemoryStore({"dense": space.signature.dim}, analyzer=index.analyzer, tokens=["dense"])
-    trial = Index(store, index.splitter, space, index.calibration)
+    own = index.space.space if isinstance(index.space, WithTokens) else index.space
+    plain = cast(TokenSpace, own)  # in_memory checks it
+    trial = Index.in_memory(
+        encoder=plain.encoder,
+        chunk_tokens=index.splitter.max_tokens,
+        chunk_overlap=index.splitter.overlap,
+        situate=lambda _: plain,
+        tokens=True,
+        analyzer=index.analyzer,
+    )
     trial.add(part)
     with_ = trial.hybrid()
     without = replace(with_, weights={**with_.weights, TOKENS: 0.0})
@@ -74,10 +81,20 @@ def token_gain(
                 ]
             )
         )
-    return paired_bootstrap(*scores)
+    gain = paired_bootstrap(*scores)
+    kept = gain.low > 0
+    source = "labelled queries" if labels else "sentences cut out of documents"
+    reason = f"Tokens add {told(gain)} nDCG@10 on {len(asked)} {source}."
+    return Verdict("tokens", True, gain, kept, reason if kept else f"No sure gain. {reason}")
 
 
-def _labelled(index: Index, judged: Judged, queries: int) -> tuple[list[Document], Judged]:
+def _labelled(
+    index: Index, labels: Collection, queries: int
+) -> tuple[list[Document], Mapping[str, Sequence[str]]]:
+    judged = {
+        one.query.text: sorted(id for id, grade in one.relevant.items() if grade > 0)
+        for one in labels.labelled
+    }
     texts = sorted(judged)[:queries]
     right = {id for text in texts for id in judged[text]}
     known = {document.id: document for document in index.documents(sorted(right))}
@@ -88,7 +105,9 @@ def _labelled(index: Index, judged: Judged, queries: int) -> tuple[list[Document
     return [*known.values(), *index.documents(sorted(beside))], asked
 
 
-def _cut(index: Index, documents: int, queries: int, seed: int) -> tuple[list[Document], Judged]:
+def _cut(
+    index: Index, documents: int, queries: int, seed: int
+) -> tuple[list[Document], Mapping[str, Sequence[str]]]:
     from rag_embed.training.clozed import clozed
 
     ids = index.matching()

@@ -1,8 +1,9 @@
-"""`rag-embed experts`, `fit-router` and `eval --router`, with an encoder that needs no model."""
+"""`rag-embed experts`, `tune KB router` and `eval --router`, with an encoder that needs no model."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -57,23 +58,24 @@ def test_a_folder_without_adapter_is_refused(run, kb, tmp_path) -> None:
     assert added.code == 1 and "adapter" in added.err
 
 
-def test_fit_router(run, kb, labelled) -> None:
+def test_tune_router(run, kb, labelled) -> None:
     labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
-    done = run("fit-router", kb, *labels, "--json")
+    done = run("tune", kb, "router", *labels, "--json")
     told = done.json
-    assert done.code == (0 if told["installed"] else 5)
-    assert told["pilots"] + told["queries"] == 40
-    assert told["installed"] == (told["gain"]["low"] > 0)
-    forced = run("fit-router", kb, *labels, "--force")
-    assert forced.code == 0 and "Installed" in forced.out
+    assert done.code == (0 if told["kept"] else 5)
+    asked, pilots = map(int, re.search(r"on (\d+) queries.* (\d+) pilots", told["reason"]).groups())
+    assert asked + pilots == 40
+    assert told["kept"] == told["used"] == (told["gain"]["low"] > 0)
+    forced = run("tune", kb, "router", *labels, "--force")
+    assert forced.code == 0 and "router: used" in forced.err
     why = run("ask-why", kb, "which shelf has word3", "--json").json
     assert why["route"]["pilots"] and 0 <= why["route"]["confidence"] <= 1
     assert "routed, confidence" in run("ask-why", kb, "which shelf has word3").out
     assert run("eval", kb, *labels, "--json").code == 0  # each leg alone, and the routed whole
-    assert run("fit-router", kb, "--remove").code == 0
+    assert run("tune", kb, "router", "--reset").code == 0
     assert "route" not in run("ask-why", kb, "word3", "--json").json
-    bare = run("fit-router", kb)
-    assert bare.code == 1 and "learns from labels" in bare.err
+    bare = run("tune", kb, "router")
+    assert bare.code == 1 and "takes labels" in bare.err
 
 
 def test_eval_with_a_router(run, labelled, tmp_path) -> None:

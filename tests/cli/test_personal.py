@@ -1,4 +1,4 @@
-"""`rag-embed remember`, `forget`, `profile` and `tune-personal`."""
+"""`rag-embed remember`, `forget`, `profile`, and `tune KB personal`."""
 
 from __future__ import annotations
 
@@ -96,8 +96,9 @@ def test_bad_input(run, kb, events) -> None:
         (("forget", kb, ""), "user id"),
         (("profile", kb, ""), "user id"),
         (("forget", "nowhere", "ann"), "no index"),
-        (("tune-personal", kb, events, events), "events.jsonl"),
-        (("tune-personal", kb, events, events, "--pooling", "x"), "'x'"),
+        (("tune", kb, "personal", events, events), "events.jsonl"),
+        (("tune", kb, "router", events, events, "--pooling", "mean"), "personal"),
+        (("tune", kb, "personal"), "queries.jsonl qrels.tsv"),
     ):
         done = run(*arguments)
         assert done.code == 1 and complaint in done.err.replace("\n", " "), arguments
@@ -128,16 +129,18 @@ def labelled(tmp_path) -> tuple[Path, Path, Path]:
 
 def test_tuning_decides_and_is_kept(run, labelled) -> None:
     queries, qrels, liked = labelled
-    before = run("tune-personal", "world", queries, qrels)
-    assert before.code == 0 and "Off: no significant gain" in before.out
+    tune = ("tune", "world", "personal", queries, qrels, "--pooling", "mean")
+    before = run(*tune)
+    assert before.code == 5 and "Off: no significant gain" in before.out
     assert "1 queries were left out" in before.err
     assert run("remember", "world", liked).code == 0
-    tried = run(
-        "tune-personal", "world", queries, qrels, "--pooling", "mean", "--dry-run", "--json"
-    )
-    assert tried.json["on"] and tried.json["users"] == 12 and tried.json["left_out"] == 1
+    tried = run(*tune, "--dry-run", "--json").json
+    assert tried["kept"] and not tried["used"] and "12 users" in tried["reason"]
     index = Index.open("world", encoder=HashEncoder(64))
     assert setting_of(index.store).strength == 0.0
-    done = run("tune-personal", "world", queries, qrels, "--pooling", "mean")
-    assert "On: own history" in done.out
-    assert setting_of(index.store).strength == tried.json["setting"]["strength"] != 0.0
+    done = run(*tune)
+    assert done.code == 0 and "On: own history" in done.out
+    assert setting_of(index.store).strength != 0.0
+    assert setting_of(index.store).label == tried["tried"][0]["name"]
+    assert run("tune", "world", "personal", "--reset").code == 0
+    assert setting_of(index.store).strength == 0.0

@@ -9,6 +9,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.evaluation import Collection
 from rag_embed.ranking import hybrid
 from rag_embed.tuning.tokens import token_gain
 
@@ -29,10 +30,12 @@ def index() -> Index:
 def test_labels_give_a_gain_with_an_interval_and_change_nothing(index) -> None:
     judged = {f"Who likes {LIKES[i]} and {LIKES[(i + 3) % 10]}?": [PEOPLE[i]] for i in range(10)}
     before = index.search("Who likes chess?")
-    gain = token_gain(index, {**judged, "Who likes nothing?": ["nobody"]})
+    verdict = token_gain(index, Collection.of({**judged, "Who likes nothing?": ["nobody"]}))
+    gain = verdict.gain
     assert gain.low <= gain.value <= gain.high and -0.2 < gain.value <= 1.0
+    assert verdict.kept == (gain.low > 0) and verdict.name == "tokens"
     assert index.search("Who likes chess?") == before and not index.space.signature.tokens
-    assert gain == token_gain(index, judged)
+    assert gain == token_gain(index, Collection.of(judged)).gain
 
 
 def test_it_compares_with_and_without(index, monkeypatch) -> None:
@@ -43,7 +46,7 @@ def test_it_compares_with_and_without(index, monkeypatch) -> None:
         "retrieve",
         lambda self, queries: real(replace(self, weights={**self.weights, "tokens": 0.0}), queries),
     )
-    gain = token_gain(index, {"Who likes figs and ink?": [PEOPLE[5]]})
+    gain = token_gain(index, Collection.of({"Who likes figs and ink?": [PEOPLE[5]]})).gain
     assert (gain.value, gain.low, gain.high) == (0.0, 0.0, 0.0)
 
 
@@ -51,9 +54,9 @@ def test_without_labels_sentences_are_cut_out() -> None:
     index = Index.in_memory(tokens=False)
     text = "The {0} lives in the far north. It eats {1} all day long. Nobody has seen it sleep."
     index.add([Document(p, text.format(p, q), p) for p, q in zip(PEOPLE, LIKES, strict=True)])
-    gain = token_gain(index, documents=6, queries=20)
+    gain = token_gain(index, documents=6, queries=20).gain
     assert gain.low <= gain.value <= gain.high
-    assert gain == token_gain(index, documents=6, queries=20)
+    assert gain == token_gain(index, documents=6, queries=20).gain
 
 
 def test_what_cannot_be_measured() -> None:
@@ -62,6 +65,6 @@ def test_what_cannot_be_measured() -> None:
         token_gain(index)
     index.add([Document("a", "some text of five words. And there is another sentence.")])
     with pytest.raises(BadInput, match="no query"):
-        token_gain(index, {"text": ["b"]})
+        token_gain(index, Collection.of({"text": ["b"]}))
     with pytest.raises(BadInput, match="no token vectors"):
-        token_gain(index, {"text": ["a"]})
+        token_gain(index, Collection.of({"text": ["a"]}))

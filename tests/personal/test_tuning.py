@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.evaluation import Collection, Labelled, read_labels
 from rag_embed.events import UserEvent
 from rag_embed.indexing.personalisation import bend_of, keep, personal, profiles_of, setting_of
 from rag_embed.personal.setting import Setting, grid
-from rag_embed.tuning.personal import MIN_USERS, Labelled, _chosen, tune_personal
-from rag_embed.tuning.personal_labels import read_labelled
+from rag_embed.tuning.personal import MIN_USERS, _chosen, tune_personal
 
 ENCODER = HashEncoder(128)
 USERS, TOPICS, EACH = 24, 12, 6
@@ -60,9 +61,9 @@ def own_topic(u: int) -> UserEvent:
 
 def test_a_personal_gain_is_kept(world) -> None:
     tuned = decided(world, own_topic, lambda u: [f"t{u % TOPICS}d{i}" for i in range(EACH)])
-    assert tuned.on and tuned.setting.strength in (0.3, 1.0), tuned.reason
-    assert tuned.gain.low > 0.1 and tuned.specific.low > 0.1
-    assert tuned.reason.startswith("On") and (tuned.users, tuned.queries) == (24, 48)
+    assert tuned.kept and tuned.value.strength in (0.3, 1.0), tuned.reason
+    assert tuned.gain.low > 0.1 and tuned.reason.startswith("On") and "24 users" in tuned.reason
+    assert {one.name for one in tuned.tried} > {"no history", tuned.value.label}
     again = decided(world, own_topic, lambda u: [f"t{u % TOPICS}d{i}" for i in range(EACH)])
     assert again == tuned
 
@@ -71,7 +72,7 @@ def test_a_gain_that_anybodys_history_brings_is_not(world) -> None:
     """All like the same: the history helps, but that of anybody does."""
     tuned = decided(world, lambda u: UserEvent("1", f"u{u}", "topic0a topic0b topic0c", 0.0),
                     lambda u: [f"t0d{i}" for i in range(EACH)])  # fmt: skip
-    assert not tuned.on and tuned.setting.strength == 0.0
+    assert not tuned.kept
     assert tuned.gain.low > 0.1 and "not personal" in tuned.reason
 
 
@@ -89,13 +90,13 @@ def test_noise_is_not_kept(world) -> None:
         def relevant(u: int, seeks=seeks) -> list[str]:
             return [f"t{seeks[u]}d{i}" for i in range(EACH)]
 
-        passed += decided(world, events, relevant, others=1).on
+        passed += decided(world, events, relevant, others=1).kept
     assert passed <= 1
 
 
 def test_too_few_users_stay_off(world) -> None:
     tuned = decided(world, own_topic, lambda u: [f"t{u % TOPICS}d0"], users=MIN_USERS - 1)
-    assert not tuned.on and tuned.gain is None and "9 users" in tuned.reason
+    assert not tuned.kept and tuned.gain is None and "9 users" in tuned.reason
 
 
 def test_no_setting_is_judged_on_the_users_that_chose_it() -> None:
@@ -156,10 +157,44 @@ def test_labels_with_users(tmp_path) -> None:
     ]
     queries.write_text("\n".join(map(json.dumps, lines)))
     qrels.write_text("query-id\tcorpus-id\tscore\n1\td\t1\n2\td\t1\n3\td\t0\n")
-    labelled, left_out = read_labelled(queries, qrels)
-    assert left_out == 2
-    assert labelled == [Labelled(Query("a", user="ann", previous=("b",)), {"d": 1})]
-    queries.write_text(json.dumps({**lines[0], "previous": "b"}))
-    qrels.write_text("query-id\tcorpus-id\tscore\n1\td\t1\n")
-    with pytest.raises(BadInput, match=r"q\.jsonl:1"):
-        read_labelled(queries, qrels)
+    documents = [Document("d", "text")]
+    first, second = read_labels(documents, queries, qrels, name="own").labelled
+    assert first == Labelled(Query("a", user="ann", previous=("b",)), {"d": 1})
+    assert second.query.user is None
+    for wrong in ({"previous": "b"}, {"user_id": 5}, {"user_id": ""}):
+        queries.write_text(json.dumps({**lines[0], **wrong}))
+        qrels.write_text("query-id\tcorpus-id\tscore\n1\td\t1\n")
+        with pytest.raises(BadInput, match=r"q\.jsonl:1"):
+            read_labels(documents, queries, qrels, name="own")
+
+
+def test_index_tune_and_apply(tmp_path) -> None:
+    """What is decided takes effect at once, and after opening the index again."""
+    index = Index.create(tmp_path / "kb", encoder=ENCODER, chunk_tokens=None)
+    index.add(
+        Document(f"t{t}d{i}", f"news report item{i} topic{t}a topic{t}b topic{t}c")
+        for t in range(TOPICS)
+        for i in range(EACH)
+    )
+    for u in range(TOPICS):
+        index.remember(f"u{u}", [own_topic(u)])
+    labels = Collection(
+        "own",
+        (),
+        {f"q{u}": "news report item0" for u in range(TOPICS)},
+        {f"q{u}": {f"t{u}d{i}": 1 for i in range(EACH)} for u in range(TOPICS)},
+        {f"q{u}": f"u{u}" for u in range(TOPICS)},
+    )
+    query = Query("news report item0", k=1, user="u3")
+    with pytest.raises(BadInput, match="one of"):
+        index.tune("beauty", labels)
+    with pytest.raises(BadInput, match="candidates"):
+        index.tune("relevance", labels, candidates=["x"])
+    some = [Setting(1.0, pooling="mean", prior=0.0)]
+    verdict = index.tune("personal", labels, candidates=some)
+    assert verdict.kept and index.users.setting == Setting()
+    index.apply(verdict)
+    assert index.search(query)[0].chunk.doc_id.startswith("t3")
+    assert Index.open(tmp_path / "kb", encoder=ENCODER).search(query) == index.search(query)
+    index.apply(replace(verdict, kept=False))
+    assert Index.open(tmp_path / "kb", encoder=ENCODER).users.setting == Setting()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rag_embed import Document
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.evaluation import Collection
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.tuning import situate
 from rag_embed.tuning.situate import choose
@@ -27,14 +30,13 @@ def policies() -> list[Document]:
 
 def test_labels_decide_for_the_title_where_only_the_title_tells() -> None:
     encoder = HashEncoder()
-    labels = {f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]}
+    labels = Collection.of({f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]})
     found = choose(policies(), TokenSplitter(encoder, 20, 0), encoder, labels, weights={"dense": 1})
-    values = {one.name: one.value for one in found.table}
+    values = {one.name: one.value for one in found.tried}
     names = {"isolated", "titled", "headed(isolated,1)", "headed(titled,1.5)", STANDARD}
     assert set(values) == names  # no token vectors, so no late chunking
-    assert values["isolated"] < 0.3 < values[found.name]
-    assert found.labelled and found.queries == 60
-    assert "60 labelled queries" in found.reason and found.name in found.reason
+    assert values["isolated"] < 0.3 < values[found.value]
+    assert "60 labelled queries" in found.reason and found.value in found.reason
 
 
 def test_without_a_sure_gain_the_standard_stays() -> None:
@@ -45,9 +47,9 @@ def test_without_a_sure_gain_the_standard_stays() -> None:
         for i in range(40)
     ]
     found = choose(documents, TokenSplitter(encoder, 50, 0), encoder)
-    assert found.name == STANDARD and not found.labelled and found.queries >= 20
-    assert "No candidate is better" in found.reason
-    assert all(one.gain == pytest.approx(0, abs=1e-9) for one in found.table)
+    assert found.value == STANDARD and not found.kept
+    assert "No candidate is better" in found.reason and "cut out" in found.reason
+    assert all(one.gain.value == pytest.approx(0, abs=1e-9) for one in found.tried)
 
 
 def test_the_sentence_asked_for_is_nowhere_in_what_is_searched(monkeypatch) -> None:
@@ -65,7 +67,7 @@ def test_the_sentence_asked_for_is_nowhere_in_what_is_searched(monkeypatch) -> N
     ]
     encoder = HashEncoder()
     found = choose(documents, TokenSplitter(encoder, 50, 0), encoder, candidates=["titled"])
-    assert [one.name for one in found.table if one.name != STANDARD] == ["titled"]
+    assert [one.name for one in found.tried if one.name != STANDARD] == ["titled"]
     for groups, asked in seen:
         texts = "\n".join(document.text for document, _ in groups)
         assert all(query not in texts for query, _ in asked)
@@ -76,19 +78,20 @@ def test_the_sample_is_bounded_and_repeatable() -> None:
     encoder = HashEncoder()
     splitter = TokenSplitter(encoder, 20, 0)
     a, b = (choose(policies(), splitter, encoder, chunks=60, seed=1) for _ in range(2))
-    assert a == b and a.queries <= 70
+    asked = int(re.search(r"on (\d+) sentences", a.reason)[1])
+    assert a == b and asked <= 70
 
 
 def test_more_candidates_need_more_evidence() -> None:
     """The best of many looks better than it is."""
     encoder = HashEncoder()
-    labels = {f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]}
+    labels = Collection.of({f"{name} {verb} data": [name] for name in TOPICS for verb in VERBS[:2]})
     widths = []
     for others in (["isolated"], ["isolated", "titled", "summary", "mean(titled)"]):
         splitter, dense = TokenSplitter(encoder, 20, 0), {"dense": 1.0}
         found = choose(policies(), splitter, encoder, labels, candidates=others, weights=dense)
-        [one] = [one for one in found.table if one.name == "isolated"]
-        widths.append(one.high - one.low)
+        [one] = [one for one in found.tried if one.name == "isolated"]
+        widths.append(one.gain.high - one.gain.low)
     assert widths[1] > 1.1 * widths[0] > 0
 
 
@@ -96,6 +99,8 @@ def test_too_little_is_refused() -> None:
     encoder = HashEncoder()
     splitter = TokenSplitter(encoder, 20, 0)
     with pytest.raises(BadInput, match="Only 1 queries"):
-        choose(policies(), splitter, encoder, {"x": ["subject1"], "y": ["elsewhere"]})
+        choose(
+            policies(), splitter, encoder, Collection.of({"x": ["subject1"], "y": ["elsewhere"]})
+        )
     with pytest.raises(BadInput, match="names no way"):
         choose(policies(), splitter, encoder, candidates=["nonsense"])

@@ -1,0 +1,179 @@
+"""`tune` decides one thing on labels, `apply` makes the decision take effect: behind `Index.tune`.
+
+| what | the question | candidates |
+|---|---|---|
+| ``"relevance"`` | is relevance fitted to these labels nearer the truth? | |
+| ``"router"`` | do weights learned per query beat the default mixture? | |
+| ``"personal"`` | do users' histories or talks help, because they are theirs? | `personal.setting.Setting` |
+| ``"tokens"`` | is token evidence worth its disk? | |
+| ``"situate"`` | which way to situate chunks suits the corpus? | `situated.expressions` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
+
+from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.verdict import Verdict
+from rag_embed.index import Index
+from rag_embed.indexing.installed import install, uninstall
+from rag_embed.indexing.personalisation import bend_of, keep
+from rag_embed.indexing.settings import write
+from rag_embed.personal.setting import Setting, grid
+from rag_embed.protocols import TokenSpace
+from rag_embed.ranking.relevance import default
+from rag_embed.tuning.personal import tune_personal
+from rag_embed.tuning.relevance import calibrated
+from rag_embed.tuning.router import fit_router
+from rag_embed.tuning.situate import CANDIDATES, choose
+from rag_embed.tuning.tokens import token_gain
+
+METRIC = "ndcg@10"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is decided by.
+
+    Attributes:
+        labels: Queries with the documents that answer them.
+        candidates: What is chosen among; None for the usual.
+        metric: What is to rise.
+        seed: The same seed splits and draws the same.
+    """
+
+    labels: Collection
+    candidates: Sequence[Any] | None = None
+    metric: str = METRIC
+    seed: int = 0
+
+
+Tuner: TypeAlias = Callable[[Index, Task], Verdict[Any]]
+
+
+def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
+    """See `Index.tune`."""
+    if what not in TUNERS:
+        raise BadInput(f"tune() decides one of {sorted(TUNERS)}, got {what!r}.")
+    if task.candidates is not None and what not in ("personal", "situate"):
+        raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
+    if task.metric != METRIC and what not in ("personal", "router"):
+        raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
+    return TUNERS[what](index, task)
+
+
+def apply(index: Index, verdict: Verdict[Any]) -> None:
+    """See `Index.apply`."""
+    if verdict.name not in _APPLIERS:
+        raise BadInput(f"apply() takes what tune() gave, got a verdict on {verdict.name!r}.")
+    _APPLIERS[verdict.name](index, verdict)
+
+
+def reset(index: Index, what: str) -> None:
+    """Use the standard again, as if nothing had been tuned."""
+    apply(index, Verdict(what, None, None, False, "The standard."))
+
+
+def _relevance(index: Index, task: Task) -> Verdict[Any]:
+    return calibrated(index, task.labels, seed=task.seed)
+
+
+def _router(index: Index, task: Task) -> Verdict[Any]:
+    return fit_router(
+        index.hybrid(),
+        index.space.signature,
+        [task.labels],
+        metric=task.metric,
+        seed=task.seed,
+    )
+
+
+def _personal(index: Index, task: Task) -> Verdict[Any]:
+    profiles, settings = index.users.profiles, task.candidates
+    if settings is None:
+        events = [*grid("attention"), *grid("mean")] if profiles.users() else []
+        settings = events + (grid("session") if any(task.labels.talks.values()) else [])
+    if not settings:
+        raise BadInput(
+            "There is nothing to bend queries by: no user has events (Index.remember), and no label "
+            "has earlier turns (Collection.talks)."
+        )
+    asked = [one for one in task.labels.labelled if one.query.user is not None]
+    if not asked:
+        raise BadInput(
+            f"No query of {task.labels.name!r} has both a user and a relevant document; see "
+            "Collection.users."
+        )
+    return tune_personal(
+        index.hybrid(routed=True),
+        settings,
+        lambda setting: bend_of(index.store, index.space, profiles, setting),
+        asked,
+        metric=task.metric,
+        seed=task.seed,
+    )
+
+
+def _tokens(index: Index, task: Task) -> Verdict[Any]:
+    return token_gain(index, task.labels, seed=task.seed)
+
+
+def _situate(index: Index, task: Task) -> Verdict[Any]:
+    documents = index.documents(index.matching())
+    names = CANDIDATES if task.candidates is None else task.candidates
+    encoder = cast(TokenSpace, index.space).encoder
+    return choose(documents, index.splitter, encoder, task.labels, candidates=names, seed=task.seed)
+
+
+def _use_relevance(index: Index, verdict: Verdict[Any]) -> None:
+    fit = verdict.value if verdict.kept else None
+    write(index.store, lambda known: replace(known, calibration=fit))
+    index.calibration = default(index.space.signature.weights) if fit is None else fit
+
+
+def _use_router(index: Index, verdict: Verdict[Any]) -> None:
+    if verdict.kept:
+        install(index.store, verdict.value)
+    else:
+        uninstall(index.store)
+    index.router = verdict.value if verdict.kept else None
+
+
+def _use_personal(index: Index, verdict: Verdict[Any]) -> None:
+    setting = verdict.value if verdict.kept else Setting()
+    keep(index.store, setting)
+    index.users.setting = setting
+
+
+def _use_tokens(index: Index, verdict: Verdict[Any]) -> None:
+    if verdict.kept:
+        index.keep_tokens()
+
+
+def _use_situate(index: Index, verdict: Verdict[Any]) -> None:
+    if verdict.kept and verdict.value != index.space.signature.chunks:
+        raise BadInput(
+            f"The chunks of this index are situated by {index.space.signature.chunks!r}; another way "
+            f"needs another index: Index.create(path, situate={verdict.value!r})."
+        )
+
+
+TUNERS: Mapping[str, Tuner] = {
+    "relevance": _relevance,
+    "router": _router,
+    "personal": _personal,
+    "tokens": _tokens,
+    "situate": _situate,
+}
+"""What can be decided."""
+
+_APPLIERS: Mapping[str, Callable[[Index, Verdict[Any]], None]] = {
+    "relevance": _use_relevance,
+    "router": _use_router,
+    "personal": _use_personal,
+    "tokens": _use_tokens,
+    "situate": _use_situate,
+}
