@@ -7,19 +7,34 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
+from typing_extensions import Unpack
 
 from rag_embed import evaluation as ev
+from rag_embed.cli.asking import Diversity, GroupBy, MinRelevance, User, Where
+from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import err, out
 from rag_embed.errors import BadInput
+from rag_embed.filters import Filter
 from rag_embed.index import Index
-from rag_embed.types import Document
+from rag_embed.protocols import Retriever
+from rag_embed.types import Document, Grouping
 
 if TYPE_CHECKING:
     from rag_embed.routing.pilots import Pilots
     from rag_embed.tuning.router_report import Routed
+
+
+class Options(TypedDict, total=False):
+    """What every query of `systems` is asked with."""
+
+    where: Filter | None
+    user: str | None
+    min_relevance: float
+    diversity: float
+    group_by: Grouping
 
 
 def evaluate(
@@ -52,9 +67,27 @@ def evaluate(
             "--router", help="Fit a router to one half of the queries and measure it on the other."
         ),
     ] = False,
+    where: Where = None,
+    user: User = None,
+    min_relevance: MinRelevance = 0.0,
+    diversity: Diversity = 0.0,
+    group_by: GroupBy = "document",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Measure dense, lexical and the default mixture, with paired bootstrap intervals."""
+    """Measure each leg alone and the whole retriever, with paired bootstrap intervals."""
+    said = {
+        "where": where,
+        "user": user,
+        "min_relevance": min_relevance,
+        "diversity": diversity,
+        "group_by": None if group_by == "document" else group_by,
+    }
+    said = {name: value for name, value in said.items() if value}
+    if router and said:
+        raise BadInput(
+            "--router weighs what all legs say of all chunks; leave out --where, --user, "
+            "--min-relevance, --diversity and --group-by."
+        )
     with tempfile.TemporaryDirectory() as folder:
         if (queries is None) != (qrels is None):
             raise BadInput("Give both queries and qrels, or neither with a collection's folder.")
@@ -72,7 +105,18 @@ def evaluate(
         measured = (
             routing[1].evaluation
             if routing
-            else ev.evaluate(systems(index), collection, metrics=_metrics(metric))
+            else ev.evaluate(
+                systems(
+                    index,
+                    where=parsed(where or [], index.fields),
+                    user=user,
+                    min_relevance=min_relevance,
+                    diversity=diversity,
+                    group_by=group_by,
+                ),
+                collection,
+                metrics=_metrics(metric),
+            )
         )
         signature = asdict(index.space.signature)
     report = ev.make_report(
@@ -84,6 +128,7 @@ def evaluate(
             "rag_embed": importlib.metadata.version("rag-embed"),
             "encoder": signature,
             "chunk_tokens": index.splitter.max_tokens,
+            **({"options": said} if said else {}),
         },
     )
     if to is not None:
@@ -96,14 +141,12 @@ def evaluate(
         out.print(ev.to_rich(report))
 
 
-def systems(index: Index) -> Mapping[str, ev.System]:
-    """Every leg of an index alone, and all of them together."""
+def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]:
+    """Every leg of an index alone, and the retriever that `Index.search` asks."""
     whole = index.hybrid()
-    alone = {
-        leg.name: ev.from_retriever(replace(whole, legs=(leg,), weights={leg.name: 1.0}))
-        for leg in whole.legs
-    }
-    return {**alone, "rag_embed": ev.from_retriever(index.retriever)}
+    alone = {leg.name: replace(whole, legs=(leg,), weights={leg.name: 1.0}) for leg in whole.legs}
+    retrievers: Mapping[str, Retriever] = {**alone, "rag_embed": index.retriever}
+    return {name: ev.from_retriever(one, **options) for name, one in retrievers.items()}
 
 
 def _labelled(

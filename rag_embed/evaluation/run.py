@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -43,6 +44,8 @@ def from_retriever(
     group_by: Grouping = "document",
     where: Filter | None = None,
     user: str | None = None,
+    min_relevance: float = 0.0,
+    diversity: float = 0.0,
 ) -> System:
     """Make a system of a retriever: its hits' documents, each at its best rank.
 
@@ -54,16 +57,17 @@ def from_retriever(
         group_by: How the retriever is asked; ``"chunk"`` ranks documents by their best chunk.
         where: Filter of every query.
         user: User of every query.
+        min_relevance: As in `Query`.
+        diversity: As in `Query`.
     """
+    asked = Query("", 0, where, user, min_relevance, diversity, group_by)
 
     def ranked(texts: Sequence[str], /) -> list[list[str]]:
         found: list[list[str]] = [[] for _ in texts]
         open_ = list(range(len(texts)))
         k = depth
         while open_:
-            queries = [
-                Query(texts[i], k=k, where=where, user=user, group_by=group_by) for i in open_
-            ]
+            queries = [replace(asked, text=texts[i], k=k) for i in open_]
             again = []
             for i, hits in zip(open_, retriever.retrieve(queries), strict=True):
                 found[i] = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))[:depth]

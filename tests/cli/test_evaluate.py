@@ -62,3 +62,25 @@ def test_bad_input(run, labelled) -> None:
     (labelled / "queries.jsonl").write_text("{not json\n")
     broken = run("eval", labelled)
     assert broken.code == 1 and "queries.jsonl:1" in broken.err.replace("\n", "")
+
+
+def test_options_reach_every_query(run, labelled) -> None:
+    rows = [json.dumps({"id": id, "text": text}) for id, text in CORPUS.items()]
+    rows.append(json.dumps({"id": "d4", "text": "Closing files, says Ann.", "user": "ann"}))
+    (labelled / "notes.jsonl").write_text("\n".join(rows))
+    (labelled / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td4\t1\n")
+    assert run("index", labelled / "notes.jsonl", "--to", "kb").code == 0
+    labels = ("kb", labelled / "queries.jsonl", labelled / "qrels.tsv", "--json")
+
+    def mean(*options) -> float:
+        report = run("eval", *labels, *options).json
+        [one] = report["evaluations"]
+        return one["systems"]["rag_embed"]["means"]["ndcg@10"]
+
+    assert mean() == 0.0 and mean("--user", "ann") > 0.6
+    assert mean("--user", "ann", "--where", "doc_id=d1") == 0.0
+    assert mean("--user", "ann", "--min-relevance", "1") == 0.0
+    told = run("eval", *labels, "--user", "ann").json["settings"]
+    assert told["options"] == {"user": "ann"}
+    refused = run("eval", *labels, "--router", "--user", "ann")
+    assert refused.code == 1 and "--router" in refused.err
