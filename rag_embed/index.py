@@ -325,6 +325,7 @@ class Index:
         *paths: str | os.PathLike[str],
         name: str | None = None,
         patterns: Sequence[str] | None = None,
+        user: str | None = None,
         prune: bool = False,
         allow_empty: bool = False,
         dry_run: bool = False,
@@ -339,6 +340,7 @@ class Index:
             *paths: Files and folders.
             name: The name of the only folder, where its own name is taken or it was moved.
             patterns: See `rag_embed.reading.read`.
+            user: Owner of the documents, who alone finds them; one that a file names goes before.
             prune: Delete documents that came from these files and folders, whose file is seen to
                 be gone. Documents with an owner stay.
             allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
@@ -351,7 +353,7 @@ class Index:
             StoreError: The index cannot be written; what was committed stays.
         """
         mode = Mode(prune, allow_empty, dry_run)
-        files = Files.of(self.store, paths, name, patterns, mode)
+        files = Files.of(self.store, paths, name, patterns, user, mode)
         return synced(self._ingest(lenient=True), files, mode, progress)
 
     def sync(

@@ -17,9 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document as LangChainDocument
 from langchain_rag_embed import RagEmbedRetriever as LangChainRetriever
+from langchain_rag_embed import to_documents as langchain_documents
+from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.vector_stores import FilterOperator, MetadataFilter, MetadataFilters
 from llama_index.retrievers.rag_embed import RagEmbedRetriever as LlamaRetriever
+from llama_index.retrievers.rag_embed import to_documents as llama_documents
 
 from rag_embed import Document, Index, cli, encoders
 from rag_embed import field as metadata
@@ -116,6 +120,9 @@ def elsewhere(tmp_path, monkeypatch) -> None:
 
 
 class Python:
+    def add(self, path, text, user):
+        Index.open(path).add(Document("own.txt", text, user=user))
+
     def found(self, path, asked):
         return [_said(hit) for hit in Index.open(path).search(QUERY, **self._options(asked))]
 
@@ -130,6 +137,10 @@ class Python:
 class Shell:
     def __init__(self, monkeypatch, capsys) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def add(self, path, text, user):
+        Path("own.txt").write_text(text)
+        self._run("index", "own.txt", "--to", path, "--user", user)
 
     def found(self, path, asked):
         hits = self._json("search", path, asked)["hits"]
@@ -149,21 +160,28 @@ class Shell:
         ]
 
     def _json(self, command, path, asked):
-        arguments = ["rag-embed", command, str(path), QUERY, "--json", "-k", "10"]
+        arguments = [command, path, QUERY, "--json", "-k", "10"]
         if asked.since is not None:
             arguments += ["--where", f"year>={asked.since}"]
         for name, value in asked.options.items():
             option = "-k" if name == "k" else "--" + name.replace("_", "-")
             for one in value if isinstance(value, list) else [value]:
-                arguments += [option, str(one)]
-        self._monkeypatch.setattr(sys, "argv", arguments)
+                arguments += [option, one]
+        return json.loads(self._run(*arguments))
+
+    def _run(self, *arguments):
+        self._monkeypatch.setattr(sys, "argv", ["rag-embed", *map(str, arguments)])
         self._capsys.readouterr()
         with pytest.raises(SystemExit):
             cli.main()
-        return json.loads(self._capsys.readouterr().out)
+        return self._capsys.readouterr().out
 
 
 class LangChain:
+    def add(self, path, text, user):
+        loaded = [LangChainDocument(text, metadata={"source": "own.txt"})]
+        Index.open(path).add(langchain_documents(loaded, user=user))
+
     def found(self, path, asked):
         retriever = LangChainRetriever(index=path, k=10)
         found = retriever.invoke(QUERY, **self._options(asked))
@@ -186,6 +204,9 @@ class LangChain:
 
 
 class LlamaIndex:
+    def add(self, path, text, user):
+        Index.open(path).add(llama_documents([LlamaDocument(id_="own.txt", text=text)], user=user))
+
     def found(self, path, asked):
         found = LlamaRetriever(path, **self._options(asked)).retrieve(QUERY)
         again = LlamaRetriever(path).with_(**self._options(asked)).retrieve(QUERY)
@@ -208,9 +229,8 @@ class LlamaIndex:
 
 @pytest.fixture(params=["shell", "langchain", "llama_index"])
 def door(request, monkeypatch, capsys):
-    if request.param == "shell":
-        return Shell(monkeypatch, capsys)
-    return LangChain() if request.param == "langchain" else LlamaIndex()
+    doors = {"langchain": LangChain(), "llama_index": LlamaIndex()}
+    return doors.get(request.param) or Shell(monkeypatch, capsys)
 
 
 def _said(hit):
@@ -252,3 +272,16 @@ def test_each_way_in_says_the_same_of_why(kbs, door, name) -> None:
         assert got["personal"] == wanted["personal"] or got["personal"]["events"]
         assert (got["personal"] is None) == (name in ("where", "router"))
         assert bool(got["token_matches"]) == bool(wanted["token_matches"])
+
+
+def test_each_way_in_adds_for_an_owner(kbs, door, tmp_path) -> None:
+    path = tmp_path / "kb"
+    shutil.copytree(kbs["plain"], path)
+    door.add(path, "Ben's fox is called Rob.", "ben")
+    index = Index.open(path)
+    [hit] = index.search("Ben's fox is called Rob.", k=1, user="ben")
+    assert hit.chunk.doc_id.endswith("own.txt") and hit.chunk.user == "ben"
+    others = index.search_many(["Ben's fox is called Rob."] * 2, k=9)
+    others += index.search_many(["Ben's fox is called Rob."], k=9, user="ann")
+    assert not any(one.chunk.user == "ben" for hits in others for one in hits)
+    assert index.forget("ben") == 1

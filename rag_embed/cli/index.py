@@ -82,6 +82,9 @@ def index(
             show_default="its own name",
         ),
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Owner of the documents, who alone finds them.")
+    ] = None,
     prune: Annotated[
         bool,
         typer.Option("--prune", help="Delete documents of these folders whose file is gone."),
@@ -126,6 +129,7 @@ def index(
             report = kb.add_files(
                 *sources,
                 name=name,
+                user=user,
                 prune=prune,
                 allow_empty=allow_empty,
                 dry_run=dry_run,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rag_embed.errors import BadInput
+from rag_embed.events import check_user
 from rag_embed.indexing import settings
 from rag_embed.indexing.ingest import AddReport, Change, Ingest, Progress
 from rag_embed.indexing.origin import marked, origin_of
@@ -140,10 +141,12 @@ class Files:
     Attributes:
         parts: What is read.
         patterns: See `rag_embed.reading.read`.
+        user: Owner of documents whose file names none.
     """
 
     parts: Sequence[Part]
     patterns: Sequence[str] | None = None
+    user: str | None = None
     came: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
     _spoke: set[str] = field(default_factory=set)
@@ -155,17 +158,22 @@ class Files:
         paths: Sequence[str | os.PathLike[str]],
         name: str | None,
         patterns: Sequence[str] | None,
+        user: str | None,
         mode: Mode,
     ) -> Files:
         """Files and folders for an index; see `Index.add_files`.
 
         Raises:
-            BadInput: One cannot be read, or its name is taken.
+            BadInput: One cannot be read, its name is taken, or an owner's files are to be pruned.
         """
+        if user is not None and check_user(user) and mode.prune:
+            raise BadInput(
+                "Documents with an owner are never pruned; leave out user or prune (--user or --prune)."
+            )
         for path in paths:
             if os.path.lexists(path) or not (mode.prune and mode.allow_empty):
                 checked(path, patterns)
-        return cls(parts_of(paths, name, settings.read(store).roots), patterns)
+        return cls(parts_of(paths, name, settings.read(store).roots), patterns, user)
 
     @property
     def roots(self) -> Iterable[Root]:
@@ -191,7 +199,7 @@ class Files:
             else:
                 self.came.add(one.id)
                 self._spoke.add(str(part.place))
-                yield marked(one, name)
+                yield marked(replace(one, user=one.user or self.user), name)
         if whole:
             self._read.add(name)
 

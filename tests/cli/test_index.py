@@ -278,3 +278,14 @@ def test_version_and_help(run) -> None:
         done = run(command, "--help")
         assert done.code == 0 and "--json" in done.out
     assert run("nonsense").code == 2
+
+
+def test_an_owners_files_are_found_by_the_owner_and_never_pruned(run, folder) -> None:
+    assert run("index", folder, "--to", "kb", "--user", "ann").code == 0
+    assert run("search", "kb", "coffee machine").code == 3
+    assert run("search", "kb", "coffee machine", "--user", "ben").code == 3
+    hits = run("search", "kb", "coffee machine", "--user", "ann", "--json").json["hits"]
+    assert hits[0]["doc_id"] == "handbook/kitchen.txt"
+    refused = run("index", folder, "--to", "kb", "--user", "ann", "--prune")
+    assert refused.code == 1 and "never pruned" in refused.err
+    assert run("index", folder, "--to", "kb", "--user", "").code == 1
