@@ -12,10 +12,10 @@ from typing_extensions import Unpack
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, class_of
-from rag_embed.events import UserEvent, owned
+from rag_embed.events import UserEvent, check_user, owned
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, field
-from rag_embed.indexing import ahead, installed
+from rag_embed.indexing import ahead, erasing, installed
 from rag_embed.indexing.assembly import (
     Situate,
     check_made,
@@ -53,7 +53,6 @@ from rag_embed.ranking.segments import Segment, passages
 from rag_embed.ranking.token_evidence import LateLeg
 from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.situated.space import forget_written
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.places import local
@@ -114,8 +113,6 @@ class Index:
         splitter: TokenSplitter,
         space: ChunkEncoder,
         calibration: Calibration,
-        *,
-        storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.store = store
         self.splitter = splitter
@@ -123,7 +120,7 @@ class Index:
         self.calibration = calibration
         self.experts = Experts(store, self.spaces)
         self.router: Router | None = installed.installed(store)
-        self.users = Users(store, space, storage_options)
+        self.users = Users(store, space)
 
     @property
     def space(self) -> ChunkEncoder:
@@ -227,7 +224,7 @@ class Index:
         )
         ahead.leave_note(store.uri, space.signature.model)
         calibration = default(space.signature.weights)
-        return cls(store, splitter, space, calibration, storage_options=storage_options)
+        return cls(store, splitter, space, calibration)
 
     @classmethod
     def open(
@@ -265,7 +262,7 @@ class Index:
         space = reopened(settings, own, situate, store.uri)
         splitter = TokenSplitter.from_settings(own, settings.splitter)
         calibration = settings.calibration or default(space.signature.weights)
-        return cls(store, splitter, space, calibration, storage_options=storage_options)
+        return cls(store, splitter, space, calibration)
 
     @classmethod
     def in_memory(
@@ -608,16 +605,14 @@ class Index:
             BadInput: ``events`` is one str, or the user id is none.
             StoreError: It could not be finished; it is when the index is next opened.
         """
-        gone = self.users.profiles.forget(user, events)
         if events is not None:
-            return gone
-        view = self.store.view()
-        ids = view.matching(field("user_id") == user)
-        forget_written(self.space, view.documents(ids))
+            return self.users.forget(user, events)
         if isinstance(self.router, LearnedRouter):
-            self.router = self.router.without_documents(ids)
-        installed.forget(self.store, ids)
-        return gone + self.store.forget(user)
+            self.router = self.router.without_documents(
+                self.matching(field("user_id") == user, user=user)
+            )
+        gone = erasing.forget(self.store, self.spaces.at_hand, check_user(user))
+        return gone["documents"] + gone["events"]
 
     @property
     def fields(self) -> Fields:

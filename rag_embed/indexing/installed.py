@@ -40,21 +40,24 @@ def uninstall(store: Store) -> None:
         store.files.remove([ROUTER])
 
 
-def forget(store: Store, ids: Collection[str]) -> None:
+def forget(store: Store, ids: Collection[str]) -> int:
     """Remove what the installed router learned from documents, and all of it if nothing is left.
 
     Args:
         store: Of the index.
         ids: Of documents of a user who is forgotten.
+
+    Returns:
+        How many pilots went.
     """
     router = installed(store)
-    left = router and router.without_documents(ids)
-    if left is router:
-        return
+    if router is None or (left := router.without_documents(ids)) is router:
+        return 0
     if left is None:
         uninstall(store)
-    else:
-        install(store, left)
+        return len(router.pilots)
+    install(store, left)
+    return len(router.pilots) - len(left.pilots)
 
 
 def _files(store: Store) -> Files:

@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, cast
 
 from rag_embed.errors import BadInput
 from rag_embed.indexing.settings import read, write
 from rag_embed.personal.bend import Bend, CorpusMean, Personal
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
-from rag_embed.protocols import ChunkEncoder, Encoder, EventStore, Retriever, Store
+from rag_embed.protocols import ChunkEncoder, EventStore, HalfLife, Retriever, Store
 
 
-def profiles_of(
-    store: Store,
-    space: ChunkEncoder,
-    *,
-    half_life: float | Literal["stored"] | None = "stored",
-    storage_options: Mapping[str, str] | None = None,
-) -> Profiles:
-    """Users' histories in the folder of an index; in memory for an index that lives there.
+def profiles_of(store: Store, space: ChunkEncoder, half_life: HalfLife = "stored") -> Profiles:
+    """Users' histories, kept where the documents are.
 
     Args:
         store: Of the index.
-        space: Its space, which must encode texts: what was chosen is encoded like a document.
-        half_life: Of the running sums, in seconds, ``None`` for no decay: fixed by the first event.
-            ``"stored"`` takes what is there, and no decay where nothing is.
-        storage_options: Credentials and region of an object store.
+        space: Its space; what was chosen is encoded like a document.
+        half_life: Of the running sums, in seconds: fixed by the first event.
 
     Raises:
-        BadInput: The space has no encoder for single texts.
+        BadInput: The store can keep no events.
         SpaceMismatch: The events there were encoded by another encoder.
         StoreError: They are summed with another half-life.
     """
-    encoder = cast("Encoder | None", getattr(space, "encoder", None))
-    if encoder is None:
+    events = events_of(store, space, half_life)
+    if events is None:
         raise BadInput(
-            f"{type(space).__name__} has no encoder for single texts, which remembering needs."
+            f"{type(store).__name__} keeps no events, so it can remember nothing of a user. Let its "
+            "events() return a protocols.EventStore, or keep them apart with personal.profiles."
         )
-    events: EventStore
-    uri = getattr(store, "uri", None)
-    if uri is None:
-        from rag_embed.stores.memory_events import MemoryEvents
+    return Profiles(events, space.encoder)
 
-        fixed = None if half_life == "stored" else half_life
-        events = MemoryEvents(space.signature.dim, half_life=fixed)
-    else:
-        from rag_embed.stores.events import LanceEvents  # keeps `import rag_embed` light
 
-        plain = replace(encoder.signature, chunks="", tokens="")
-        events = LanceEvents(uri, plain, half_life=half_life, storage_options=storage_options)
-    return Profiles(events, encoder)
+def events_of(
+    store: Store, space: ChunkEncoder, half_life: HalfLife = "stored"
+) -> EventStore | None:
+    """Where the events of an index are; None for a store that can keep none."""
+    return store.events(replace(space.encoder.signature, chunks="", tokens=""), half_life)
 
 
 def setting_of(store: Store) -> Setting:

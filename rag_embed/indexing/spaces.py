@@ -35,6 +35,11 @@ class Spaces:
         """The space the index was made with."""
         return self._known[OWN]
 
+    @property
+    def at_hand(self) -> tuple[ChunkEncoder, ...]:
+        """The own space, and those of the others that are loaded; only these keep what they wrote."""
+        return tuple(self._known.values())
+
     def all(self) -> Mapping[str, ChunkEncoder]:
         """Every space by name; the models of the others are loaded now.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from threading import Lock
+from collections.abc import Sequence
+from functools import cached_property
 
-from rag_embed.indexing.personalisation import bend_of, personal, profiles_of, setting_of
+from rag_embed.errors import BadInput
+from rag_embed.indexing.personalisation import bend_of, events_of, personal, profiles_of, setting_of
 from rag_embed.personal.influence import Moved, moved_by
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
-from rag_embed.processes import PerProcess
 from rag_embed.protocols import ChunkEncoder, Retriever, Store
 from rag_embed.types import Hit, Query
 
@@ -20,32 +20,21 @@ class Users:
     Args:
         store: Of the index.
         space: Its space.
-        storage_options: Credentials and region of an object store.
 
     Attributes:
         setting: How queries are bent; off unless tuning found a gain. To change it for good, use
             `personalisation.keep`.
     """
 
-    def __init__(
-        self, store: Store, space: ChunkEncoder, storage_options: Mapping[str, str] | None
-    ) -> None:
+    def __init__(self, store: Store, space: ChunkEncoder) -> None:
         self._store = store
         self._space = space
-        self._options = storage_options
-        self._turn = PerProcess(Lock)
-        self._profiles: Profiles | None = None
         self.setting: Setting = setting_of(store)
 
-    @property
+    @cached_property
     def profiles(self) -> Profiles:
         """Users' histories; see `personalisation.profiles_of`."""
-        with self._turn.get():  # two of them in memory would each forget what the other one knows
-            if self._profiles is None:
-                self._profiles = profiles_of(
-                    self._store, self._space, storage_options=self._options
-                )
-            return self._profiles
+        return profiles_of(self._store, self._space)
 
     def around(self, retriever: Retriever) -> Retriever:
         """The retriever made personal; the very same one while the strength is 0."""
@@ -66,9 +55,14 @@ class Users:
             BadInput: It is not above 0.
             StoreError: There are events that are summed with another one.
         """
-        self._profiles = profiles_of(
-            self._store, self._space, half_life=half_life, storage_options=self._options
-        )
+        self.profiles = profiles_of(self._store, self._space, half_life)
+
+    def forget(self, user: str, events: Sequence[str]) -> int:
+        """Erase some events of a user; returns how many there were."""
+        if isinstance(events, str):
+            raise BadInput("forget() takes a list of event ids, got one str; wrap it in a list.")
+        known = events_of(self._store, self._space)
+        return 0 if known is None else known.forget(user, events)
 
     def moved(self, query: Query, hits: Sequence[Hit]) -> list[Moved]:
         """Which events, or turns, moved each hit of a search; empty while no query is bent.

@@ -12,7 +12,7 @@ from rag_embed.protocols.encoding import (
     TokenEncoder,
     TokenSpace,
 )
-from rag_embed.protocols.remembering import EventStore, Histories, Totals
+from rag_embed.protocols.remembering import EventStore, HalfLife, Histories, Totals
 from rag_embed.protocols.searching import (
     LearnedRouter,
     QueryTransform,
@@ -27,6 +27,7 @@ __all__ = [
     "Encoder",
     "EventStore",
     "Files",
+    "HalfLife",
     "Histories",
     "LearnedRouter",
     "QueryEncoder",

@@ -75,6 +75,11 @@ class ChunkEncoder(Protocol):
         """The encoder's signature with ``chunks`` filled in."""
         ...
 
+    @property
+    def encoder(self) -> Encoder:
+        """Encodes single texts: queries, what users did, and their tokens if it is a `TokenEncoder`."""
+        ...
+
     def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """``(n, dim)`` unit rows: one per chunk of all documents, in order."""
         ...
@@ -86,11 +91,6 @@ class ChunkEncoder(Protocol):
 
 class TokenSpace(ChunkEncoder, Protocol):
     """A `ChunkEncoder` that can also give the tokens of each chunk, from the same forward pass."""
-
-    @property
-    def encoder(self) -> Encoder:
-        """Encodes queries, and their tokens if it is a `TokenEncoder`."""
-        ...
 
     def encode_chunk_tokens(
         self,

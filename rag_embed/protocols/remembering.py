@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.types import Vectors
+
+HalfLife: TypeAlias = float | Literal["stored"] | None
+"""Seconds after which an event counts half, ``None`` for no decay; ``"stored"`` takes what is there, and
+no decay where nothing is."""
 
 
 class Histories(Protocol):

@@ -10,7 +10,8 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors
+from rag_embed.protocols.remembering import EventStore, HalfLife
+from rag_embed.types import Chunk, Document, Scores, Signature, TokenBits, Vectors
 
 
 class View(Protocol):
@@ -133,6 +134,19 @@ class Store(Protocol):
     @property
     def files(self) -> Files | None:
         """Bytes by name, of the same lifetime as the documents; None where it can keep none."""
+        ...
+
+    def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> EventStore | None:
+        """Users' events, of the same lifetime as the documents; None where it can keep none.
+
+        Args:
+            signature: Of the space of the events' vectors.
+            half_life: Of the decayed sums: fixed by the first event.
+
+        Raises:
+            SpaceMismatch: The events there were encoded by another encoder.
+            StoreError: They are summed with another half-life.
+        """
         ...
 
     def view(self) -> View:

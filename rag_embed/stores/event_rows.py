@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
+from rag_embed.protocols import HalfLife
 from rag_embed.text import storable
-from rag_embed.types import Vectors
+from rag_embed.types import Signature, Vectors
 
 
 def checked(
@@ -87,3 +88,35 @@ def summed(history: History, half_life: float | None) -> DecayedSum:
     return added(
         DecayedSum.empty(history.values.shape[1], half_life), history.events, history.values
     )
+
+
+def check_events(
+    signature: Signature,
+    half_life: float | None,
+    wanted: Signature,
+    wanted_half_life: HalfLife,
+    place: str,
+) -> None:
+    """Check that stored events can be used as somebody wants them.
+
+    Args:
+        signature: Of the encoder of the events that are there.
+        half_life: Of their sums.
+        wanted: Of the encoder that will be used.
+        wanted_half_life: The one that is asked for.
+        place: Where they are, for the message.
+
+    Raises:
+        SpaceMismatch: The encoders differ.
+        StoreError: The half-lives do.
+    """
+    if difference := signature.difference(wanted):
+        raise SpaceMismatch(
+            f"The events at {place} were encoded by another encoder; they differ in "
+            f"{{field: (events, encoder)}} {difference}. Export them and import them anew."
+        )
+    if wanted_half_life not in ("stored", half_life):
+        raise StoreError(
+            f"The events at {place} are summed with half_life={half_life}, not {wanted_half_life}. "
+            "Leave it out, or export them and import them into a new index."
+        )

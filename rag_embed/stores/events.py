@@ -22,16 +22,24 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
-from rag_embed.errors import SpaceMismatch, StoreError
 from rag_embed.events import History, UserEvent, check_user
 from rag_embed.maths.profile import DecayedSum
+from rag_embed.protocols import HalfLife
 from rag_embed.stores.erasing import erase, purge
-from rag_embed.stores.event_rows import added, by_user, checked, empty, summed, without
+from rag_embed.stores.event_rows import (
+    added,
+    by_user,
+    check_events,
+    checked,
+    empty,
+    summed,
+    without,
+)
 from rag_embed.stores.event_schema import (
     EVENT_COLUMNS,
     event_schema,
@@ -74,7 +82,7 @@ class LanceEvents:
         uri: str | os.PathLike[str],
         signature: Signature,
         *,
-        half_life: float | Literal["stored"] | None = "stored",
+        half_life: HalfLife = "stored",
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = place(uri)
@@ -90,14 +98,10 @@ class LanceEvents:
         self._database = connect(self.uri, storage_options)
         names = self._names()
         first = next((name for name in names if name.startswith("events_")), None)
-        stored = self._described(first, signature) if first else {}
-        if half_life == "stored":
-            half_life = stored.get("half_life")
-        elif first and stored["half_life"] != half_life:
-            raise StoreError(
-                f"The events at {self.uri!r} are summed with half_life={stored['half_life']}, not "
-                f"{half_life}. Leave it out, or export them and import them into a new index."
-            )
+        if first is None:
+            half_life = None if half_life == "stored" else half_life
+        else:
+            half_life = self._fixed(first, signature, half_life)
         self._none = DecayedSum.empty(signature.dim, half_life)
         self._schema = event_schema(signature, half_life)
         for name in names:
@@ -266,16 +270,13 @@ class LanceEvents:
     def _locked(self, name: str) -> AbstractContextManager[None]:
         return turn(self.uri, name)
 
-    def _described(self, name: str, signature: Signature) -> dict[str, Any]:
-        """Settings of the events that are there."""
+    def _fixed(self, name: str, signature: Signature, half_life: HalfLife) -> float | None:
+        """The half-life of the events that are there."""
         with explained("open the events", self.uri):
             stored: dict[str, Any] = json.loads(self._table(name).schema.metadata[b"rag_embed"])
-        if difference := Signature(**stored["signature"]).difference(signature):
-            raise SpaceMismatch(
-                f"The events at {self.uri!r} were encoded by another encoder; they differ in "
-                f"{{field: (events, encoder)}} {difference}. Export them and import them anew."
-            )
-        return stored
+        fixed: float | None = stored["half_life"]
+        check_events(Signature(**stored["signature"]), fixed, signature, half_life, repr(self.uri))
+        return fixed
 
 
 def _upsert(table: Any) -> Any:  # noqa: ANN401

@@ -26,6 +26,7 @@ from lancedb.index import IvfRq
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import NoIndex, StoreError
 from rag_embed.fields import Fields
+from rag_embed.protocols import HalfLife
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
@@ -36,6 +37,7 @@ from rag_embed.stores.checks import (
     row_values,
 )
 from rag_embed.stores.erasing import MARK, begin, end, erase
+from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.growth import (
     GROWING,
@@ -73,7 +75,7 @@ from rag_embed.stores.tables import (
     stored_settings,
     upsert,
 )
-from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.types import Chunk, Document, Signature, TokenBits, Vectors
 
 FORMAT = 1
 _BATCH = 10_000
@@ -98,6 +100,7 @@ class LanceStore:
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = uri
+        self._options = storage_options
         self._reopen = partial(LanceStore.open, uri, storage_options=storage_options)
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
@@ -210,6 +213,10 @@ class LanceStore:
         """See `protocols.Store`."""
         with explained("write settings", self.uri), turn(self.uri):
             put(self._settings, values)
+
+    def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> LanceEvents:
+        """See `protocols.Store`."""
+        return LanceEvents(self.uri, signature, half_life=half_life, storage_options=self._options)
 
     def view(self) -> LanceView:
         """See `protocols.Store`."""

@@ -16,6 +16,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.maths.bm25 import Postings
 from rag_embed.processes import PerProcess
+from rag_embed.protocols import HalfLife
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
@@ -27,10 +28,12 @@ from rag_embed.stores.checks import (
     row_values,
     to_json,
 )
+from rag_embed.stores.event_rows import check_events
+from rag_embed.stores.memory_events import MemoryEvents
 from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
-from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.types import Chunk, Document, Signature, TokenBits, Vectors
 
 S = TypeVar("S", bound="MemoryStore")
 P = ParamSpec("P")
@@ -76,11 +79,24 @@ class MemoryStore:
         self.fields = Fields.of(fields or {})
         self.analyzer = analyzer or Analyzer()
         self.files = MemoryFiles()
+        self._events: tuple[Signature, MemoryEvents] | None = None
         self._settings: dict[str, Any] = {}
         self._growth = Growth({}, ())
         self._lexical: dict[str, str] = {}
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
         self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces})
+
+    @_one_at_a_time
+    def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> MemoryEvents:
+        """See `protocols.Store`."""
+        known = self._events
+        if known is None or not known[1].users():  # nothing is fixed before the first event
+            kept = known[1].half_life if known else None
+            fixed = kept if half_life == "stored" else half_life
+            if known is None or (signature, fixed) != (known[0], kept):
+                known = self._events = signature, MemoryEvents(signature.dim, half_life=fixed)
+        check_events(known[0], known[1].half_life, signature, half_life, "in memory")
+        return known[1]
 
     def view(self) -> MemoryView:
         """See `protocols.Store`."""

@@ -36,7 +36,7 @@ class Source:
 
     @classmethod
     def of_index(cls, index: Index, labels: Collection | None = None) -> Source:
-        """The stored vectors of an index; labels name its documents."""
+        """The stored vectors of an index's shared documents, which labels name."""
         chunks = [chunk for _, some in cuts_of(index) for chunk in some]
         corpus = Corpus.of_view(index.store.view(), chunks, index.space.signature)
         below: dict[str, list[str]] = {}
@@ -72,15 +72,23 @@ class Source:
 
 
 def cuts_of(index: Index) -> list[Cut]:
-    """All documents of an index with their chunks."""
+    """All shared documents of an index with their chunks.
+
+    Nobody's private documents: what is learned from them would outlive their owner's `Index.forget`, and
+    answer others.
+
+    Raises:
+        BadInput: There are none.
+    """
     view = index.store.view()
     ids = sorted(index.store.document_ids())
     found = []
     for start in range(0, len(ids), 100):
         for document in view.documents(ids[start : start + 100]):
-            found.append(Cut(document, view.document_chunks(document.id)))
+            if document.user is None:
+                found.append(Cut(document, view.document_chunks(document.id)))
     if not found:
-        raise BadInput("The index is empty; add documents before training on them.")
+        raise BadInput("The index holds no shared documents; add some before training on them.")
     return found
 
 

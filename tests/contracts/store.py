@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag_embed import Chunk, Document
-from rag_embed.errors import BadInput
+from rag_embed import Chunk, Document, UserEvent
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.filters import And, Or, field, matches
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Vectors, doc_id_of, place_of
+from rag_embed.types import Signature, Vectors, doc_id_of, place_of
 
 DIM = 8
 FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
@@ -443,3 +443,16 @@ class StoreContract:
         files.put({})
         store.optimize()
         assert files.names() == ["a/one", "a/two"] and files.get([]) == {}
+
+    def test_events_are_kept_with_the_documents(self, store) -> None:
+        signature = Signature("hash", "1", DIM, 9)
+        row = vector("tea")
+        assert store.events(signature, 50.0).half_life == 50.0
+        store.events(signature, 50.0).add([UserEvent("1", "ann", "tea", 1.0)], row, row)
+        known = store.events(signature)
+        assert known.half_life == 50.0 and known.users() == ["ann"]
+        assert [event.text for event in known.history("ann").events] == ["tea"]
+        with pytest.raises(StoreError, match="half_life=50.0, not None"):
+            store.events(signature, None)
+        with pytest.raises(SpaceMismatch, match="encoded by another encoder"):
+            store.events(Signature("hash", "2", DIM, 9))

@@ -48,6 +48,14 @@ def test_an_index_gives_its_stored_vectors(index, monkeypatch) -> None:
     assert sum(sides.pairs.values()) == 60
 
 
+def test_private_documents_teach_nothing(index) -> None:
+    index.add([Document("mine", f"Zyxwvut. {text(99)}", user="ann")])
+    labels = Collection("own", (Document("mine", ""),), {"q": "zyxwvut"}, {"q": {"mine": 1}})
+    source = Source.of_index(index, labels)
+    assert "mine" not in source.corpus.documents and source.pairs == ()
+    assert all(cut.document.user is None for cut in cuts_of(index))
+
+
 def test_labels_of_an_index_name_documents(index) -> None:
     documents = tuple(Document(f"d{i}", "") for i in range(12))
     queries = {f"q{i}": f"number {i}" for i in range(12)}
@@ -62,7 +70,7 @@ def test_labels_of_an_index_name_documents(index) -> None:
 
 
 def test_an_empty_index(tmp_path) -> None:
-    with pytest.raises(BadInput, match="empty"):
+    with pytest.raises(BadInput, match="no shared documents"):
         cuts_of(Index.create(tmp_path / "kb", encoder=HashEncoder()))
 
 

@@ -1,0 +1,102 @@
+"""Everything in which an index can hold something of a user, on one list that `Index.forget` walks.
+
+Whoever lets an index keep something new adds it here: a test compares `ERASERS` with the tables and
+files that an index has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from rag_embed.filters import field
+from rag_embed.indexing import installed
+from rag_embed.indexing.personalisation import events_of
+from rag_embed.protocols import ChunkEncoder, Store
+from rag_embed.situated.space import forget_written
+from rag_embed.types import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who is forgotten, and where.
+
+    Attributes:
+        user: The user's id.
+        documents: All that the user owns.
+        store: Store of the index.
+        spaces: Its spaces, its own first.
+    """
+
+    user: str
+    documents: Sequence[Document]
+    store: Store
+    spaces: Sequence[ChunkEncoder]
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """One kind of thing that an index holds.
+
+    Attributes:
+        what: Its name.
+        holds: Tables of the store where it lies, and files as ``files/`` with their name; ``*`` stands
+            for anything.
+        erase: Erases what there is of a user, and says how many there were; 0 where nobody counts.
+    """
+
+    what: str
+    holds: tuple[str, ...]
+    erase: Callable[[Forgotten], int]
+
+
+def _events(gone: Forgotten) -> int:
+    known = events_of(gone.store, gone.spaces[0])
+    return 0 if known is None else known.forget(gone.user)
+
+
+def _contexts(gone: Forgotten) -> int:
+    for space in gone.spaces:
+        forget_written(space, gone.documents)
+    return 0
+
+
+def _pilots(gone: Forgotten) -> int:
+    return installed.forget(gone.store, [document.id for document in gone.documents])
+
+
+def _documents(gone: Forgotten) -> int:
+    return gone.store.forget(gone.user)
+
+
+ERASERS: tuple[Eraser, ...] = (
+    Eraser("events", ("events_*",), _events),
+    Eraser("contexts", (), _contexts),  # in a cache outside of the index, or in lexical texts
+    Eraser("pilots", ("files/router.safetensors",), _pilots),
+    # Chunks, vectors, tokens; last, since it also drops old versions of all that was erased before.
+    Eraser("documents", ("chunks", "documents", "settings", "files"), _documents),
+)
+"""In the order in which they are asked; a call that died is made again."""
+
+MADE_OF_SHARED = ("files/experts/*",)
+"""Files that were learned from shared documents alone: training sees no private ones."""
+
+
+def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[str, int]:
+    """Erase all that an index holds of a user.
+
+    Args:
+        store: Store of the index.
+        spaces: Its spaces, its own first.
+        user: Who is forgotten.
+
+    Returns:
+        How many there were of each kind, as far as they are counted.
+
+    Raises:
+        StoreError: It could not be finished; call it again.
+    """
+    view = store.view()
+    documents = view.documents(view.matching(field("user_id") == user))
+    gone = Forgotten(user, documents, store, tuple(spaces))
+    return {eraser.what: eraser.erase(gone) for eraser in ERASERS}
