@@ -54,7 +54,10 @@ def evaluate(
     metric: Annotated[str, typer.Option(help="Metric that systems are compared by.")] = "ndcg@10",
     chunk_tokens: Annotated[
         int | None,
-        typer.Option(help="Cut a folder's corpus entries into chunks [default: keep them whole]."),
+        typer.Option(
+            help="Cut a folder's corpus entries into chunks of so many tokens.",
+            show_default="keep them whole",
+        ),
     ] = None,
     to: Annotated[
         Path | None,

@@ -41,10 +41,13 @@ def tune(
     kb: Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")],
     what: Annotated[What, typer.Argument(help="What to decide.")],
     queries: Annotated[
-        Path | None, typer.Argument(help="queries.jsonl; lines may have user_id and previous.")
+        Path | None,
+        typer.Argument(
+            help="The queries, a file such as queries.jsonl; lines may have user_id and previous."
+        ),
     ] = None,
     qrels: Annotated[
-        Path | None, typer.Argument(help="qrels.tsv, of the index's documents.")
+        Path | None, typer.Argument(help="Their relevant documents, a file such as qrels.tsv.")
     ] = None,
     pooling: Annotated[
         Pooling | None,
