@@ -280,7 +280,7 @@ def test_each_way_in_adds_for_an_owner(kbs, door, tmp_path) -> None:
     door.add(path, "Ben's fox is called Rob.", "ben")
     index = Index.open(path)
     [hit] = index.search("Ben's fox is called Rob.", k=1, user="ben")
-    assert hit.chunk.doc_id.endswith("own.txt") and hit.chunk.user == "ben"
+    assert "own.txt" in hit.chunk.doc_id and hit.chunk.user == "ben"
     others = index.search_many(["Ben's fox is called Rob."] * 2, k=9)
     others += index.search_many(["Ben's fox is called Rob."], k=9, user="ann")
     assert not any(one.chunk.user == "ben" for hits in others for one in hits)
