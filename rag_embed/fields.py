@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any, TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import (
@@ -17,25 +19,50 @@ from rag_embed.filters import (
     Leaf,
     Missing,
     Scalar,
-    columns,
-    leaves,
-    renamed,
+    mapped,
+    simplified,
 )
 from rag_embed.types import Document
+from rag_embed.values import plain, time_of
 
 BUILT_IN: Mapping[str, str] = {"id": "str", "doc_id": "str", "title": "str", "user_id": "str"}
 """Columns of every chunk that a filter may name without a declaration."""
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
+SEPARATOR = "\x1f"
+"""No element of a ``list[str]`` field holds it: a store may join the elements with it."""
+
+_TYPES: Mapping[str, str] = {
+    "str": "a text",
+    "int": "a whole number of 64 bits",
+    "float": "a number",
+    "bool": "True or False",
+    "list[str]": "a list of texts without U+001F",
+    "datetime": "a datetime, or ISO text",
+    "date": "a date, or ISO text without a time",
 }
-_NAMES = {str: "str", int: "int", float: "float", bool: "bool", list[str]: "list[str]"}
+_NAMES: Mapping[Any, str] = {
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    list[str]: "list[str]",
+    datetime: "datetime",
+    date: "date",
+}
+_EXACT: Mapping[str, frozenset[type]] = {
+    "str": frozenset({str}),
+    "int": frozenset({int}),
+    "float": frozenset({int, float}),
+    "bool": frozenset({bool}),
+    "list[str]": frozenset({str}),
+    "datetime": frozenset({datetime}),
+    "date": frozenset({datetime}),
+}
+"""What a filter's value has to be."""
 
 FieldTypes: TypeAlias = Mapping[str, Any]
-"""Field name -> ``str``, ``int``, ``float``, ``bool`` or ``list[str]`` (the type, or its name)."""
+"""Field name -> ``str``, ``int``, ``float``, ``bool``, ``datetime``, ``date`` or ``list[str]`` (the type,
+or its name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +87,8 @@ class Fields:
         known = {}
         for name, kind in types.items():
             label = kind if isinstance(kind, str) else _NAMES.get(kind, "")
-            if label not in _NAMES.values():
-                raise BadInput(f"Field {name!r}: the type must be one of {list(_NAMES.values())}.")
+            if label not in _TYPES:
+                raise BadInput(f"Field {name!r}: the type must be one of {list(_TYPES)}.")
             taken = [*BUILT_IN, "metadata"]
             if not isinstance(name, str) or not name.isidentifier() or name in taken:
                 raise BadInput(f"Field {name!r}: a name is an identifier other than {taken}.")
@@ -77,70 +104,104 @@ class Fields:
         return {name: self._checked(document, name) for name in self.types}
 
     def _checked(self, document: Document, name: str) -> Any:  # noqa: ANN401
-        value = document.metadata.get(name)
-        kind = self.types[name]
-        if value is None:
+        given = document.metadata.get(name)
+        if given is None:
             return None
-        if kind == "list[str]":
-            if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-                return list(value)
-        elif isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):
-            return float(value) if isinstance(value, int) and kind == "float" else value
-        raise BadInput(
-            f"Document {document.id!r}: field {name!r} is declared as {kind}, got {value!r}. "
-            "Correct the value or leave it out."
-        )
+        kind = self.types[name]
+        value = _stored(kind, plain({name: given}, f"Document {document.id!r}")[name])
+        if value is None:
+            raise BadInput(
+                f"Document {document.id!r}: field {name!r} is declared as {kind}, {_TYPES[kind]}; "
+                f"got {reprlib.repr(given)}. Correct the value or leave it out."
+            )
+        return value
 
     def resolved(self, where: Filter | None) -> Filter | None:
-        """The filter on this index's columns: ``metadata.year`` becomes ``year`` if declared.
+        """The filter on this index's columns, made simple: ``metadata.year`` is ``year`` if declared.
+
+        Values become what their column holds: ISO text on a ``datetime`` or ``date`` a time, 0 and 1
+        on a ``bool`` a truth value.
 
         Raises:
             BadInput: It reads a column that does not exist, or compares one with a value of
                 another type.
         """
-        if where is None:
-            return None
-        types = {**BUILT_IN, **self.types}
-        resolved = renamed(where, self._column)
-        for leaf in leaves(resolved):
-            if leaf.field in types:
-                _check_leaf(leaf, types[leaf.field])
-            elif not leaf.field.startswith(METADATA):
-                raise BadInput(
-                    f"Cannot filter on {leaf.field!r}: it is not a declared field. Known: "
-                    f"{sorted(types)}. Declare it with Index.create(..., fields={{...}}), or "
-                    f"write field({METADATA + leaf.field!r}) to look into the metadata."
-                )
-        return resolved
+        return None if where is None else mapped(simplified(where), self._resolved)
 
-    def _column(self, name: str) -> str:
-        key = name.removeprefix(METADATA)
-        return key if key in self.types else name
+    def _resolved(self, leaf: Leaf) -> Leaf:
+        key = leaf.field.removeprefix(METADATA)
+        name = key if key in self.types else leaf.field
+        kind = self.types.get(name) or BUILT_IN.get(name)
+        if kind is not None:
+            return _typed(leaf if name == leaf.field else replace(leaf, field=name), kind)
+        if not name.startswith(METADATA):
+            raise BadInput(
+                f"Cannot filter on {name!r}: it is not a declared field. Known: "
+                f"{sorted({**BUILT_IN, **self.types})}. Declare it with Index.create(..., "
+                f"fields={{...}}), or write field({METADATA + name!r}) to look into the metadata."
+            )
+        return leaf
 
 
-def reads_metadata(where: Filter | None) -> TypeGuard[Filter]:
-    """Whether a resolved filter reads metadata that is not in a column."""
-    return where is not None and any(name.startswith(METADATA) for name in columns(where))
+def _stored(kind: str, value: Any) -> Any:  # noqa: ANN401
+    """What a column of this kind holds for a value of `plain` metadata; None where it cannot."""
+    if kind in ("datetime", "date"):
+        moment = time_of(value)
+        whole = moment is not None and moment.time() == time()
+        return moment if whole or kind == "datetime" else None
+    if kind == "list[str]":
+        texts = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        return value if texts and not any(SEPARATOR in v for v in value) else None
+    if type(value) not in _EXACT[kind] or (kind == "int" and not -(2**63) <= value < 2**63):
+        return None
+    try:
+        return float(value) if kind == "float" else value
+    except OverflowError:
+        return None
 
 
-def _check_leaf(leaf: Leaf, kind: str) -> None:
-    if isinstance(leaf, Missing):
-        return
-    if (kind == "list[str]") != isinstance(leaf, Has):
-        listed = kind == "list[str]"
-        advice = "use field(...).has(value)" if listed else "use == or is_in, not has"
-        raise BadInput(f"Field {leaf.field!r} is a {kind}: {advice}.")
-    expected = _TYPES["str" if kind == "list[str]" else kind]
-    for value in _values(leaf):
-        if not isinstance(value, expected) or (isinstance(value, bool) and kind != "bool"):
-            raise BadInput(f"Field {leaf.field!r} is a {kind}, cannot compare it with {value!r}.")
+def _typed(leaf: Leaf, kind: str) -> Leaf:
+    """A comparison with values of the column's kind.
 
-
-def _values(leaf: Compare | In | Has | Contains) -> tuple[Scalar, ...]:
+    Raises:
+        BadInput: It makes no sense for this column.
+    """
+    listed = kind == "list[str]"
     match leaf:
+        case Missing():
+            return leaf
+        case Contains() if kind == "str":
+            return leaf
+        case Has(_, value) if listed:
+            return _with(leaf, kind, [value])
+        case Compare(_, op, value) if not listed or op in ("==", "!="):
+            return _with(leaf, kind, [value])
         case In(_, values):
-            return values
-        case Contains(_, text):
-            return (text,)
-        case _:
-            return (leaf.value,)
+            return _with(leaf, kind, values)
+    asked = (
+        "contains" if isinstance(leaf, Contains) else "has" if isinstance(leaf, Has) else leaf.op
+    )
+    advice = "has(value), == or is_in" if listed else "== or is_in"
+    raise BadInput(f"Field {leaf.field!r} is a {kind}: use {advice}, not {asked}.")
+
+
+def _with(leaf: Compare | Has | In, kind: str, values: Sequence[Scalar]) -> Leaf:
+    """The comparison, with what the column holds in place of some values."""
+    if _EXACT[kind].issuperset(map(type, values)):
+        return leaf
+    held = tuple(_value(leaf, kind, value) for value in values)
+    return replace(leaf, values=held) if isinstance(leaf, In) else replace(leaf, value=held[0])
+
+
+def _value(leaf: Leaf, kind: str, value: Scalar) -> Scalar:
+    if type(value) in _EXACT[kind]:
+        return value
+    if kind == "bool" and type(value) is int and value in (0, 1):
+        return bool(value)
+    moment = time_of(value) if kind in ("datetime", "date") else None
+    if moment is None:
+        raise BadInput(
+            f"Field {leaf.field!r} is a {kind}, {_TYPES[kind]}; cannot compare it with "
+            f"{reprlib.repr(value)}."
+        )
+    return moment

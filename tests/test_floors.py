@@ -19,6 +19,7 @@ ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
     ("errors", "text", "processes"),
+    ("values",),
     ("filters", "analysis"),
     ("types",),
     ("texts", "maths", "chunking", "fields", "events"),

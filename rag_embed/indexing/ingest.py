@@ -21,6 +21,7 @@ from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
 from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Chunk, Cut, Document, Skipped, TokenBits, Vectors
+from rag_embed.values import plain
 
 _WORTH_READING = 4
 """Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
@@ -213,15 +214,9 @@ def content_hash(document: Document) -> str:
     """Hash of everything that is stored of a document.
 
     Raises:
-        BadInput: The metadata is not JSON-serialisable.
+        BadInput: The metadata cannot be stored.
     """
-    try:
-        metadata = json.dumps(dict(document.metadata), sort_keys=True)
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"Document {document.id!r}: metadata must be JSON-serialisable ({error}). "
-            "Convert dates and objects to strings or numbers."
-        ) from error
+    metadata = json.dumps(plain(document.metadata, f"Document {document.id!r}"), sort_keys=True)
     parts = json.dumps([document.title, document.text, document.user, metadata])
     return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 

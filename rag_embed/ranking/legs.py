@@ -239,8 +239,8 @@ class SomeAnswers:
 
 
 def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:
-    """Which queries share a filter; by its text, since ``x == 1`` equals ``x == True`` as a key."""
-    groups: dict[str, tuple[Filter | None, list[int]]] = {}
+    """Which queries share a filter."""
+    groups: dict[Filter | None, list[int]] = {}
     for i, shared in enumerate(where):
-        groups.setdefault(repr(shared), (shared, []))[1].append(i)
-    return list(groups.values())
+        groups.setdefault(shared, []).append(i)
+    return list(groups.items())

@@ -14,6 +14,7 @@ from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
 from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.values import plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -131,19 +132,13 @@ def lexical_texts(chunks: Sequence[Chunk], given: Sequence[str] | None) -> list[
     return list(given)
 
 
-def to_json(source: Document | Chunk) -> str:
-    """The metadata as JSON.
+def to_json(doc_id: str, metadata: Mapping[str, Any]) -> str:
+    """A document's metadata as JSON.
 
     Raises:
-        BadInput: It holds something JSON cannot express.
+        BadInput: It holds something that cannot be stored, see `values.plain`.
     """
-    try:
-        return json.dumps(dict(source.metadata))
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"Document {source.id!r}: metadata must be JSON-serialisable ({error}). "
-            "Convert dates and objects to strings or numbers."
-        ) from error
+    return json.dumps(plain(metadata, f"Document {doc_id!r}"))
 
 
 def _unique(kind: str, ids: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from rag_embed.maths.profile import DecayedSum
 from rag_embed.protocols import HalfLife
 from rag_embed.text import storable
 from rag_embed.types import Signature, Vectors
+from rag_embed.values import plain
 
 
 def checked(
@@ -35,18 +35,12 @@ def checked(
 
 
 def _stored(event: UserEvent) -> UserEvent:
-    try:
-        metadata = json.loads(json.dumps(dict(event.metadata)))
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"Event {event.id!r}: metadata must be JSON-serialisable ({error})."
-        ) from error
     return replace(
         event,
         text=storable(event.text),
         outcome=storable(event.outcome),
         kind=storable(event.kind),
-        metadata=metadata,
+        metadata=plain(event.metadata, f"Event {event.id!r}"),
     )
 
 

@@ -17,13 +17,13 @@ from lancedb.expr import Expr, col
 from lancedb.query import MatchQuery
 
 from rag_embed.analysis import Analyzer
-from rag_embed.fields import reads_metadata
 from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import Counts
 from rag_embed.maths.vectors import first
 from rag_embed.processes import PerProcess
+from rag_embed.stores.judging import remembered
 from rag_embed.stores.private_bm25 import Owned
-from rag_embed.stores.snapshot import OWNED, SHARED, Snapshot, narrowed, remembered
+from rag_embed.stores.snapshot import OWNED, SHARED, Snapshot, narrowed
 from rag_embed.types import Scores
 
 TIES = 32
@@ -52,7 +52,7 @@ class Words:
     snapshot: Snapshot
     analyzer: Analyzer
     _holding: dict[str, int] = field(default_factory=dict)
-    _owners: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    _owners: dict[Filter | None, dict[str, list[str]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def find(
@@ -76,19 +76,17 @@ class Words:
     def _shared(
         self, texts: Sequence[str], n: int, where: Filter | None
     ) -> list[tuple[list[str], Scores]]:
-        among = (
-            set(self.snapshot.scan(where)) if where is not None and reads_metadata(where) else None
-        )
-        sifted = among is not None and len(among) > _FEW
-        condition = None if sifted else self.snapshot.condition(where)
+        judged = self.snapshot.judged(where)
+        many = None if judged is None or len(judged) <= _FEW else pa.array(judged)
+        condition = self.snapshot.condition(where) if many is None else None
         most = len(self.snapshot)
 
         def one(text: str) -> tuple[list[str], Scores]:
             if n == 0 or not text.strip():
                 return [], np.empty(0, np.float32)
-            found = self._full_text(text, condition, most if sifted else min(most, n + TIES))
-            if sifted:
-                found = found.filter(pc.is_in(found["id"], pa.array(sorted(among or ()))))
+            found = self._full_text(text, condition, min(most, n + TIES) if many is None else most)
+            if many is not None:
+                found = found.filter(pc.is_in(found["id"], many))
             return first(found["id"].to_pylist(), found["_score"].to_numpy(), n)
 
         return list(_THREADS.get().map(one, texts))

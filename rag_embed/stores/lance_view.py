@@ -16,12 +16,13 @@ from lancedb.expr import Expr, col, lit
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
-from rag_embed.fields import Fields, reads_metadata
+from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best, first
 from rag_embed.stores.full_text import TIES, Words
+from rag_embed.stores.judging import remembered
 from rag_embed.stores.resident import HeldTokens, Resident, matrix_of
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
@@ -30,7 +31,7 @@ from rag_embed.stores.schema import (
     token_columns,
     tokens_of,
 )
-from rag_embed.stores.snapshot import Snapshot, among, narrowed, remembered
+from rag_embed.stores.snapshot import Snapshot, among, narrowed
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Sum = TypeVar("Sum", Moments, Frequencies)
@@ -76,7 +77,7 @@ class LanceView:
     _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
     _frequencies: dict[tuple[str, str | None], Frequencies] = field(default_factory=dict)
     _sizes: dict[str, float] = field(default_factory=dict)
-    _masks: dict[str, npt.NDArray[np.intp]] = field(default_factory=dict)
+    _masks: dict[Filter | None, npt.NDArray[np.intp]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def __len__(self) -> int:
@@ -101,7 +102,7 @@ class LanceView:
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `protocols.View`."""
-        where = self.fields.resolved(where)
+        where = self.snapshot.resolved(where)
         n = min(n, len(self))
         if n == 0 or len(vectors) == 0:
             return [([], np.empty(0, np.float32)) for _ in vectors]
@@ -122,7 +123,7 @@ class LanceView:
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `protocols.View`."""
-        return self._words.find(texts, min(n, len(self)), self.fields.resolved(where))
+        return self._words.find(texts, min(n, len(self)), self.snapshot.resolved(where))
 
     @cached_property
     def _words(self) -> Words:
@@ -216,11 +217,7 @@ class LanceView:
 
     def passing(self, where: Filter | None, /) -> list[str]:
         """See `protocols.View`."""
-        where = self.fields.resolved(where)
-        if reads_metadata(where):
-            return sorted(self.snapshot.scan(where), key=place_of)
-        search = narrowed(self.table.search(), self.snapshot.condition(where)).select(["id"])
-        return sorted(self.snapshot.read(search)["id"].to_pylist(), key=place_of)
+        return sorted(self.snapshot.passing(self.snapshot.resolved(where)), key=place_of)
 
     def matching(self, where: Filter | None, /) -> list[str]:
         """See `protocols.View`."""
@@ -288,12 +285,9 @@ class LanceView:
             return None
 
         def rows() -> npt.NDArray[np.intp]:
-            if reads_metadata(where):
-                ids = self.snapshot.scan(where)
-            else:
-                search = self.table.search().where(self.snapshot.condition(where)).select(["id"])
-                ids = self.snapshot.read(search)["id"].to_pylist()
-            return np.array(sorted(held.position[id] for id in ids), dtype=np.intp)
+            return np.array(
+                sorted(held.position[id] for id in self.snapshot.passing(where)), dtype=np.intp
+            )
 
         return remembered(self._masks, where, rows)
 

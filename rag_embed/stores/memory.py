@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -26,7 +25,6 @@ from rag_embed.stores.checks import (
     check_vectors,
     lexical_texts,
     row_values,
-    to_json,
 )
 from rag_embed.stores.event_rows import check_events
 from rag_embed.stores.memory_events import MemoryEvents
@@ -34,6 +32,7 @@ from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.types import Chunk, Document, Signature, TokenBits, Vectors
+from rag_embed.values import plain
 
 S = TypeVar("S", bound="MemoryStore")
 P = ParamSpec("P")
@@ -285,7 +284,7 @@ def _own(
     documents: Sequence[tuple[Document, str]], chunks: Sequence[Chunk]
 ) -> tuple[list[tuple[Document, str]], list[Chunk]]:
     """Copies whose metadata nobody else can change, as JSON keeps it."""
-    metadata = {document.id: json.loads(to_json(document)) for document, _ in documents}
+    metadata = {d.id: plain(d.metadata, f"Document {d.id!r}") for d, _ in documents}
     return (
         [(replace(document, metadata=metadata[document.id]), d) for document, d in documents],
         [replace(chunk, metadata=metadata.get(chunk.doc_id, {})) for chunk in chunks],

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.filters import Filter, matches
+from rag_embed.filters import Filter, value_of
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
+from rag_embed.stores.judging import Judge, remembered
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Rows: TypeAlias = npt.NDArray[np.intp]
@@ -36,11 +37,14 @@ class MemoryView:
     kept: Mapping[str, Mapping[str, TokenBits]]
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
+    judge: Judge = field(init=False)
+    known_rows: dict[Filter | None, Rows] = field(init=False, default_factory=dict)
     known_moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", list(self.chunks_by_id))
         object.__setattr__(self, "position", {id: i for i, id in enumerate(self.ids)})
+        object.__setattr__(self, "judge", Judge(len(self.ids), self._column))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -138,11 +142,14 @@ class MemoryView:
         return self.matrix[space]
 
     def _allowed(self, where: Filter | None) -> Rows:
-        where = self.fields.resolved(where)
-        keep = [
-            i for i, id in enumerate(self.ids) if where is None or matches(where, self.rows[id])
-        ]
-        return np.array(keep, dtype=np.intp)
+        def rows() -> Rows:
+            resolved = self.fields.resolved(where)
+            return np.arange(len(self)) if resolved is None else self.judge.rows(resolved)
+
+        return remembered(self.known_rows, where, rows)
+
+    def _column(self, name: str) -> list[object]:
+        return [value_of(self.rows[id], name) for id in self.ids]
 
     def _best(self, scores: Scores, allowed: Rows, n: int) -> tuple[list[str], Scores]:
         order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]

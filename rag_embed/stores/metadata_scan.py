@@ -1,43 +1,53 @@
-"""Filters on metadata that is in no column: every chunk's metadata, read once, judged in Python."""
+"""What filters read of all chunks of one version, column by column, each once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from rag_embed.fields import Fields
-from rag_embed.filters import Filter, matches
+from rag_embed.filters import METADATA, value_of
+from rag_embed.stores.schema import field_columns, field_values
 
-SCANNED_COLUMNS = ["id", "doc_id", "title", "user_id", "metadata_json"]
 
+class Scan:
+    """Columns of all chunks, in the order of `ids`.
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scanned:
-    """What a filter can read of every chunk of one version.
-
-    Attributes:
-        rows: Values for `matches`, one mapping per chunk.
+    Args:
+        read: Reads columns of all rows.
+        fields: The declared fields.
     """
 
-    rows: Sequence[Mapping[str, Any]]
+    def __init__(self, read: Callable[[Sequence[str]], pa.Table], fields: Fields) -> None:
+        self._read = read
+        self._fields = fields
+        self.ids: list[str] = read(["id"])["id"].to_pylist()
 
-    @classmethod
-    def of(cls, table: pa.Table, fields: Fields) -> Scanned:
-        """Read rows with `SCANNED_COLUMNS`; chunks of one document share its parsed metadata."""
-        parsed: dict[str, Mapping[str, Any]] = {}
-        rows = []
-        for row in table.to_pylist():
-            source = row.pop("metadata_json")
-            if source not in parsed:
-                parsed[source] = json.loads(source)
-            metadata = parsed[source]
-            rows.append({**row, **{n: metadata.get(n) for n in fields.types}, "metadata": metadata})
-        return cls(rows)
+    def values(self, name: str) -> list[Any]:
+        """The values of one name of a resolved filter, one per chunk."""
+        if name.startswith(METADATA):
+            return [value_of({"metadata": metadata}, name) for metadata in self._metadata]
+        if name in self._fields.types:
+            table = self._columns(field_columns(name))
+            return field_values(table, name, self._fields.types[name])
+        values: list[Any] = self._columns([name])[name].to_pylist()
+        return values
 
-    def passing(self, where: Filter) -> list[str]:
-        """Ids of the chunks that match."""
-        return [row["id"] for row in self.rows if matches(where, row)]
+    @cached_property
+    def _metadata(self) -> list[Mapping[str, Any]]:
+        """Parsed metadata; chunks of one document share it."""
+        sources = self._columns(["metadata_json"])["metadata_json"].to_pylist()
+        parsed = {source: json.loads(source) for source in set(sources)}
+        return [parsed[source] for source in sources]
+
+    def _columns(self, names: Sequence[str]) -> pa.Table:
+        table = self._read(list(dict.fromkeys(["id", *names])))
+        found = table["id"].to_pylist()
+        if found == self.ids:
+            return table
+        place = {id: i for i, id in enumerate(found)}
+        return table.take([place[id] for id in self.ids])

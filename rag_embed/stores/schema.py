@@ -1,4 +1,4 @@
-"""Columns of the LanceDB tables, and the way from chunks and filters to them and back.
+"""Columns of the LanceDB tables, and the way from chunks to them and back.
 
 Table ``chunks`` has one row per chunk and one fixed-size-list column ``v_{space}`` per space;
 ``documents`` one row per document, with its whole text; ``settings`` JSON values by key.
@@ -15,17 +15,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from lancedb.expr import Expr, col, lit
 
-from rag_embed.errors import BadInput
-from rag_embed.fields import Fields
-from rag_embed.filters import And, Compare, Contains, Filter, Has, In, Missing, Not, Or
+from rag_embed.fields import SEPARATOR, Fields
 from rag_embed.stores.checks import to_json
 from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.values import moment_of
 
-_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-_ARROW["list[str]"] = pa.string()
-_SEPARATOR = "\x1f"
+_ARROW = {
+    "str": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "list[str]": pa.string(),
+    "datetime": pa.timestamp("us", tz="UTC"),
+    "date": pa.timestamp("us", tz="UTC"),
+}
 
 CHUNK_COLUMNS = ["id", "doc_id", "user_id", "ordinal", "text", "title", "headings", "start", "end"]
 CHUNK_COLUMNS += ["metadata_json"]
@@ -53,8 +57,8 @@ def chunk_schema(
         pa.field("metadata_json", pa.string()),
     ]
     for name, kind in fields.types.items():
-        columns.append(pa.field(f"f_{name}", _ARROW[kind]))
-        columns.append(pa.field(f"has_f_{name}", pa.bool_(), nullable=False))
+        value, has = field_columns(name)
+        columns += [pa.field(value, _ARROW[kind]), pa.field(has, pa.bool_(), nullable=False)]
     return pa.schema(columns + space_columns(spaces, tokens))
 
 
@@ -118,8 +122,11 @@ def chunk_table(
     }
     for name, kind in fields.types.items():
         column = [row[name] for row in values]
-        columns[f"has_f_{name}"] = [value is not None for value in column]
-        columns[f"f_{name}"] = [_packed(v) for v in column] if kind == "list[str]" else column
+        value, has = field_columns(name)
+        columns[has] = [one is not None for one in column]
+        if kind == "list[str]":
+            column = [None if one is None else packed(one) for one in column]
+        columns[value] = column
     columns |= space_values(vectors, tokens)
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
 
@@ -150,7 +157,7 @@ def document_table(
             "user_id": document.user,
             "title": document.title,
             "text": document.text,
-            "metadata_json": to_json(document),
+            "metadata_json": to_json(document.id, document.metadata),
             "chunks": counts.get(document.id, 0),
         }
         for document, digest in documents
@@ -200,66 +207,32 @@ def _json_by_document(chunks: Sequence[Chunk]) -> dict[str, str]:
     found: dict[str, str] = {}
     for chunk in chunks:
         if chunk.doc_id not in found:
-            found[chunk.doc_id] = to_json(chunk)
+            found[chunk.doc_id] = to_json(chunk.doc_id, chunk.metadata)
     return found
 
 
-def _packed(values: Sequence[str] | None) -> str | None:
-    if values is None:
+def field_columns(name: str) -> list[str]:
+    """The columns of a declared field: its value, and whether there is one."""
+    return [f"f_{name}", f"has_f_{name}"]
+
+
+def packed(elements: Sequence[str]) -> str:
+    """A list of strings as one; an element is in it with a separator on both sides."""
+    return SEPARATOR + "".join(element + SEPARATOR for element in elements)
+
+
+def field_values(table: pa.Table, name: str, kind: str) -> list[Any]:
+    """The values of a declared field as `Fields.values` gave them, one per row."""
+    column, has = (table[one] for one in field_columns(name))
+    if kind in ("datetime", "date"):
+        column = column.cast(pa.int64())
+    found = [_unpacked(value, kind) for value in column.to_pylist()]
+    return [value if there else None for value, there in zip(found, has.to_pylist(), strict=True)]
+
+
+def _unpacked(value: Any, kind: str) -> Any:  # noqa: ANN401
+    if value is None:
         return None
-    if any(_SEPARATOR in value for value in values):
-        raise BadInput("A list[str] field cannot hold the control character U+001F.")
-    return _SEPARATOR + "".join(value + _SEPARATOR for value in values)
-
-
-def compiled(where: Filter, fields: Fields) -> Expr:
-    """A filter as a LanceDB expression; values are literals of the expression, never SQL text."""
-    match where:
-        case And(()) | Or(()):
-            return lit(isinstance(where, And))
-        case And(parts):
-            return _joined(parts, fields, Expr.__and__)
-        case Or(parts):
-            return _joined(parts, fields, Expr.__or__)
-        case Not(part):
-            return ~compiled(part, fields)
-        case Missing(name):
-            column = _column(name, fields)
-            return ~_present(column) if column in _nullable(fields) else lit(False)
-        case _:
-            column = _column(where.field, fields)
-            test = _test(where, col(column))
-            return _present(column) & test if column in _nullable(fields) else test
-
-
-def _test(leaf: Compare | In | Has | Contains, column: Expr) -> Expr:
-    match leaf:
-        case Contains(_, text, ignore_case):
-            return column.lower().contains(text.lower()) if ignore_case else column.contains(text)
-        case In(_, values):
-            return column.isin(list(values)) if values else lit(False)
-        case Has(_, value):
-            return column.contains(lit(f"{_SEPARATOR}{value}{_SEPARATOR}"))
-        case Compare(_, op, value):
-            operators = {"==": column.eq, "!=": column.ne, "<": column.lt}
-            operators |= {"<=": column.lte, ">": column.gt, ">=": column.gte}
-            return operators[op](lit(value))
-
-
-def _joined(parts: Sequence[Filter], fields: Fields, join: Any) -> Expr:  # noqa: ANN401
-    joined = compiled(parts[0], fields)
-    for part in parts[1:]:
-        joined = join(joined, compiled(part, fields))
-    return joined
-
-
-def _present(column: str) -> Expr:
-    return col(f"has_{column}") == lit(True)
-
-
-def _column(name: str, fields: Fields) -> str:
-    return f"f_{name}" if name in fields.types else name
-
-
-def _nullable(fields: Fields) -> set[str]:
-    return {"user_id", *(f"f_{name}" for name in fields.types)}
+    if kind in ("datetime", "date"):
+        return moment_of(value)
+    return value.split(SEPARATOR)[1:-1] if kind == "list[str]" else value

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
-from rag_embed.fields import Fields, reads_metadata
+from rag_embed.fields import Fields
 from rag_embed.filters import Filter
-from rag_embed.stores.metadata_scan import SCANNED_COLUMNS, Scanned
-from rag_embed.stores.schema import compiled
+from rag_embed.stores.expressions import compiled, fits
+from rag_embed.stores.judging import Judge, remembered
+from rag_embed.stores.metadata_scan import Scan
 from rag_embed.stores.store_errors import explained
-
-T = TypeVar("T")
 
 OWNED = col("has_user_id") == lit(True)
 SHARED = col("has_user_id") == lit(False)
-
-_FILTERS = 64
-"""Filters whose rows are remembered: tenants and sections recur."""
 
 
 @dataclass(eq=False)
@@ -38,7 +34,8 @@ class Snapshot:
     uri: str
     table: Any
     fields: Fields
-    _passing: dict[str, list[str]] = field(default_factory=dict)
+    _resolved: dict[Filter | None, Filter | None] = field(default_factory=dict)
+    _passing: dict[Filter | None, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self._rows_in_all
@@ -59,26 +56,53 @@ class Snapshot:
 
     def count(self, condition: Expr | None) -> int:
         """Rows that pass."""
-        with explained("read the index", self.uri):
-            return int(
-                self.table.count_rows(condition if condition is None else condition.to_sql())
-            )
+        if condition is None:
+            with explained("read the index", self.uri):
+                return int(self.table.count_rows())
+        search = self.table.search().where(condition).select(["id"])
+        return len(self.read(search))
+
+    def resolved(self, where: Filter | None) -> Filter | None:
+        """See `Fields.resolved`; remembered, since a long filter takes a while."""
+        return remembered(self._resolved, where, lambda: self.fields.resolved(where))
 
     def condition(self, where: Filter | None) -> Expr | None:
         """A resolved filter for LanceDB."""
         if where is None:
             return None
-        if reads_metadata(where):
-            return among(self.scan(where))
-        return compiled(where, self.fields)
+        judged = self.judged(where)
+        return compiled(where, self.fields) if judged is None else among(judged)
 
-    def scan(self, where: Filter) -> list[str]:
-        """Ids of the chunks whose metadata passes; remembered."""
-        return remembered(self._passing, where, lambda: self._scanned.passing(where))
+    def judged(self, where: Filter | None) -> list[str] | None:
+        """Ids of the chunks that match a resolved filter; None where LanceDB judges it as well."""
+        if where is None or fits(where, self.fields):
+            return None
+
+        def passing() -> list[str]:
+            ids = self._scan.ids
+            return [ids[i] for i in self._judge.rows(where)]
+
+        return remembered(self._passing, where, passing)
+
+    def passing(self, where: Filter | None) -> list[str]:
+        """Ids of the chunks that match a resolved filter, in any order."""
+        judged = self.judged(where)
+        if judged is not None:
+            return judged
+        search = narrowed(self.table.search(), self.condition(where)).select(["id"])
+        ids: list[str] = self.read(search)["id"].to_pylist()
+        return ids
 
     @cached_property
-    def _scanned(self) -> Scanned:
-        return Scanned.of(self.read(self.table.search().select(SCANNED_COLUMNS)), self.fields)
+    def _scan(self) -> Scan:
+        def read(columns: Sequence[str]) -> pa.Table:
+            return self.read(self.table.search().select(list(columns)))
+
+        return Scan(read, self.fields)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(len(self._scan.ids), self._scan.values)
 
     def of(self, owner: str | None) -> Expr | None:
         """An owner's chunks, or the shared ones; None where that is all."""
@@ -96,16 +120,6 @@ class Snapshot:
         row_ids = self.read(search)["_rowid"].to_pylist()
         step = max(1, -(-len(row_ids) // rows))
         return self.read(self.table.take_row_ids(row_ids[::step]).select([column]))
-
-
-def remembered(known: dict[str, T], where: Filter | None, found: Callable[[], T]) -> T:
-    """Look a filter up by its text: as keys of a dict, ``x == 1`` and ``x == True`` are one."""
-    key = repr(where)
-    if key not in known:
-        if len(known) >= _FILTERS:
-            known.clear()
-        known[key] = found()
-    return known[key]
 
 
 def among(ids: Sequence[str]) -> Expr:

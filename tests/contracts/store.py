@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from rag_embed.types import Signature, Vectors, doc_id_of, place_of
 
 DIM = 8
 FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
+FIELDS |= {"at": datetime, "day": date}
 
 
 def vector(text: str) -> Vectors:
@@ -247,12 +250,17 @@ class StoreContract:
             field("year") == "2020",
             field("lang") > 3,
             field("year") > 2020.5,
-            field("tags") == "x",
+            field("tags") < "x",
+            field("tags") == 1,
             field("year").has("x"),
             field("year") == True,  # noqa: E712
             field("metadata.year") == "2020",
             field("year").contains("2"),
             field("tags").contains("x"),
+            field("at") > "May 1st",
+            field("day") == 2024,
+            field("lang") == datetime(2024, 5, 1),
+            field("draft") == 2,
         ):
             with pytest.raises(BadInput):
                 view.nearest("dense", vector("q"), 3, where)

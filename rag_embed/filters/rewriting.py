@@ -1,0 +1,118 @@
+"""Reading filters, and writing them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rag_embed.filters.nodes import And, Compare, Filter, In, Leaf, Missing, Not, Or
+from rag_embed.values import Scalar
+
+
+def leaves(where: Filter) -> Iterator[Leaf]:
+    """All comparisons of a filter, from left to right."""
+    match where:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case _:
+            yield where
+
+
+def columns(where: Filter) -> frozenset[str]:
+    """Names of all columns a filter reads.
+
+    Examples:
+        >>> from rag_embed.filters import field
+        >>> sorted(columns((field("a") == 1) | ~field("b").is_missing()))
+        ['a', 'b']
+    """
+    return frozenset(leaf.field for leaf in leaves(where))
+
+
+def mapped(where: Filter, rewritten: Callable[[Leaf], Filter]) -> Filter:
+    """The same filter with other comparisons.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> from rag_embed.filters import field
+        >>> mapped(~(field("a") == 1), lambda leaf: replace(leaf, field="b"))
+        Not(part=Compare(field='b', op='==', value=1))
+    """
+    match where:
+        case And(parts):
+            return And(mapped(part, rewritten) for part in parts)
+        case Or(parts):
+            return Or(mapped(part, rewritten) for part in parts)
+        case Not(part):
+            return Not(mapped(part, rewritten))
+        case _:
+            return rewritten(where)
+
+
+def simplified(where: Filter) -> Filter:
+    """A filter that means the same, with what was nested made flat and equalities made sets.
+
+    Examples:
+        >>> from rag_embed.filters import field
+        >>> x = field("x")
+        >>> simplified((x == 1) | ((x == 2) | x.is_in([3])))
+        In(field='x', values=(1, 2, 3))
+        >>> simplified(~(x == 1) & ~(x == 2))
+        Not(part=In(field='x', values=(1, 2)))
+    """
+    match where:
+        case And(parts):
+            return _one(And, _exclusions(And(map(simplified, parts)).parts))
+        case Or(parts):
+            return _one(Or, _sets(Or(map(simplified, parts)).parts))
+        case Not(Not(part)):
+            return simplified(part)
+        case Not(part):
+            return Not(simplified(part))
+        case _:
+            return where
+
+
+def _sets(parts: Iterable[Filter]) -> list[Filter]:
+    """Parts of an ``Or``, with one set for all that a field may be equal to."""
+    values: dict[str, list[Scalar]] = {}
+    others: list[Filter] = []
+    for part in parts:
+        match part:
+            case Compare(name, "==", value):
+                values.setdefault(name, []).append(value)
+            case In(name, some):
+                values.setdefault(name, []).extend(some)
+            case _:
+                others.append(part)
+    return others + [_among(name, some) for name, some in values.items()]
+
+
+def _exclusions(parts: Iterable[Filter]) -> list[Filter]:
+    """Parts of an ``And``, with one set for all that a field may not be equal to."""
+    values: dict[str, list[Scalar]] = {}
+    present: dict[str, None] = {}
+    others: list[Filter] = []
+    for part in parts:
+        match part:
+            case Compare(name, "!=", value):
+                values.setdefault(name, []).append(value)
+                present[name] = None
+            case Not(Compare(name, "==", value)):
+                values.setdefault(name, []).append(value)
+            case Not(In(name, some)):
+                values.setdefault(name, []).extend(some)
+            case _:
+                others.append(part)
+    others += [Not(Missing(name)) for name in present]
+    return others + [Not(_among(name, some)) for name, some in values.items()]
+
+
+def _among(name: str, values: list[Scalar]) -> Filter:
+    return Compare(name, "==", values[0]) if len(values) == 1 else In(name, tuple(values))
+
+
+def _one(kind: type[And] | type[Or], parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else kind(parts)

@@ -1,0 +1,263 @@
+# ruff: noqa: SIM300 - fields are written like constants
+"""What filters mean in every store. Subclass `FilterContract` and give it a `store` fixture."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from functools import reduce
+from operator import and_, or_
+from uuid import UUID
+
+import numpy as np
+import pytest
+from contracts.store import FIELDS, vector, write
+
+from rag_embed import Document
+from rag_embed.errors import BadInput
+from rag_embed.filters import And, Filter, Not, Or, field, matches
+from rag_embed.types import doc_id_of
+
+UTC = timezone.utc
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+INF = float("inf")
+BIG = 2**63
+YEAR, SCORE, LANG, TAGS, DRAFT = map(field, ("year", "score", "lang", "tags", "draft"))
+AT, DAY, FREE = field("at"), field("day"), field("metadata.free")
+
+ODD = [
+    {"year": BIG - 1, "score": 2.0**53, "lang": "a\0b", "free": BIG, "tags": [], "draft": True},
+    {"year": -BIG, "score": float("nan"), "lang": "", "free": 2**53 + 1, "tags": [""]},
+    {"year": 0, "score": -float("nan"), "lang": "\ud800", "free": "\ud800", "tags": ["x", "\x00"]},
+    {"year": 1, "score": INF, "lang": "~", "free": float("nan"), "tags": ["x y", "z"]},
+    {"year": 2**53 + 1, "score": -INF, "lang": "\U0010ffff", "free": [1, "1", True, None]},
+    {"score": -0.0, "lang": "\ue000", "free": "2024-05-01T14:00:00+02:00", "draft": False},
+    {"score": 5e-324, "at": NOON, "day": date(2024, 5, 1), "free": ["2024-05-01", "x"]},
+    {"score": 1e300, "at": NOON + timedelta(microseconds=1), "free": date(2024, 5, 1)},
+    {"score": 0.1, "at": datetime(1, 1, 1), "day": date(1, 1, 1), "free": {"a": {"b": 1}}},
+    {"at": datetime(9999, 12, 31, 23, 59, 59, 999999), "day": date(9999, 12, 31)},
+    {"free": datetime(2024, 5, 1, 12), "tags": ["x"]},
+]
+"""Metadata of documents ``"0"``, ``"1"`` and so on."""
+
+VALUES = [0, 1, -1, BIG, BIG - 1, -BIG, -BIG - 1, 2**53, 2**53 + 1, 10**300, 0.0, -0.0, 0.1]
+VALUES += [2.0**53, 2.0**63, 1e300, 5e-324, INF, -INF, "", "x", "~", "\ud800", "\ufffd", "a\0b"]
+VALUES += ["\ue000", "\U0010ffff", "x\x1fz", "1", True, False, NOON, date(2024, 5, 1)]
+VALUES += [NOON.astimezone(timezone(timedelta(hours=-7))), datetime(2024, 5, 1, 12)]
+VALUES += [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1, 1, 1)]
+FITTING = {
+    YEAR.name: (int,),
+    SCORE.name: (int, float),
+    LANG.name: (str,),
+    TAGS.name: (str,),
+    DRAFT.name: (bool,),
+    AT.name: (date,),
+    DAY.name: (date,),
+    FREE.name: (int, float, str, bool, date),
+}
+
+
+def fitting(name: str) -> list:
+    """The values that a field can be compared with."""
+    some = [value for value in VALUES if isinstance(value, FITTING[name])]
+    return some if bool in FITTING[name] else [v for v in some if not isinstance(v, bool)]
+
+
+def any_filter(rng: random.Random, depth: int = 2) -> Filter:
+    """A filter at random."""
+    if depth and rng.random() < 0.5:
+        parts = [any_filter(rng, depth - 1) for _ in range(rng.randint(0, 3))]
+        return rng.choice([And(parts), Or(parts), Not(Or(parts))])
+    name = rng.choice(list(FITTING))
+    values = fitting(name)
+    a_field = field(name)
+    if rng.random() < 0.15:
+        return a_field.is_missing()
+    if rng.random() < 0.2:
+        return a_field.is_in(rng.sample(values, min(len(values), rng.randint(0, 4))))
+    value = rng.choice(values)
+    if name in (TAGS.name, FREE.name) and rng.random() < 0.4:
+        return a_field.has(value)
+    if name in (LANG.name, FREE.name) and isinstance(value, str) and rng.random() < 0.3:
+        return a_field.contains(value)
+    if name == TAGS.name:
+        return a_field == value if rng.random() < 0.5 else a_field != value
+    op = rng.choice(["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"])
+    return getattr(a_field, op)(value)
+
+
+class FilterContract:
+    """Every store judges filters as `matches` does, whatever their values and however long."""
+
+    @pytest.fixture
+    def odd(self, store):
+        """A view of one chunk for each of `ODD`, and what `matches` says of it."""
+        documents = [Document(str(i), f"word {i}", metadata=one) for i, one in enumerate(ODD)]
+        write(store, *documents)
+        view = store.view()
+        rows = []
+        for document in view.documents([document.id for document in documents]):
+            fields = {name: document.metadata.get(name) for name in FIELDS}
+            rows.append({**fields, "id": document.id, "metadata": document.metadata})
+        return view, lambda where: [row["id"] for row in rows if matches(where, row)]
+
+    @pytest.mark.parametrize("name", list(FITTING))
+    def test_every_value_against_every_value(self, odd, name) -> None:
+        view, expected = odd
+        a_field = field(name)
+        for value in fitting(name):
+            filters = [a_field == value, a_field != value, a_field.is_in([value, fitting(name)[0]])]
+            if name in (TAGS.name, FREE.name):
+                filters.append(a_field.has(value))
+            if name != TAGS.name:
+                filters += [a_field < value, a_field <= value, a_field > value, a_field >= value]
+            for where in filters:
+                assert view.matching(where) == sorted(expected(where)), where
+
+    def test_filters_at_random(self, odd) -> None:
+        view, expected = odd
+        rng = random.Random(0)
+        for _ in range(60):
+            where = any_filter(rng)
+            assert view.matching(where) == sorted(expected(where)), where
+            found = view.nearest("dense", vector("q"), 99, where)[0][0]
+            assert sorted(map(doc_id_of, found)) == sorted(expected(where)), where
+
+    def test_long_filters(self, odd) -> None:
+        """Hundreds of conditions end the process if LanceDB is asked."""
+        view, expected = odd
+        years = [YEAR == value for value in [*range(2, 900), 0]]
+        tags = [TAGS.has(str(i)) for i in range(500)] + [TAGS.has("x")]
+        for where in (
+            Or(years),
+            reduce(or_, years),
+            reduce(lambda chain, part: part | chain, tags),
+            reduce(and_, [YEAR != i for i in range(700)]),
+            ~reduce(and_, tags),
+            Or((YEAR == i) & (LANG == "~") for i in range(400)),
+            Or(YEAR < i - 500 for i in range(400)),
+            Or(LANG.contains(f"{i}~"[-1:]) for i in range(400)) & (SCORE > 1),
+            reduce(or_, [FREE == i for i in range(700)] + [FREE == "1"]),
+            Or(AT == NOON + timedelta(days=i) for i in range(300)),
+        ):
+            assert view.matching(where) == sorted(expected(where))
+            assert sorted(map(doc_id_of, view.lexical(["word"], 99, where)[0][0])) == sorted(
+                expected(where)
+            )
+            found = view.nearest("dense", vector("q"), 99, where)[0][0]
+            assert sorted(map(doc_id_of, found)) == sorted(expected(where))
+
+    def test_a_hundred_thousand_values_and_conditions(self, odd) -> None:
+        view, _ = odd
+        many = range(-50_000, 50_000)
+        assert view.matching(YEAR.is_in(many)) == ["2", "3"]
+        assert view.matching(reduce(or_, [YEAR == i for i in many])) == ["2", "3"]
+        assert view.matching(FREE.is_in([str(i) for i in many])) == ["4"]
+        some = range(-5_000, 5_000)
+        assert view.matching(Or(TAGS.has(f"{i}") for i in some) | TAGS.has("z")) == ["3"]
+        assert view.matching(And(YEAR != i for i in some)) == ["0", "1", "4"]
+
+    def test_lists_are_asked_for_their_elements(self, odd) -> None:
+        view, _ = odd
+        for tags in (TAGS, field("metadata.tags")):
+            assert view.matching(tags == "x") == view.matching(tags.has("x")) == ["10", "2"]
+            assert view.matching(tags.is_in(["z", "x"])) == ["10", "2", "3"]
+            assert view.matching(tags != "x") == ["0", "1", "3"]
+            assert view.matching(~tags.is_in(["x"]) & ~tags.is_missing()) == ["0", "1", "3"]
+            assert view.matching(tags == "") == ["1"]
+        assert view.matching(FREE == "1") == view.matching(FREE == True) == ["4"]  # noqa: E712
+        assert view.matching(FREE.has("2024-05-01")) == ["6"]
+
+    def test_times_are_compared_as_times(self, odd) -> None:
+        view, _ = odd
+        for noon in (NOON, NOON.replace(tzinfo=None), np.datetime64("2024-05-01T12:00")):
+            assert view.matching(AT == noon) == ["6"]
+            assert view.matching(AT > noon) == ["7", "9"]
+            assert view.matching(FREE == noon) == ["10", "5"]
+        assert view.matching(DAY == date(2024, 5, 1)) == ["6"]
+        assert view.matching(DAY >= NOON) == ["9"]
+        assert view.matching(FREE == date(2024, 5, 1)) == ["6", "7"]
+        assert view.matching(FREE >= date(2024, 5, 1)) == ["10", "5", "7"]
+        assert view.matching(field("metadata.at") < "2024-05-01T12:00:00+00:00") == ["8"]
+        assert view.matching(AT.is_in(["2024-05-01T14:00+02:00"])) == ["6"]
+        assert view.matching(DRAFT == 1) == ["0"] and view.matching(DRAFT.is_in([0])) == ["5"]
+
+    def test_what_is_stored_of_values_that_json_has_not(self, store) -> None:
+        class Colour(Enum):
+            RED = "red"
+
+        given = {
+            "at": NOON.replace(tzinfo=timezone(timedelta(hours=2))),
+            "day": date(2024, 5, 1),
+            "naive": datetime(2024, 5, 1),
+            "uuid": UUID(int=1),
+            "price": Decimal("19.99"),
+            "pages": Decimal("1E+2"),
+            "year": np.int32(2024),
+            "score": np.float32(0.5),
+            "draft": np.bool_(True),
+            "lang": Colour.RED,
+            "tags": (np.str_("a"), Colour.RED),
+            "inner": [{"when": np.datetime64("2024-05-01"), "half": "\udc00"}],
+        }
+        write(store, Document("d", "word", metadata=given))
+        view = store.view()
+        assert view.documents(["d"])[0].metadata == {
+            "at": "2024-05-01T12:00:00+02:00",
+            "day": "2024-05-01",
+            "naive": "2024-05-01T00:00:00",
+            "uuid": "00000000-0000-0000-0000-000000000001",
+            "price": 19.99,
+            "pages": 100,
+            "year": 2024,
+            "score": 0.5,
+            "draft": True,
+            "lang": "red",
+            "tags": ["a", "red"],
+            "inner": [{"when": "2024-05-01T00:00:00+00:00", "half": "\ufffd"}],
+        }
+        for where in (
+            field("metadata.uuid") == UUID(int=1),
+            field("metadata.price") == Decimal("19.99"),
+            field("metadata.naive") < NOON,
+            YEAR == np.int64(2024),
+            LANG == Colour.RED,
+            DRAFT == np.True_,
+            TAGS == Colour.RED,
+            SCORE >= Decimal("0.5"),
+            YEAR.is_in(np.arange(2020, 2030)),
+        ):
+            assert view.matching(where) == ["d"], where
+
+    @pytest.mark.parametrize(
+        ("metadata", "message"),
+        [
+            ({"by": [{"x": object()}]}, r"'by\[0\].x' cannot be stored: it is of type object"),
+            ({"tags": {"a"}}, r"sorted\(value\)"),
+            ({"x": np.zeros(2)}, r"value.tolist\(\)"),
+            ({"x": b"a"}, "Decode it"),
+            ({"x": Decimal("0.1234567890123456789")}, "float.value. or str.value."),
+            ({"x": np.datetime64("NaT")}, "datetime64"),
+            ({"x": 10**5000}, "an int of 16610 bits"),
+            ({(1, 2): "x"}, "keys of metadata are str"),
+            ({"year": BIG}, "'year' is declared as int, a whole number of 64 bits"),
+            ({"score": 10**400}, "declared as float"),
+            ({"tags": ["a\x1fb"]}, "without U.001F"),
+            ({"at": "May 1st"}, "declared as datetime, a datetime, or ISO text; got 'May 1st'"),
+            ({"day": NOON}, "declared as date"),
+            ({"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=5)))}, "'at' cannot be"),
+        ],
+    )
+    def test_what_cannot_be_stored_is_refused_by_name(self, store, metadata, message) -> None:
+        good = Document("good", "word")
+        with pytest.raises(BadInput, match=message) as caught:
+            write(store, good, Document("bad", "word", metadata=metadata))
+        assert str(caught.value).startswith("Document 'bad': ")
+        assert list(store.document_ids()) == []
+        nested: dict = {}
+        for _ in range(2000):
+            nested = {"x": nested}
+        with pytest.raises(BadInput, match="nested too deeply"):
+            write(store, Document("bad", "word", metadata=nested))
