@@ -1,15 +1,17 @@
-"""Filter conditions as typed on a command line: ``year>=2020``, ``lang=en``, ``tags~news``."""
+"""Filter conditions as typed on a command line: ``year>=2020``, ``tags~news``, ``metadata.by=Zoë``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import BUILT_IN, Fields
-from rag_embed.filters import And, Compare, Filter, Has, Operator, Scalar
+from rag_embed.filters import METADATA, And, Compare, Field, Filter, Operator, Or, Scalar, field
+from rag_embed.values import time_of
 
-_CONDITION = re.compile(r"(\w+)\s*(==|!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
+_CONDITION = re.compile(r"([^\s=!<>~]+)\s*(==|!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 _OPERATORS: dict[str, Operator] = {"=": "==", "==": "==", "!=": "!="}
 _OPERATORS |= {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -20,11 +22,36 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
-_READ: dict[str, Callable[[str], Scalar]] = {"int": int, "float": float, "bool": _boolean}
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not isfinite(number):
+            raise ValueError(text) from None
+        return number
+
+
+def _time(text: str) -> Scalar:
+    moment = time_of(text)
+    if moment is None:
+        raise ValueError(text)
+    return moment
+
+
+_READ: dict[str, Callable[[str], Scalar]] = {"int": int, "float": _number, "bool": _boolean}
+_READ |= {"datetime": _time, "date": _time}
 
 
 def parsed(conditions: Sequence[str], fields: Fields) -> Filter | None:
-    """All conditions joined by *and*; values are read by the type of their field.
+    """All conditions joined by *and*.
+
+    Values are read by the type of their field. What a key such as ``metadata.year`` holds nobody
+    has declared: ``metadata.year=2020`` finds the text and the number.
+
+    Args:
+        conditions: As typed.
+        fields: The declared fields of the index.
 
     Raises:
         BadInput: A condition cannot be read.
@@ -32,21 +59,57 @@ def parsed(conditions: Sequence[str], fields: Fields) -> Filter | None:
     Examples:
         >>> parsed(["year>=2020"], Fields({"year": "int"}))
         Compare(field='year', op='>=', value=2020)
+        >>> parsed(["metadata.year=2020"], Fields({}))
+        In(field='metadata.year', values=('2020', 2020))
     """
-    filters = tuple(_one(condition, fields) for condition in conditions)
+    filters = [_one(condition, fields) for condition in conditions]
     return None if not filters else filters[0] if len(filters) == 1 else And(filters)
 
 
 def _one(condition: str, fields: Fields) -> Filter:
     match = _CONDITION.fullmatch(condition.strip())
     if match is None:
-        raise BadInput(f"Cannot read the condition {condition!r}; write year>=2020 or tags~news.")
-    name, operator, text = match.group(1), match.group(2), match.group(3).strip()
-    kind = {**BUILT_IN, **fields.types}.get(name, "str")
-    if operator == "~":
-        return Has(name, text)
+        raise BadInput(
+            f"Cannot read the condition {condition!r}; write year>=2020, tags~news or "
+            "metadata.author=Zoë."
+        )
+    name, sign, text = match.group(1), match.group(2), match.group(3).strip()
+    known = {**BUILT_IN, **fields.types}
+    kind = fields.types.get(name.removeprefix(METADATA)) or known.get(name)
+    if kind is None and not name.startswith(METADATA):
+        raise BadInput(
+            f"{name!r} in {condition!r} is not a declared field. Those of this index: "
+            f"{', '.join(sorted(known))}. Write metadata.{name} to look into the metadata, or build "
+            f"the index with --field {name}:type."
+        )
+    if kind is None:
+        return _undeclared(field(name), sign, text)
+    if sign == "~" and kind != "list[str]":
+        raise BadInput(
+            f"Field {name!r} is {kind}, and ~ asks what a list holds: write {name}={text}."
+        )
+    if sign == "~":
+        return field(name).has(text)
     try:
         value = _READ.get(kind, str)(text)
     except ValueError as error:
         raise BadInput(f"Field {name!r} is {kind}; {text!r} in {condition!r} is not.") from error
-    return Compare(name, _OPERATORS[operator], value)
+    return Compare(name, _OPERATORS[sign], value)
+
+
+def _undeclared(name: Field, sign: str, text: str) -> Filter:
+    """A condition on what may be a text, a number, a truth value or a time."""
+    read: list[Scalar] = []
+    for reading in (_number, _time, _boolean):
+        try:
+            read.append(reading(text))
+        except ValueError:
+            continue
+    values = [text, *read]
+    if sign == "~":
+        return Or(name.has(value) for value in values)
+    if sign in ("=", "=="):
+        return name.is_in(values)
+    if sign == "!=":
+        return ~name.is_in(values) & ~name.is_missing()
+    return Compare(name.name, _OPERATORS[sign], (read or values)[0])
