@@ -195,7 +195,8 @@ class Index:
             tokens: Keep every token's vector at one bit a number, and look at the best candidates
                 again word by word; see `ranking.token_evidence`. By default for the models with which that
                 was measured to help; `tuning.tokens` measures it for others.
-            fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``.
+            fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``; see
+                `fields.FieldTypes`.
             analyzer: Language and stemming of lexical search.
             storage_options: Credentials and region of an object store.
 

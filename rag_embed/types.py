@@ -36,7 +36,8 @@ class Document:
         id: Unique in an index; adding a document with a known id replaces the old one.
         text: The whole text. Offsets everywhere in rag_embed count characters of this string.
         title: Shown with hits, read by the encoders and by lexical search. May be empty.
-        metadata: JSON-serialisable values; the declared ``fields`` among them can be filtered on.
+        metadata: Values as `rag_embed.values.plain` takes them: what JSON holds, dates, UUIDs,
+            decimals, enums, numpy scalars. The declared ``fields`` among them are columns.
         user: Owner. ``None`` means shared with everybody.
 
     Examples:
