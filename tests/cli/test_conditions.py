@@ -55,7 +55,13 @@ def test_conditions_that_hold(condition) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["metadata.n=20", "metadata.n!=2020", "metadata.nope!=1", "metadata.n<nan", "metadata.labels~a"],
+    [
+        "metadata.n=20",
+        "metadata.n!=2020",
+        "metadata.nope!=1",
+        "metadata.n<nan",
+        "metadata.labels~a",
+    ],
 )
 def test_conditions_that_do_not_hold(condition) -> None:
     assert not matches(parsed([condition], FIELDS), ROW)
