@@ -15,7 +15,6 @@ from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, load
 from rag_embed.errors import BadInput
 from rag_embed.index import WEIGHTS
-from rag_embed.indexing import ingest
 
 
 def documents(n: int = 4) -> list[Document]:
@@ -63,8 +62,7 @@ def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
 
 
 def keep(kb: str) -> None:
-    """What the killed process does: says every small batch and waits for a line."""
-    ingest._FLUSH_CHARACTERS = 5_000
+    """What the killed process does: says every batch, the first of which are small, and waits."""
 
     def say(done: int, total: int) -> None:
         sys.stdout.write(f"{done}/{total}\n")
