@@ -20,7 +20,6 @@ import argparse
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +38,8 @@ from rag_embed.maths.vectors import unit
 from rag_embed.maths.windowing import novelty
 from rag_embed.protocols import Retriever
 from rag_embed.ranking.best_chunks import BestChunks
-from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.rerank import Reranked
+from rag_embed.types import DENSE, LEXICAL
 
 PARTS = ("choose-windows", "choose", "passkey", "documents", "costs")
 TAKE = (1, 2, 3, 5)
@@ -53,8 +52,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     index = Index.open(path) if path.exists() else Index.create(path)
     index.add(collection.documents)
     hybrid = index.hybrid()
-    dense = replace(hybrid, legs=(DenseLeg("dense", index.space),), weights={"dense": 1.0})
-    lexical = replace(hybrid, legs=(LexicalLeg(),), weights={"lexical": 1.0})
+    dense, lexical = hybrid.alone(DENSE), hybrid.alone(LEXICAL)
     systems: dict[str, Retriever] = {}
     for name, retriever in {"dense": dense, "BM25 on chunks": lexical, "hybrid": hybrid}.items():
         for take in TAKE:
@@ -65,9 +63,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     queries = [Query(collection.queries[id], k=10, group_by="document") for id in ids]
     whole = Index.in_memory(encoder=HashEncoder(8), chunk_tokens=None, situate="isolated")
     whole.add(collection.documents)
-    systems["BM25 on whole documents"] = replace(
-        whole.hybrid(), legs=(LexicalLeg(),), weights={"lexical": 1.0}
-    )
+    systems["BM25 on whole documents"] = whole.hybrid().alone(LEXICAL)
     scores = {
         name: np.array(
             [

@@ -24,9 +24,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from rag_embed import Index
 from rag_embed import evaluation as ev
+from rag_embed.protocols import Retriever
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.tuning.relevance import calibrated
-from rag_embed.types import Hit
+from rag_embed.types import Hit, Query
 
 REPORTED = {"scifact": "cranfield", "anthropic_docs": "cosqa", "chroma_chunks": "scifact"}
 """Set -> the set whose questions it cannot answer."""
@@ -63,16 +64,18 @@ def numbers(hits: list[Hit]) -> dict[str, list[float]]:
     }
 
 
-def report(index: Index, collection: ev.Collection, foreign: list[str]) -> dict[str, list[float]]:
+def report(
+    retriever: Retriever, collection: ev.Collection, foreign: list[str]
+) -> dict[str, list[float]]:
     ids = list(collection.judged)
-    own = index.search_many([collection.queries[id] for id in ids], k=DEPTH)
+    own = retriever.retrieve([Query(collection.queries[id], k=DEPTH) for id in ids])
     right = [
         hit.chunk.doc_id in collection.qrels[id]
         for id, hits in zip(ids, own, strict=True)
         for hit in hits
     ]
     pooled = numbers([hit for hits in own for hit in hits])
-    other = index.search_many(foreign, k=DEPTH)
+    other = retriever.retrieve([Query(text, k=DEPTH) for text in foreign])
     best = [numbers(hits) for hits in [*own, *other]]
     answerable = [True] * len(own) + [False] * len(other)
     return {
@@ -101,8 +104,8 @@ def main() -> None:
         for name, foreign in REPORTED.items():
             collection = ev.read_collection(arguments.data / name)
             index = indexed(collection, work)
-            index.calibration = calibration
-            results[name] = report(index, collection, texts(arguments.data, foreign, 500))
+            hybrid = replace(index.hybrid(), calibration=calibration)
+            results[name] = report(hybrid, collection, texts(arguments.data, foreign, 500))
             for number, (precision, auc) in results[name].items():
                 table.add_row(name, number, f"{precision:.3f}", f"{auc:.3f}")
     console.print(table)

@@ -35,10 +35,10 @@ from routing import indexed, paged
 from rag_embed import Query
 from rag_embed import evaluation as ev
 from rag_embed.evaluation.collection import answers, halves
-from rag_embed.index import WEIGHTS
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.maths.routing import listwise, mixed, nearest
 from rag_embed.ranking.hybrid import DEPTH
+from rag_embed.ranking.weights import WEIGHTS
 from rag_embed.routing.pilots import SHARPNESS
 from rag_embed.routing.router import Soft
 from rag_embed.tuning.candidates import Candidates, gathered

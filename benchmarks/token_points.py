@@ -29,7 +29,7 @@ from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.maths.vectors import unit
-from rag_embed.ranking.token_evidence import EQUAL, LateLeg
+from rag_embed.ranking.token_evidence import EQUAL, TokenStage
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import Chunk, Cut, TokenRows, Vectors
 
@@ -114,9 +114,9 @@ def measured(index: Index, some: Sequence[Candidates]) -> dict[tuple[str, str], 
     chunks: list[Chunk] = view.chunks(ids)
     cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in chunks]
     _, tokens = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
-    leg = index.hybrid().legs[0]
-    assert isinstance(leg, LateLeg)
-    queries = leg.ask(view, [Query(one.text) for one in some]).asked
+    [stage] = index.hybrid().stages
+    assert isinstance(stage, TokenStage)
+    queries = stage.ask(view, [Query(one.text) for one in some], {}).said
     found = {}
     for pool, (pooled, factor) in POOLS.items():
         rows = [pooled(one.rows, factor) for one in tokens]

@@ -40,11 +40,10 @@ from rag_embed.maths.maxsim import maxsim, sign_bits
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import DEPTH, Hybrid
-from rag_embed.ranking.legs import DenseLeg
-from rag_embed.ranking.token_evidence import EQUAL, TOKENS, LateLeg
+from rag_embed.ranking.token_evidence import EQUAL, TokenStage
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.lance import LanceStore
-from rag_embed.types import Cut
+from rag_embed.types import DENSE, LEXICAL, TOKENS, Cut
 
 WEIGHTS = (0.0, 0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
 DEFAULT = 0.125
@@ -115,9 +114,9 @@ def float_evidence(index: Index, some: Sequence[Candidates]) -> list[Row]:
     cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
     _, rows = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
     known = dict(zip(documents, rows, strict=True))
-    leg = index.hybrid().legs[0]
-    assert isinstance(leg, LateLeg)
-    queries = leg.ask(view, [Query(one.text) for one in some]).asked
+    [stage] = index.hybrid().stages
+    assert isinstance(stage, TokenStage)
+    queries = stage.ask(view, [Query(one.text) for one in some], {}).said
     found = []
     for one, query in zip(some, queries, strict=True):
         if query is None:
@@ -219,12 +218,12 @@ def limit(data: Path, work: Path, console: Console, total: int = 2000) -> dict[s
     assert isinstance(index.space, WithTokens)
     n = len(index)
     full = {"pool": n, "depth": n}
-    late = replace(index.hybrid(), legs=index.hybrid().legs[:1])
+    late = replace(index.hybrid(), weights={DENSE: 0.5, TOKENS: 0.125}, **full)
     systems = {
-        "dense": replace(index.hybrid(), legs=(DenseLeg("dense", index.space),)),
-        "dense and tokens": replace(late, **full),
-        "mostly tokens": replace(late, weights={"dense": 0.5, TOKENS: 5.0}, **full),
-        "default without tokens": replace(index.hybrid(), weights={"dense": 0.5, "lexical": 0.5}),
+        "dense": index.hybrid().alone(DENSE),
+        "dense and tokens": late,
+        "mostly tokens": replace(late, weights={DENSE: 0.5, TOKENS: 5.0}),
+        "default without tokens": replace(index.hybrid(), weights={DENSE: 0.5, LEXICAL: 0.5}),
         "default": index.hybrid(),
     }
     ids = random.Random(0).sample(list(collection.judged), 300)

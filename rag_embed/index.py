@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
-from rag_embed.errors import BadInput, class_of
+from rag_embed.errors import BadInput, RagEmbedError, class_of
 from rag_embed.events import UserEvent, check_user, owned
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, field
@@ -31,7 +31,7 @@ from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.ingest import AddReport, Ingest, Progress, several
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.origin import unmarked
-from rag_embed.indexing.settings import read
+from rag_embed.indexing.settings import read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Files, Mode, Scope, synced
 from rag_embed.indexing.users import Users
@@ -40,30 +40,31 @@ from rag_embed.protocols import (
     ChunkEncoder,
     Encoder,
     LearnedRouter,
+    Leg,
     Reranker,
     Retriever,
     Router,
+    SecondStage,
     Store,
 )
-from rag_embed.ranking.hybrid import Hybrid, visible
-from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
-from rag_embed.ranking.relevance import Calibration, default
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.ranking.relevance import default
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.segments import Segment, passages
-from rag_embed.ranking.token_evidence import LateLeg
+from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.ranking.token_matches import Heat, heat
+from rag_embed.ranking.visibility import visible
+from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.places import local
-from rag_embed.types import Chunk, Document, Grouping, Hit, Query, Skipped
+from rag_embed.types import DENSE, TOKENS, Chunk, Document, Grouping, Hit, Query, Skipped
 
 if TYPE_CHECKING:
     from rag_embed.evaluation.collection import Collection
     from rag_embed.evaluation.verdict import Verdict
-
-WEIGHTS: Mapping[str, float] = {"dense": 0.5, "lexical": 0.5, "tokens": 0.125}
-"""The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
 
 
 class Options(TypedDict, total=False):
@@ -87,6 +88,7 @@ class Making(TypedDict, total=False):
     situate: Situate
     sample: Iterable[Document] | None
     tokens: bool | None
+    weights: Mapping[str, float] | None
     fields: FieldTypes | None
     analyzer: Analyzer | None
     storage_options: Mapping[str, str] | None
@@ -112,15 +114,16 @@ class Index:
         store: Store,
         splitter: TokenSplitter,
         space: ChunkEncoder,
-        calibration: Calibration,
     ) -> None:
         self.store = store
         self.splitter = splitter
         self.spaces = Spaces(store, space)
-        self.calibration = calibration
         self.experts = Experts(store, self.spaces)
         self.router: Router | None = installed.installed(store)
         self.users = Users(store, space)
+        known = read(store)
+        self.calibration = known.calibration
+        self._weights = known.weights
 
     @property
     def space(self) -> ChunkEncoder:
@@ -156,6 +159,7 @@ class Index:
             ("fields", fields and dict(Fields.of(fields).types), dict(index.fields.types)),
             ("analyzer", making.get("analyzer"), index.analyzer),
             ("chunk_overlap", making.get("chunk_overlap"), index.splitter.overlap),
+            ("weights", making.get("weights"), index.weights),
         ]
         made = [(name, given, own) for name, given, own in pairs if given is not None]
         if "chunk_tokens" in making:
@@ -174,6 +178,7 @@ class Index:
         situate: Situate = STANDARD,
         sample: Iterable[Document] | None = None,
         tokens: bool | None = None,
+        weights: Mapping[str, float] | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
         storage_options: Mapping[str, str] | None = None,
@@ -195,6 +200,8 @@ class Index:
             tokens: Keep every token's vector at one bit a number, and look at the best candidates
                 again word by word; see `ranking.token_evidence`. By default for the models with which that
                 was measured to help; `tuning.tokens` measures it for others.
+            weights: How much ``"dense"``, ``"lexical"`` and ``"tokens"`` count, each >= 0; one that is
+                not named counts nothing. `ranking.weights.WEIGHTS` by default; `weigh` changes them.
             fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``; see
                 `fields.FieldTypes`.
             analyzer: Language and stemming of lexical search.
@@ -212,20 +219,19 @@ class Index:
         model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         situate, why = _decided(situate, sample, splitter, model)
-        space = space_of(situate, model, tokens)
+        space = space_of(situate, model, tokens, weights)
         say_what_is_cut(splitter, space)
         store = LanceStore.create(
             path,
-            {"dense": space.signature.dim},
+            {DENSE: space.signature.dim},
             fields=declared,
             analyzer=analyzer,
-            tokens=["dense"] if isinstance(space, WithTokens) else [],
-            settings=settings_of(space, splitter, why).entries(),
+            tokens=[DENSE] if isinstance(space, WithTokens) else [],
+            settings=settings_of(space, splitter, why, weights).entries(),
             storage_options=storage_options,
         )
         ahead.leave_note(store.uri, space.signature.model)
-        calibration = default(space.signature.weights)
-        return cls(store, splitter, space, calibration)
+        return cls(store, splitter, space)
 
     @classmethod
     def open(
@@ -262,8 +268,7 @@ class Index:
         own = loaded(encoder or model)
         space = reopened(settings, own, situate, store.uri)
         splitter = TokenSplitter.from_settings(own, settings.splitter)
-        calibration = settings.calibration or default(space.signature.weights)
-        return cls(store, splitter, space, calibration)
+        return cls(store, splitter, space)
 
     @classmethod
     def in_memory(
@@ -275,6 +280,7 @@ class Index:
         situate: Situate = STANDARD,
         sample: Iterable[Document] | None = None,
         tokens: bool | None = None,
+        weights: Mapping[str, float] | None = None,
         fields: FieldTypes | None = None,
         analyzer: Analyzer | None = None,
     ) -> Index:
@@ -284,16 +290,16 @@ class Index:
         model = loaded(encoder)
         splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
         situate, why = _decided(situate, sample, splitter, model)
-        space = space_of(situate, model, tokens)
+        space = space_of(situate, model, tokens, weights)
         say_what_is_cut(splitter, space)
         store = MemoryStore(
-            {"dense": space.signature.dim},
+            {DENSE: space.signature.dim},
             fields=fields,
             analyzer=analyzer,
-            tokens=["dense"] if isinstance(space, WithTokens) else [],
+            tokens=[DENSE] if isinstance(space, WithTokens) else [],
         )
-        store.configure(settings_of(space, splitter, why).entries())
-        return cls(store, splitter, space, default(space.signature.weights))
+        store.configure(settings_of(space, splitter, why, weights).entries())
+        return cls(store, splitter, space)
 
     def add(
         self,
@@ -484,11 +490,11 @@ class Index:
         What is decided is always judged by queries that it was not chosen on.
 
         Args:
-            what: ``"relevance"``, ``"router"``, ``"personal"``, ``"tokens"`` or ``"situate"``; see
-                `tuning.tune`.
+            what: ``"relevance"``, ``"weights"``, ``"router"``, ``"personal"``, ``"tokens"`` or
+                ``"situate"``; see `tuning.tune`.
             labels: Queries with the documents that answer them; ``Collection.of({...})``.
             candidates: What is chosen among, for ``"personal"`` and ``"situate"``.
-            metric: What is to rise, for ``"router"`` and ``"personal"``.
+            metric: What is to rise, for ``"weights"``, ``"router"`` and ``"personal"``.
             seed: The same seed splits and draws the same.
 
         Returns:
@@ -523,16 +529,20 @@ class Index:
     def hybrid(self, *, routed: bool = False) -> Hybrid:
         """The hybrid search inside `retriever`: what a router or a history is fitted to.
 
-        All legs are in it, enabled experts among them, under the default weights; it is frozen, and
-        `dataclasses.replace` gives one with other weights, legs or pool. No history bends its queries.
+        All legs are in it, enabled experts among them, under the weights of the index; it is frozen,
+        and `dataclasses.replace` gives one with other weights, legs or pool. No history bends its
+        queries.
 
         Args:
             routed: With the router of the index, if it has one.
         """
-        legs = self._own_legs
-        if self.router is not None or not routed:  # otherwise nobody would ask an expert
-            legs = (*legs, *self.experts.legs())
-        whole = Hybrid(self.store, legs, WEIGHTS, self.calibration)
+        legs, stages, weights = self._own_legs, self._stages, self.weights
+        own = {leg.name for leg in legs} | {stage.name for stage in stages}
+        if not routed or self.router is not None or weights.keys() - own:
+            legs = (*legs, *self.experts.legs())  # otherwise nobody would ask an expert
+        counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
+        calibration = self.calibration or default(self.space.signature.weights, counting)
+        whole = Hybrid(self.store, legs, weights, calibration, stages)
         if self.router is None or not routed:
             return whole
         router = self.router
@@ -541,12 +551,49 @@ class Index:
         return replace(whole, router=router)
 
     @property
+    def weights(self) -> Mapping[str, float]:
+        """How much each leg and second stage counts where no router decides; see `weigh`."""
+        if self._weights is not None:
+            return self._weights
+        kept = isinstance(self.space, WithTokens)
+        return {name: one for name, one in WEIGHTS.items() if kept or name != TOKENS}
+
+    def weigh(self, weights: Mapping[str, float] | None) -> None:
+        """Rank by other weights from now on, here and wherever the index is opened.
+
+        Relevance that was fitted to labels keeps its meaning.
+
+        Args:
+            weights: How much each leg and second stage counts, experts among them, each >= 0; one that
+                is not named counts nothing. None for the defaults.
+
+        Raises:
+            BadInput: A name is unknown or a number out of range, no leg counts, or the router of the
+                index was learned beside other weights.
+            StoreError: The index cannot be written.
+        """
+        legs = [leg.name for leg in (*self._own_legs, *self.experts.legs())]
+        stages = [stage.name for stage in self._stages]
+        new = None if weights is None else checked(weights, legs, stages)
+        before, self._weights = self._weights, new
+        try:
+            self.hybrid(routed=True)
+            write(self.store, lambda known: replace(known, weights=new))
+        except RagEmbedError:
+            self._weights = before
+            raise
+
+    @property
     def _own_legs(self) -> tuple[Leg, ...]:
-        space = self.space
-        dense: Leg = DenseLeg("dense", space)
-        if isinstance(space, WithTokens):
-            dense = LateLeg("dense", space, frozenset(self.analyzer.blocked))
-        return dense, LexicalLeg()
+        return DenseLeg(DENSE, self.space), LexicalLeg()
+
+    @property
+    def _stages(self) -> tuple[SecondStage, ...]:
+        own = (self._tokens(self.space),) if isinstance(self.space, WithTokens) else ()
+        return *own, *self.experts.stages()
+
+    def _tokens(self, space: WithTokens) -> TokenStage:
+        return TokenStage(space, DENSE, frozenset(self.analyzer.blocked))
 
     def reranked(
         self,
@@ -641,7 +688,10 @@ class Index:
             BadInput: The encoder gives no token vectors.
             StoreError: The index cannot be written.
         """
+        kept = isinstance(self.space, WithTokens)
         done = self.spaces.keep_tokens(progress)
+        if not kept and self._weights is not None and TOKENS not in self._weights:
+            self.weigh({**self._weights, TOKENS: WEIGHTS[TOKENS] * sum(self._weights.values())})
         self.store.optimize()
         return done
 
@@ -683,11 +733,11 @@ class Index:
         """Remove a space that was added, and its expert.
 
         Raises:
-            BadInput: There is none of that name, or it is the index's own.
+            BadInput: There is none of that name, it is the index's own, or the weights count it.
         """
-        self.spaces.drop(name)
-        if any(expert.name == name for expert in self.experts.list()):
+        if any(one.name == name and one.kind == "space" for one in self.experts.list()):
             self.experts.remove(name)
+        self.spaces.drop(name)
 
     def heat(self, query: str | Query, hits: Sequence[Hit]) -> list[Heat]:
         """Which words of the query found which words of each hit; see `ranking.token_matches`.
@@ -695,10 +745,10 @@ class Index:
         Raises:
             BadInput: The index keeps no tokens, or whoever situated its chunks is not at hand.
         """
-        leg = self.hybrid(routed=True).legs[0]
-        if not isinstance(leg, LateLeg):
+        if not isinstance(self.space, WithTokens):
             raise BadInput("This index keeps no tokens; see Index.keep_tokens.")
-        return heat(leg, self.store.view(), _query(query, {}), hits)
+        stage = self._tokens(self.space)
+        return heat(stage, self.space, self.store.view(), _query(query, {}), hits)
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""

@@ -27,6 +27,15 @@ Spans: TypeAlias = npt.NDArray[np.int64]
 
 Grouping: TypeAlias = Literal["chunk", "document"]
 
+DENSE = "dense"
+"""Name of an index's own space, and of the leg that compares vectors there."""
+
+LEXICAL = "lexical"
+"""Name of the leg that counts shared words."""
+
+TOKENS = "tokens"
+"""Name of the second stage that compares words by the vectors of their tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

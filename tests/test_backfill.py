@@ -14,7 +14,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, load
 from rag_embed.errors import BadInput
-from rag_embed.index import WEIGHTS
+from rag_embed.ranking.weights import WEIGHTS
 
 
 def documents(n: int = 4) -> list[Document]:

@@ -407,7 +407,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
     encoder = HashEncoder()
     index = Index.in_memory(encoder=encoder)
     index.add([Document("a", "The fox is red.")])
-    bare = replace(index.hybrid(), legs=(DenseLeg("dense", None),))
+    bare = replace(index.hybrid(), legs=(DenseLeg("dense", None),), weights={"dense": 1.0})
     row = encoder.encode_query(["fox"])[0]
     assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
     with pytest.raises(BadInput, match=r"give Query\.vectors\['dense'\]"):

@@ -58,7 +58,7 @@ class TestSpaces:
         assert row.shape == (16,) and np.isclose(np.linalg.norm(row), 1.0)
         alone = {"small": 1.0}
         [found] = type(index.hybrid())(
-            index.store, index.hybrid().legs, alone, index.calibration
+            index.store, index.hybrid().legs, alone, index.hybrid().calibration
         ).retrieve([Query("fox", k=1)])
         assert found[0].chunk.doc_id == "fox"
         index.drop_space("small")

@@ -7,7 +7,6 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -16,8 +15,7 @@ from rich.table import Table
 
 from rag_embed.cli.show import emit, err, hit_json, out, why_table
 from rag_embed.index import Index
-from rag_embed.ranking.legs import Leg
-from rag_embed.types import Document, Hit, Query
+from rag_embed.types import DENSE, LEXICAL, Document, Hit, Query
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "How do I make sure a file gets closed again?": ("with", "context-managers"),
@@ -133,9 +131,7 @@ def _answers(index: Index, system: str) -> dict[str, list[Hit]]:
     """Each question's hits, by one leg alone or by the whole retriever."""
     retriever = index.hybrid()
     if system != "rag_embed":
-        wanted = {"dense": "dense", "BM25": "lexical"}[system]
-        legs: tuple[Leg, ...] = tuple(leg for leg in retriever.legs if leg.name == wanted)
-        retriever = replace(retriever, legs=legs, weights={wanted: 1.0})
+        retriever = retriever.alone({"dense": DENSE, "BM25": LEXICAL}[system])
     found = retriever.retrieve([Query(question, k=SHOWN) for question in QUESTIONS])
     return dict(zip(QUESTIONS, found, strict=True))
 

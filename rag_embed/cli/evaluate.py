@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
@@ -147,7 +147,7 @@ def evaluate(
 def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]:
     """Every leg of an index alone, and the retriever that `Index.search` asks."""
     whole = index.hybrid()
-    alone = {leg.name: replace(whole, legs=(leg,), weights={leg.name: 1.0}) for leg in whole.legs}
+    alone = {leg.name: whole.alone(leg.name) for leg in whole.legs}
     retrievers: Mapping[str, Retriever] = {**alone, "rag_embed": index.retriever}
     return {name: ev.from_retriever(one, **options) for name, one in retrievers.items()}
 

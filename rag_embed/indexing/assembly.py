@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
 from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
+from rag_embed.ranking.weights import checked
 from rag_embed.situated.expressions import situated, stored
 from rag_embed.situated.tokens import MEASURED, WithTokens
-from rag_embed.types import Signature
+from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
 _log = logging.getLogger(__name__)
 
@@ -51,19 +52,27 @@ def loaded(encoder: Encoder | str | None) -> Encoder:
     return encoders.load(encoder) if encoder else encoders.load()
 
 
-def space_of(situate: Situate, encoder: Encoder, tokens: bool | None) -> ChunkEncoder:
+def space_of(
+    situate: Situate,
+    encoder: Encoder,
+    tokens: bool | None,
+    weights: Mapping[str, float] | None = None,
+) -> ChunkEncoder:
     """How chunks are encoded in a new index.
 
     Args:
         situate: A name, or what makes the space of an encoder.
         encoder: Encodes.
-        tokens: Whether tokens are kept; None keeps them with the models that were measured.
+        tokens: Whether tokens are kept; None keeps them with the models that were measured, unless
+            the weights do not count them.
+        weights: As chosen for the index; None for the defaults.
 
     Raises:
         BadInput: The name means nothing, or the encoder cannot do what is asked.
     """
     space = _situated(situate, encoder)
-    kept = space.signature.weights in MEASURED if tokens is None else tokens
+    counts = weights is None or checked(weights, [DENSE, LEXICAL], [TOKENS]).get(TOKENS)
+    kept = bool(counts) and space.signature.weights in MEASURED if tokens is None else tokens
     return WithTokens.of(space) if kept else space
 
 
@@ -83,16 +92,28 @@ def say_what_is_cut(splitter: TokenSplitter, space: ChunkEncoder) -> None:
         )
 
 
-def settings_of(space: ChunkEncoder, splitter: TokenSplitter, situated: str = "") -> IndexSettings:
+def settings_of(
+    space: ChunkEncoder,
+    splitter: TokenSplitter,
+    situated: str = "",
+    weights: Mapping[str, float] | None = None,
+) -> IndexSettings:
     """What a new index remembers.
 
     Args:
         space: How its chunks are encoded.
         splitter: Cuts its documents.
         situated: Why chunks are situated as they are.
+        weights: As chosen for the index; None for the defaults.
+
+    Raises:
+        BadInput: A weight does not fit.
     """
-    tokens = space.settings if isinstance(space, WithTokens) else None
-    return IndexSettings(space.signature, splitter.settings, tokens, situated=situated)
+    tokens, stages = (space.settings, [TOKENS]) if isinstance(space, WithTokens) else (None, [])
+    mixture = None if weights is None else checked(weights, [DENSE, LEXICAL], stages)
+    return IndexSettings(
+        space.signature, splitter.settings, tokens, weights=mixture, situated=situated
+    )
 
 
 def reopened(

@@ -1,8 +1,9 @@
 """Experts of an index: ways to search it beside its own two legs, added and removed at any time.
 
 A *query* expert is a LoRA-tuned query encoder over the vectors that are there: adding one encodes no
-document. A *space* expert is another model with vectors of its own. Any other retriever can join for
-as long as the process lives. An expert answers when a router gives it weight.
+document. A *space* expert is another model with vectors of its own. Any other retriever, leg or second
+stage can be attached for as long as the process lives. An expert is asked when a router or
+`Index.weigh` gives it weight.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.indexing.settings import Expert, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.processes import PerProcess
-from rag_embed.protocols import QueryEncoder, Retriever, Store
-from rag_embed.ranking.legs import DenseLeg, Leg
+from rag_embed.protocols import Leg, QueryEncoder, Retriever, SecondStage, Store
+from rag_embed.ranking.legs import DenseLeg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
-from rag_embed.ranking.token_evidence import TOKENS
-from rag_embed.types import Signature, Vectors
+from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature, Vectors
 
-_TAKEN = ("dense", "lexical", TOKENS)
+_TAKEN = (DENSE, LEXICAL, TOKENS)
 
 
 class Experts:
@@ -38,12 +38,14 @@ class Experts:
     def __init__(self, store: Store, spaces: Spaces) -> None:
         self._store = store
         self._spaces = spaces
-        self._attached: dict[str, Retriever] = {}
+        self._attached: dict[str, Leg] = {}
+        self._stages: dict[str, SecondStage] = {}
         self._encoders: dict[Expert, _Later] = {}
 
     def list(self) -> tuple[Expert, ...]:
-        """All of them, in the order in which they were added; attached retrievers last."""
-        return (*self._stored(), *(Expert(name, "retriever") for name in self._attached))
+        """All of them, in the order in which they were added; what is attached last."""
+        attached = (*self._attached, *self._stages)
+        return (*self._stored(), *(Expert(name, "attached") for name in attached))
 
     def get(self, name: str) -> Expert:
         """One of them.
@@ -83,7 +85,7 @@ class Experts:
             )
         card = asdict(Card.read(path))
         return self._put(
-            Expert(name or os.path.basename(path), "query", path, "dense", base.weights, True, card)
+            Expert(name or os.path.basename(path), "query", path, DENSE, base.weights, True, card)
         )
 
     def add_space(self, name: str, signature: Signature) -> Expert:
@@ -104,28 +106,49 @@ class Experts:
         Raises:
             BadInput: The name is taken.
         """
-        self.check_free(name)
-        self._attached[name] = retriever
-        return self.get(name)
+        return self.attach_leg(RetrieverLeg(name, retriever))
+
+    def attach_leg(self, leg: Leg) -> Expert:
+        """Let a leg be an expert until the process ends.
+
+        Raises:
+            BadInput: Its name is taken.
+        """
+        self.check_free(leg.name)
+        self._attached[leg.name] = leg
+        return self.get(leg.name)
+
+    def attach_stage(self, stage: SecondStage) -> Expert:
+        """Let a second stage look at the best candidates until the process ends.
+
+        Raises:
+            BadInput: Its name is taken.
+        """
+        self.check_free(stage.name)
+        self._stages[stage.name] = stage
+        return self.get(stage.name)
 
     def remove(self, name: str) -> None:
         """Forget an expert; its folder or space stays.
 
         Raises:
-            BadInput: There is none of that name.
+            BadInput: There is none of that name, or the weights of the index count it.
         """
-        self.get(name)
-        if self._attached.pop(name, None) is None:
+        self._check_unweighed(name)
+        if self._attached.pop(name, None) is None and self._stages.pop(name, None) is None:
             self._write([one for one in self._stored() if one.name != name])
 
     def enable(self, name: str, enabled: bool = True) -> Expert:
         """Let an expert be asked, or with ``enabled=False`` leave it aside.
 
         Raises:
-            BadInput: There is none of that name, or it is an attached retriever.
+            BadInput: There is none of that name, it is attached, or the weights of the index count
+                one that is to be left aside.
         """
-        if self.get(name).kind == "retriever":
-            raise BadInput(f"{name!r} is attached, not stored: use remove() and attach().")
+        if not enabled:
+            self._check_unweighed(name)
+        if self.get(name).kind == "attached":
+            raise BadInput(f"{name!r} is attached, not stored: remove it, and attach it again.")
         self._write(
             [replace(one, enabled=enabled) if one.name == name else one for one in self._stored()]
         )
@@ -133,11 +156,14 @@ class Experts:
 
     def legs(self) -> tuple[Leg, ...]:
         """One leg per enabled expert; models are loaded when they are first asked."""
-        return tuple(self._leg(one) for one in self.list() if one.enabled)
+        stored = (self._leg(one) for one in self._stored() if one.enabled)
+        return (*stored, *self._attached.values())
+
+    def stages(self) -> tuple[SecondStage, ...]:
+        """The second stages that are attached."""
+        return tuple(self._stages.values())
 
     def _leg(self, expert: Expert) -> Leg:
-        if expert.kind == "retriever":
-            return RetrieverLeg(expert.name, self._attached[expert.name])
         later = self._encoders.setdefault(expert, _Later(self._loader(expert)))
         return DenseLeg(expert.name, later, expert.space)
 
@@ -155,6 +181,10 @@ class Experts:
         self.check_free(expert.name)
         self._write([*self._stored(), expert])
         return self.get(expert.name)
+
+    def _check_unweighed(self, name: str) -> None:
+        if (read(self._store).weights or {}).get(self.get(name).name):
+            raise BadInput(f"The weights of the index count {name!r}; use Index.weigh first.")
 
     def check_free(self, name: str) -> None:
         """Refuse a name that another expert or a leg of the index has.

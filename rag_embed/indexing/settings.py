@@ -16,7 +16,7 @@ from rag_embed.indexing.roots import Root
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import Store
 from rag_embed.ranking.relevance import Calibration
-from rag_embed.types import Signature
+from rag_embed.types import DENSE, Signature
 
 FORMAT = 1
 """Of the settings; indexes without a number are brought up to date by `indexing.migration`."""
@@ -27,7 +27,7 @@ INDEX = "index"
 _OWN = ("signature", "splitter", "tokens")
 """Written together, when an index is made and when its own space changes."""
 
-Kind: TypeAlias = Literal["query", "space", "retriever"]
+Kind: TypeAlias = Literal["query", "space", "attached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Expert:
 
     Attributes:
         name: Name of its leg, and the key of its weight.
-        kind: ``"query"``, ``"space"`` or ``"retriever"``.
-        model: Folder of the adapter, or name or path of the model; empty for a retriever.
+        kind: ``"query"``, ``"space"`` or ``"attached"``.
+        model: Folder of the adapter, or name or path of the model; empty for what is attached.
         space: Where it searches.
         weights: Hash of the model's weights; of an adapter, those of its base.
         enabled: A disabled one is kept, but not asked.
@@ -47,7 +47,7 @@ class Expert:
     name: str
     kind: Kind
     model: str = ""
-    space: str = "dense"
+    space: str = DENSE
     weights: str = ""
     enabled: bool = True
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -64,6 +64,7 @@ class IndexSettings:
         filling: Settings of tokens that are being computed; None while nothing is.
         spaces: Signature of each space that was added.
         experts: The experts, in the order in which they came.
+        weights: How much each leg and second stage counts; None for the defaults.
         calibration: Relevance as fitted to the owner's labels; None for that of the model.
         personal: How histories bend queries; off unless tuning found a gain.
         situated: Why chunks are situated as they are; empty where it was not measured.
@@ -76,6 +77,7 @@ class IndexSettings:
     filling: Mapping[str, Any] | None = field(default=None, hash=False)
     spaces: Mapping[str, Signature] = field(default_factory=dict, hash=False)
     experts: tuple[Expert, ...] = ()
+    weights: Mapping[str, float] | None = field(default=None, hash=False)
     calibration: Calibration | None = None
     personal: Setting = field(default_factory=Setting)
     situated: str = ""

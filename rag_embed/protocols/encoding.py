@@ -59,6 +59,15 @@ class QueryEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class TokenReader(QueryEncoder, Protocol):
+    """A query encoder that can also give the tokens of a query, at no further forward pass."""
+
+    def read_query(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
+        """`encode_query`, and the tokens of each text."""
+        ...
+
+
 class Splitter(Protocol):
     """Cuts a document into chunks with exact offsets; see `rag_embed.chunking`."""
 

@@ -1,26 +1,30 @@
-"""Fusion of a batch of queries: what the legs answer, weighed query by query.
+"""Fusion of a batch of queries: what legs and second stages say, weighed query by query.
 
 The fused score of a chunk is ``sum over legs of weight * normalised score``: scores, not ranks,
 because a rank forgets how sure a leg is, and a leg that is noise for a query would drag the other
-down. Every candidate of one leg gets its true score from the others too. Hits are made in `hybrid`.
+down. Every candidate of one leg gets its true score from the others too. Second stages add their
+evidence to the best candidates. Hits are made in `hybrid`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import best
-from rag_embed.ranking.legs import Answers, DenseAnswers, SomeAnswers
-from rag_embed.ranking.token_evidence import TOKENS, LateAnswers, normalised
-from rag_embed.types import Part, Scores, Vectors
+from rag_embed.protocols import Answers, Evidence
+from rag_embed.types import Part, Scores
 
-Evidence = Callable[[list[str]], Scores | None]
-"""Normalised token evidence of some candidates; None where there is none."""
+T = TypeVar("T", Answers, Evidence)
+
+Look = Callable[[str, list[str]], Scores | None]
+"""Normalised evidence of a second stage, by name, about some candidates; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +36,41 @@ class Scored:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked(Generic[T]):
+    """A leg or second stage that was asked about some of a batch's queries.
+
+    Attributes:
+        said: Knows the queries it was asked about, in the order of ``place``.
+        place: Query of the batch -> its place there.
+    """
+
+    said: T
+    place: Mapping[int, int]
+
+    @classmethod
+    def about(cls, said: T, queries: Sequence[int]) -> Asked[T]:
+        """Asked about these queries of the batch."""
+        return cls(said, {query: at for at, query in enumerate(queries)})
+
+
 def ordered(
     ids: Sequence[str],
     scores: Mapping[str, Scores],
     weights: Mapping[str, float],
     depth: int,
-    evidence: Evidence,
+    stages: Sequence[str],
+    look: Look,
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """The order of candidates by a mixture, the best ``depth`` looked at again by their tokens.
+    """The order of candidates by a mixture, the best ``depth`` looked at again by second stages.
 
     Args:
         ids: ``n`` distinct chunks.
         scores: Leg -> ``(n,)`` normalised scores.
-        weights: By leg; a leg that is not named counts nothing.
-        depth: How many are given token evidence; they stay before the others.
-        evidence: Called with the ids of those, best first.
+        weights: By leg and second stage; one that is not named counts nothing.
+        depth: How many the second stages look at; they stay before the others.
+        stages: Names of the second stages; one that counts nothing does not look.
+        look: Called with a stage and the ids of those, best first.
 
     Returns:
         ``(n,)`` positions, best first; ``(n,)`` fused scores of ``ids``.
@@ -56,11 +80,12 @@ def ordered(
         total += weights.get(name, 0.0) * values.astype(np.float64)
     order = best(ids, total, len(ids))
     first = order[:depth]
-    late = evidence([ids[i] for i in first]) if len(first) else None
-    if late is None:
-        return order, total
-    total[first] += weights.get(TOKENS, 0.0) * late.astype(np.float64)
-    again = best([ids[i] for i in first], total[first], len(first))
+    chosen = [ids[i] for i in first]
+    for name in stages if chosen else ():
+        weight = weights.get(name, 0.0)
+        if weight and (found := look(name, chosen)) is not None:
+            total[first] += weight * found.astype(np.float64)
+    again = best(chosen, total[first], len(first))
     return np.concatenate([first[again], order[depth:]]), total
 
 
@@ -70,12 +95,14 @@ class Fusion:
 
     Attributes:
         answers: By leg.
+        stages: By second stage.
         where: Filter of each query.
-        weights: By leg, of each query.
-        depth: How many of the best are given token evidence.
+        weights: By leg and second stage, of each query.
+        depth: How many of the best the second stages look at.
     """
 
-    answers: Mapping[str, Answers]
+    answers: Mapping[str, Asked[Answers]]
+    stages: Mapping[str, Asked[Evidence]]
     where: Sequence[Filter | None]
     weights: Sequence[Mapping[str, float]]
     depth: int
@@ -88,7 +115,7 @@ class Fusion:
         Args:
             pool: Candidates per leg.
             queries: Places in the batch.
-            look: Whether the best are given token evidence.
+            look: Whether second stages look at the best.
 
         Returns:
             Per query: the candidates, best first; whether a larger pool would hold no others.
@@ -103,66 +130,82 @@ class Fusion:
             Per query: ids of the chunks; leg -> their raw scores, of the legs that were asked; whether
             a larger pool would hold no others.
         """
-        tops = {name: leg.top(self.where, pool) for name, leg in self.answers.items()}
         queries = range(len(self.where))
-        ids = [list(dict.fromkeys(i for top in tops.values() for i in top[q][0])) for q in queries]
+        tops = {name: self._top(name, asked, pool) for name, asked in self.answers.items()}
+        ids = [
+            list(dict.fromkeys(id for top in tops.values() if q in top for id in top[q]))
+            for q in queries
+        ]
         raw: list[dict[str, Scores]] = [{} for _ in queries]
-        for name, leg in self.answers.items():
-            known = [dict(zip(top[0], top[1].tolist(), strict=True)) for top in tops[name]]
-            lacking = [[i for i in some if i not in k] for some, k in zip(ids, known, strict=True)]
-            scores = leg.score(lacking)
-            for q in queries:
-                if isinstance(leg, SomeAnswers) and q not in leg.place:
-                    continue
-                known[q] |= dict(zip(lacking[q], scores[q].tolist(), strict=True))
-                raw[q][name] = np.array([known[q][i] for i in ids[q]], dtype=np.float32)
-        exhausted = [all(len(top[q][0]) < pool for top in tops.values()) for q in queries]
+        for name, asked in self.answers.items():
+            known = tops[name]
+            lacking = [[id for id in ids[q] if id not in known[q]] for q in asked.place]
+            found = asked.said.score(lacking)
+            for q, some, scores in zip(asked.place, lacking, found, strict=True):
+                known[q] |= dict(zip(some, scores.tolist(), strict=True))
+                raw[q][name] = np.array([known[q][id] for id in ids[q]], dtype=np.float32)
+                if not np.isfinite(raw[q][name]).all():
+                    raise BadInput(f"Leg {name!r} gave a score that is not finite.")
+        exhausted = [all(len(top[q]) < pool for top in tops.values() if q in top) for q in queries]
         return ids, raw, exhausted
+
+    def _top(self, name: str, asked: Asked[Answers], pool: int) -> dict[int, dict[str, float]]:
+        """By query: the leg's best chunks with their raw scores."""
+        found = asked.said.top([self.where[q] for q in asked.place], pool)
+        if len(found) != len(asked.place):
+            raise BadInput(
+                f"Leg {name!r} must answer each query, {len(asked.place)} in all; got {len(found)}."
+            )
+        return {
+            q: dict(zip(ids, scores.tolist(), strict=True))
+            for q, (ids, scores) in zip(asked.place, found, strict=True)
+        }
 
     def scaled(self, query: int, raw: Mapping[str, Scores]) -> dict[str, Scores]:
         """Raw scores of one query's candidates, by leg, on the common scale."""
-        return {name: self.answers[name].normalise(query, values) for name, values in raw.items()}
+        return {name: _normalised(self.answers[name], query, one) for name, one in raw.items()}
 
-    def evidence(self, query: int, ids: Sequence[str]) -> Scores | None:
-        """Raw token evidence of some candidates; None where there is none."""
-        leg = next((leg for leg in self.answers.values() if isinstance(leg, LateAnswers)), None)
-        return leg.evidence(query, ids) if leg and ids else None
+    def evidence(self, name: str, query: int, ids: Sequence[str]) -> tuple[Scores, Scores] | None:
+        """What a second stage says about some candidates, raw and on the common scale.
+
+        Returns:
+            None where it has nothing to say, or was not asked.
+        """
+        asked = self.stages.get(name)
+        if asked is None or query not in asked.place:
+            return None
+        raw = asked.said.score(asked.place[query], ids)
+        if raw is None:
+            return None
+        if raw.shape != (len(ids),) or not np.isfinite(raw).all():
+            raise BadInput(f"Second stage {name!r} must give one finite score per candidate.")
+        return raw, _normalised(asked, query, raw)
 
     def _scored(
         self, query: int, ids: list[str], raw: Mapping[str, Scores], look: bool
     ) -> list[Scored]:
         """All candidates, best first."""
         weights, scaled = self.weights[query], self.scaled(query, raw)
-        late: dict[str, Part] = {}
+        parts = {
+            id: [
+                Part(name, float(raw[name][i]), float(scaled[name][i]), weights.get(name, 0.0))
+                for name in raw
+            ]
+            for i, id in enumerate(ids)
+        }
 
-        def evidence(first: list[str]) -> Scores | None:
-            found = self.evidence(query, first) if look else None
+        def looked(name: str, first: list[str]) -> Scores | None:
+            found = self.evidence(name, query, first)
             if found is None:
                 return None
-            scores = normalised(found)
-            weight = weights.get(TOKENS, 0.0)
-            for id, r, n in zip(first, found, scores, strict=True):
-                late[id] = Part(TOKENS, float(r), float(n), weight)
-            return scores
+            for id, r, n in zip(first, *found, strict=True):
+                parts[id].append(Part(name, float(r), float(n), weights.get(name, 0.0)))
+            return found[1]
 
-        order, total = ordered(ids, scaled, weights, self.depth, evidence)
-        return [
-            Scored(
-                ids[i],
-                float(total[i]),
-                tuple(
-                    Part(name, float(raw[name][i]), float(scaled[name][i]), weights.get(name, 0.0))
-                    for name in raw
-                )
-                + ((late[ids[i]],) if ids[i] in late else ()),
-            )
-            for i in order
-        ]
+        stages = list(self.stages) if look else []
+        order, total = ordered(ids, scaled, weights, self.depth, stages, looked)
+        return [Scored(ids[i], float(total[i]), tuple(parts[ids[i]])) for i in order]
 
 
-def query_vectors(answers: Answers) -> Vectors:
-    """``(n, dim)`` unit rows of the queries that a dense leg was asked about."""
-    dense = answers.dense if isinstance(answers, LateAnswers) else answers
-    if not isinstance(dense, DenseAnswers):
-        raise TypeError(f"{type(dense).__name__} has no query vectors")
-    return dense.rows
+def _normalised(asked: Asked[T], query: int, raw: Scores) -> Scores:
+    return asked.said.normalise(asked.place[query], raw)

@@ -7,24 +7,34 @@ query has its own weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from rag_embed.errors import BadInput
-from rag_embed.filters import And, Filter, field
-from rag_embed.protocols import Router, Store, View
-from rag_embed.ranking.fusion import Fusion, Scored, query_vectors
-from rag_embed.ranking.legs import Answers, DenseLeg, Leg, SomeAnswers
+from rag_embed.protocols import (
+    Answers,
+    Leg,
+    Router,
+    SecondStage,
+    Store,
+    VectorAnswers,
+    VectorLeg,
+    View,
+)
+from rag_embed.ranking.fusion import Asked, Fusion, Scored
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.ranking.selection import Rows, Selection
-from rag_embed.ranking.token_evidence import TOKENS, LateLeg
-from rag_embed.types import Hit, Part, Query, Route
+from rag_embed.ranking.visibility import visible
+from rag_embed.ranking.weights import checked
+from rag_embed.types import Hit, Query, Route, Vectors
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
 
 DEPTH = 40
-"""Candidates whose tokens are looked at."""
+"""Candidates that second stages look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +44,26 @@ class Hybrid:
     Attributes:
         store: Where the chunks are.
         legs: Sources of evidence.
-        weights: Weight of each leg by name; a leg that is not named is not asked. The default
-            mixture, where there is a router.
-        calibration: From the default mixture's score to relevance.
+        weights: Weight of each leg and second stage by name; one that is not named is not asked. The
+            default mixture, where there is a router.
+        calibration: Makes relevance of what its legs say; these are asked without a weight too.
+        stages: Look again at the best candidates.
         pool: Candidates per leg, >= 1.
-        depth: The best so many candidates are given token evidence, where a leg has it; they stay
-            before the others. The same for every ``k``.
+        depth: How many of the best the second stages look at; they stay before the others. The same
+            for every ``k``.
         router: Decides the weights of each query that has a text. A leg without weight in the
             default mixture is then asked about the queries that are routed to it alone.
 
     Raises:
-        BadInput: There is no leg with weight, or no pool; two legs have one name; a router has no
-            dense leg whose query vectors it could read.
+        BadInput: There is no leg with weight, or no pool; two parts have one name; the weights name a
+            part that is not there; a router has no leg whose query vectors it could read.
     """
 
     store: Store
     legs: tuple[Leg, ...]
     weights: Mapping[str, float]
     calibration: Calibration
+    stages: tuple[SecondStage, ...] = ()
     pool: int = POOL
     depth: int = DEPTH
     router: Router | None = None
@@ -61,16 +73,22 @@ class Hybrid:
             raise BadInput(
                 f"Hybrid needs a leg and a pool >= 1, got {len(self.legs)} legs and {self.pool}."
             )
-        names = [leg.name for leg in self.legs]
-        if len(set(names)) < len(names):
-            raise BadInput(f"Each leg needs a name of its own, got {names}.")
-        if not any(map(self._always, self.legs)):
-            raise BadInput(f"The weights {dict(self.weights)} count none of the legs {names}.")
-        if self.router is not None:
-            _ = self.base
+        names = list(self.mixture)
+        if len(names) < len(self.legs) + len(self.stages):
+            raise BadInput(f"Each leg and second stage needs a name of its own, got only {names}.")
+        checked(self.weights, names[: len(self.legs)], names[len(self.legs) :])
+        if self.router is not None and self.base is None:
+            raise BadInput(
+                "A router reads the query vectors of a leg that compares vectors and that the "
+                f"default weights count; there is none among {[leg.name for leg in self.legs]}."
+            )
 
     def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
-        """See `protocols.Retriever`; all queries are encoded and searched as one batch."""
+        """See `protocols.Retriever`; all queries are encoded and searched as one batch.
+
+        Raises:
+            BadInput: A query does not fit the index or its legs.
+        """
         view = self.store.view()
         hits: list[list[Hit]] = [[] for _ in queries]
         asked = [i for i, query in enumerate(queries) if query.k and _asks(query)]
@@ -83,10 +101,59 @@ class Hybrid:
                 hits[i] = self._listed(view, query)
         return hits
 
+    @property
+    def mixture(self) -> dict[str, float]:
+        """Default weight of everything that can have one: legs, then second stages."""
+        parts: tuple[Leg | SecondStage, ...] = (*self.legs, *self.stages)
+        return {part.name: self.weights.get(part.name, 0.0) for part in parts}
+
+    @property
+    def base(self) -> VectorLeg | None:
+        """The leg whose query vectors a router reads: the first that has any and has weight."""
+        return next((leg for leg in self._vector_legs if self.weights.get(leg.name)), None)
+
+    def alone(self, name: str) -> Hybrid:
+        """One leg of this retriever and nothing else, relevance included.
+
+        Raises:
+            BadInput: There is no leg of that name.
+        """
+        legs = tuple(leg for leg in self.legs if leg.name == name)
+        if not legs:
+            known = ", ".join(leg.name for leg in self.legs)
+            raise BadInput(f"There is no leg {name!r}; there are: {known}.")
+        weights = {name: 1.0}
+        calibration = replace(self.calibration, weights=weights)
+        return replace(
+            self, legs=legs, stages=(), weights=weights, calibration=calibration, router=None
+        )
+
+    def asked(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, Vectors]:
+        """What all legs and second stages say, whatever they weigh: to try many mixtures on.
+
+        Args:
+            view: The version that is searched.
+            queries: What is asked; their ``k`` and what follows the fusion does not count.
+
+        Returns:
+            The answers, without weights; the queries' ``(n, dim)`` vectors by the base leg,
+            ``(n, 0)`` where there is none.
+        """
+        answers: dict[str, Answers] = {leg.name: leg.ask(view, queries) for leg in self.legs}
+        every = range(len(queries))
+        fusion = Fusion(
+            {name: Asked.about(one, every) for name, one in answers.items()},
+            {s.name: Asked.about(s.ask(view, queries, answers), every) for s in self.stages},
+            [visible(query, view) for query in queries],
+            [],
+            self.depth,
+        )
+        return fusion, self._query_rows(answers, len(queries))
+
     def _listed(self, view: View, query: Query) -> list[Hit]:
         """What passes the filter of a query that asks for nothing else, in reading order."""
         ranked = [Scored(id, 0.0, ()) for id in view.passing(visible(query, view))]
-        selection = Selection(query, _certain, self._rows(view))
+        selection = Selection(query, _certain, self._rows(view, query))
         pool = self.pool
         while not selection.done:
             selection.take(ranked[:pool], pool, pool >= len(ranked))
@@ -94,14 +161,8 @@ class Hybrid:
         return _hits(view, [None], [selection.groups[: query.k]], _certain)[0]
 
     def _retrieve(self, view: View, queries: Sequence[Query]) -> list[list[Hit]]:
-        answers, routes = self._asked(view, queries)
-        fusion = Fusion(
-            answers,
-            [visible(query, view) for query in queries],
-            [self.weights if route is None else route.weights for route in routes],
-            self.depth,
-        )
-        selections = [Selection(query, self._relevance, self._rows(view)) for query in queries]
+        fusion, routes = self._fusion(view, queries)
+        selections = [Selection(q, self._relevance, self._rows(view, q)) for q in queries]
         pool = self.pool
         while open_ := [i for i, one in enumerate(selections) if not one.done]:
             found = fusion.ranked(pool, open_, look=pool == self.pool)
@@ -111,18 +172,29 @@ class Hybrid:
         chosen = [one.groups[: q.k] for one, q in zip(selections, queries, strict=True)]
         return _hits(view, routes, chosen, self._relevance)
 
-    def _asked(
-        self, view: View, queries: Sequence[Query]
-    ) -> tuple[dict[str, Answers], list[Route | None]]:
-        """Each leg's answers, and each query's route."""
-        answers = {leg.name: leg.ask(view, queries) for leg in self.legs if self._always(leg)}
+    def _fusion(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, list[Route | None]]:
+        """Everything that counts is asked; each query's route."""
+        answers: dict[str, Answers] = {
+            leg.name: leg.ask(view, queries) for leg in self.legs if self._always(leg)
+        }
+        asked = {name: Asked.about(one, range(len(queries))) for name, one in answers.items()}
         routes = self._routes(queries, answers)
+        weights = [self.weights if route is None else route.weights for route in routes]
+
+        def counting(name: str) -> list[int]:
+            return [i for i, one in enumerate(weights) if one.get(name)]
+
         for leg in self.legs:
-            some = [i for i, route in enumerate(routes) if route and route.weights.get(leg.name)]
-            if some and leg.name not in answers:
-                asked = leg.ask(view, [queries[i] for i in some])
-                answers[leg.name] = SomeAnswers(asked, {i: at for at, i in enumerate(some)})
-        return answers, routes
+            if leg.name not in answers and (some := counting(leg.name)):
+                answers[leg.name] = leg.ask(view, [queries[i] for i in some])
+                asked[leg.name] = Asked.about(answers[leg.name], some)
+        stages = {}
+        for stage in self.stages:
+            if some := counting(stage.name):
+                evidence = stage.ask(view, [queries[i] for i in some], answers)
+                stages[stage.name] = Asked.about(evidence, some)
+        where = [visible(query, view) for query in queries]
+        return Fusion(asked, stages, where, weights, self.depth), routes
 
     def _routes(
         self, queries: Sequence[Query], answers: Mapping[str, Answers]
@@ -132,7 +204,7 @@ class Hybrid:
         said = [i for i, query in enumerate(queries) if query.text.strip()]
         if self.router is None or not said:
             return routes
-        rows = query_vectors(answers[self.base.name])[said]
+        rows = self._query_rows(answers, len(queries))[said]
         found = self.router.route([queries[i] for i in said], rows)
         if len(found) != len(said):
             raise BadInput(
@@ -149,60 +221,39 @@ class Hybrid:
             routes[i] = route
         return routes
 
-    @property
-    def mixture(self) -> dict[str, float]:
-        """Default weight of everything that can have one: each leg, and token evidence, if any."""
-        late = any(isinstance(leg, LateLeg) for leg in self.legs)
-        names = [*(leg.name for leg in self.legs), *([TOKENS] if late else [])]
-        return {name: self.weights.get(name, 0.0) for name in names}
-
-    @property
-    def base(self) -> DenseLeg | LateLeg:
-        """The dense leg whose query vectors a router reads: the first that the default counts.
-
-        Raises:
-            BadInput: There is none.
-        """
-        found = next((leg for leg in self._dense if self._always(leg)), None)
-        if found is None:
+    def _query_rows(self, answers: Mapping[str, Answers], count: int) -> Vectors:
+        """The queries' vectors by the base leg, ``(count, 0)`` where there is none."""
+        if self.base is None:
+            return np.empty((count, 0), np.float32)
+        said = answers[self.base.name]
+        if not isinstance(said, VectorAnswers):
             raise BadInput(
-                "A router reads the query vector of a dense leg that the default weights count; "
-                f"there is none among {[leg.name for leg in self.legs]}."
+                f"Leg {self.base.name!r} has a space, so what its ask() returns needs `rows`, the "
+                f"queries' vectors; {type(said).__name__} has none. See protocols.VectorLeg."
             )
-        return found
+        return said.rows
 
     @property
-    def _dense(self) -> list[DenseLeg | LateLeg]:
-        return [leg for leg in self.legs if isinstance(leg, DenseLeg | LateLeg)]
+    def _vector_legs(self) -> list[VectorLeg]:
+        return [leg for leg in self.legs if isinstance(leg, VectorLeg)]
 
     def _always(self, leg: Leg) -> bool:
-        """Relevance needs what the default mixture counts."""
-        return bool(self.weights.get(leg.name))
+        """Relevance needs what it was fitted on, whatever a query is routed to."""
+        return bool(self.weights.get(leg.name)) or leg.name in self.calibration.legs
 
     def _relevance(self, one: Scored) -> float:
-        return self.calibration.relevance(*basis(one.parts, self.weights))
+        return self.calibration.relevance(*self.calibration.basis(one.parts))
 
-    def _rows(self, view: View) -> Rows | None:
-        """Chunks' vectors, to measure how different two are."""
-        return partial(view.vectors, _space(self._dense[0])) if self._dense else None
-
-
-def basis(parts: Sequence[Part], weights: Mapping[str, float]) -> tuple[float, float]:
-    """What relevance is made of: the default mixture without token evidence, and the dense cosine.
-
-    Token evidence is left out since only the best candidates have it, the router's weights since
-    relevance must mean the same for every query.
-
-    Args:
-        parts: Of one hit.
-        weights: The default mixture.
-    """
-    score = sum(weights.get(p.leg, 0.0) * p.normalised for p in parts if p.leg != TOKENS)
-    return score, next((part.raw for part in parts if part.leg == "dense"), 0.0)
-
-
-def _space(leg: DenseLeg | LateLeg) -> str:
-    return leg.space if isinstance(leg, DenseLeg) else leg.name
+    def _rows(self, view: View, query: Query) -> Rows | None:
+        """Chunks' vectors, to measure how different two are; None where nobody asks."""
+        if not query.diversity:
+            return None
+        if not self._vector_legs:
+            raise BadInput(
+                "Diversity compares the chunks' vectors, and none of the legs "
+                f"{[leg.name for leg in self.legs]} has any. Leave diversity out."
+            )
+        return partial(view.vectors, self._vector_legs[0].space)
 
 
 def _hits(
@@ -236,12 +287,3 @@ def _certain(one: Scored) -> float:
 
 def _asks(query: Query) -> bool:
     return bool(query.text.strip() or query.vectors)
-
-
-def visible(query: Query, view: View) -> Filter | None:
-    """The query's filter, and shared chunks or the user's own only."""
-    if not view.private:
-        return query.where
-    shared: Filter = field("user_id").is_missing()
-    mine = shared | (field("user_id") == query.user) if query.user is not None else shared
-    return mine if query.where is None else And((query.where, mine))

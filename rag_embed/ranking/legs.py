@@ -1,23 +1,18 @@
-"""Legs: sources of evidence that score chunks for a query. Fusion is in `hybrid`.
-
-A leg answers a batch of queries in two ways: its own best chunks, and its true score for chunks
-that another leg found. Both can be normalised to a scale where weights of legs have a meaning.
-"""
+"""The legs of an index: cosine and BM25. What makes a leg is in `protocols`; fusion is in `fusion`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Protocol
 
 import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import QueryEncoder, View
-from rag_embed.types import Query, Scores, Vectors
+from rag_embed.protocols import QueryEncoder, TokenReader, View
+from rag_embed.types import DENSE, LEXICAL, Query, Scores, TokenRows, Vectors
 
 _DEEP = 1000
 
@@ -25,35 +20,6 @@ Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
 
 _POWER = 1.5
-
-
-class Answers(Protocol):
-    """What one leg says about a batch of queries."""
-
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """Per query: ids and raw scores of its ``n`` best chunks."""
-        ...
-
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """Per query: raw scores of the given chunks."""
-        ...
-
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """Raw scores of one query on the common scale. Call after `top`."""
-        ...
-
-
-class Leg(Protocol):
-    """A source of evidence. Implementations: `DenseLeg`, `LexicalLeg`, `asked.RetrieverLeg`."""
-
-    @property
-    def name(self) -> str:
-        """Shown in explanations, and the key of its weight."""
-        ...
-
-    def ask(self, view: View, queries: Sequence[Query]) -> Answers:
-        """Prepare a batch of queries, encoding each once."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +37,17 @@ class DenseLeg:
 
     Attributes:
         name: Shown in explanations, and the key of its weight.
-        encoder: Encodes queries; ``None`` where every query brings its own vector.
+        encoder: Encodes queries; ``None`` where every query brings its own vector. The tokens that a
+            `protocols.TokenReader` reads on the way are kept for a second stage.
         space: Where the chunks' vectors are.
     """
 
     name: str
     encoder: QueryEncoder | None
-    space: str = "dense"
+    space: str = DENSE
 
-    def ask(self, view: View, queries: Sequence[Query]) -> DenseAnswers:
-        """See `Leg`.
+    def ask(self, view: View, queries: Sequence[Query], /) -> DenseAnswers:
+        """See `protocols.Leg`.
 
         Raises:
             BadInput: A query's own vector does not fit, or there is neither vector nor encoder.
@@ -91,9 +58,10 @@ class DenseLeg:
         if given:
             rows[given] = unit(np.stack([self._given(queries[i], dim) for i in given]))
         encoded = sorted(set(range(len(queries))) - set(given))
+        tokens: dict[str, TokenRows] = {}
         if encoded:
-            rows[encoded] = self._encoded([queries[i].text for i in encoded], dim)
-        return DenseAnswers(self.space, view, rows, [query.user for query in queries])
+            rows[encoded] = self._encoded([queries[i].text for i in encoded], dim, tokens)
+        return DenseAnswers(self.space, view, rows, [query.user for query in queries], tokens)
 
     def _given(self, query: Query, dim: int) -> Vectors:
         row = np.asarray(query.vectors[self.name], dtype=np.float32)
@@ -104,12 +72,16 @@ class DenseLeg:
             )
         return row
 
-    def _encoded(self, texts: list[str], dim: int) -> Vectors:
+    def _encoded(self, texts: list[str], dim: int, tokens: dict[str, TokenRows]) -> Vectors:
         if self.encoder is None:
             raise BadInput(f"Leg {self.name!r} has no encoder: give Query.vectors[{self.name!r}].")
         if not all(text.strip() for text in texts):
             raise BadInput(f"A query has neither a text nor a vector for leg {self.name!r}.")
-        found = self.encoder.encode_query(texts)
+        if isinstance(self.encoder, TokenReader):
+            found, read = self.encoder.read_query(texts)
+            tokens.update(zip(texts, read, strict=True))
+        else:
+            found = self.encoder.encode_query(texts)
         if found.shape != (len(texts), dim):
             raise BadInput(
                 f"Leg {self.name!r} made query vectors of shape {found.shape}; space {self.space!r} "
@@ -120,23 +92,24 @@ class DenseLeg:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseAnswers:
-    """Answers of a `DenseLeg`."""
+    """Answers of a `DenseLeg`; `protocols.VectorAnswers` and `protocols.TokensRead`."""
 
     space: str
     view: View
     rows: Vectors
     users: list[str | None]
+    tokens: Mapping[str, TokenRows]
 
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """See `Answers`; queries with the same filter are one search."""
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`; queries with the same filter are one search."""
         found: dict[int, tuple[list[str], Scores]] = {}
         for shared, members in _grouped(where):
             answers = self.view.nearest(self.space, self.rows[members], n, shared)
             found |= dict(zip(members, answers, strict=True))
         return [found[i] for i in range(len(where))]
 
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Answers`."""
+    def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.Answers`."""
         distinct = list(dict.fromkeys(id for some in ids for id in some))
         position = {id: i for i, id in enumerate(distinct)}
         vectors = self.view.vectors(self.space, distinct)
@@ -145,8 +118,8 @@ class DenseAnswers:
             for some, row in zip(ids, self.rows, strict=True)
         ]
 
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """See `Answers`."""
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Answers`."""
         z = self.view.moments(self.space, self.users[query]).z(self.rows[query], raw)
         surprise: Scores = (np.sign(z) * np.abs(z / Z_EQUAL) ** _POWER).astype(np.float32)
         return surprise
@@ -156,10 +129,10 @@ class DenseAnswers:
 class LexicalLeg:
     """BM25, normalised by the best score that the query reaches; its minimum is 0 anyway."""
 
-    name: str = "lexical"
+    name: str = LEXICAL
 
-    def ask(self, view: View, queries: Sequence[Query]) -> LexicalAnswers:
-        """See `Leg`."""
+    def ask(self, view: View, queries: Sequence[Query], /) -> LexicalAnswers:
+        """See `protocols.Leg`."""
         return LexicalAnswers(view, [query.text for query in queries])
 
 
@@ -177,8 +150,8 @@ class LexicalAnswers:
     best: dict[int, float] = dataclass_field(default_factory=dict)
     matched: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
 
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """See `Answers`."""
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`."""
         depth = max(n, _DEEP)
         found: dict[int, tuple[list[str], Scores]] = {}
         for shared, members in _grouped(where):
@@ -190,8 +163,8 @@ class LexicalAnswers:
                     self.matched[i] = dict(zip(ids, scores.tolist(), strict=True))
         return [found[i] for i in range(len(where))]
 
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Answers`."""
+    def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.Answers`."""
         return [self._score(i, some) for i, some in enumerate(ids)]
 
     def _score(self, query: int, ids: Sequence[str]) -> Scores:
@@ -204,38 +177,9 @@ class LexicalAnswers:
             known = dict(zip(found, scores.tolist(), strict=True))
         return np.array([known.get(id, 0.0) for id in ids], dtype=np.float32)
 
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """See `Answers`."""
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Answers`."""
         return (raw / self.best[query]).astype(np.float32) if self.best[query] else raw
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SomeAnswers:
-    """Answers of a leg that was asked about some of a batch's queries; about the others, nothing.
-
-    Attributes:
-        inner: Knows the queries it was asked about, in the order of ``place``.
-        place: Query of the batch -> its place there.
-    """
-
-    inner: Answers
-    place: Mapping[int, int]
-
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """See `Answers`; empty for the other queries."""
-        found = self.inner.top([where[i] for i in self.place], n)
-        nothing: tuple[list[str], Scores] = ([], np.empty(0, np.float32))
-        return [found[self.place[i]] if i in self.place else nothing for i in range(len(where))]
-
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Answers`; nothing for the other queries."""
-        found = self.inner.score([ids[i] for i in self.place])
-        nothing = np.empty(0, np.float32)
-        return [found[self.place[i]] if i in self.place else nothing for i in range(len(ids))]
-
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """See `Answers`."""
-        return self.inner.normalise(self.place[query], raw)
 
 
 def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:

@@ -81,7 +81,7 @@ class StoredMaxSimReranker:
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """See `protocols.Reranker`; a chunk that was deleted since it was found scores 0."""
-        [asked] = self.space.encode_query_tokens([query.text])[1]
+        [asked] = self.space.read_query([query.text])[1]
         view = self.store.view()
         there = {chunk.id for chunk in view.chunks([hit.id for hit in hits])}
         kept = [i for i, hit in enumerate(hits) if hit.id in there]

@@ -7,12 +7,16 @@ are about the same thing at all, but its level depends on the model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rag_embed.errors import BadInput
+from rag_embed.types import DENSE, LEXICAL, Part
+
+BASIS: Mapping[str, float] = {DENSE: 0.5, LEXICAL: 0.5}
+"""The mixture that curves were fitted on before there are labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,12 @@ class Calibration:
 
     Attributes:
         score: Weight of the fused score ``s``, > 0.
-        cosine: Weight of the dense leg's raw cosine ``c``; 0 where its level is unknown.
+        cosine: Weight of the raw cosine ``c``; 0 where its level is unknown.
         intercept: The even chance lies where the weighted sum is ``-intercept``.
+        leg: Name of the leg whose raw score the cosine is.
+        weights: The mixture whose fused score it is, by leg. It stays as it was fitted when hits are
+            ranked by other weights, and no second stage is in it since only the best candidates
+            have one: relevance means the same for every query.
 
     Examples:
         >>> round(Calibration(8.0, 0.0, -4.0).relevance(0.5, 0.3), 2)
@@ -32,6 +40,23 @@ class Calibration:
     score: float
     cosine: float
     intercept: float
+    leg: str = DENSE
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(BASIS), hash=False)
+
+    @property
+    def legs(self) -> frozenset[str]:
+        """Names of the legs that it needs to hear."""
+        named = {name for name, weight in self.weights.items() if weight}
+        return frozenset(named | {self.leg} if self.cosine else named)
+
+    def basis(self, parts: Sequence[Part]) -> tuple[float, float]:
+        """Fused score and cosine of a hit; a leg that it has no part of says nothing.
+
+        Args:
+            parts: What was said about the hit.
+        """
+        score = sum(self.weights.get(part.leg, 0.0) * part.normalised for part in parts)
+        return score, next((part.raw for part in parts if part.leg == self.leg), 0.0)
 
     def relevance(self, score: float, cosine: float) -> float:
         """Probability that a hit answers the query."""
@@ -55,9 +80,24 @@ RIDGE = 1e-4
 _STEPS = 100
 
 
-def default(weights: str) -> Calibration:
-    """The curve for a model before it is fitted to labels."""
-    return MEASURED.get(weights, ANY_MODEL)
+def default(model: str, weights: Mapping[str, float] = BASIS) -> Calibration:
+    """The curve for a model before it is fitted to labels.
+
+    It is read on the mixture that ranks, scaled to the sum of `BASIS`.
+
+    Args:
+        model: Hash of the model's weights.
+        weights: By leg, at least one above 0.
+
+    Examples:
+        >>> default("", {"dense": 3.0, "lexical": 1.0}).weights
+        {'dense': 0.75, 'lexical': 0.25}
+    """
+    curve = MEASURED.get(model, ANY_MODEL)
+    if not weights.get(curve.leg):
+        curve = ANY_MODEL
+    scale = sum(BASIS.values()) / sum(weights.values())
+    return replace(curve, weights={name: scale * one for name, one in weights.items() if one})
 
 
 def fitted(
@@ -102,4 +142,4 @@ def fitted(
             break
     if theta[0] <= 0:
         raise BadInput("Higher scores went with worse answers; check the labels.")
-    return Calibration(*(float(value) for value in theta))
+    return Calibration(float(theta[0]), float(theta[1]), float(theta[2]))

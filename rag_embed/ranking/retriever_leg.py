@@ -26,16 +26,14 @@ class RetrieverLeg:
     Attributes:
         name: Shown in explanations, and the key of its weight.
         retriever: Finds chunks by the ids of this index, higher scores first.
-        space: Any space of the index.
     """
 
     name: str
     retriever: Retriever
-    space: str = "dense"
 
-    def ask(self, view: View, queries: Sequence[Query]) -> RetrieverAnswers:
-        """See `legs.Leg`."""
-        return RetrieverAnswers(self.retriever, view, self.space, tuple(queries))
+    def ask(self, view: View, queries: Sequence[Query], /) -> RetrieverAnswers:
+        """See `protocols.Leg`."""
+        return RetrieverAnswers(self.retriever, view, tuple(queries))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +42,12 @@ class RetrieverAnswers:
 
     retriever: Retriever
     view: View
-    space: str
     queries: tuple[Query, ...]
     found: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
     bounds: dict[int, tuple[float, float]] = dataclass_field(default_factory=dict)
 
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """See `legs.Answers`."""
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`."""
         asked = [
             replace(
                 query,
@@ -78,13 +75,10 @@ class RetrieverAnswers:
         if not ids:
             return set()
         among: Filter = field("id").is_in(ids)
-        both = among if where is None else And((where, among))
-        row = np.eye(1, self.view.moments(self.space).mean.size, dtype=np.float32)
-        [(seen, _)] = self.view.nearest(self.space, row, len(ids), both)
-        return set(seen)
+        return set(self.view.passing(among if where is None else And((among, where))))
 
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `legs.Answers`: a step below the worst hit for what was not found."""
+    def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.Answers`: a step below the worst hit for what was not found."""
         return [
             np.array(
                 [self.found[i].get(id, self.bounds.get(i, (0.0, 0.0))[0]) for id in some],
@@ -93,13 +87,15 @@ class RetrieverAnswers:
             for i, some in enumerate(ids)
         ]
 
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """See `legs.Answers`: what was not found is 0, the best hit 1."""
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Answers`: what was not found is 0, the best hit 1."""
         if query not in self.bounds:
             return np.zeros(len(raw), dtype=np.float32)
         # In the precision of `raw`, so that the best is 1 to the last bit.
         floor, high = (np.float32(bound) for bound in self.bounds[query])
-        return ((raw - floor) / (high - floor)).astype(np.float32)
+        # A later, deeper search finds worse hits than the floor was made of.
+        scaled: Scores = np.maximum((raw - floor) / (high - floor), 0.0).astype(np.float32)
+        return scaled
 
 
 def _bounds(scores: Sequence[float]) -> tuple[float, float]:

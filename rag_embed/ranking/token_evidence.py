@@ -1,7 +1,7 @@
 """Token evidence: the best candidates are looked at again, word by word.
 
 One vector blurs names and conjunctions; the token vectors it was pooled from do not. They are only
-read for the best candidates of the other evidence.
+read for the best candidates of the legs.
 """
 
 from __future__ import annotations
@@ -11,59 +11,59 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_embed.filters import Filter
 from rag_embed.maths.maxsim import maxsim
-from rag_embed.protocols import View
-from rag_embed.ranking.legs import DenseAnswers, DenseLeg
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.protocols import Answers, TokenReader, TokensRead, View
 from rag_embed.text import word_around
-from rag_embed.types import Query, Scores, TokenRows, Vectors
-
-TOKENS = "tokens"
-"""Name of this evidence in explanations, and the key of its weight."""
+from rag_embed.types import DENSE, TOKENS, Query, Scores, TokenRows
 
 EQUAL = 1 / 6
 """MaxSim that counts as much as the best lexical hit; chosen by benchmarks/tokens.py."""
 
 
 @dataclass(frozen=True, slots=True)
-class LateLeg:
-    """A `DenseLeg` with token evidence, both from one forward pass of the query.
+class TokenStage:
+    """A `protocols.SecondStage` of token vectors.
 
     The evidence is `maths.maxsim.maxsim` of the query's tokens, weighted by their rarity in the
     corpus (`maths.frequencies`), divided by `EQUAL`. Stop words and punctuation have no weight: a
     word such as *who* that a question is made of may be in no document, and would weigh most. A
     query that is nothing but a vector has no evidence.
 
+    A query whose tokens the leg over the same space has read already takes no further forward pass.
+
     Attributes:
-        name: The space.
-        space: Encodes queries, tokens included.
-        stop_words: Without weight; those of lexical search.
+        reader: Reads the tokens of queries, for example `situated.tokens.WithTokens`.
+        space: Space that keeps the tokens of the chunks, and name of the leg over it.
+        stop_words: Words without weight; those of lexical search.
+        name: Name of the evidence, and the key of its weight.
     """
 
-    name: str
-    space: WithTokens
+    reader: TokenReader
+    space: str = DENSE
     stop_words: frozenset[str] = frozenset()
+    name: str = TOKENS
 
-    def ask(self, view: View, queries: Sequence[Query]) -> LateAnswers:
-        """See `legs.Leg`."""
-        recorder = _Recorder(self.space, {})
-        dense = DenseLeg(self.name, recorder, self.name).ask(view, queries)
-        recorder.read([query.text for query in queries if query.text.strip()])
-        asked = [self._said(query.text, recorder.tokens) for query in queries]
-        return LateAnswers(self.name, view, dense, asked)
+    def ask(
+        self, view: View, queries: Sequence[Query], answers: Mapping[str, Answers], /
+    ) -> TokenEvidence:
+        """See `protocols.SecondStage`."""
+        leg = answers.get(self.space)
+        read: dict[str, TokenRows] = dict(leg.tokens) if isinstance(leg, TokensRead) else {}
+        texts = [query.text for query in queries if query.text.strip()]
+        if lacking := [text for text in texts if text not in read]:
+            read.update(zip(lacking, self.reader.read_query(lacking)[1], strict=True))
+        said = {text: self.said(text, read[text]) for text in texts}
+        users = [query.user for query in queries]
+        return TokenEvidence(self.space, view, users, [said.get(query.text) for query in queries])
 
-    def _said(self, text: str, known: Mapping[str, TokenRows]) -> TokenRows | None:
-        """The tokens with weight."""
-        tokens = known.get(text)
-        if tokens is None:
-            return None
-        said = [i for i, span in enumerate(tokens.spans) if not self._silent(text, *span)]
+    def said(self, text: str, tokens: TokenRows) -> TokenRows:
+        """The tokens of a query that have weight."""
+        kept = [i for i, span in enumerate(tokens.spans) if not self._silent(text, *span)]
         return replace(
             tokens,
-            ids=tokens.ids[said],
-            rows=tokens.rows[said],
-            spans=tokens.spans[said],
+            ids=tokens.ids[kept],
+            rows=tokens.rows[kept],
+            spans=tokens.spans[kept],
             norms=None,
         )
 
@@ -76,55 +76,30 @@ class LateLeg:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LateAnswers:
-    """Answers of a `LateLeg`: those of its dense leg, and evidence for given chunks."""
+class TokenEvidence:
+    """What a `TokenStage` says about a batch of queries.
+
+    Attributes:
+        space: Space that keeps the tokens of the chunks.
+        view: The version that is searched.
+        users: User of each query.
+        said: Tokens of each query that have weight; None for a query without text.
+    """
 
     space: str
     view: View
-    dense: DenseAnswers
-    asked: list[TokenRows | None]
+    users: Sequence[str | None]
+    said: Sequence[TokenRows | None]
 
-    def top(self, where: Sequence[Filter | None], n: int) -> list[tuple[list[str], Scores]]:
-        """See `legs.Answers`."""
-        return self.dense.top(where, n)
-
-    def score(self, ids: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `legs.Answers`."""
-        return self.dense.score(ids)
-
-    def normalise(self, query: int, raw: Scores) -> Scores:
-        """See `legs.Answers`."""
-        return self.dense.normalise(query, raw)
-
-    def evidence(self, query: int, ids: Sequence[str]) -> Scores | None:
-        """MaxSim of the query with each chunk; None where the query has no tokens."""
-        tokens = self.asked[query]
+    def score(self, query: int, ids: Sequence[str], /) -> Scores | None:
+        """MaxSim of the query with each chunk; None where no token of the query has weight."""
+        tokens = self.said[query]
         if tokens is None or not len(tokens.ids):
             return None
-        user = self.dense.users[query]
-        weights = self.view.frequencies(self.space, user).idf(tokens.ids)
+        weights = self.view.frequencies(self.space, self.users[query]).idf(tokens.ids)
         kept = self.view.tokens(self.space, ids)
         return maxsim(tokens.rows, weights, [one.bits for one in kept])
 
-
-@dataclass(frozen=True, slots=True)
-class _Recorder:
-    """Encodes queries for a `DenseLeg` and remembers their tokens by text."""
-
-    space: WithTokens
-    tokens: dict[str, TokenRows]
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        rows, tokens = self.space.encode_query_tokens(texts)
-        self.tokens.update(zip(texts, tokens, strict=True))
-        return rows
-
-    def read(self, texts: Sequence[str]) -> None:
-        """The tokens of texts that were not encoded, since their queries bring a vector."""
-        if lacking := [text for text in texts if text not in self.tokens]:
-            self.encode_query(lacking)
-
-
-def normalised(raw: Scores) -> Scores:
-    """MaxSim on the common scale of the fusion."""
-    return (raw / np.float32(EQUAL)).astype(np.float32)
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Evidence`."""
+        return (raw / np.float32(EQUAL)).astype(np.float32)

@@ -9,7 +9,8 @@ import numpy as np
 
 from rag_embed.maths.maxsim import cosines
 from rag_embed.protocols import View
-from rag_embed.ranking.token_evidence import LateLeg
+from rag_embed.ranking.token_evidence import TokenStage
+from rag_embed.situated.tokens import WithTokens
 from rag_embed.text import word_around
 from rag_embed.types import Cut, Document, Hit, Query, Scores, Spans
 
@@ -53,28 +54,31 @@ class Heat:
     matches: tuple[Match, ...]
 
 
-def heat(leg: LateLeg, view: View, query: Query, hits: Sequence[Hit]) -> list[Heat]:
+def heat(
+    stage: TokenStage, space: WithTokens, view: View, query: Query, hits: Sequence[Hit]
+) -> list[Heat]:
     """Explain the token evidence of hits.
 
     Args:
-        leg: What gave the evidence.
+        stage: What gave the evidence.
+        space: How the chunks were encoded.
         view: The version that was searched.
-        query: Its text is encoded; a query that brings its own vector has no evidence.
+        query: Its text is encoded; a query that is nothing but a vector has no evidence.
         hits: Chunks of this version.
 
     Returns:
         One per hit, in order; without matches where there is no evidence.
     """
-    [asked] = leg.ask(view, [query]).asked
-    kept = view.tokens(leg.name, [hit.id for hit in hits])
-    texts = leg.space.space.texts([Cut(_document(hit), [hit.chunk]) for hit in hits])
+    [asked] = stage.ask(view, [query], {}).said
+    kept = view.tokens(stage.space, [hit.id for hit in hits])
+    texts = space.space.texts([Cut(_document(hit), [hit.chunk]) for hit in hits])
     found = []
     for text, tokens in zip(texts, kept, strict=True):
-        spans = leg.space.encoder.token_spans(text)[: len(tokens.ids)]
+        spans = space.encoder.token_spans(text)[: len(tokens.ids)]
         if asked is None or not len(asked.ids) or not len(tokens.ids):
             found.append(Heat(text, spans, np.zeros(len(spans), np.float32), ()))
             continue
-        weights = view.frequencies(leg.name, query.user).idf(asked.ids)
+        weights = view.frequencies(stage.space, query.user).idf(asked.ids)
         similar = np.maximum(cosines(asked.rows, tokens.bits), 0.0)
         shares = similar**2 * weights / weights.sum()
         best = similar.argmax(axis=0)

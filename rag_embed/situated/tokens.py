@@ -86,7 +86,7 @@ class WithTokens:
         """See `protocols.ChunkEncoder`."""
         return self.space.encode_query(texts)
 
-    def encode_query_tokens(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
+    def read_query(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
         """`encode_query`, and each query's tokens, centred and of length 1."""
         return self.encoder.encode_query_tokens(texts, self.centred)
 

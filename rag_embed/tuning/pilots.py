@@ -46,7 +46,8 @@ def learned(
         progress: Called after each batch.
 
     Raises:
-        BadInput: No query has an answer, or the default mixture counts no dense leg.
+        BadInput: No query has an answer, or the default mixture counts no leg that
+            compares vectors.
     """
     ids = collection.judged
     if not ids:
@@ -141,6 +142,11 @@ def _measured(
     mixtures: Mixtures,
     progress: Progress | None,
 ) -> Pilots:
+    if hybrid.base is None:
+        raise BadInput(
+            "A pilot is found by the query's vector, so the default weights must count a leg that "
+            f"compares vectors; they are {dict(hybrid.weights)}."
+        )
     legs = tuple(hybrid.mixture)
     n, p = len(queries), len(legs)
     weights = np.array(list(hybrid.mixture.values()))

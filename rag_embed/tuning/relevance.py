@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rag_embed.errors import BadInput
@@ -9,8 +11,7 @@ from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.index import Index
 from rag_embed.maths.resampling import paired_bootstrap
-from rag_embed.ranking.hybrid import basis
-from rag_embed.ranking.relevance import Calibration, fitted
+from rag_embed.ranking.relevance import Calibration, default, fitted
 
 NAME = "relevance"
 
@@ -37,16 +38,20 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
     queries = [labels.query(id, k=1) for id in labels.queries]
     grades = [labels.qrels.get(id, {}) for id in labels.queries]
     hybrid = index.hybrid()
+    legs = {leg.name: hybrid.weights.get(leg.name, 0.0) for leg in hybrid.legs}
+    basis = default(index.space.signature.weights, legs)
     found = [
-        (*basis(hits[0].parts, hybrid.weights), grade.get(hits[0].chunk.doc_id, 0) > 0)
+        (hits[0], grade.get(hits[0].chunk.doc_id, 0) > 0)
         for hits, grade in zip(index.search_many(queries), grades, strict=True)
         if hits
     ]
     if not found:
         raise BadInput("No labelled query finds anything; add documents first.")
-    scores, cosines, answers = (np.array(column) for column in zip(*found, strict=True))
+    answers = np.array([right for _, right in found])
+    scores, cosines = np.array([basis.basis(hit.parts) for hit, _ in found]).T
     whole = fitted(scores.tolist(), cosines.tolist(), answers.tolist())
-    before = _errors(index.calibration, scores, cosines, answers)
+    whole = replace(whole, leg=basis.leg, weights=basis.weights)
+    before = (np.array([hit.relevance for hit, _ in found]) - answers) ** 2
     after = np.full(len(answers), np.nan)
     fold = np.random.default_rng(seed).permutation(len(answers)) % FOLDS
     for one in range(FOLDS):

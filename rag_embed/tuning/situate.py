@@ -21,13 +21,13 @@ from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import ChunkEncoder, Encoder, Splitter
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
-from rag_embed.ranking.relevance import default
+from rag_embed.ranking.relevance import BASIS, default
 from rag_embed.situated.expressions import FULL, STANDARD, situated
 from rag_embed.situated.residual import encoded
 from rag_embed.situated.space import written
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.training.clozed import clozed
-from rag_embed.types import Cut, Document, Grouping, Query, Vectors, doc_id_of
+from rag_embed.types import DENSE, Cut, Document, Grouping, Query, Vectors, doc_id_of
 
 CANDIDATES = ("isolated", "titled", "headed(isolated,1)", "headed(titled,1.5)", STANDARD, FULL)
 """What is tried: from no context to all that is cheap."""
@@ -92,7 +92,7 @@ def choose(
             f"Only {len(asked)} queries could be made or were given; {_FEWEST} are the least that "
             "say something. Give more documents or labels, or choose by name."
         )
-    mixture = weights or {"dense": 0.5, "lexical": 0.5}
+    mixture = weights or BASIS
     names = list(dict.fromkeys([STANDARD, *candidates]))
     gives_tokens = callable(getattr(encoder, "encode_document_tokens", None))
     done: dict[ChunkEncoder, Vectors] = {}
@@ -127,12 +127,12 @@ def _scores(
     by_document: bool,
 ) -> Scores:
     """nDCG@10 of each query."""
-    store = MemoryStore({"dense": space.signature.dim})
+    store = MemoryStore({DENSE: space.signature.dim})
     chunks = [chunk for _, some in cuts for chunk in some]
     documents = [(document, "sample") for document, _ in cuts]
-    store.replace(documents, chunks, {"dense": rows}, None, written(space, cuts))
-    legs = (DenseLeg("dense", space), LexicalLeg())
-    retriever = Hybrid(store, legs, weights, default(space.signature.weights))
+    store.replace(documents, chunks, {DENSE: rows}, None, written(space, cuts))
+    legs = (DenseLeg(DENSE, space), LexicalLeg())
+    retriever = Hybrid(store, legs, weights, default(space.signature.weights, weights))
     group_by: Grouping = "document" if by_document else "chunk"
     found = retriever.retrieve([Query(text, k=10, group_by=group_by) for text, _ in asked])
     values = []

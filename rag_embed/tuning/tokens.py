@@ -15,9 +15,8 @@ from rag_embed.index import Index
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import TokenSpace
-from rag_embed.ranking.token_evidence import TOKENS
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import Cut, Document, Query
+from rag_embed.types import TOKENS, Cut, Document, Query
 
 _NEAR = 10
 """Documents beside the right ones that each labelled query brings along."""

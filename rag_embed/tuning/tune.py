@@ -3,6 +3,7 @@
 | what | the question | candidates |
 |---|---|---|
 | ``"relevance"`` | is relevance fitted to these labels nearer the truth? | |
+| ``"weights"`` | do other weights of legs and second stages rank better? | |
 | ``"router"`` | do weights learned per query beat the default mixture? | |
 | ``"personal"`` | do users' histories or talks help, because they are theirs? | `personal.setting.Setting` |
 | ``"tokens"`` | is token evidence worth its disk? | |
@@ -24,12 +25,12 @@ from rag_embed.indexing.personalisation import bend_of, keep
 from rag_embed.indexing.settings import write
 from rag_embed.personal.setting import Setting, grid
 from rag_embed.protocols import TokenSpace
-from rag_embed.ranking.relevance import default
 from rag_embed.tuning.personal import tune_personal
 from rag_embed.tuning.relevance import calibrated
 from rag_embed.tuning.router import fit_router
 from rag_embed.tuning.situate import CANDIDATES, choose
 from rag_embed.tuning.tokens import token_gain
+from rag_embed.tuning.weights import fit_weights
 
 METRIC = "ndcg@10"
 
@@ -60,7 +61,7 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
         raise BadInput(f"tune() decides one of {sorted(TUNERS)}, got {what!r}.")
     if task.candidates is not None and what not in ("personal", "situate"):
         raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
-    if task.metric != METRIC and what not in ("personal", "router"):
+    if task.metric != METRIC and what not in ("personal", "router", "weights"):
         raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
     return TUNERS[what](index, task)
 
@@ -79,6 +80,10 @@ def reset(index: Index, what: str) -> None:
 
 def _relevance(index: Index, task: Task) -> Verdict[Any]:
     return calibrated(index, task.labels, seed=task.seed)
+
+
+def _weights(index: Index, task: Task) -> Verdict[Any]:
+    return fit_weights(index.hybrid(), task.labels, metric=task.metric, seed=task.seed)
 
 
 def _router(index: Index, task: Task) -> Verdict[Any]:
@@ -131,7 +136,12 @@ def _situate(index: Index, task: Task) -> Verdict[Any]:
 def _use_relevance(index: Index, verdict: Verdict[Any]) -> None:
     fit = verdict.value if verdict.kept else None
     write(index.store, lambda known: replace(known, calibration=fit))
-    index.calibration = default(index.space.signature.weights) if fit is None else fit
+    index.calibration = fit
+
+
+def _use_weights(index: Index, verdict: Verdict[Any]) -> None:
+    if verdict.kept or verdict.value is None:  # what was not better was compared with those in use
+        index.weigh(verdict.value)
 
 
 def _use_router(index: Index, verdict: Verdict[Any]) -> None:
@@ -163,6 +173,7 @@ def _use_situate(index: Index, verdict: Verdict[Any]) -> None:
 
 TUNERS: Mapping[str, Tuner] = {
     "relevance": _relevance,
+    "weights": _weights,
     "router": _router,
     "personal": _personal,
     "tokens": _tokens,
@@ -172,6 +183,7 @@ TUNERS: Mapping[str, Tuner] = {
 
 _APPLIERS: Mapping[str, Callable[[Index, Verdict[Any]], None]] = {
     "relevance": _use_relevance,
+    "weights": _use_weights,
     "router": _use_router,
     "personal": _use_personal,
     "tokens": _use_tokens,

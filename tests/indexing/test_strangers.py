@@ -10,7 +10,6 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.indexing.assembly import settings_of, space_of
 from rag_embed.indexing.installed import install, installed
-from rag_embed.ranking.relevance import ANY_MODEL
 from rag_embed.stores.memory import MemoryStore
 
 ENCODER = HashEncoder(32)
@@ -38,7 +37,7 @@ class Bare(Wrapped):
 def index_over(store) -> Index:
     splitter, space = TokenSplitter(ENCODER, 20, 0), space_of("titled", ENCODER, tokens=False)
     store.configure(settings_of(space, splitter).entries())
-    return Index(store, splitter, space, ANY_MODEL)
+    return Index(store, splitter, space)
 
 
 def test_events_are_where_the_store_keeps_them() -> None:

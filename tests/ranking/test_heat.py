@@ -12,7 +12,7 @@ from rag_embed import Document, Index, Query
 from rag_embed.cli.why import found_words, page
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.ranking.token_evidence import TOKENS
+from rag_embed.types import TOKENS
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from safetensors.numpy import save
 
 from rag_embed import Index, Query
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.ranking.hybrid import basis
 from rag_embed.routing.pilots import SHARPNESS
 from rag_embed.routing.router import Paper, PilotRouter, Soft
 from rag_embed.routing.storage import load_router, save_router
@@ -148,7 +147,7 @@ def test_relevance_keeps_its_meaning(index, router) -> None:
     for hit in hits:
         if hit.id in known:
             assert hit.relevance == pytest.approx(known[hit.id], abs=1e-6)
-        score, _ = basis(hit.parts, plain.weights)
+        score, _ = plain.calibration.basis(hit.parts)
         assert score != pytest.approx(hit.score)
 
 
@@ -185,7 +184,7 @@ def test_what_belongs_to_a_user_becomes_no_pilot(index, router) -> None:
 def test_an_expert_leaves_exactly(index, collections) -> None:
     """Without a leg the pilots are what they would be had it never been there."""
     signature = index.space.signature
-    twin = replace(index.hybrid().legs[0].space, space=index.hybrid().legs[0].space.space)
+    twin = replace(index.space)
     from rag_embed.ranking.legs import DenseLeg
 
     more = replace(index.hybrid(), legs=(*index.hybrid().legs, DenseLeg("twin", twin)))
@@ -266,7 +265,7 @@ def test_bad_settings(router, index) -> None:
         router.route([Query("x")], np.zeros((1, 3), np.float32))
     with pytest.raises(SpaceMismatch):
         router.pilots.joined(replace(router.pilots, model="another"))
-    with pytest.raises(BadInput, match="dense leg"):
+    with pytest.raises(BadInput, match="compares vectors"):
         replace(index.hybrid(), weights={"lexical": 1.0}, router=router)
 
 

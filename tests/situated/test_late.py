@@ -13,12 +13,12 @@ from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, SentenceEncoder
 from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.errors import BadInput
-from rag_embed.index import WEIGHTS
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.ranking.legs import LexicalLeg
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import default
-from rag_embed.ranking.token_evidence import LateLeg
+from rag_embed.ranking.token_evidence import TokenStage
+from rag_embed.ranking.weights import WEIGHTS
 from rag_embed.situated import late as module
 from rag_embed.situated.late import Late
 from rag_embed.situated.titled import Isolated, Titled
@@ -202,8 +202,8 @@ def test_late_with_token_evidence_is_searched(encoder) -> None:
     assert space.signature.chunks == "late(64,16)" and space.signature.tokens == "sign bits"
     store = MemoryStore({"dense": 32}, tokens=["dense"])
     store.replace([(document, "h")], cut(document, 100), {"dense": rows}, {"dense": bits})
-    leg = LateLeg("dense", space, frozenset())
-    hybrid = Hybrid(store, (leg, LexicalLeg()), WEIGHTS, default(space.signature.weights))
+    legs, stages = (DenseLeg("dense", space), LexicalLeg()), (TokenStage(space),)
+    hybrid = Hybrid(store, legs, WEIGHTS, default(space.signature.weights), stages)
     [hits] = hybrid.retrieve([Query("red fox")])
     assert {part.leg for part in hits[0].parts} == {"dense", "lexical", "tokens"}
 

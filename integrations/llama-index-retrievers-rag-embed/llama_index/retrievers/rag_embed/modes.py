@@ -10,10 +10,10 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
-from rag_embed.protocols import Store
+from rag_embed.protocols import Leg, Store
 from rag_embed.ranking.hybrid import POOL, Hybrid
-from rag_embed.ranking.legs import DenseLeg, Leg, LexicalLeg
-from rag_embed.ranking.relevance import ANY_MODEL
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.ranking.relevance import default
 from rag_embed.types import Hit, Query
 
 _DENSE: Leg = DenseLeg("dense", None)
@@ -60,7 +60,8 @@ class Search:
 
     def run(self, store: Store) -> list[tuple[Hit, float]]:
         """Hits, best first, each with its similarity: one leg's raw score, or the fused one."""
-        hybrid = Hybrid(store, self.legs, self.weights, ANY_MODEL, self.pool)
+        calibration = default("", self.weights)
+        hybrid = Hybrid(store, self.legs, self.weights, calibration, pool=self.pool)
         [hits] = hybrid.retrieve([self.query])
         return [(hit, hit.parts[0].raw if len(self.legs) == 1 else hit.score) for hit in hits]
 
