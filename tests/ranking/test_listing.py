@@ -10,6 +10,7 @@ import pytest
 from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.ranking.best_chunks import BestChunks
+from rag_embed.ranking.rerank import Reranked
 
 LATE = field("metadata.n") >= 3
 
@@ -108,6 +109,7 @@ def test_wrappers_leave_the_order(index):
     query = Query("", 5, where=LATE)
     assert index.reranked(Backwards()).retrieve([query])[0] == index.search(query)
     documents = replace(query, group_by="document")
-    best = BestChunks(index.retriever).retrieve([query])[0]
+    wrapped = Reranked(index.retriever, BestChunks(), depth=400, spread=False)
+    best = wrapped.retrieve([documents])[0]
     assert [hit.id for hit in best] == [hit.id for hit in index.search(documents)]
     assert [one.start for one in index.passages(query, 100)] == [0, 0]
