@@ -13,6 +13,7 @@ from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Document, Hit
 from rag_embed.errors import BadInput
+from rag_embed.values import plain
 
 
 class RagEmbedDocument(LangChainDocument):
@@ -197,5 +198,6 @@ def _part(source: str, document: LangChainDocument, keys: Sequence[str]) -> str:
 
 
 def _hashed(document: LangChainDocument) -> str:
-    content = json.dumps([document.page_content, document.metadata], sort_keys=True, default=str)
+    metadata = plain(document.metadata, f"The document {document.page_content[:40]!r}...")
+    content = json.dumps([document.page_content, metadata], sort_keys=True)
     return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -18,6 +18,7 @@ from rag_embed import field
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
+from rag_embed.values import time_of
 
 FilterLike: TypeAlias = Filter | Mapping[str, Any] | None
 """A rag_embed filter, or a dictionary that `to_filter` understands."""
@@ -26,15 +27,17 @@ FilterLike: TypeAlias = Filter | Mapping[str, Any] | None
 def to_filter(filter: FilterLike) -> Filter | None:
     """Make a rag_embed filter of what LangChain users write.
 
-    Keys name metadata; several keys must all match. A missing value matches ``$ne`` and ``$nin``,
-    as in the query languages this one is taken from, and no other comparison.
+    It means what it means in MongoDB. Keys name metadata, ``author.name`` what lies within; several
+    keys must all match. A list matches a value that is among its elements. A missing value matches
+    ``$ne``, ``$nin`` and ``$not``, and no comparison. A date or datetime is compared as a time.
 
     Args:
         filter: ``None``, a rag_embed filter (given back as it is), or a dictionary such as
             ``{"year": 2020}`` or ``{"year": {"$gte": 2020, "$lt": 2024}}``. Operators: ``$eq $ne
-            $gt $gte $lt $lte $in $nin``, ``$contains`` (the value is a list with that element),
-            ``$text`` (the value is a text with that part), ``$exists``. Combined by
-            ``{"$and": [...]}``, ``{"$or": [...]}``, ``{"$not": {...}}``.
+            $gt $gte $lt $lte``, ``$in $nin`` (any or none of these values), ``$all`` (a list that
+            holds all of these), ``$contains`` (a list with that element), ``$text`` (a text with
+            that part), ``$exists``, ``$not`` (other operators, negated). Combined by
+            ``{"$and": [...]}``, ``{"$or": [...]}``, ``{"$nor": [...]}``, ``{"$not": {...}}``.
 
     Raises:
         BadInput: Anything else.
@@ -65,16 +68,21 @@ def _entry(key: object, value: object) -> Filter:
         return And(_operands(key, value))
     if key == "$or":
         return Or(_operands(key, value))
+    if key == "$nor":
+        return Not(Or(_operands(key, value)))
     if key == "$not":
         return Not(_operand(key, value))
     if key.startswith("$"):
-        raise BadInput(f"Unknown operator {key!r}; between filters use $and, $or, $not.")
+        raise BadInput(f"Unknown operator {key!r}; between filters use $and, $or, $nor, $not.")
     name = field(METADATA + key)
-    if not isinstance(value, Mapping):
-        return _compare("$eq", name, value)
-    if not value:
-        raise BadInput(f"The filter on {key!r} is empty; leave {key!r} out to match everything.")
-    return _all([_compare(operator, name, operand) for operator, operand in value.items()])
+    return _compared(name, value) if isinstance(value, Mapping) else _compare("$eq", name, value)
+
+
+def _compared(name: Field, operators: Mapping[Any, Any]) -> Filter:
+    """All comparisons of one value."""
+    if not operators:
+        raise BadInput(f"The filter on {name.name!r} is empty; leave it out to match everything.")
+    return _all([_compare(operator, name, operand) for operator, operand in operators.items()])
 
 
 def _operands(key: str, value: object) -> tuple[Filter, ...]:
@@ -93,9 +101,15 @@ def _operand(key: str, value: Any) -> Filter:  # noqa: ANN401
 def _compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN401
     compare = _OPERATORS.get(operator) if isinstance(operator, str) else None
     if compare is None:
+        inside = f"{name.name.removeprefix(METADATA)}.{operator}"
         raise BadInput(
             f"Unknown operator {operator!r} in the filter on {name.name!r}; use one of "
-            f"{', '.join(_OPERATORS)}."
+            f"{', '.join(_OPERATORS)}. For a value within another write {{{inside!r}: ...}}."
+        )
+    if isinstance(value, list | tuple) and operator in _OF_ONE:
+        raise BadInput(
+            f"{operator} on {name.name!r} compares with one value, got {value!r}. Use $in for any "
+            "of several, $all for a list that holds all of them."
         )
     if value is None:
         raise BadInput(
@@ -105,10 +119,21 @@ def _compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN4
     return compare(name, value)
 
 
-def _one_of(name: Field, values: Any) -> Filter:  # noqa: ANN401
+def _values(values: Any) -> list[Any]:  # noqa: ANN401
     if not isinstance(values, list | tuple | set | frozenset):
-        raise BadInput(f"$in and $nin take a list of values, got {values!r}.")
-    return name.is_in(list(values))
+        raise BadInput(f"$in, $nin and $all take a list of values, got {values!r}.")
+    return list(values)
+
+
+def _with_all(name: Field, values: Any) -> Filter:  # noqa: ANN401
+    equal = [name == value for value in _values(values)]
+    return And(tuple(equal)) if equal else name.is_in([])  # which matches nothing
+
+
+def _negated(name: Field, operators: Any) -> Filter:  # noqa: ANN401
+    if not isinstance(operators, Mapping):
+        raise BadInput(f"$not on {name.name!r} takes operators such as {{'$gt': 3}}; else use $ne.")
+    return Not(_compared(name, operators))
 
 
 def _exists(name: Field, value: Any) -> Filter:  # noqa: ANN401
@@ -124,12 +149,15 @@ _OPERATORS: Mapping[str, Callable[[Field, Any], Filter]] = {
     "$gte": lambda name, value: name >= value,
     "$lt": lambda name, value: name < value,
     "$lte": lambda name, value: name <= value,
-    "$in": _one_of,
-    "$nin": lambda name, values: ~_one_of(name, values),
+    "$in": lambda name, values: name.is_in(_values(values)),
+    "$nin": lambda name, values: ~name.is_in(_values(values)),
+    "$all": _with_all,
     "$contains": lambda name, value: name.has(value),
     "$text": lambda name, value: name.contains(value),
     "$exists": _exists,
+    "$not": _negated,
 }
+_OF_ONE = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains")
 
 
 class RagEmbedTranslator(Visitor):
@@ -137,7 +165,7 @@ class RagEmbedTranslator(Visitor):
 
     ``contain`` finds an element of a list, or a part of a text. ``like`` finds a part of a text
     whatever its case, since a language model does not know how it is written; ``%`` may stand at
-    its ends. Dates are compared as ISO strings.
+    its ends. Dates are compared as times.
 
     Args:
         fields: The declared fields of the index (``index.fields``), if there are any.
@@ -208,9 +236,13 @@ class RagEmbedTranslator(Visitor):
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """LangChain's parser writes a date as ``{"date": "2020-01-31", "type": "date"}``."""
-    if isinstance(value, Mapping) and value.get("type") in ("date", "datetime"):
-        return value.get(value["type"])
-    return value
+    if not isinstance(value, Mapping) or value.get("type") not in ("date", "datetime"):
+        return value
+    text = value.get(value["type"])
+    moment = time_of(text)
+    if moment is None:
+        raise BadInput(f"{text!r} is no {value['type']}; it is written like 2020-01-31.")
+    return moment
 
 
 def _part(pattern: object) -> str:

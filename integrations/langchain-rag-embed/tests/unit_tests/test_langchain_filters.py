@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timezone
+
 import pytest
 from langchain_core.runnables import RunnableLambda
 from langchain_core.structured_query import (
@@ -19,10 +21,15 @@ from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 
 ROWS = {
-    "a": {"year": 2019, "lang": "en", "tags": ["x", "y"], "score": 0.5, "draft": True},
+    "a": {"year": 2019, "lang": "en", "tags": ["x", "y"], "at": "2023-12-31", "draft": True},
     "b": {"year": 2020, "lang": "de", "tags": ["y"], "author": {"name": "Ada"}},
     "c": {"year": 2021.5, "lang": "English", "tags": [], "draft": False},
-    "d": {"year": "2022", "lang": 'o\'"quote"', "tags": ["x"]},
+    "d": {
+        "year": "2022",
+        "lang": 'o\'"quote"',
+        "tags": ["x"],
+        "at": "2024-05-01T09:30:00+02:00",
+    },
     "e": {},
 }
 
@@ -50,6 +57,21 @@ MATRIX = [
     ({"lang": {"$text": "En"}}, lambda m: "En" in m.get("lang", "")),
     ({"lang": 'o\'"quote"'}, lambda m: m.get("lang") == 'o\'"quote"'),
     ({"tags": {"$contains": "x"}}, lambda m: "x" in m.get("tags", [])),
+    ({"tags": "x"}, lambda m: "x" in m.get("tags", [])),
+    ({"tags": {"$eq": "x"}}, lambda m: "x" in m.get("tags", [])),
+    ({"tags": {"$ne": "x"}}, lambda m: "x" not in m.get("tags", [])),
+    ({"tags": {"$in": ["x", "z"]}}, lambda m: "x" in m.get("tags", [])),
+    ({"tags": {"$nin": ["x", "z"]}}, lambda m: "x" not in m.get("tags", [])),
+    ({"tags": {"$all": ["x", "y"]}}, lambda m: m.get("tags") == ["x", "y"]),
+    ({"tags": {"$all": []}}, lambda m: False),
+    ({"lang": {"$all": ["de"]}}, lambda m: m.get("lang") == "de"),
+    ({"tags": {"$not": {"$all": ["x", "y"]}}}, lambda m: m.get("tags") != ["x", "y"]),
+    ({"tags": {"$exists": True, "$ne": "x"}}, lambda m: "x" not in m.get("tags", ["x"])),
+    ({"year": {"$not": {"$gte": 2020}}}, lambda m: not (num(m.get("year")) or 0) >= 2020),
+    ({"$nor": [{"year": 2019}, {"tags": "x"}]}, lambda m: "x" not in m.get("tags", [])),
+    ({"at": {"$gte": datetime(2024, 5, 1)}}, lambda m: "2024-05" in m.get("at", "")),
+    ({"at": {"$lt": date(2024, 5, 1)}}, lambda m: "2023" in m.get("at", "")),
+    ({"at": datetime(2024, 5, 1, 7, 30, tzinfo=timezone.utc)}, lambda m: "2024-05" in m.get("at", "")),
     ({"lang": {"$contains": "en"}}, lambda m: False),
     ({"draft": True}, lambda m: m.get("draft") is True),
     ({"draft": {"$ne": True}}, lambda m: m.get("draft") is not True),
@@ -101,13 +123,19 @@ WRONG = [
     ({"year": {}}, "empty"),
     ({"year": None}, "exists"),
     ({"year": {"$eq": None}}, "exists"),
-    ({"year": [2020]}, "list"),
     ({"year": {"$in": 2020}}, "list"),
     ({"year": {"$in": "2020"}}, "list"),
     ({"year": {"$in": [None]}}, "NoneType"),
     ({"year": {"$exists": 1}}, "True or False"),
     ({"lang": {"$text": 3}}, "str"),
-    ({"$nor": [{"year": 1}]}, "nor"),
+    ({"$near": [{"year": 1}]}, r"\$near"),
+    ({"$nor": []}, "non-empty"),
+    ({"tags": ["x", "y"]}, r"\$in for any.*\$all"),
+    ({"tags": {"$ne": ["x"]}}, r"\$in for any"),
+    ({"tags": {"$all": "x"}}, "list"),
+    ({"year": {"$not": 2020}}, r"use \$ne"),
+    ({"year": {"$not": {}}}, "empty"),
+    ({"author": {"name": "Ada"}}, r"'author\.name'"),
     ({"$and": []}, "non-empty"),
     ({"$or": {"year": 1}}, "non-empty"),
     ({"$or": [{}]}, "empty"),
@@ -147,7 +175,10 @@ TRANSLATED = [
     (compare(Comparator.CONTAIN, "lang", "Engl"), "c"),
     (compare(Comparator.LIKE, "lang", "engl"), "c"),
     (compare(Comparator.LIKE, "lang", "%EN%"), "ac"),
-    (compare(Comparator.GTE, "year", {"date": "2022", "type": "date"}), "d"),
+    (compare(Comparator.GTE, "at", {"date": "2024-01-01", "type": "date"}), "d"),
+    (compare(Comparator.LT, "at", {"datetime": "2024-05-01T08:00:00", "type": "datetime"}), "ad"),
+    (compare(Comparator.EQ, "tags", "x"), "ad"),
+    (compare(Comparator.IN, "tags", ["x", "z"]), "ad"),
     (
         operate(
             Operator.AND,
@@ -227,6 +258,7 @@ def test_contain_fits_the_declared_column():
         compare(Comparator.LIKE, "lang", "%"),
         compare(Comparator.LIKE, "lang", 3),
         compare(Comparator.EQ, "lang", None),
+        compare(Comparator.GTE, "at", {"date": "2022", "type": "date"}),
         compare(Comparator.IN, "lang", "en"),
         operate(Operator.AND),
         operate(
