@@ -71,7 +71,10 @@ MATRIX = [
     ({"$nor": [{"year": 2019}, {"tags": "x"}]}, lambda m: "x" not in m.get("tags", [])),
     ({"at": {"$gte": datetime(2024, 5, 1)}}, lambda m: "2024-05" in m.get("at", "")),
     ({"at": {"$lt": date(2024, 5, 1)}}, lambda m: "2023" in m.get("at", "")),
-    ({"at": datetime(2024, 5, 1, 7, 30, tzinfo=timezone.utc)}, lambda m: "2024-05" in m.get("at", "")),
+    (
+        {"at": datetime(2024, 5, 1, 7, 30, tzinfo=timezone.utc)},
+        lambda m: "2024-05" in m.get("at", ""),
+    ),
     ({"lang": {"$contains": "en"}}, lambda m: False),
     ({"draft": True}, lambda m: m.get("draft") is True),
     ({"draft": {"$ne": True}}, lambda m: m.get("draft") is not True),
