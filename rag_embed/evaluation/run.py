@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,15 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class QuerySystem(System, Protocol):
+    """A system that can also be told who asks, and what was said before."""
+
+    def ranked(self, queries: Sequence[Query], /) -> Sequence[Sequence[str]]:
+        """As `System`, for queries with their users and earlier turns."""
+        ...
+
+
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the system's name, queries done, and queries in all; first with 0 done."""
 
@@ -46,7 +55,7 @@ def from_retriever(
     user: str | None = None,
     min_relevance: float = 0.0,
     diversity: float = 0.0,
-) -> System:
+) -> QuerySystem:
     """Make a system of a retriever: its hits' documents, each at its best rank.
 
     Asks for more hits until ``depth`` different documents are there or the retriever has no more.
@@ -56,28 +65,50 @@ def from_retriever(
         depth: Documents wanted, at least the ``depth`` of `evaluate`.
         group_by: How the retriever is asked; ``"chunk"`` ranks documents by their best chunk.
         where: Filter of every query.
-        user: User of every query.
+        user: User of every query; each query's own by default.
         min_relevance: As in `Query`.
         diversity: As in `Query`.
     """
-    asked = Query("", 0, where, user, min_relevance, diversity, group_by)
+    return _Retrieved(
+        retriever, depth, Query("", 0, where, user, min_relevance, diversity, group_by)
+    )
 
-    def ranked(texts: Sequence[str], /) -> list[list[str]]:
-        found: list[list[str]] = [[] for _ in texts]
-        open_ = list(range(len(texts)))
-        k = depth
+
+@dataclass(frozen=True, slots=True)
+class _Retrieved:
+    """A `QuerySystem`; ``options`` is asked with each query's text, talk, and user where it has none."""
+
+    retriever: Retriever
+    depth: int
+    options: Query
+
+    def __call__(self, texts: Sequence[str], /) -> list[list[str]]:
+        return self.ranked([Query(text) for text in texts])
+
+    def ranked(self, queries: Sequence[Query], /) -> list[list[str]]:
+        user = self.options.user
+        asked = [
+            replace(
+                self.options,
+                text=query.text,
+                user=query.user if user is None else user,
+                previous=query.previous,
+            )
+            for query in queries
+        ]
+        found: list[list[str]] = [[] for _ in queries]
+        open_ = list(range(len(queries)))
+        k = self.depth
         while open_:
-            queries = [replace(asked, text=texts[i], k=k) for i in open_]
             again = []
-            for i, hits in zip(open_, retriever.retrieve(queries), strict=True):
-                found[i] = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))[:depth]
+            several = self.retriever.retrieve([replace(asked[i], k=k) for i in open_])
+            for i, hits in zip(open_, several, strict=True):
+                found[i] = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))[: self.depth]
                 # Fewer hits than asked for: there are no others.
-                if len(found[i]) < depth and len(hits) >= k:
+                if len(found[i]) < self.depth and len(hits) >= k:
                     again.append(i)
             open_, k = again, 2 * k
         return found
-
-    return ranked
 
 
 def evaluate(
@@ -92,7 +123,8 @@ def evaluate(
     """Measure systems on the judged queries of a collection.
 
     Args:
-        systems: What to measure, by the name shown in reports.
+        systems: What to measure, by the name shown in reports. One that is made by `from_retriever`
+            is asked with each query's user and earlier turns.
         collection: Queries without a relevant document are left out, and counted.
         metrics: Like ``"ndcg@10"``; no cut-off may exceed ``depth``.
         depth: How long the systems' rankings are at least; no metric may look deeper.
@@ -171,9 +203,12 @@ def _measure(
         progress(name, 0, len(query_ids))
     for start in range(0, len(query_ids), batch):
         ids = query_ids[start : start + batch]
-        texts = [collection.queries[id_] for id_ in ids]
+        queries = [collection.query(id_) for id_ in ids]
         began = time.perf_counter()
-        rankings = system(texts)
+        if isinstance(system, QuerySystem):
+            rankings = system.ranked(queries)
+        else:
+            rankings = system([query.text for query in queries])
         stop = start + len(ids)
         milliseconds[start:stop] = (time.perf_counter() - began) * 1000 / len(ids)
         if len(rankings) != len(ids):

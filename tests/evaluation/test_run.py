@@ -179,3 +179,30 @@ def test_outcome_arrays_do_not_share_memory() -> None:
     outcome = evaluate({"s": forward}, COLLECTION).systems["s"]
     assert isinstance(outcome, Outcome)
     assert all(row.flags["C_CONTIGUOUS"] for row in outcome.scores.values())
+
+
+class Remembering:
+    """Finds nothing, and remembers who asked what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None, tuple[str, ...]]] = []
+
+    def retrieve(self, queries):
+        self.asked += [(query.text, query.user, tuple(query.previous)) for query in queries]
+        return [[] for _ in queries]
+
+
+def test_a_retriever_is_told_who_asks_and_what_was_said_before() -> None:
+    labels = Collection(
+        "talks",
+        DOCUMENTS,
+        {"a": "and then?", "b": "why?"},
+        {"a": {"d1": 1}, "b": {"d2": 1}},
+        {"a": "ann"},
+        {"a": ("what is first?",)},
+    )
+    retriever = Remembering()
+    evaluate({"r": from_retriever(retriever), "texts": forward}, labels)
+    assert retriever.asked == [("and then?", "ann", ("what is first?",)), ("why?", None, ())]
+    evaluate({"r": from_retriever(retriever, user="ben")}, labels)
+    assert [user for _, user, _ in retriever.asked[2:]] == ["ben", "ben"]
