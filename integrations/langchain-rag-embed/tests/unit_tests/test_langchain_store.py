@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
 
+import numpy as np
 import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_rag_embed import EmbeddingsEncoder, RagEmbedEmbeddings, RagEmbedVectorStore
 
-from rag_embed import Document as OurDocument
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
@@ -126,6 +129,35 @@ def test_wrong_arguments_of_add_are_refused(store, arguments, said):
     assert len(store.index) == before
 
 
+VALUES = {
+    "at": datetime(2024, 5, 1, 9, 30),
+    "day": date(2024, 5, 1),
+    "key": UUID(int=5),
+    "price": Decimal("0.5"),
+    "n": np.int64(3),
+    "yes": np.bool_(True),
+}
+
+
+@pytest.mark.parametrize("fields", [None, {"at": datetime, "n": int, "yes": bool}], ids=str)
+@pytest.mark.parametrize("where", ["memory", "lancedb"])
+def test_values_of_many_types_are_kept_as_json_has_them_and_found(where, fields, tmp_path):
+    path = None if where == "memory" else tmp_path / "kb"
+    store = RagEmbedVectorStore(path, embedding=HashEncoder(), fields=fields)
+    store.add_texts(["one", "other"], [VALUES, {"n": 4}], ids=["a", "b"])
+    assert store.get_by_ids(["a"])[0].metadata == {
+        "at": "2024-05-01T09:30:00",
+        "day": "2024-05-01",
+        "key": "00000000-0000-0000-0000-000000000005",
+        "price": 0.5,
+        "n": 3,
+        "yes": True,
+    }
+    for name, value in VALUES.items():
+        assert ids(store.similarity_search("one", filter={name: value})) == ["a"], name
+    assert ids(store.similarity_search("one", filter={"at": {"$lt": date(2024, 5, 1)}})) == []
+
+
 async def test_unknown_options_are_errors(store):
     with pytest.raises(TypeError):
         store.add_texts(["text"], owner="ada")
@@ -151,99 +183,6 @@ async def test_delete_needs_ids(store):
         store.get_by_ids("fox")
     assert store.delete(store.index.matching()) is True
     assert store.similarity_search("fox") == []
-
-
-async def test_every_search_has_its_async_twin(store):
-    vector = store.embeddings.embed_query("red fox")
-    options = {"k": 3, "filter": {"n": {"$gte": 1}}, "user": "ada"}
-    calls = {
-        "similarity_search": "red fox",
-        "similarity_search_with_score": "red fox",
-        "similarity_search_with_relevance_scores": "red fox",
-        "similarity_search_by_vector": vector,
-        "max_marginal_relevance_search": "red fox",
-        "max_marginal_relevance_search_by_vector": vector,
-    }
-    for name, argument in calls.items():
-        found = getattr(store, name)(argument, **options)
-        assert len(found) == 3, name
-        assert await getattr(store, f"a{name}")(argument, **options) == found
-        assert getattr(store, name)(argument, k=0) == []
-        assert len(getattr(store, name)(argument, k=100)) == 4
-        with pytest.raises(BadInput, match="k must be"):
-            getattr(store, name)(argument, k=-1)
-
-
-def test_scores_fall_and_relevance_is_between_0_and_1(store):
-    scores = [score for _, score in store.similarity_search_with_score("red fox in the snow")]
-    assert scores == sorted(scores, reverse=True)
-    assert scores[0] > scores[-1]
-    found = store.similarity_search_with_relevance_scores("red fox in the snow")
-    assert found[0][0].id == "snow"
-    assert all(0.0 <= relevance <= 1.0 for _, relevance in found)
-    cut = (found[0][1] + found[1][1]) / 2
-    above = store.similarity_search_with_relevance_scores(
-        "red fox in the snow", score_threshold=cut
-    )
-    assert above == found[:1]
-
-
-def test_a_search_by_vector_is_the_nearest_neighbours(store):
-    encoder = HashEncoder()
-    texts = list(TEXTS.values())
-    titled = encoder.encode_document(texts)
-    row = encoder.encode_query(["blue snow"])[0]
-    nearest = [list(TEXTS)[i] for i in (-(titled @ row)).argsort(kind="stable")]
-    found = store.similarity_search_with_score_by_vector((7.0 * row).tolist(), k=2)
-    assert [document.id for document, _ in found] == nearest[:2]
-    assert ids(store.similarity_search_by_vector(row.tolist(), k=2)) == nearest[:2]
-    with pytest.raises(BadInput, match="shape"):
-        store.similarity_search_by_vector([1.0, 2.0])
-
-
-def test_marginal_relevance_prefers_what_is_different(store):
-    plain = ids(store.similarity_search("red fox hunts mice", k=2))
-    assert sorted(plain) == ["fox", "fox2"]
-    for lambda_mult, expected in ((1.0, plain), (0.3, [plain[0], "sea"])):
-        found = store.max_marginal_relevance_search(
-            "red fox hunts mice", k=2, lambda_mult=lambda_mult
-        )
-        assert ids(found) == expected
-    vector = store.embeddings.embed_query("red fox hunts mice")
-    found = store.max_marginal_relevance_search_by_vector(vector, k=2, lambda_mult=0.3)
-    assert ids(found) == [plain[0], "sea"]
-
-
-def test_marginal_relevance_chooses_among_the_first_candidates(store):
-    query = "red fox hunts mice"
-    first_two = store.max_marginal_relevance_search(query, k=2, fetch_k=2, lambda_mult=0.0)
-    assert sorted(ids(first_two)) == ["fox", "fox2"]
-    assert len(store.max_marginal_relevance_search(query, k=4, fetch_k=1)) == 4
-    for wrong in ({"fetch_k": 0}, {"lambda_mult": 1.5}, {"lambda_mult": -0.5}):
-        with pytest.raises(BadInput, match=next(iter(wrong))):
-            store.max_marginal_relevance_search(query, **wrong)
-
-
-async def test_as_retriever_with_every_search_type(store):
-    plain = store.as_retriever(search_kwargs={"k": 2, "filter": {"n": {"$lt": 3}}})
-    assert ids(plain.invoke("red fox in the snow", filter={"n": 3})) == ["snow"]
-    assert len(await plain.ainvoke("red fox in the snow", k=1)) == 1
-    mmr = store.as_retriever(search_type="mmr", search_kwargs={"k": 2, "lambda_mult": 0.3})
-    assert "sea" in ids(await mmr.ainvoke("red fox hunts mice"))
-    threshold = store.as_retriever(
-        search_type="similarity_score_threshold", search_kwargs={"score_threshold": 1.0}
-    )
-    assert threshold.invoke("penguins") == await threshold.ainvoke("penguins") == []
-    low = store.as_retriever(
-        search_type="similarity_score_threshold", search_kwargs={"score_threshold": 0.0}
-    )
-    assert len(low.invoke("red fox")) == len(await low.ainvoke("red fox")) == 4
-
-
-def test_an_owner_sees_their_own(store):
-    store.index.add([OurDocument("own", "Ada's red fox is called Rob.", user="ada")])
-    assert "own" not in ids(store.similarity_search("red fox called Rob", k=9))
-    assert ids(store.similarity_search("red fox called Rob", k=1, user="ada")) == ["own"]
 
 
 async def test_a_store_is_made_of_texts_or_documents(tmp_path):
