@@ -25,10 +25,9 @@ from rag_embed.indexing.assembly import (
     settings_of,
     space_of,
 )
-from rag_embed.indexing.backfill import Filled
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
-from rag_embed.indexing.ingest import AddReport, Ingest, Progress, several
+from rag_embed.indexing.ingest import AddReport, Ingest, several
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.settings import read, write
@@ -60,7 +59,17 @@ from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.places import local
-from rag_embed.types import DENSE, TOKENS, Chunk, Document, Grouping, Hit, Query, Skipped
+from rag_embed.types import (
+    DENSE,
+    TOKENS,
+    Chunk,
+    Document,
+    Grouping,
+    Hit,
+    OnProgress,
+    Query,
+    Skipped,
+)
 
 if TYPE_CHECKING:
     from rag_embed.evaluation.collection import Collection
@@ -305,7 +314,7 @@ class Index:
         self,
         documents: Iterable[Document | Skipped] | Document,
         *,
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
     ) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
@@ -333,7 +342,7 @@ class Index:
         prune: bool = False,
         allow_empty: bool = False,
         dry_run: bool = False,
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
     ) -> AddReport:
         """Add files and folders, again and again: what is unchanged costs nothing.
 
@@ -367,7 +376,7 @@ class Index:
         scope: str,
         allow_empty: bool = False,
         dry_run: bool = False,
-        progress: Progress | None = None,
+        progress: OnProgress | None = None,
     ) -> AddReport:
         """Make the documents of a scope those that come: `add`, then delete what did not come.
 
@@ -672,7 +681,7 @@ class Index:
         """Settings of lexical search."""
         return self.store.analyzer
 
-    def keep_tokens(self, *, progress: Filled | None = None) -> int:
+    def keep_tokens(self, *, progress: OnProgress | None = None) -> int:
         """Switch token evidence on in an index that was built without it.
 
         Chunks are encoded again, in batches that survive being killed: call it again, and it goes
@@ -701,7 +710,7 @@ class Index:
         encoder: Encoder | str,
         *,
         situate: Situate | None = None,
-        progress: Filled | None = None,
+        progress: OnProgress | None = None,
     ) -> int:
         """Encode all chunks with another model too; the new space becomes an expert.
 

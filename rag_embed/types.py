@@ -5,7 +5,7 @@ Frozen, slotted dataclasses and array aliases live here; anything that *does* so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -407,3 +407,26 @@ class Signature:
             for name in mine
             if name != "model" and mine[name] != theirs[name]
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something that takes long is.
+
+    Attributes:
+        done: Documents, chunks, queries or steps that are done.
+        total: How many there are; None where nobody knows.
+        stage: What is being done, such as the name of the system that is measured.
+        chunks: Chunks written, where documents are counted.
+        score: Best score so far, where something is trained.
+    """
+
+    done: int
+    total: int | None = None
+    stage: str = ""
+    chunks: int = 0
+    score: float | None = None
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+"""Called now and then by what takes long: adding, encoding again, measuring, fitting, training."""

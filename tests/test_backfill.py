@@ -15,6 +15,7 @@ from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, load
 from rag_embed.errors import BadInput
 from rag_embed.ranking.weights import WEIGHTS
+from rag_embed.types import Progress
 
 
 def documents(n: int = 4) -> list[Document]:
@@ -40,9 +41,9 @@ def test_switched_on_later_equals_from_the_start(tmp_path, where) -> None:
     first.add(documents())
     later.add(documents())
     assert WEIGHTS["tokens"] not in [p.weight for p in later.search("assert")[0].parts]
-    told: list[tuple[int, int]] = []
-    assert later.keep_tokens(progress=lambda done, total: told.append((done, total))) == len(later)
-    assert told[-1] == (len(later), len(later)) and later.keep_tokens() == 0
+    told: list[Progress] = []
+    assert later.keep_tokens(progress=told.append) == len(later)
+    assert told[-1] == Progress(len(later), len(later)) and later.keep_tokens() == 0
     assert kept(later) == kept(first)
     query = "how is an assertion written"
     assert later.search(query) == first.search(query)
@@ -64,8 +65,8 @@ def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
 def keep(kb: str) -> None:
     """What the killed process does: says every batch, the first of which are small, and waits."""
 
-    def say(done: int, total: int) -> None:
-        sys.stdout.write(f"{done}/{total}\n")
+    def say(now: Progress) -> None:
+        sys.stdout.write(f"{now.done}/{now.total}\n")
         sys.stdout.flush()
         sys.stdin.readline()
 
@@ -87,9 +88,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     assert 0 < done < total
     index = Index.open(kb)
     assert not index.space.signature.tokens and index.search("assert")
-    told: list[tuple[int, int]] = []
-    filled = index.keep_tokens(progress=lambda *state: told.append(state))
-    assert filled == told[0][1] == total - done
+    told: list[Progress] = []
+    filled = index.keep_tokens(progress=told.append)
+    assert filled == told[0].total == total - done
     whole = Index.in_memory(tokens=True)
     whole.add(some)
     view, expected = index.store.view(), whole.store.view()

@@ -15,7 +15,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.types import Progress
 
 DOCUMENTS = 1500
 KILLS = 4
@@ -42,8 +42,8 @@ def add(kb: str, waits: bool) -> None:
     except StoreError:  # the first run, or killed before it had made the index
         index = Index.create(kb, encoder=encoder, chunk_tokens=40)
 
-    def say(report: AddReport) -> None:
-        sys.stdout.write(f"batch {report.chunks}\n")
+    def say(now: Progress) -> None:
+        sys.stdout.write(f"batch {now.chunks}\n")
         sys.stdout.flush()
         if waits:
             sys.stdin.readline()

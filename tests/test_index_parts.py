@@ -22,6 +22,7 @@ from rag_embed.indexing import personalisation
 from rag_embed.personal.setting import Setting
 from rag_embed.ranking.rerankers import FunctionReranker
 from rag_embed.situated.described import described
+from rag_embed.types import Progress
 
 TEXTS = {
     "fox": "The red fox hunts mice in the meadow.",
@@ -46,10 +47,10 @@ def index(request, tmp_path) -> Index:
 
 class TestSpaces:
     def test_a_space_is_filled_and_becomes_an_expert(self, index) -> None:
-        told: list[tuple[int, int]] = []
+        told: list[Progress] = []
         other = HashEncoder(16)
-        assert index.add_space("small", other, progress=lambda *state: told.append(state)) == 3
-        assert told == [(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
+        assert index.add_space("small", other, progress=told.append) == 3
+        assert told == [Progress(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
         assert {leg.name for leg in index.hybrid().legs} == {"dense", "lexical", "small"}
         assert [part.leg for part in index.search("fox")[0].parts] == ["dense", "lexical"]
         index.add([Document("new", "A new text about foxes.")])

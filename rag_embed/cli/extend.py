@@ -100,7 +100,7 @@ def extend(
                 texts,
                 start=chosen,
                 trained_tokens=trained_tokens,
-                progress=lambda step, steps, _: progress(step, steps),
+                progress=progress,
             )
         report["tuned_on"] = str(tune)
     bake = bake or tune is not None

@@ -14,12 +14,12 @@ import typer
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bar
 
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import counted, emit, err, facts, out
@@ -33,7 +33,7 @@ from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
 from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.stores.opening import opened_or_made
-from rag_embed.types import Document
+from rag_embed.types import Document, Progress
 
 _SHOWN = 20
 _SAMPLE = 2000
@@ -133,7 +133,7 @@ def index(
                 prune=prune,
                 allow_empty=allow_empty,
                 dry_run=dry_run,
-                progress=lambda so_far: _advance(bar, task, so_far, started),
+                progress=lambda now: _advance(bar, task, now, started),
             )
             done = report.documents + len(report.skipped)
             bar.update(task, total=done, completed=done)
@@ -231,8 +231,8 @@ def _declared(text: str) -> tuple[str, str]:
     return name, kind
 
 
-def _bar() -> Progress:
-    return Progress(
+def _bar() -> Bar:
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -244,16 +244,15 @@ def _bar() -> Progress:
     )
 
 
-def _advance(bar: Progress, task: TaskID, report: AddReport, started: float) -> None:
+def _advance(bar: Bar, task: TaskID, now: Progress, started: float) -> None:
     """Show what is written; the bar is full when all is done, after tidying up, and not before."""
-    done = report.documents + len(report.skipped)
     total = bar.tasks[task].total
-    rate = report.chunks / (time.perf_counter() - started)
+    rate = now.chunks / (time.perf_counter() - started)
     bar.update(
         task,
-        completed=done if total is None else min(done, max(total - 1, 0)),
-        chunks=report.chunks,
-        rate=f" ({rate:.0f}/s)" if report.chunks else "",
+        completed=now.done if total is None else min(now.done, max(total - 1, 0)),
+        chunks=now.chunks,
+        rate=f" ({rate:.0f}/s)" if now.chunks else "",
     )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from rag_embed.ranking.token_matches import Match
-from rag_embed.types import Hit, Route
+from rag_embed.types import Hit, OnProgress, Route
 
 _PREVIEW = 300
 
@@ -29,12 +30,12 @@ err = Console(stderr=True, highlight=False, emoji=False)
 
 
 @contextmanager
-def counted(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar, as what is to be called with what is done and what there is to do."""
+def counted(title: str, unit: str) -> Iterator[OnProgress]:
+    """A progress bar, as what is to be called."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
+    with Bar(*columns, TimeElapsedColumn(), console=err) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda now: bar.update(task, completed=now.done, total=now.total)
 
 
 def complain(message: str) -> None:

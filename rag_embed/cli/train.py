@@ -16,10 +16,10 @@ from rich.progress import Progress as Bar
 from rag_embed.cli.show import NOT_BETTER, emit, err, facts, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.types import OnProgress, Progress
 
 if TYPE_CHECKING:
     from rag_embed.encoders.adapter_card import Card
-    from rag_embed.training.loop import Progress
     from rag_embed.training.sources import Source
 
 _SOURCE = "An index, or a folder with corpus.jsonl, queries.jsonl and qrels."
@@ -190,7 +190,7 @@ def _source(source: Path, queries: Path | None, qrels: Path | None) -> Source:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Progress]:
+def _progress(title: str) -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bar(
         *columns, TextColumn("steps{task.fields[best]}"), TimeElapsedColumn(), console=err
@@ -198,10 +198,10 @@ def _progress(title: str) -> Iterator[Progress]:
         task = bar.add_task(title, total=None, best="")
         started = time.perf_counter()
 
-        def progress(done: int, total: int, best: float) -> None:
-            left = (time.perf_counter() - started) / done * (total - done)
-            shown = f", best nDCG@10 {best:.4f}, at most {left:.0f} s left"
-            bar.update(task, completed=done, total=total, best=shown)
+        def progress(now: Progress) -> None:
+            left = (time.perf_counter() - started) / now.done * ((now.total or 0) - now.done)
+            shown = f", best nDCG@10 {now.score:.4f}, at most {left:.0f} s left"
+            bar.update(task, completed=now.done, total=now.total, best=shown)
 
         yield progress
 

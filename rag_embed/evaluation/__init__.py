@@ -15,7 +15,7 @@ from rag_embed.evaluation.report import (
     to_markdown,
     to_rich,
 )
-from rag_embed.evaluation.run import DEFAULT_METRICS, Progress, System, evaluate, from_retriever
+from rag_embed.evaluation.run import DEFAULT_METRICS, System, evaluate, from_retriever
 from rag_embed.evaluation.significance import Comparison, Row, average, compare
 from rag_embed.evaluation.verdict import Tried, Verdict
 
@@ -26,7 +26,6 @@ __all__ = [
     "Evaluation",
     "Labelled",
     "Outcome",
-    "Progress",
     "Report",
     "Row",
     "System",

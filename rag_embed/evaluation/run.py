@@ -8,9 +8,9 @@ also what is not a retriever of this library. Comparing the outcomes is the busi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from rag_embed.evaluation.outcomes import Evaluation, Outcome
 from rag_embed.filters import Filter
 from rag_embed.maths.metrics import Metric
 from rag_embed.protocols import Retriever
-from rag_embed.types import Grouping, Query
+from rag_embed.types import Grouping, OnProgress, Progress, Query
 
 DEFAULT_METRICS = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map@100")
 
@@ -40,10 +40,6 @@ class QuerySystem(System, Protocol):
     def ranked(self, queries: Sequence[Query], /) -> Sequence[Sequence[str]]:
         """As `System`, for queries with their users and earlier turns."""
         ...
-
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the system's name, queries done, and queries in all; first with 0 done."""
 
 
 def from_retriever(
@@ -118,7 +114,7 @@ def evaluate(
     metrics: Sequence[str] = DEFAULT_METRICS,
     depth: int = 100,
     batch: int = 32,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Evaluation:
     """Measure systems on the judged queries of a collection.
 
@@ -130,7 +126,7 @@ def evaluate(
         depth: How long the systems' rankings are at least; no metric may look deeper.
         batch: Queries per call. The time per query is that of its batch over the batch size:
             use 1 to measure what a single caller waits.
-        progress: Told after every batch.
+        progress: Called per system before its first batch and after each; ``stage`` is its name.
 
     Raises:
         BadInput: Nothing to measure, a metric is unknown or deeper than ``depth``, or a system
@@ -193,14 +189,14 @@ def _measure(
     collection: Collection,
     metrics: Sequence[Metric],
     batch: int,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Outcome:
     known = {document.id for document in collection.documents}
     query_ids = collection.judged
     scores = np.empty((len(metrics), len(query_ids)))
     milliseconds = np.empty(len(query_ids))
     if progress:
-        progress(name, 0, len(query_ids))
+        progress(Progress(0, len(query_ids), name))
     for start in range(0, len(query_ids), batch):
         ids = query_ids[start : start + batch]
         queries = [collection.query(id_) for id_ in ids]
@@ -220,7 +216,7 @@ def _measure(
             _check_ranking(name, id_, ranking, known)
             scores[:, column] = [metric(ranking, collection.qrels[id_]) for metric in metrics]
         if progress:
-            progress(name, stop, len(query_ids))
+            progress(Progress(stop, len(query_ids), name))
     by_metric = {str(metric): row for metric, row in zip(metrics, scores, strict=True)}
     return Outcome(by_metric, milliseconds)
 

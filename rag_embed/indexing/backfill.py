@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.protocols import ChunkEncoder, Store, View
 from rag_embed.situated.tokens import encoded
-from rag_embed.types import Chunk, Cut, doc_id_of
-
-Filled: TypeAlias = Callable[[int, int], None]
-"""Called after every batch with the chunks done and those there are to do."""
+from rag_embed.types import Chunk, Cut, OnProgress, Progress, doc_id_of
 
 
 def backfill(
@@ -21,7 +18,7 @@ def backfill(
     settings: Mapping[str, Any],
     *,
     vectors: bool,
-    progress: Filled | None = None,
+    progress: OnProgress | None = None,
 ) -> int:
     """Fill what `protocols.Store.grow` made room for, then have it searched.
 
@@ -51,7 +48,7 @@ def backfill(
             store.fill(ids, {name: rows} if vectors else {}, {} if kept is None else {name: kept})
             done += len(ids)
             if progress is not None:
-                progress(done, len(left))
+                progress(Progress(done, len(left)))
         return done
 
     total = 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
@@ -20,7 +20,7 @@ from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
 from rag_embed.text import shown, storable, unusable
-from rag_embed.types import Chunk, Cut, Document, Skipped, TokenBits, Vectors
+from rag_embed.types import Chunk, Cut, Document, OnProgress, Progress, Skipped, TokenBits, Vectors
 from rag_embed.values import plain
 
 _WORTH_READING = 4
@@ -68,10 +68,6 @@ class AddReport:
         )
 
 
-Progress: TypeAlias = Callable[[AddReport], None]
-"""Called with the counts so far: of what is written, and of what needs no writing."""
-
-
 @dataclass(frozen=True, slots=True)
 class _New:
     """A document that must be written."""
@@ -98,7 +94,7 @@ class Ingest:
     lenient: bool = False
 
     def add(
-        self, documents: Iterable[Document | Skipped], progress: Progress | None = None
+        self, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
     ) -> AddReport:
         """See `Index.add`."""
         report = AddReport()
@@ -205,9 +201,10 @@ def _counted(some: Sequence[_New]) -> AddReport:
     return AddReport(added=added, replaced=len(some) - added)
 
 
-def _say(progress: Progress | None, report: AddReport) -> None:
+def _say(progress: OnProgress | None, report: AddReport) -> None:
     if progress is not None:
-        progress(report)
+        done = report.documents + len(report.skipped)
+        progress(Progress(done, chunks=report.chunks))
 
 
 def content_hash(document: Document) -> str:

@@ -8,11 +8,12 @@ from typing import cast
 
 from rag_embed.errors import BadInput
 from rag_embed.indexing.assembly import Situate, check_same, loaded, space_of
-from rag_embed.indexing.backfill import Filled, backfill
+from rag_embed.indexing.backfill import backfill
 from rag_embed.indexing.settings import read, write
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
 from rag_embed.situated.expressions import stored
 from rag_embed.situated.tokens import WithTokens
+from rag_embed.types import OnProgress
 
 OWN = "dense"
 """Name of the space that an index was made with."""
@@ -70,7 +71,11 @@ class Spaces:
         self._known[name] = space
 
     def add(
-        self, name: str, encoder: Encoder | str, situate: Situate | None, progress: Filled | None
+        self,
+        name: str,
+        encoder: Encoder | str,
+        situate: Situate | None,
+        progress: OnProgress | None,
     ) -> int:
         """Encode all chunks with another model; see `Index.add_space`."""
         plain = self.own.space if isinstance(self.own, WithTokens) else self.own
@@ -98,7 +103,7 @@ class Spaces:
         self._store.drop(name, replace(before, spaces=left).since(before))
         self._known.pop(name, None)
 
-    def keep_tokens(self, progress: Filled | None) -> int:
+    def keep_tokens(self, progress: OnProgress | None) -> int:
         """Give the own space its tokens; see `Index.keep_tokens`."""
         if isinstance(self.own, WithTokens):
             return 0

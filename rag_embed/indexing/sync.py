@@ -20,13 +20,13 @@ from typing import Protocol
 from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.indexing import settings
-from rag_embed.indexing.ingest import AddReport, Change, Ingest, Progress
+from rag_embed.indexing.ingest import AddReport, Change, Ingest
 from rag_embed.indexing.origin import marked, origin_of
 from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
 from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.walk import walk
-from rag_embed.types import Document, Skipped
+from rag_embed.types import Document, OnProgress, Skipped
 
 _READ = 1000
 """Stored documents that are looked at together."""
@@ -225,7 +225,7 @@ class Files:
 
 
 def synced(
-    ingest: Ingest, evidence: Evidence, mode: Mode, progress: Progress | None = None
+    ingest: Ingest, evidence: Evidence, mode: Mode, progress: OnProgress | None = None
 ) -> AddReport:
     """Add what comes, and delete what is seen to be gone.
 

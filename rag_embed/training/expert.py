@@ -27,11 +27,11 @@ from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.training.candidates import Candidates
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.encoded import Encoded, base_encoder
-from rag_embed.training.loop import Fitted, Progress, Schedule, fit
+from rag_embed.training.loop import Fitted, Schedule, fit
 from rag_embed.training.lora import Targets, embed, extract, fill, inject
 from rag_embed.training.losses import pull, softmax_loss
 from rag_embed.training.splits import Split
-from rag_embed.types import Grouping
+from rag_embed.types import Grouping, OnProgress
 
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 
@@ -88,7 +88,7 @@ def train_expert(
     recipe: Recipe | None = None,
     group_by: Grouping = "chunk",
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Card:
     """Train a query adapter, and install it in ``folder`` if it is better on the held-out side.
 

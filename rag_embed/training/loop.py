@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import torch
 from safetensors import safe_open
@@ -21,9 +21,7 @@ from safetensors.torch import load_file, save
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
 from rag_embed.training.lora import fill
-
-Progress: TypeAlias = Callable[[int, int, float], None]
-"""Called after every step with steps done, steps in all at most, and the best validation score."""
+from rag_embed.types import OnProgress, Progress
 
 _CHECKPOINT = "checkpoint.safetensors"
 _CLIP = 1.0
@@ -121,7 +119,7 @@ def fit(
     *,
     folder: Path | None = None,
     fingerprint: str = "",
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Fitted:
     """Train until the steps are done or the score stops rising.
 
@@ -158,7 +156,7 @@ def fit(
             if file is not None:
                 run.save(file)
         if progress is not None:
-            progress(run.step, total, run.score)
+            progress(Progress(run.step, total, score=run.score))
     if file is not None:
         file.unlink(missing_ok=True)
     return Fitted(run.best, run.best_step, run.score, tuple(run.history))

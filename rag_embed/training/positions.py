@@ -24,8 +24,9 @@ from rag_embed.encoders.positions.extension import Extension
 from rag_embed.encoders.sentence import SentenceEncoder, sentence_transformer
 from rag_embed.errors import BadInput
 from rag_embed.maths.positions import Map
-from rag_embed.training.loop import Progress, Schedule, fit
+from rag_embed.training.loop import Schedule, fit
 from rag_embed.training.positions_loss import NAME, Tuning, sides_of
+from rag_embed.types import OnProgress
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def tune_positions(
     batch: int = 16,
     temperature: float = 0.05,
     schedule: Schedule | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> SentenceTransformer:
     """A copy of a model whose table of positions goes on to ``max_tokens``, its new rows trained.
 

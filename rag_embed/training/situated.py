@@ -30,13 +30,13 @@ from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.situated.late import Late
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.expert import install
-from rag_embed.training.loop import Progress, Schedule, fit
+from rag_embed.training.loop import Schedule, fit
 from rag_embed.training.lora import Targets, extract, fill, inject
 from rag_embed.training.losses import insent_loss, margin_loss, pull
 from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import Pooled, pooled_rows, read_windows
 from rag_embed.training.splits import Split
-from rag_embed.types import Cut, Vectors
+from rag_embed.types import Cut, OnProgress, Vectors
 
 Objective: TypeAlias = Literal["insent", "margin"]
 
@@ -115,7 +115,7 @@ def train_situated(
     data: str = "",
     recipe: SituatedRecipe | None = None,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Card:
     """Train the late part, and install it in ``folder`` if it is better on the held-out side.
 

@@ -7,7 +7,7 @@ with its pilots (`tuning.router_report`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from rag_embed.maths.routing import listwise
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
 from rag_embed.tuning.candidates import Candidates, gathered, utilities
-from rag_embed.types import Hit, Query, Signature, doc_id_of
+from rag_embed.types import Hit, OnProgress, Progress, Query, Signature, doc_id_of
 
 Mixtures = Mapping[str, Mapping[str, float]]
-Progress = Callable[[int, int], None]
-"""Called with the queries done and those there are to do."""
 
 FEEDBACK = "feedback"
 """Source of pilots that come from users."""
@@ -33,7 +31,7 @@ def learned(
     collection: Collection,
     *,
     mixtures: Mixtures | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Pilots:
     """Turn labelled queries into pilots.
 
@@ -74,7 +72,7 @@ def fitted(
     *,
     seed: int = 0,
     mixtures: Mixtures | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> tuple[Pilots, list[Collection]]:
     """Learn from one half of each collection's queries.
 
@@ -140,7 +138,7 @@ def _measured(
     judged: Sequence[Mapping[str, float]],
     documents: Sequence[tuple[str, ...]],
     mixtures: Mixtures,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Pilots:
     if hybrid.base is None:
         raise BadInput(
@@ -159,7 +157,7 @@ def _measured(
         if relevant.any():
             slopes[i], curves[i] = listwise(scores, relevant, SHARPNESS * weights)
         if progress:
-            progress(i + 1, n)
+            progress(Progress(i + 1, n))
     return Pilots(
         model=model_name(signature),
         legs=legs,

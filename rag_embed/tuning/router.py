@@ -11,9 +11,9 @@ from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.router import PilotRouter
-from rag_embed.tuning.pilots import Mixtures, Progress, fitted
+from rag_embed.tuning.pilots import Mixtures, fitted
 from rag_embed.tuning.router_report import DEFAULT, SOFT, measure_routing
-from rag_embed.types import Signature
+from rag_embed.types import OnProgress, Signature
 
 
 def fit_router(
@@ -24,7 +24,7 @@ def fit_router(
     seed: int = 0,
     metric: str = "ndcg@10",
     mixtures: Mixtures | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Verdict[PilotRouter]:
     """Learn from one half of each collection's queries, measure on the other.
 

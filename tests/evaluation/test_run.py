@@ -8,7 +8,7 @@ import pytest
 from rag_embed.errors import BadInput
 from rag_embed.evaluation import Collection, Evaluation, Outcome, evaluate, from_retriever
 from rag_embed.maths.metrics import Metric
-from rag_embed.types import Chunk, Document, Hit, Query
+from rag_embed.types import Chunk, Document, Hit, Progress, Query
 
 DOCUMENTS = tuple(Document(f"d{i}", f"text {i}") for i in range(10))
 COLLECTION = Collection(
@@ -44,15 +44,15 @@ def test_scores_are_those_of_the_metrics_per_query() -> None:
 
 def test_systems_see_batches_of_judged_queries_and_progress_is_told() -> None:
     seen: list[list[str]] = []
-    told: list[tuple[str, int, int]] = []
+    told: list[Progress] = []
 
     def system(texts: Sequence[str]) -> list[list[str]]:
         seen.append(list(texts))
         return [[] for _ in texts]
 
-    found = evaluate({"s": system}, COLLECTION, batch=2, progress=lambda *now: told.append(now))
+    found = evaluate({"s": system}, COLLECTION, batch=2, progress=told.append)
     assert seen == [["query 0", "query 1"], ["query 2", "query 3"], ["query 4"]]
-    assert told == [("s", 0, 5), ("s", 2, 5), ("s", 4, 5), ("s", 5, 5)]
+    assert told == [Progress(done, 5, "s") for done in (0, 2, 4, 5)]
     assert found.mean("s", "ndcg@10") == 0.0
 
 

@@ -373,9 +373,9 @@ class TestProgress:
         documents = [Document(f"d{i}", "fox " * 2000) for i in range(40)]
         seen = []
 
-        def told(report) -> None:
+        def told(now) -> None:
             stored = len(ids(index))
-            assert report.added == stored
+            assert now.done == stored
             seen.append(stored)
 
         index.add(documents, progress=told)
@@ -383,7 +383,7 @@ class TestProgress:
         first = next(count for count in seen if count)
         assert first <= 2 and len(set(seen)) >= 4
         seen.clear()
-        index.add(documents, progress=lambda report: seen.append(report.unchanged))
+        index.add(documents, progress=lambda now: seen.append(now.done))
         assert seen[0] == 8 and seen[-1] == 40
 
     def test_a_run_that_breaks_keeps_what_it_has_written(self, index) -> None:

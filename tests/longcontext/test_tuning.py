@@ -57,7 +57,7 @@ def tuned(tiny):
                 pairs(),
                 batch=12,
                 schedule=FAST,
-                progress=lambda step, steps, score: scores.append(score),
+                progress=lambda now: scores.append(now.score),
             )
             made[kind] = model, scores
         return made[kind]

@@ -18,6 +18,7 @@ from rag_embed.training import expert as module
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.expert import Recipe, train_expert
 from rag_embed.training.loop import Schedule, fit
+from rag_embed.types import Progress
 
 
 def test_it_is_better_on_documents_it_has_not_seen(trained, world) -> None:
@@ -91,8 +92,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(world, quick, tmp_path) -> N
     class Killed(Exception):
         pass
 
-    def kill(done: int, total: int, best: float) -> None:
-        if done == total // 2:
+    def kill(now: Progress) -> None:
+        if now.done == now.total // 2:
             raise Killed
 
     with pytest.raises(Killed):
@@ -101,12 +102,10 @@ def test_an_interrupted_run_ends_with_the_same_bits(world, quick, tmp_path) -> N
     other = replace(recipe, temperature=0.02)
     with pytest.raises(BadInput, match="unfinished run with other"):
         train_expert(corpus, sides, tmp_path / "parts", recipe=other)
-    steps: list[int] = []
+    steps: list[Progress] = []
     torch.manual_seed(99)  # of no consequence
-    parts = train_expert(
-        corpus, sides, tmp_path / "parts", recipe=recipe, progress=lambda *s: steps.append(s[0])
-    )
-    assert 1 < steps[0] <= steps[-1]  # it did not begin again
+    parts = train_expert(corpus, sides, tmp_path / "parts", recipe=recipe, progress=steps.append)
+    assert 1 < steps[0].done <= steps[-1].done  # it did not begin again
     assert replace(parts, seconds=0) == replace(whole, seconds=0)
     both = [(tmp_path / name / WEIGHTS) for name in ("whole", "parts")]
     assert both[0].read_bytes() == both[1].read_bytes()

@@ -7,6 +7,7 @@ import torch
 
 from rag_embed.errors import BadInput
 from rag_embed.training.loop import Schedule, fit
+from rag_embed.types import Progress
 
 
 class Valley:
@@ -64,8 +65,8 @@ def test_interrupted_anywhere(tmp_path, stop) -> None:
     schedule = Schedule(epochs=5, learning_rate=0.1, evaluations=2, seed=3)
     whole = fit(Valley(), schedule)
 
-    def kill(done: int, *_: object) -> None:
-        if done == stop:
+    def kill(now: Progress) -> None:
+        if now.done == stop:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

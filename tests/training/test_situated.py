@@ -27,7 +27,7 @@ from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import pooled_rows, read_windows
 from rag_embed.training.situated import SituatedRecipe, train_situated
 from rag_embed.training.splits import split
-from rag_embed.types import Chunk, Cut
+from rag_embed.types import Chunk, Cut, Progress
 
 WORDS = (
     *("the", "red", "fox", "runs", "over", "a", "hill", "and", "sleeps", "in", "an", "old"),
@@ -164,8 +164,8 @@ def test_a_run_and_its_interruption(tiny, tmp_path, monkeypatch) -> None:
             groups, sides, tmp_path / folder, model=str(tiny), recipe=recipe, progress=progress
         )
 
-    def kill(done: int, total: int, best: float) -> None:
-        if done == total - 1:
+    def kill(now: Progress) -> None:
+        if now.done == now.total - 1:
             raise KeyboardInterrupt
 
     for objective in ("insent", "margin"):
