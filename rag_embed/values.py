@@ -24,6 +24,9 @@ from rag_embed.text import storable
 Scalar: TypeAlias = str | int | float | bool | datetime
 """What a filter compares with. Dates, UUIDs, decimals, enums and numpy scalars become one of these."""
 
+Value: TypeAlias = Scalar | date | UUID | Decimal | Enum | np.generic
+"""What becomes a `Scalar`."""
+
 Kind: TypeAlias = Literal["text", "number", "bool", "time"]
 
 KINDS: Mapping[type, Kind] = {

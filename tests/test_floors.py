@@ -31,7 +31,7 @@ FLOORS = (
     ("routing", "personal"),
     ("indexing", "persona"),
     ("index",),
-    ("training",),
+    ("training", "testing"),
     ("tuning", "longcontext"),
     ("cli",),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rag_embed.errors import BadInput
-from rag_embed.filters.nodes import Compare, Contains, Has, In, Missing
-from rag_embed.values import Scalar
+from rag_embed.filters.nodes import Compare, Contains, Has, In, Missing, comparable
+from rag_embed.values import Value
 
 
 class Field:
@@ -33,33 +33,33 @@ class Field:
             raise BadInput(f"A field name is a non-empty str, got {name!r}.")
         self.name = name
 
-    def __eq__(self, value: Scalar) -> Compare:  # type: ignore[override]
-        return Compare(self.name, "==", value)
+    def __eq__(self, value: Value) -> Compare:  # type: ignore[override]
+        return Compare(self.name, "==", comparable(value))
 
-    def __ne__(self, value: Scalar) -> Compare:  # type: ignore[override]
-        return Compare(self.name, "!=", value)
+    def __ne__(self, value: Value) -> Compare:  # type: ignore[override]
+        return Compare(self.name, "!=", comparable(value))
 
-    def __lt__(self, value: Scalar) -> Compare:
-        return Compare(self.name, "<", value)
+    def __lt__(self, value: Value) -> Compare:
+        return Compare(self.name, "<", comparable(value))
 
-    def __le__(self, value: Scalar) -> Compare:
-        return Compare(self.name, "<=", value)
+    def __le__(self, value: Value) -> Compare:
+        return Compare(self.name, "<=", comparable(value))
 
-    def __gt__(self, value: Scalar) -> Compare:
-        return Compare(self.name, ">", value)
+    def __gt__(self, value: Value) -> Compare:
+        return Compare(self.name, ">", comparable(value))
 
-    def __ge__(self, value: Scalar) -> Compare:
-        return Compare(self.name, ">=", value)
+    def __ge__(self, value: Value) -> Compare:
+        return Compare(self.name, ">=", comparable(value))
 
-    def is_in(self, values: Iterable[Scalar]) -> In:
+    def is_in(self, values: Iterable[Value]) -> In:
         """The value, or an element of the list that it is, is one of ``values``; none of no values."""
         if isinstance(values, str | bytes) or not isinstance(values, Iterable):
             raise BadInput(f"is_in() takes a list of values, got {values!r}; wrap it in a list.")
-        return In(self.name, tuple(values))
+        return In(self.name, tuple(map(comparable, values)))
 
-    def has(self, value: Scalar) -> Has:
+    def has(self, value: Value) -> Has:
         """The field is a list that contains ``value``."""
-        return Has(self.name, value)
+        return Has(self.name, comparable(value))
 
     def contains(self, text: str, *, ignore_case: bool = False) -> Contains:
         """The value is a text that has ``text`` somewhere in it."""

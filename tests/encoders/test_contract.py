@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from contracts.encoder import EncoderContract
 
 from rag_embed.encoders import HashEncoder
+from rag_embed.testing import EncoderContract
 
 
 class TestHashEncoder(EncoderContract):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.encoder import ODD, TEXTS
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import CrossEncoderReranker, HashEncoder
 from rag_embed.errors import ModelUnavailable
 from rag_embed.ranking.rerank import Reranked
+from rag_embed.testing.encoder import ODD, TEXTS
 from rag_embed.types import Chunk, Hit
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.encoder import EncoderContract
 
 from rag_embed import Document, Index
 from rag_embed.encoders import FunctionEncoder, HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.testing import EncoderContract
 
 
 def lists(texts: list[str]) -> list[list[float]]:

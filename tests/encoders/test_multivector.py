@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.encoder import ODD, TEXTS, EncoderContract
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from rag_embed.maths.chamfer import chamfer
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.multivector import MaxSimReranker, StoredMaxSimReranker
 from rag_embed.ranking.rerank import Reranked
+from rag_embed.testing.encoder import ODD, TEXTS, EncoderContract
 
 
 @pytest.fixture(scope="session")

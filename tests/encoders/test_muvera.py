@@ -8,7 +8,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from contracts.encoder import TEXTS
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import MultiVectorEncoder, Muvera
@@ -18,6 +17,7 @@ from rag_embed.maths.chamfer import chamfer
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.multivector import MaxSimReranker
 from rag_embed.ranking.rerank import Reranked
+from rag_embed.testing.encoder import TEXTS
 
 
 def test_a_missing_package_is_told_at_once() -> None:

@@ -8,12 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-from contracts.encoder import ODD, TEXTS
 
 from rag_embed import encoders
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.encoders.models import DEFAULT
 from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
+from rag_embed.testing.encoder import ODD, TEXTS
 
 pytest.importorskip("openvino")
 from rag_embed.encoders import OpenVINOEncoder

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.encoder import TEXTS
 from sentence_transformers import SentenceTransformer
 
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.testing.encoder import TEXTS
 
 
 def cosines(one, other):

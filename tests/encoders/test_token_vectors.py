@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.encoder import ODD, TEXTS
 
 from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
+from rag_embed.testing.encoder import ODD, TEXTS
 
 pytest.importorskip("openvino")
 

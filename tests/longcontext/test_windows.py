@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contracts.encoder import EncoderContract
 from longcontext.tiny_models import text
 
 from rag_embed import Document, Index, Query, encoders
@@ -17,6 +16,7 @@ from rag_embed.longcontext.haystacks import passkeys
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.legs import DenseLeg
 from rag_embed.ranking.rerank import Reranked
+from rag_embed.testing import EncoderContract
 
 
 class TestNoveltyContract(EncoderContract):

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from contracts.filters import FilterContract
-from contracts.store import DIM, FIELDS, StoreContract
 
 from rag_embed.fields import Fields
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.testing import DIM, FIELDS, StoreContract
 
 
-class TestMemoryStore(StoreContract, FilterContract):
+class TestMemoryStore(StoreContract):
     @pytest.fixture
     def store(self):
         return MemoryStore({"dense": DIM}, fields=FIELDS)
 
 
-class TestLanceStore(StoreContract, FilterContract):
+class TestLanceStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path):
         return LanceStore.create(tmp_path / "kb", {"dense": DIM}, fields=Fields.of(FIELDS))
 
 
-class TestLanceStoreOnDisk(StoreContract, FilterContract):
+class TestLanceStoreOnDisk(StoreContract):
     """Vectors are searched by LanceDB instead of in memory."""
 
     @pytest.fixture

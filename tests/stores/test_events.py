@@ -15,13 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.events import DIM, EventStoreContract, event, expected_total, remember, rows, state
 
 from rag_embed.errors import SpaceMismatch, StoreError
 from rag_embed.stores import event_upkeep as upkeep
 from rag_embed.stores import events as module
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.memory_events import MemoryEvents
+from rag_embed.testing.events import (
+    DIM,
+    EventStoreContract,
+    event,
+    expected_total,
+    remember,
+    rows,
+    state,
+)
 from rag_embed.types import Signature
 
 SIGNATURE = Signature("hash", "1", DIM, 100)

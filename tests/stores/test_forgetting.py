@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contracts.store import DIM, vector
 
 from rag_embed import Chunk, Document
 from rag_embed.filters import field
 from rag_embed.stores import erasing
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.testing.store_data import DIM, vector
 from rag_embed.types import TokenBits
 
 ANN = "ann-7c1e'; --"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.store import DIM, vector, write
 
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.maths.vectors import unit
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.testing.store_data import DIM, vector, write
 from rag_embed.types import TokenBits
 
 WIDE = 64  # LanceDB looks for vectors in columns this wide

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contracts.store import DIM, vector
 
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.testing.store_data import DIM, vector
 from rag_embed.types import TokenBits
 
 MODES = ["memory", "lance", "lance on disk"]

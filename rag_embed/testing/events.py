@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,8 +15,13 @@ from hypothesis import strategies as st
 from rag_embed.errors import BadInput
 from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
+from rag_embed.protocols import EventStore
+from rag_embed.types import Vectors
 
 DIM = 32
+"""Length of the vectors of the contract."""
+
+Step = tuple[str, str, int, float, float]
 HOSTILE = [
     "ann",
     "ann'",
@@ -46,22 +54,35 @@ HOSTILE = [
 ]
 
 
-def rows(*texts: str) -> np.ndarray:
+def rows(*texts: str) -> Vectors:
     """A unit row per text that depends on the text alone."""
     seeds = [list(hashlib.blake2b(t.encode(), digest_size=8).digest()) for t in texts]
     return unit(np.array([np.random.default_rng(s).normal(size=DIM) for s in seeds]))
 
 
-def event(user: str, id: str, text: str = "", time: float = 0.0, **more) -> UserEvent:
-    return UserEvent(id, user, text or f"text {id} of {user}", time, **more)
+def event(
+    user: str,
+    id: str,
+    text: str = "",
+    time: float = 0.0,
+    *,
+    outcome: str = "",
+    kind: str = "event",
+    weight: float = 1.0,
+    metadata: Mapping[str, Any] | None = None,
+) -> UserEvent:
+    """An event; its text is its own unless one is given."""
+    said = text or f"text {id} of {user}"
+    return UserEvent(id, user, said, time, outcome, kind, weight, metadata or {})
 
 
-def remember(store, *events: UserEvent) -> None:
+def remember(store: EventStore, *events: UserEvent) -> None:
+    """Store events with the vectors of their texts."""
     keys = rows(*(one.text for one in events))
     store.add(list(events), keys, rows(*(one.value_text for one in events)))
 
 
-def expected_total(store, user: str) -> np.ndarray:
+def expected_total(store: EventStore, user: str) -> npt.NDArray[np.float64]:
     """The definition, over the stored history."""
     history = store.history(user)
     total = np.zeros(DIM)
@@ -73,7 +94,8 @@ def expected_total(store, user: str) -> np.ndarray:
     return total
 
 
-def state(store, users) -> dict:
+def state(store: EventStore, users: Iterable[str]) -> dict[str, Any]:
+    """All that a store knows of some users, to compare."""
     return {
         user: (
             store.history(user).events,
@@ -85,17 +107,27 @@ def state(store, users) -> dict:
     }
 
 
+class Make(Protocol):
+    """Makes an empty event store for vectors of `DIM` numbers."""
+
+    def __call__(self, half_life: float | None = None) -> EventStore:
+        """A store of its own at each call."""
+        ...
+
+
 class EventStoreContract:
     """Every implementation behaves like this."""
 
-    def test_an_unknown_user_has_nothing(self, make) -> None:
+    def test_an_unknown_user_has_nothing(self, make: Make) -> None:
+        """An unknown user has no events, and forgetting one is no error."""
         store = make()
         assert len(store.history("nobody")) == 0 == store.total("nobody").count
         assert store.history("nobody").keys.shape == (0, DIM)
         assert store.forget("nobody") == 0 == store.forget("nobody", ["x"])
         assert store.users() == []
 
-    def test_events_come_back_as_they_went_in_oldest_first(self, make) -> None:
+    def test_events_come_back_as_they_went_in_oldest_first(self, make: Make) -> None:
+        """A history is in order of time, with the vectors that were given."""
         store = make()
         late = event("ann", "b", "tea", 5.0, outcome="a pot", kind="buy", weight=2.5)
         early = event("ann", "a", "caf\u00e9 \U0001f375", 1.0, metadata={"n": [1, {"x": None}]})
@@ -109,7 +141,8 @@ class EventStoreContract:
         assert history.keys.dtype == np.float32 and history.keys.flags.c_contiguous
         assert store.users() == ["ann", "ben"]
 
-    def test_a_known_id_is_replaced(self, make) -> None:
+    def test_a_known_id_is_replaced(self, make: Make) -> None:
+        """The same id of the same user is replaced, in the sum too."""
         store = make(half_life=10.0)
         remember(store, event("ann", "1", "old", 0.0, weight=3.0), event("ann", "2", "stays", 4.0))
         remember(store, event("ann", "1", "new", 9.0), event("ben", "1", "other"))
@@ -120,7 +153,8 @@ class EventStoreContract:
         )
         assert [e.text for e in store.history("ben").events] == ["other"]
 
-    def test_hostile_ids_never_meet(self, make) -> None:
+    def test_hostile_ids_never_meet(self, make: Make) -> None:
+        """User ids that look alike, or like code, are users of their own."""
         store = make()
         remember(store, *(event(user, "1", f"secret {i}") for i, user in enumerate(HOSTILE)))
         for i, user in enumerate(HOSTILE):
@@ -135,17 +169,19 @@ class EventStoreContract:
         assert store.users() == sorted(before)
 
     @pytest.mark.parametrize("user", ["", None, 3, "a\ud800", b"ann"])
-    def test_no_id_is_no_user(self, make, user) -> None:
-        store = make()
+    def test_no_id_is_no_user(self, make: Make, user: object) -> None:
+        """An id that cannot be one is refused everywhere."""
+        store, wrong = make(), cast(Any, user)
         remember(store, event("ann", "1"))
         for ask in (store.history, store.total, store.forget):
             with pytest.raises(BadInput, match="user id"):
-                ask(user)
+                ask(wrong)
         with pytest.raises(BadInput, match="user id"):
-            UserEvent("1", user, "text", 0.0)
+            UserEvent("1", wrong, "text", 0.0)
         assert len(store.history("ann")) == 1
 
-    def test_forgetting_one_event_leaves_the_sum_of_the_others(self, make) -> None:
+    def test_forgetting_one_event_leaves_the_sum_of_the_others(self, make: Make) -> None:
+        """The sum is that of the events that are left."""
         store = make(half_life=100.0)
         remember(store, *(event("ann", str(i), f"t{i}", 7.0 * i) for i in range(20)))
         remember(store, event("ben", "3", "stays"))
@@ -161,14 +197,15 @@ class EventStoreContract:
         assert store.forget("ann") == 18
         assert store.total("ann").count == 0 and store.users() == ["ben"]
 
-    def test_forgetting_the_newest_keeps_what_the_old_ones_weigh(self, make) -> None:
+    def test_forgetting_the_newest_keeps_what_the_old_ones_weigh(self, make: Make) -> None:
         """Subtraction would leave nothing but rounding: the sum is taken anew."""
         store = make(half_life=1.0)
         remember(store, event("ann", "old", "old", 0.0), event("ann", "new", "new", 60.0))
         assert store.forget("ann", ["new"]) == 1
         np.testing.assert_allclose(store.total("ann").direction, rows("old")[0], atol=1e-6)
 
-    def test_what_does_not_fit_changes_nothing(self, make) -> None:
+    def test_what_does_not_fit_changes_nothing(self, make: Make) -> None:
+        """A batch with one wrong event stores none of them."""
         store = make()
         good, row = event("ann", "1"), rows("x")
         nan = np.full((1, DIM), np.nan, np.float32)
@@ -203,8 +240,12 @@ class EventStoreContract:
             max_size=14,
         )
     )
-    def test_any_sequence_leaves_what_a_dictionary_would(self, make, steps) -> None:
-        store, known = make(half_life=20.0), {}
+    def test_any_sequence_leaves_what_a_dictionary_would(
+        self, make: Make, steps: list[Step]
+    ) -> None:
+        """After any adding and forgetting, history and sum are as a dictionary says."""
+        store = make(half_life=20.0)
+        known: dict[tuple[str, str], UserEvent] = {}
         for n, (step, user, id, time, weight) in enumerate(steps):
             if step == "add":
                 one = event(user, str(id), f"text {n}", time, weight=weight)

@@ -1,0 +1,32 @@
+"""Contracts: what a part must do to be used in a place, as tests to inherit.
+
+Write a part of your own, subclass its contract in a test module, and give it the one fixture that its
+docstring names:
+
+    class TestMyEncoder(EncoderContract):
+        @pytest.fixture
+        def encoder(self):
+            return MyEncoder()
+
+Needs pytest and hypothesis: ``pip install 'rag-embed[testing]'``.
+"""
+
+import pytest
+
+# Before the modules below are imported, so that a law that does not hold shows the values.
+pytest.register_assert_rewrite("rag_embed.testing.encoder", "rag_embed.testing.events")
+pytest.register_assert_rewrite("rag_embed.testing.filters", "rag_embed.testing.store_finding")
+pytest.register_assert_rewrite("rag_embed.testing.store_keeping", "rag_embed.testing.store_owners")
+
+from rag_embed.testing.encoder import EncoderContract  # noqa: E402
+from rag_embed.testing.events import EventStoreContract  # noqa: E402
+from rag_embed.testing.store import StoreContract  # noqa: E402
+from rag_embed.testing.store_data import DIM, FIELDS  # noqa: E402
+
+__all__ = [
+    "DIM",
+    "FIELDS",
+    "EncoderContract",
+    "EventStoreContract",
+    "StoreContract",
+]

@@ -1,0 +1,155 @@
+"""What a store keeps, and what it refuses. A part of `store.StoreContract`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+from rag_embed.events import UserEvent
+from rag_embed.filters import field
+from rag_embed.protocols import Store
+from rag_embed.testing.store_data import CORPUS, DIM, ids, vector, write
+from rag_embed.types import Chunk, Document, Signature
+
+
+class KeepingLaws:
+    """What a store keeps, and what it refuses."""
+
+    def test_replacing_a_document_replaces_all_its_chunks(self, store: Store) -> None:
+        """Nothing is left of the chunks that a document had before."""
+        write(store, *CORPUS)
+        write(store, Document("a", "red fox\nnew line\nthird"), Document("b", ""), digest="h2")
+        store.optimize()
+        view = store.view()
+        assert ids(view.document_chunks("a")) == ["a#0-7", "a#8-16", "a#17-22"]
+        assert view.document_chunks("b") == [] and view.documents(["b"]) == [Document("b", "")]
+        assert view.lexical(["whale wine"], 9, None)[0][0] == []
+        assert store.known(["a", "b", "c", "zz"]) == {
+            "a": ("h2", None),
+            "b": ("h2", None),
+            "c": ("h", None),
+        }
+        assert len(view) == 7
+
+    def test_deleted_documents_vanish_from_every_path(self, store: Store) -> None:
+        """No path of a view finds a deleted document."""
+        write(store, *CORPUS)
+        gone = view_ids = ids(store.view().document_chunks("c"))
+        assert store.delete(["c", "nope"]) == 1
+        view = store.view()
+        assert view.chunks(gone) == [] and view.documents(["c"]) == []
+        assert not set(view_ids) & set(view.nearest("dense", vector("green tea"), 99, None)[0][0])
+        assert view.lexical(["green"], 9, None)[0][0] == []
+        assert "c" not in store.known(["c"]) and "c" not in store.document_ids()
+        assert store.delete(["c"]) == 0
+
+    def test_what_went_in_is_the_stores_own(self, store: Store) -> None:
+        """To change metadata after it was added changes nothing in the store."""
+        tags = ["x"]
+        write(store, Document("a", "red fox", metadata={"tags": tags, "pair": (1, 2)}))
+        tags.append("y")
+        view = store.view()
+        kept = {"tags": ["x"], "pair": [1, 2]}
+        assert view.documents(["a"])[0].metadata == view.chunks(["a#0-7"])[0].metadata == kept
+        assert view.matching(field("metadata.tags").has("y")) == []
+
+    def test_a_view_never_changes(self, store: Store) -> None:
+        """A view shows the version it was taken of."""
+        write(store, CORPUS[0])
+        before = store.view()
+        write(store, CORPUS[1])
+        store.delete(["a"])
+        assert len(before) == 2 and ids(before.document_chunks("a")) == ["a#0-7", "a#8-18"]
+        assert before.nearest("dense", vector("red fox"), 1, None)[0][0] == ["a#0-7"]
+        assert len(store.view()) == 1
+
+    def test_bad_writes_change_nothing(self, store: Store) -> None:
+        """What does not fit is refused, and nothing of the batch is stored."""
+        write(store, CORPUS[0])
+        good = Document("n", "text")
+        chunk = Chunk.of(good, 0, 4)
+        row = vector("text")
+        for documents, chunks, vectors in [
+            ([(good, "h"), (good, "h")], [chunk], {"dense": row}),
+            ([(good, "h")], [chunk, chunk], {"dense": np.concatenate([row, row])}),
+            ([(good, "h")], [chunk], {"dense": row[:, :4]}),
+            ([(good, "h")], [chunk], {"dense": row * np.nan}),
+            ([(good, "h")], [chunk], {"other": row}),
+            ([(good, "h")], [Chunk.of(Document("m", "text"), 0, 4)], {"dense": row}),
+            ([(Document("n", "text", metadata={"year": "soon"}), "h")], [chunk], {"dense": row}),
+        ]:
+            with pytest.raises(BadInput):
+                store.replace(documents, chunks, vectors)
+        assert store.document_ids() == ["a"] and len(store.view()) == 2
+
+    def test_odd_texts_and_ids_survive(self, store: Store) -> None:
+        """Any text and any id is found, shown and deleted."""
+        texts = [
+            "nul\0byte tea",
+            "emoji 👩‍👩‍👧 tea",
+            "quote ' \" \\ ; -- tea",
+            "日本語 tea",
+            "é" * 300 + " tea",
+        ]
+        documents = [Document(f'{i}\' OR "1"=1 -- é#', text) for i, text in enumerate(texts)]
+        write(store, *documents)
+        view = store.view()
+        for document in documents:
+            assert view.documents([document.id]) == [document]
+            assert [c.text for c in view.document_chunks(document.id)] == [document.text]
+        assert len(view.lexical(["tea"], 9, None)[0][0]) == len(texts)
+        assert store.delete([documents[2].id]) == 1 and len(store.view()) == 4
+
+    def test_settings_are_kept_by_key(self, store: Store) -> None:
+        """Settings are replaced key by key."""
+        store.configure({"one": {"a": [1, None]}})
+        store.configure({"two": 2})
+        store.configure({"one": 1})
+        kept = store.settings()
+        assert (kept["one"], kept["two"]) == (1, 2)
+
+    def test_files_are_kept_by_name(self, store: Store) -> None:
+        """Files are written, replaced, listed and removed by name."""
+        files = store.files
+        if files is None:
+            pytest.skip("this store keeps no files")
+        assert files.names() == [] and files.get(["x"]) == {} and files.remove(["x"]) == 0
+        files.put({"a/one": b"\0\xff" * 3, "a/two": b"", "b": b"b"})
+        files.put({"a/one": b"new", "c'": b"c"})
+        assert files.names() == ["a/one", "a/two", "b", "c'"] and files.names("a/") == [
+            "a/one",
+            "a/two",
+        ]
+        assert files.get(["c'", "a/one", "a/two", "nope"]) == {
+            "c'": b"c",
+            "a/one": b"new",
+            "a/two": b"",
+        }
+        assert files.remove(["b", "c'", "nope"]) == 2 and files.names() == ["a/one", "a/two"]
+        wrong: list[dict[str, Any]] = [{"": b""}, {"a\n": b""}, {"a": "text"}]
+        for bad in wrong:
+            with pytest.raises(BadInput):
+                files.put({"fine": b"", **bad})
+        files.put({})
+        store.optimize()
+        assert files.names() == ["a/one", "a/two"] and files.get([]) == {}
+
+    def test_events_are_kept_with_the_documents(self, store: Store) -> None:
+        """Events belong to the store, with one encoder and one half-life."""
+        signature = Signature("hash", "1", DIM, 9)
+        row = vector("tea")
+        events = store.events(signature, 50.0)
+        if events is None:
+            pytest.skip("this store keeps no events")
+        assert events.half_life == 50.0
+        events.add([UserEvent("1", "ann", "tea", 1.0)], row, row)
+        known = store.events(signature)
+        assert known is not None and known.half_life == 50.0 and known.users() == ["ann"]
+        assert [event.text for event in known.history("ann").events] == ["tea"]
+        with pytest.raises(StoreError, match=r"half_life=50\.0, not None"):
+            store.events(signature, None)
+        with pytest.raises(SpaceMismatch, match="encoded by another encoder"):
+            store.events(Signature("hash", "2", DIM, 9))
