@@ -75,6 +75,7 @@ CELLS = {
     "group_by": Asked(options={"group_by": "document"}),
     "history": Asked("history", options={"user": "ann"}),
     "router": Asked("routed"),
+    "weights": Asked("weighed"),
     "all": Asked(
         "history",
         since=2019,
@@ -110,7 +111,9 @@ def kbs(tmp_path_factory) -> dict[str, Path]:
     pilots = learned(index.hybrid(), index.space.signature, labels)
     shutil.copytree(folder / "plain", folder / "routed")
     install(LanceStore.open(folder / "routed"), PilotRouter(pilots))
-    return {name: folder / name for name in ("plain", "history", "talk", "routed")}
+    shutil.copytree(folder / "plain", folder / "weighed")
+    Index.open(folder / "weighed").weigh({"lexical": 1.0})
+    return {name: folder / name for name in ("plain", "history", "talk", "routed", "weighed")}
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.index import Index
 from rag_embed.protocols import Retriever
-from rag_embed.types import Document, Grouping
+from rag_embed.types import DENSE, Document, Grouping
 
 if TYPE_CHECKING:
     from rag_embed.routing.pilots import Pilots
@@ -124,7 +124,7 @@ def evaluate(
         signature = asdict(index.space.signature)
     report = ev.make_report(
         [measured],
-        baseline="default" if routing else "dense",
+        baseline="default" if routing else DENSE,
         metric=metric,
         seed=seed,
         settings={

@@ -66,6 +66,13 @@ def index(
             show_default="with models that were measured",
         ),
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How much a leg counts as name=number, for a new index: dense, lexical or tokens; "
+            "repeat it. What is not named counts nothing."
+        ),
+    ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
@@ -105,17 +112,17 @@ def index(
     started = time.perf_counter()
     there = [one for one in sources if one.exists()] if allow_empty else sources
     total = _expected(there)
-    fields = dict(map(_declared, field or []))
+    fields, weights = dict(map(_declared, field or [])), dict(map(_weighed, weight or []))
     made = False
 
     def opened() -> Index:
-        return _opened(to, model, chunk_tokens, situate, tokens, fields, language)
+        return _opened(to, model, chunk_tokens, situate, tokens, weights, fields, language)
 
     def new() -> Index:
         nonlocal made
         if dry_run:
             return Index.in_memory(encoder=HashEncoder(), fields=fields)
-        kb = _made(to, there, model, chunk_tokens, situate, tokens, fields, language)
+        kb = _made(to, there, model, chunk_tokens, situate, tokens, weights, fields, language)
         made = True
         return kb
 
@@ -159,6 +166,7 @@ def _made(
     chunk_tokens: int | None,
     situate: str | None,
     tokens: bool | None,
+    weights: dict[str, float],
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
@@ -170,6 +178,7 @@ def _made(
         situate=situate or STANDARD,
         sample=list(islice(documents, _SAMPLE)) if situate == "auto" else None,
         tokens=tokens,
+        weights=weights or None,
         fields=fields,
         analyzer=Analyzer(language or "english"),
     )
@@ -184,6 +193,7 @@ def _opened(
     chunk_tokens: int | None,
     situate: str | None,
     tokens: bool | None,
+    weights: dict[str, float],
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
@@ -195,6 +205,7 @@ def _opened(
         _check("--situate", way, kb.space.signature.chunks)
     if tokens is not True:
         _check("--tokens", tokens, bool(kb.space.signature.tokens))
+    _check("--weight", weights or None, dict(kb.weights))
     _check("--field", fields or None, dict(kb.fields.types))
     _check("--language", language, kb.analyzer.language)
     return kb
@@ -229,6 +240,14 @@ def _declared(text: str) -> tuple[str, str]:
     if not colon:
         raise BadInput(f"--field takes name:type, such as year:int; got {text!r}.")
     return name, kind
+
+
+def _weighed(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise BadInput(f"--weight takes name=number, such as dense=0.3; got {text!r}.") from None
 
 
 def _bar() -> Bar:

@@ -23,6 +23,7 @@ class What(str, enum.Enum):
     """What can be decided; see `tuning.tune`."""
 
     RELEVANCE = "relevance"
+    WEIGHTS = "weights"
     ROUTER = "router"
     PERSONAL = "personal"
     TOKENS = "tokens"
@@ -54,7 +55,7 @@ def tune(
         typer.Option(help="For personal: try this way to read a history, and no other."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="What is to rise, for router and personal.")
+        str, typer.Option(help="What is to rise, for weights, router and personal.")
     ] = "ndcg@10",
     seed: Annotated[int, typer.Option(help="Splits the queries and draws the bootstrap.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but change nothing.")] = False,

@@ -13,10 +13,7 @@ from rag_embed.indexing.settings import read, write
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
 from rag_embed.situated.expressions import stored
 from rag_embed.situated.tokens import WithTokens
-from rag_embed.types import OnProgress
-
-OWN = "dense"
-"""Name of the space that an index was made with."""
+from rag_embed.types import DENSE, OnProgress
 
 
 class Spaces:
@@ -29,12 +26,12 @@ class Spaces:
 
     def __init__(self, store: Store, own: ChunkEncoder) -> None:
         self._store = store
-        self._known: dict[str, ChunkEncoder] = {OWN: own}
+        self._known: dict[str, ChunkEncoder] = {DENSE: own}
 
     @property
     def own(self) -> ChunkEncoder:
         """The space the index was made with."""
-        return self._known[OWN]
+        return self._known[DENSE]
 
     @property
     def at_hand(self) -> tuple[ChunkEncoder, ...]:
@@ -49,7 +46,7 @@ class Spaces:
             SpaceMismatch: A model has other weights than when its space was added.
         """
         others = read(self._store).spaces
-        for name in set(self._known) - {OWN, *others}:  # dropped by another process
+        for name in set(self._known) - {DENSE, *others}:  # dropped by another process
             del self._known[name]
         for name, signature in others.items():
             if name not in self._known:
@@ -110,10 +107,10 @@ class Spaces:
         plain = cast(TokenSpace, self.own)
         begun = read(self._store).filling
         space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
-        self._store.grow({}, [OWN])
+        self._store.grow({}, [DENSE])
         before = write(self._store, lambda known: replace(known, filling=space.settings))
         after = replace(before, signature=space.signature, tokens=before.filling, filling=None)
         settings = after.since(before)
-        done = backfill(self._store, OWN, space, settings, vectors=False, progress=progress)
-        self._known[OWN] = space
+        done = backfill(self._store, DENSE, space, settings, vectors=False, progress=progress)
+        self._known[DENSE] = space
         return done

@@ -12,7 +12,7 @@ from rag_embed.maths.attention import shrunk
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Histories, Store
 from rag_embed.ranking.legs import Z_EQUAL
-from rag_embed.types import Hit, Query, Scores
+from rag_embed.types import DENSE, Hit, Query, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Affinity:
     histories: Histories
     nearest: int = 3
     prior: float = 10.0
-    space: str = "dense"
+    space: str = DENSE
 
     def __post_init__(self) -> None:
         if self.nearest < 1 or not self.prior >= 0:

@@ -18,7 +18,7 @@ from rag_embed.maths.attention import bent, focus_gate, shrunk, similar_gate
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.pooling import Pooled, Pooling
 from rag_embed.protocols import QueryEncoder, QueryTransform, Retriever, Store
-from rag_embed.types import Hit, Query, Vectors
+from rag_embed.types import DENSE, Hit, Query, Vectors
 
 Gate: TypeAlias = Callable[[Pooled], float]
 """How far to believe a pooled history for one query, in [0, 1]: `Similar`, `focused`, or your own."""
@@ -37,7 +37,7 @@ class CorpusMean:
     """
 
     store: Store
-    space: str = "dense"
+    space: str = DENSE
 
     def __call__(self, user: str | None) -> npt.NDArray[np.floating]:
         """See `Centre`."""
@@ -122,7 +122,7 @@ class Bend:
     gate: Gate | None = None
     prior: float = 10.0
     centre: Centre | None = None
-    space: str = "dense"
+    space: str = DENSE
 
     def __post_init__(self) -> None:
         if not isfinite(self.strength) or not isfinite(self.prior) or self.prior < 0:

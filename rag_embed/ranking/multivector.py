@@ -17,7 +17,7 @@ from rag_embed.maths.chamfer import chamfer
 from rag_embed.protocols import Store, TokenEncoder
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.texts import Read, read_titled
-from rag_embed.types import Hit, Query, Scores, TokenBits, TokenRows, Vectors
+from rag_embed.types import DENSE, Hit, Query, Scores, TokenBits, TokenRows, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class StoredMaxSimReranker:
 
     store: Store
     space: WithTokens
-    name: str = "dense"
+    name: str = DENSE
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, WithTokens):

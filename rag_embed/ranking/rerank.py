@@ -19,7 +19,7 @@ from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
 from rag_embed.ranking.grouping import by_document
-from rag_embed.types import Hit, Part, Query, Scores, Vectors
+from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors
 
 RERANK = "rerank"
 """Name of this evidence in explanations."""
@@ -31,7 +31,7 @@ Rows = Callable[[Sequence[str]], Vectors]
 """Unit rows of chunks, by id."""
 
 
-def stored_rows(store: Store, space: str = "dense") -> Rows:
+def stored_rows(store: Store, space: str = DENSE) -> Rows:
     """The rows a store keeps of its chunks, for `Reranked.rows`."""
     return partial(_rows, store, space)
 

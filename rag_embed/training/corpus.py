@@ -16,7 +16,7 @@ from rag_embed.maths.vectors import best
 from rag_embed.protocols import Encoder, View
 from rag_embed.situated.titled import Titled
 from rag_embed.training.pairs import Pair
-from rag_embed.types import Chunk, Cut, Grouping, Signature, Vectors
+from rag_embed.types import DENSE, Chunk, Cut, Grouping, Signature, Vectors
 
 K = 10
 """The cut-off of the nDCG that everything is chosen and reported by."""
@@ -75,7 +75,7 @@ class Corpus:
 
     @classmethod
     def of_view(
-        cls, view: View, chunks: Sequence[Chunk], signature: Signature, space: str = "dense"
+        cls, view: View, chunks: Sequence[Chunk], signature: Signature, space: str = DENSE
     ) -> Corpus:
         """The stored vectors of chunks; nothing is encoded."""
         ids = [chunk.id for chunk in chunks]

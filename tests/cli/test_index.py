@@ -219,6 +219,7 @@ def test_bad_fields(run, folder, wrong, tmp_path) -> None:
 
 def test_options_of_an_existing_index(run, folder) -> None:
     create = ("--field", "year:int", "--chunk-tokens", "50", "--language", "german")
+    create = (*create, "--weight", "dense=0.25", "--weight", "lexical=1")
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb").code == 0
@@ -228,9 +229,19 @@ def test_options_of_an_existing_index(run, folder) -> None:
         ("--language", "french"),
         ("--model", "another"),
         ("--situate", "isolated"),
+        ("--weight", "dense=1"),
     ):
         done = run("index", folder, "--to", "kb", *other)
         assert done.code == 1 and f"built with {other[0]}" in done.err
+
+
+def test_weights_of_legs(run, folder, tmp_path) -> None:
+    for wrong, why in (("dense", "name=number"), ("words=1", "'words'"), ("dense=-1", ">= 0")):
+        done = run("index", folder, "--to", "kb", "--weight", wrong)
+        assert done.code == 1 and why in done.err and not (tmp_path / "kb").exists()
+    assert run("index", folder, "--to", "kb", "--weight", "lexical=0.75").code == 0
+    parts = run("search", "kb", "coffee machine", "--json").json["hits"][0]["parts"]
+    assert [(part["leg"], part["weight"]) for part in parts] == [("lexical", 0.75)]
 
 
 def test_tokens_are_kept_in_an_existing_index(run, folder, monkeypatch) -> None:
