@@ -457,8 +457,7 @@ class Index:
             One per hit, best first: parts, route, words in common, tokens, and what is personal.
 
         Raises:
-            BadInput: An option is out of range, or whoever situated the chunks of an index with
-                tokens is not at hand.
+            BadInput: An option is out of range.
         """
         asked = _query(query, options)
         [hits] = self.search_many([asked])
@@ -752,7 +751,7 @@ class Index:
         """Which words of the query found which words of each hit; see `ranking.token_matches`.
 
         Raises:
-            BadInput: The index keeps no tokens, or whoever situated its chunks is not at hand.
+            BadInput: The index keeps no tokens.
         """
         if not isinstance(self.space, WithTokens):
             raise BadInput("This index keeps no tokens; see Index.keep_tokens.")

@@ -12,7 +12,8 @@ from rag_embed.protocols import View
 from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.text import word_around
-from rag_embed.types import Cut, Document, Hit, Query, Scores, Spans
+from rag_embed.texts import titled
+from rag_embed.types import Cut, Hit, Query, Scores, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Heat:
     """How a chunk's tokens answer a query.
 
     Attributes:
-        text: What was encoded for the chunk: its text, and what was put before it.
+        text: What was encoded for the chunk: its text, and what was put before it. Where that was not
+            kept, its title, headings and text, without spans and matches.
         spans: ``(n, 2)`` int64 characters of the kept tokens.
         warmth: ``(n,)`` float32 >= 0: the largest ``w * similarity^2 / sum of w`` of each token.
         matches: One per query token that has weight, largest share first. The shares add up to the
@@ -67,13 +69,18 @@ def heat(
         hits: Chunks of this version.
 
     Returns:
-        One per hit, in order; without matches where there is no evidence.
+        One per hit, in order; without matches where there is no evidence. Nothing is written anew.
     """
     [asked] = stage.ask(view, [query], {}).said
     kept = view.tokens(stage.space, [hit.id for hit in hits])
-    texts = space.space.texts([Cut(_document(hit), [hit.chunk]) for hit in hits])
+    known = _texts(space, view, hits)
     found = []
-    for text, tokens in zip(texts, kept, strict=True):
+    for hit, tokens in zip(hits, kept, strict=True):
+        text = known.get(hit.id)
+        if text is None:
+            nothing = np.empty((0, 2), np.int64), np.empty(0, np.float32)
+            found.append(Heat(titled(hit.chunk), *nothing, ()))
+            continue
         spans = space.encoder.token_spans(text)[: len(tokens.ids)]
         if asked is None or not len(asked.ids) or not len(tokens.ids):
             found.append(Heat(text, spans, np.zeros(len(spans), np.float32), ()))
@@ -91,9 +98,13 @@ def heat(
     return found
 
 
-def _document(hit: Hit) -> Document:
-    """Stands for the hit's document where the chunk says all that is needed."""
-    return Document(hit.chunk.doc_id, hit.chunk.text, hit.chunk.title)
+def _texts(space: WithTokens, view: View, hits: Sequence[Hit]) -> dict[str, str]:
+    """By chunk what was encoded for it, as far as that was kept, of the documents of hits."""
+    documents = view.documents(list(dict.fromkeys(hit.chunk.doc_id for hit in hits)))
+    cuts = [Cut(document, view.document_chunks(document.id)) for document in documents]
+    chunks = [chunk for _, some in cuts for chunk in some]
+    texts = zip(chunks, space.shown(cuts), strict=True)
+    return {chunk.id: text for chunk, text in texts if text is not None}
 
 
 def _match(

@@ -12,7 +12,8 @@ from rag_embed import Document, Index, Query
 from rag_embed.cli.why import found_words, page
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.types import TOKENS
+from rag_embed.situated.described import described
+from rag_embed.types import TOKENS, Cut
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,9 @@ def test_a_query_without_words_has_no_matches(index) -> None:
 
 def test_the_page_shows_the_text_and_nothing_but_the_text(index) -> None:
     query = "writer from Lisbon"
-    hits = index.search(query, k=2)
-    heats = index.heat(query, hits)
-    written = page(query, hits, [[], []], heats)
+    explained = index.explain(query, k=2)
+    heats = [one.tokens for one in explained]
+    written = page(query, explained)
     shown = [re.sub(r"<[^>]*>", "", one) for one in re.findall(r"<p>(.*?)</p>", written, re.S)]
     assert [html.unescape(one) for one in shown] == [heat.text for heat in heats]
     assert "title='writer 0." in written and "<b>" not in written
@@ -76,3 +77,41 @@ def test_without_tokens_there_is_no_heat() -> None:
     index.add([Document("a", "text")])
     with pytest.raises(BadInput, match="keeps no tokens"):
         index.heat("text", index.search("text"))
+
+
+LONG = " ".join(f"Sentence {i} tells of {w}." for i, w in enumerate(("owls", "tea", "rivers") * 9))
+
+
+@pytest.mark.parametrize("situate", ["summary", "titled+0.25*heading(titled)", "late"])
+def test_the_text_is_what_was_encoded(situate) -> None:
+    """Also where it depends on the whole document."""
+    index = Index.in_memory(tokens=True, situate=situate, chunk_tokens=40)
+    document = Document("a", LONG, "Nights")
+    index.add([document, Document("b", "Cats sleep most of the day.")])
+    chunks = index.store.view().document_chunks("a")
+    texts = index.space.space.texts([Cut(document, chunks)])
+    expected = {chunk.id: text for chunk, text in zip(chunks, texts, strict=True)}
+    hits = [hit for hit in index.search("owls drink tea") if hit.id in expected]
+    assert len(hits) > 2
+    for hit, heat in zip(hits, index.heat("owls drink tea", hits), strict=True):
+        assert heat.text == expected[hit.id] and heat.matches
+
+
+def test_contexts_are_shown_and_never_written_again(tmp_path) -> None:
+    asked = []
+
+    def write(document, chunk):
+        asked.append(chunk.id)
+        return f"A note on {document.title}."
+
+    index = Index.create(tmp_path / "kb", tokens=True, situate=described(write, name="scribe"))
+    index.add([Document("a", "It hunts at night.", "Owls"), Document("b", "They bark.", "Dogs")])
+    assert len(asked) == 2
+    [hit] = index.search("who hunts?", k=1)
+    [heat] = index.heat("who hunts?", [hit])
+    assert heat.text == "A note on Owls.\nOwls\nIt hunts at night." and len(asked) == 2
+    assert heat.matches[0].found == "hunts"
+    again = Index.open(tmp_path / "kb")
+    [one] = again.explain("who hunts?", k=1)
+    assert one.tokens.text == "Owls\nIt hunts at night." and one.tokens.matches == ()
+    assert again.search("who hunts?", k=1) == [hit]
