@@ -151,6 +151,26 @@ FLAGS: list[TextNode] = [
 ]
 """Truth values beside numbers; `MetadataFilter` refuses ``True``, so ``1`` has to stand for it."""
 
+TIMES: list[TextNode] = [
+    node("a", "red fox", day="2024-05-01", days=["2024-01-01", "2024-05-01"]),
+    node("b", "blue sea", day="2024-05-01T23:00:00-05:00"),
+    node("c", "grey wolf", day="2024-05-02T03:00:00Z"),
+    node("d", "green frog", day="in May"),
+]
+"""Times as metadata has them; `MetadataFilter` refuses times, so ISO text has to stand for them."""
+
+TIME_OPERATORS = [
+    ("day", "==", "2024-05-01", "a"),
+    ("day", "!=", "2024-05-01", "bcd"),
+    ("day", ">", "2024-05-01", "bc"),
+    ("day", "<", "2024-05-02T03:30:00Z", "ac"),
+    ("day", ">=", "2024-05-02T04:00:00+00:00", "b"),
+    ("day", "in", ["2024-05-02T04:00:00Z", "in May"], "bd"),
+    ("day", "nin", ["2024-05-01", "in May"], "bc"),
+    ("day", "text_match", "2024-05-01", "ab"),
+    ("days", "contains", "2024-05-01", "a"),
+]
+
 FLAG_OPERATORS = [
     ("draft", "==", 1, "ac"),
     ("draft", "==", 0, "b"),

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
-from conformance_data import FLAG_OPERATORS, FLAGS, OPERATORS, filters, library, where
+from conformance_data import (
+    FLAG_OPERATORS,
+    FLAGS,
+    OPERATORS,
+    TIME_OPERATORS,
+    TIMES,
+    filters,
+    library,
+    node,
+    where,
+)
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
-from llama_index.retrievers.rag_embed import to_filter
+from llama_index.retrievers.rag_embed import RagEmbedVectorStore, to_filter
 
 from rag_embed import field
 from rag_embed.errors import BadInput
@@ -15,9 +27,9 @@ NODES = {one.node_id: one.metadata for one in library()}
 NODES |= {f"flag {one.node_id}": one.metadata for one in FLAGS}
 
 
-def matching(some) -> list[str]:
+def matching(some, nodes=NODES) -> list[str]:
     translated = to_filter(some)
-    rows = {id: {"id": id, "metadata": metadata} for id, metadata in NODES.items()}
+    rows = {id: {"id": id, "metadata": metadata} for id, metadata in nodes.items()}
     return [id for id, row in rows.items() if matches(translated, row)]
 
 
@@ -29,6 +41,55 @@ def test_same_as_simple_vector_store(key, operator, value) -> None:
     some = filters(where(key, operator, value))
     theirs = build_metadata_filter_fn(NODES.__getitem__, some)
     assert matching(some) == [id for id in NODES if theirs(id)]
+
+
+@pytest.mark.parametrize(("key", "operator", "value", "expected"), TIME_OPERATORS)
+def test_times(tmp_path, key, operator, value, expected) -> None:
+    """The same in metadata, in a store, and (by days alone) in a declared field."""
+    some = filters(where(key, operator, value))
+    assert matching(some, {one.node_id: one.metadata for one in TIMES}) == list(expected)
+    store = RagEmbedVectorStore(tmp_path / "store")
+    store.add(TIMES)
+    assert [one.node_id for one in store.get_nodes(filters=some)] == list(expected)
+
+
+@pytest.mark.parametrize("kind", [datetime.datetime, datetime.date])
+def test_times_in_declared_fields(tmp_path, kind) -> None:
+    store = RagEmbedVectorStore(tmp_path / "store", fields={"day": kind})
+    days = [datetime.date(2024, 5, 1), "2024-05-02", datetime.datetime(2024, 5, 3)]
+    store.add([node(id, "red fox", day=day) for id, day in zip("abc", days, strict=True)])
+
+    def found(operator, value):
+        return "".join(
+            one.node_id for one in store.get_nodes(filters=filters(where("day", operator, value)))
+        )
+
+    assert found(">", "2024-05-01") == "bc" and found("==", "2024-05-03T00:00:00Z") == "c"
+    assert found("in", ["2024-05-01", "2024-05-02"]) == "ab"
+    with pytest.raises(BadInput, match="day"):
+        found("==", "in May")
+    assert [one.metadata["day"] for one in store.get_nodes(["a", "c"])] == [
+        "2024-05-01",
+        "2024-05-03T00:00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        ("==", "red", "a"),
+        ("!=", "red", "bcd"),
+        ("in", ["red", "water"], "ab"),
+        ("nin", ["red"], "bcd"),
+        ("contains", "red", "a"),
+    ],
+)
+@pytest.mark.parametrize("fields", [{}, {"tags": list[str]}])
+def test_lists(tmp_path, operator, value, expected, fields) -> None:
+    store = RagEmbedVectorStore(tmp_path / "store", fields=fields)
+    store.add(library())
+    found = store.get_nodes(filters=filters(where("tags", operator, value)))
+    assert "".join(one.node_id for one in found) == expected
 
 
 @pytest.mark.parametrize(

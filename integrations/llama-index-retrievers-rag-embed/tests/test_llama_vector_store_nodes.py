@@ -113,7 +113,7 @@ def test_values_that_json_does_not_know(tmp_path) -> None:
         share=np.float32(0.5),
         count=np.int64(3),
         sure=np.bool_(True),
-        row=np.arange(2),
+        seen=np.datetime64("2024-05-02"),
     )
     added.relationships[NodeRelationship.NEXT] = RelatedNodeInfo(
         node_id="b", metadata=added.metadata
@@ -124,23 +124,23 @@ def test_values_that_json_does_not_know(tmp_path) -> None:
     assert found.metadata == {
         "made": "2024-05-01T12:00:00",
         "number": str(number),
-        "price": "1.50",
+        "price": 1.5,
         "share": 0.5,
         "count": 3,
         "sure": True,
-        "row": [0, 1],
+        "seen": "2024-05-02T00:00:00+00:00",
     }
     for key, value in (("count", 3), ("share", 0.5), ("sure", 1), ("number", str(number))):
         assert ids(store, filters=filters(where(key, "==", value))) == ["a"], key
     assert ids(store, filters=filters(where("made", "<", "2024-05-02"))) == ["a"]
 
 
-@pytest.mark.parametrize("value", [object(), {"deep": [object()]}, b"\xff\xfe", {1: object}])
+@pytest.mark.parametrize("value", [object(), {"deep": [object()]}, b"\xff\xfe", {1}])
 def test_a_value_that_cannot_be_stored_is_named(store, value) -> None:
-    with pytest.raises(BadInput, match="'e'.*'handle'"):
+    with pytest.raises(BadInput, match="'e': metadata 'handle"):
         store.add([node("e", "new", handle=value)])
     related = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="s", metadata={"handle": value})}
-    with pytest.raises(BadInput, match="'e'.*'handle'"):
+    with pytest.raises(BadInput, match="'e': metadata 'handle"):
         store.add([TextNode(id_="e", embedding=vector("x"), relationships=related)])
     assert len(store.get_nodes()) == 4
 

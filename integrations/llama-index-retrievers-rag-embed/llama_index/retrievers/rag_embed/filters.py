@@ -15,6 +15,7 @@ from llama_index.core.vector_stores.types import (
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Missing, Not, Or, Scalar, field
+from rag_embed.values import time_of
 
 Where: TypeAlias = MetadataFilters | MetadataFilter | Filter | None
 """What restricts a search: LlamaIndex's filters, or rag_embed's own."""
@@ -30,13 +31,16 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
     missing value matches ``!=``, ``nin`` and ``is_empty`` alone. Different on purpose:
 
     - text and numbers are unequal and have no order; `SimpleVectorStore` raises on ``"2020" > 2019``;
-    - ``contains``, ``any`` and ``all`` look into lists, not also into the letters of a text;
+    - ``contains``, ``any`` and ``all`` look into lists, not also into the letters of a text; of a
+      list, ``==`` and ``in`` ask whether an element is equal, ``!=`` and ``nin`` whether none is;
     - ``text_match`` on a value that is no text does not match, instead of raising;
     - ``in`` and ``nin`` need a list, the other operators (``any`` and ``all`` aside) one value;
     - filters may be nested; NOT means that none of its filters match.
 
-    `MetadataFilter` takes no truth values: write ``1`` for true and ``0`` for false. In a field
-    declared as ``bool`` they mean nothing else, elsewhere they mean the numbers too.
+    `MetadataFilter` takes neither truth values nor times. Write ``1`` for true and ``0`` for false;
+    in a field declared as ``bool`` they mean nothing else, in one that is not declared the numbers
+    too. Write ISO text, such as ``"2024-05-01"``, for a time; it is compared with stored times as
+    a time, whatever their zone.
 
     ``is_empty`` holds for a missing value, null and ``""``, and for ``[]`` in a
     `RagEmbedVectorStore`; in an `Index`, ``[]`` is a value.
@@ -84,11 +88,13 @@ def _leaf(one: MetadataFilter, fields: Fields) -> Filter:
     if one.operator in _TEXT:
         ignore_case = one.operator == FilterOperator.TEXT_MATCH_INSENSITIVE
         return name.contains(_text(one), ignore_case=ignore_case)
-    kind = fields.types.get(one.key)
+    declared = one.key in fields.types
     if one.operator in _ORDER:
-        return _ORDER[one.operator](name, _value(one))
+        value = _value(one)
+        return _ORDER[one.operator](name, value if declared else time_of(value) or value)
     values = _values(one) if one.operator in _LISTED else [_value(one)]
-    return _SETS[one.operator](name, [_meant(value, kind) for value in values])
+    meant = [[value] if declared else _meant(value) for value in values]
+    return _SETS[one.operator](name, meant)
 
 
 def _value(one: MetadataFilter) -> Scalar:
@@ -117,11 +123,15 @@ def _text(one: MetadataFilter) -> str:
     return one.value
 
 
-def _meant(value: Scalar, kind: str | None) -> list[Scalar]:
-    """All that a value may mean: `MetadataFilter` refuses truth values, so 1 and 0 stand for them."""
-    if kind not in ("bool", None) or not isinstance(value, int) or value not in (0, 1):
-        return [value]
-    return [bool(value)] if kind == "bool" else [value, bool(value)]
+def _meant(value: Scalar) -> list[Scalar]:
+    """All that a value may mean: `MetadataFilter` refuses truth values and times.
+
+    In a declared field the field's type says what is meant.
+    """
+    if isinstance(value, int) and value in (0, 1):
+        return [value, bool(value)]
+    moment = time_of(value)
+    return [value] if moment is None else [value, moment]
 
 
 def _is_one(name: Field, meant: Sequence[Sequence[Scalar]]) -> Filter:

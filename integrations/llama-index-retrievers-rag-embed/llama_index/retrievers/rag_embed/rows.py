@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.retrievers.rag_embed.editions import SOURCE, edition
-from llama_index.retrievers.rag_embed.serialised import dumped, json_metadata, kind_of, restored
+from llama_index.retrievers.rag_embed.serialised import dumped, kind_of, metadata_of, restored
 
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import cleaned
@@ -36,7 +36,7 @@ def document_of(node: BaseNode, user: str | None = None) -> Document:
     Raises:
         BadInput: It cannot be stored.
     """
-    text, metadata = node.get_content(MetadataMode.NONE), json_metadata(node)
+    text, metadata = node.get_content(MetadataMode.NONE), metadata_of(node)
     content = {**dumped(node), "metadata": metadata}
     own = {
         _CONTENT: json.dumps(content, ensure_ascii=False),

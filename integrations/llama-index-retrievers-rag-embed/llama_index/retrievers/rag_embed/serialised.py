@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from llama_index.core.schema import (
     BaseNode,
     Document,
@@ -15,14 +14,14 @@ from llama_index.core.schema import (
     RelatedNodeInfo,
     TextNode,
 )
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from rag_embed.errors import BadInput
+from rag_embed.values import plain
 
 _KINDS: Mapping[str, type[BaseNode]] = {
     kind.class_name(): kind for kind in (TextNode, IndexNode, ImageNode, Node)
 }
-_ELSEWHERE = {"id_", "text", "text_resource", "metadata", "embedding"}
+_ELSEWHERE = {"id_", "text", "text_resource", "metadata", "embedding", "relationships"}
 
 
 def dumped(node: BaseNode, only: set[str] | None = None) -> dict[str, Any]:
@@ -30,34 +29,45 @@ def dumped(node: BaseNode, only: set[str] | None = None) -> dict[str, Any]:
 
     Args:
         node: A node or document.
-        only: Names of the attributes to look at; all of them by default.
+        only: Names of the attributes to look at beside its relationships; all by default.
 
     Raises:
-        BadInput: A value cannot be expressed in JSON.
+        BadInput: A value cannot be stored.
     """
     try:
         values = node.model_dump(
-            mode="json", include=only, exclude=_ELSEWHERE, exclude_defaults=True, fallback=_plain
+            mode="json", include=only, exclude=_ELSEWHERE, exclude_defaults=True
         )
     except Exception as error:  # whatever pydantic and the node's own serialisers raise
-        _check(node)
         raise BadInput(
             f"Node {node.node_id!r} cannot be stored: {error}. Where this is about the obj of an "
             "IndexNode, set that to None and give it to the retriever as one of its objects."
         ) from error
     values.pop("class_name")
-    return values
+    related = {
+        kind.value: _related(node, to)
+        if isinstance(to, RelatedNodeInfo)
+        else [_related(node, one) for one in to]
+        for kind, to in node.relationships.items()
+    }
+    return {**values, "relationships": related} if related else values
 
 
-def json_metadata(node: BaseNode) -> dict[str, Any]:
-    """A node's metadata as JSON values.
+def _related(node: BaseNode, to: RelatedNodeInfo) -> dict[str, Any]:
+    return {**to.model_dump(mode="json", exclude={"metadata"}), "metadata": metadata_of(node, to)}
+
+
+def metadata_of(node: BaseNode, related: RelatedNodeInfo | None = None) -> dict[str, Any]:
+    """The metadata of a node as JSON keeps it.
+
+    Args:
+        node: The node.
+        related: What it is related to, to have the copy of that one's metadata instead.
 
     Raises:
-        BadInput: A value cannot be expressed in JSON.
+        BadInput: A value cannot be stored.
     """
-    _check(node)
-    values: dict[str, Any] = to_jsonable_python(node.metadata, fallback=_plain)
-    return values
+    return plain((related or node).metadata, f"Node {node.node_id!r}")
 
 
 def restored(
@@ -76,31 +86,3 @@ def kind_of(node: BaseNode) -> str:
     names = {} if isinstance(node, Document) else {kind: name for name, kind in _KINDS.items()}
     known = (names[kind] for kind in type(node).__mro__ if kind in names)
     return next(known, TextNode.class_name())
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401
-    """A value that pydantic does not know: NumPy's, or an error."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise PydanticSerializationError(f"{type(value).__name__} is no JSON value")
-
-
-def _check(node: BaseNode) -> None:
-    """Name the metadata key whose value is no JSON value, if it is one."""
-    for key, value in _metadata(node):
-        try:
-            to_jsonable_python(value, fallback=_plain)
-        except (PydanticSerializationError, ValueError) as error:
-            raise BadInput(
-                f"Node {node.node_id!r}: the metadata key {key!r} holds a "
-                f"{type(value).__name__}, which cannot be stored ({error}). Make it text, numbers, "
-                "lists or dicts, or leave it out."
-            ) from error
-
-
-def _metadata(node: BaseNode) -> Iterator[tuple[str, Any]]:
-    """Keys and values of a node's metadata and of the copies that its relationships hold."""
-    yield from node.metadata.items()
-    for related in node.relationships.values():
-        for one in [related] if isinstance(related, RelatedNodeInfo) else related:
-            yield from one.metadata.items()
