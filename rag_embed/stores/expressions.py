@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from math import isfinite
 
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
@@ -34,6 +33,9 @@ from rag_embed.values import since_1970
 
 _MOST = 64
 """Conditions of a filter that LanceDB judges; of more, judging them here is faster."""
+
+_TINY, _HUGE = 1e-20, 1e25
+"""Floats between these are read back as they were from the SQL that rows are counted by."""
 
 _A_CONDITION = 16
 """Values in a set that take as long as a condition."""
@@ -120,8 +122,8 @@ def _literal_is_exact(value: Scalar, kind: str) -> bool:
     if isinstance(value, int) and kind == "float":
         return abs(value) <= 2**53
     if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return not isinstance(value, float) or isfinite(value)
+        return abs(value) < 2**63
+    return not isinstance(value, float) or value == 0 or _TINY < abs(value) < _HUGE
 
 
 _OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
