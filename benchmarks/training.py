@@ -40,7 +40,7 @@ from rag_embed.training.clozed import clozed
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.expert import Recipe, train_expert
 from rag_embed.training.loop import Schedule
-from rag_embed.training.merge import Domain, merge
+from rag_embed.training.merge import Domain, merge_experts
 from rag_embed.training.pairs import labelled
 from rag_embed.training.situated import SituatedRecipe, train_situated
 from rag_embed.training.sources import read_chunk_set
@@ -159,7 +159,7 @@ def merged(data: Path, work: Path, to: Path, console: Console) -> None:
     for name in known:
         collection, searched = corpus(name, data, work, base)
         domains[name] = Domain(searched, sides(collection))
-    card = merge({name: to / name for name in known}, domains, to / "merged")
+    card = merge_experts({name: to / name for name in known}, domains, to / "merged")
     console.print(card.settings["coefficients"], card.settings["validation"], card.verdict)
     for name, gain in card.others.items():
         alone = Card.read(to / name).gain.value

@@ -19,7 +19,7 @@ from langchain_core.tools import create_retriever_tool
 from langchain_rag_embed import RagEmbedRetriever
 
 from rag_embed import Index
-from rag_embed.cli.demo import language_reference
+from rag_embed.cli import language_reference
 
 QUESTION = "Why does my default argument keep its value between calls?"
 

@@ -18,7 +18,7 @@ from langchain_core.runnables import RunnableParallel, RunnablePassthrough
 from langchain_rag_embed import RagEmbedRetriever
 
 from rag_embed import Index
-from rag_embed.cli.demo import language_reference
+from rag_embed.cli import language_reference
 
 QUESTIONS = [
     "How do I make sure a file gets closed again?",

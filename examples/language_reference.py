@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rag_embed import Index, field
-from rag_embed.cli.demo import language_reference
+from rag_embed.cli import language_reference
 
 
 def main(folder: Path) -> None:

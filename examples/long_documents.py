@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from rag_embed import Document, Index, encoders
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.longcontext import BestChunks, extend, windows
-from rag_embed.longcontext.haystacks import passkeys
+from rag_embed.longcontext import BestChunks, extend, passkeys, windows
 from rag_embed.protocols import Encoder
 from rag_embed.types import Query
 

@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.persona.plug import PersonaPlug, PersonaPrompt, Schedule
+from rag_embed.persona import PersonaPlug, PersonaPrompt, Schedule
 
 FOLDERS = ["red", "blue", "green", "black", "white", "orange"]
 MAIL = {

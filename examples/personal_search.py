@@ -9,10 +9,8 @@ import tempfile
 
 from rag_embed import Document, Index, Query
 from rag_embed.events import UserEvent
-from rag_embed.indexing.personalisation import profiles_of
-from rag_embed.personal.bend import Bend, CorpusMean, Personal
-from rag_embed.personal.influence import moved_by
-from rag_embed.personal.pooling import MeanPooling
+from rag_embed.indexing import profiles_of
+from rag_embed.personal import Bend, CorpusMean, MeanPooling, Personal, moved_by
 
 FILMS = {
     "alien": "A crew in deep space is hunted by a creature aboard their ship.",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rag_embed import Document, Index
 from rag_embed.evaluation import Collection
-from rag_embed.tuning.router import fit_router
+from rag_embed.tuning import fit_router
 
 ANIMALS = {
     "fox": "a sly hunter with a bushy tail",

@@ -7,8 +7,9 @@
 The names below are loaded when they are first used, so that ``import rag_embed`` costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from rag_embed.lazy import lazily
 
 if TYPE_CHECKING:
     from rag_embed.errors import RagEmbedError
@@ -47,10 +48,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rag_embed' has no attribute {name!r}")
-    return getattr(import_module(f"rag_embed.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -47,10 +47,10 @@ from rag_embed.protocols import (
     Store,
 )
 from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.joining import Passage, passages
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import default
 from rag_embed.ranking.rerank import Reranked, stored_rows
-from rag_embed.ranking.segments import Segment, passages
 from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.ranking.visibility import visible
@@ -467,7 +467,7 @@ class Index:
 
     def passages(
         self, query: str | Query, budget: int, **options: Unpack[Options]
-    ) -> list[Segment]:
+    ) -> list[Passage]:
         """`search`, and neighbouring hits joined into the best contiguous passages.
 
         Args:
@@ -476,7 +476,7 @@ class Index:
             **options: See `search`; ``k`` is the number of hits that are joined.
 
         Returns:
-            Passages of whole chunks that cover all hits, best first; see `ranking.segments`.
+            Passages of whole chunks that cover all hits, best first; see `ranking.joining`.
 
         Raises:
             BadInput: An option is out of range.

@@ -18,7 +18,7 @@ import rag_embed
 ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
-    ("errors", "text", "processes"),
+    ("errors", "lazy", "text", "processes"),
     ("values",),
     ("filters", "analysis"),
     ("types",),

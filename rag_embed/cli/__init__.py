@@ -27,8 +27,11 @@ from rag_embed.cli import (
     train,
     tune,
 )
+from rag_embed.cli.demo import language_reference
 from rag_embed.cli.show import complain
 from rag_embed.errors import RagEmbedError
+
+__all__ = ["app", "language_reference", "main"]
 
 app = typer.Typer(
     name="rag-embed",

@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rag_embed.encoders.adapter import read_adapter
-from rag_embed.encoders.function import FunctionEncoder
+from rag_embed.encoders.function import Embed, FunctionEncoder
 from rag_embed.encoders.hashing import HashEncoder
 from rag_embed.encoders.models import DEFAULT
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
+from rag_embed.lazy import lazily
 from rag_embed.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rag_embed.encoders.sentence import SentenceEncoder
 
 __all__ = [
+    "DEFAULT",
+    "Embed",
     "CrossEncoderReranker",
     "FunctionEncoder",
     "HashEncoder",
@@ -39,11 +41,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "SentenceEncoder": "sentence",
-    "OpenVINOEncoder": "openvino",
-    "MultiVectorEncoder": "multivector",
-    "CrossEncoderReranker": "cross",
-    "Muvera": "muvera",
+    "SentenceEncoder": "encoders.sentence",
+    "OpenVINOEncoder": "encoders.openvino",
+    "MultiVectorEncoder": "encoders.multivector",
+    "CrossEncoderReranker": "encoders.cross",
+    "Muvera": "encoders.muvera",
 }
 _log = logging.getLogger(__name__)
 
@@ -102,7 +104,4 @@ def _gpu() -> bool:
     return shutil.which("nvidia-smi") is not None or shutil.which("rocm-smi") is not None
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rag_embed.encoders' has no attribute {name!r}")
-    return getattr(import_module(f"rag_embed.encoders.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

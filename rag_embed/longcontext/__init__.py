@@ -8,13 +8,15 @@ store: it is an index of chunks with ``group_by="document"``; `BestChunks` lets 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from rag_embed.lazy import lazily
 
 if TYPE_CHECKING:
     from rag_embed.encoders.positions.applied import extension_of
     from rag_embed.encoders.positions.extension import Extension
     from rag_embed.longcontext.extending import extend
+    from rag_embed.longcontext.haystacks import passkeys
     from rag_embed.longcontext.probing import Probe, probe
     from rag_embed.longcontext.saving import bake, load, save
     from rag_embed.longcontext.windowed import Windows, windows
@@ -30,6 +32,7 @@ _HOMES = {
     "extend": "longcontext.extending",
     "extension_of": "encoders.positions.applied",
     "load": "longcontext.saving",
+    "passkeys": "longcontext.haystacks",
     "probe": "longcontext.probing",
     "save": "longcontext.saving",
     "tune_positions": "training.positions",
@@ -45,6 +48,7 @@ __all__ = [
     "extend",
     "extension_of",
     "load",
+    "passkeys",
     "probe",
     "save",
     "tune_positions",
@@ -52,7 +56,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rag_embed.longcontext' has no attribute {name!r}")
-    return getattr(import_module(f"rag_embed.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -1,1 +1,33 @@
 """From queries to ranked hits: legs that score, fusion, relevance, diversity."""
+
+from rag_embed.ranking.best_chunks import BestChunks
+from rag_embed.ranking.hybrid import POOL, Hybrid
+from rag_embed.ranking.joining import Passage, cover, passages
+from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.ranking.multivector import MaxSimReranker, StoredMaxSimReranker
+from rag_embed.ranking.neighbours import Neighbours
+from rag_embed.ranking.relevance import Calibration, default
+from rag_embed.ranking.rerank import Reranked, stored_rows
+from rag_embed.ranking.rerankers import FunctionReranker, scores_of_order
+from rag_embed.ranking.retriever_leg import RetrieverLeg
+
+__all__ = [
+    "BestChunks",
+    "Calibration",
+    "DenseLeg",
+    "FunctionReranker",
+    "Hybrid",
+    "LexicalLeg",
+    "MaxSimReranker",
+    "Neighbours",
+    "POOL",
+    "Passage",
+    "Reranked",
+    "RetrieverLeg",
+    "StoredMaxSimReranker",
+    "cover",
+    "default",
+    "passages",
+    "scores_of_order",
+    "stored_rows",
+]

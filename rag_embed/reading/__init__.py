@@ -5,5 +5,6 @@ is plain text or Markdown (from HTML); cutting it is the business of `rag_embed.
 """
 
 from rag_embed.reading.files import paths, read
+from rag_embed.reading.text import LANGUAGES
 
-__all__ = ["paths", "read"]
+__all__ = ["LANGUAGES", "paths", "read"]

@@ -52,7 +52,7 @@ class Domain:
     group_by: Grouping = "chunk"
 
 
-def merge(
+def merge_experts(
     experts: Mapping[str, str | os.PathLike[str]],
     domains: Mapping[str, Domain],
     folder: str | os.PathLike[str],
@@ -91,7 +91,7 @@ def merge(
     started = time.perf_counter()
     if len(experts) < 2 or not domains or steps < 1:
         raise BadInput(
-            f"merge() needs two experts, a domain and steps >= 1, got {len(experts)} experts, "
+            f"merge_experts() needs two experts, a domain and steps >= 1, got {len(experts)} experts, "
             f"{len(domains)} domains and {steps} steps."
         )
     adapters = [read_adapter(one) for one in experts.values()]

@@ -11,7 +11,7 @@ from rag_embed.encoders import load_adapted
 from rag_embed.encoders.adapter import Adapter, read_adapter, write_adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.training.merge import Domain, joined, merge
+from rag_embed.training.merge import Domain, joined, merge_experts
 
 LAYER = "encoder.layer.0.attention.self.query"
 
@@ -46,7 +46,7 @@ def test_a_useful_expert_is_found_beside_a_useless_one(world, trained, encoder, 
     }
     write_adapter(Adapter(encoder.signature, factors), tmp_path / "noise")
     folders = {"good": folder, "noise": tmp_path / "noise"}
-    card = merge(folders, {"made": Domain(corpus, sides)}, tmp_path / "both", steps=8)
+    card = merge_experts(folders, {"made": Domain(corpus, sides)}, tmp_path / "both", steps=8)
     assert card.installed and card.kind == "merged" and Card.read(tmp_path / "both") == card
     assert card.after >= good.after - 0.02 and card.others["made"] == card.gain
     tried = card.settings["validation"]
@@ -66,6 +66,6 @@ def test_what_cannot_be_merged(small, world, tmp_path) -> None:
     write_adapter(drawn(small.signature, 1), tmp_path / "a")
     write_adapter(drawn(replace(small.signature, weights="0" * 64), 2), tmp_path / "b")
     with pytest.raises(BadInput, match="two experts"):
-        merge({"a": tmp_path / "a"}, domains, tmp_path / "c")
+        merge_experts({"a": tmp_path / "a"}, domains, tmp_path / "c")
     with pytest.raises(SpaceMismatch, match="of one model"):
-        merge({name: tmp_path / name for name in "ab"}, domains, tmp_path / "c")
+        merge_experts({name: tmp_path / name for name in "ab"}, domains, tmp_path / "c")

@@ -9,7 +9,7 @@ from rag_embed import Index
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.protocols import Encoder
-from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores import opened_or_made
 
 
 def index_of_whole_documents(

@@ -11,7 +11,7 @@ from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Hit, Query
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerankers import scores_of_order
+from rag_embed.ranking import scores_of_order
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Scores
 
@@ -40,7 +40,7 @@ class CompressorReranker:
     Examples:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
-        >>> from rag_embed.ranking.rerank import Reranked
+        >>> from rag_embed.ranking import Reranked
         >>> class Shortest(BaseDocumentCompressor):
         ...     def compress_documents(self, documents, query, callbacks=None):
         ...         return sorted(documents, key=lambda document: len(document.page_content))

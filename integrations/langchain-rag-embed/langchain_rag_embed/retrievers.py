@@ -25,7 +25,7 @@ from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query
 from rag_embed.errors import BadInput, class_of
-from rag_embed.indexing.explanation import Explanation
+from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping
 

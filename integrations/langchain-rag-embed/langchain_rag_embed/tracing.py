@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.retrievers import LangSmithRetrieverParams
 
 from rag_embed import Index
-from rag_embed.stores.memory import MemoryStore
+from rag_embed.stores import MemoryStore
 
 
 def tracing_params(index: object) -> LangSmithRetrieverParams:

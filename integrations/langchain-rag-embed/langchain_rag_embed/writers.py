@@ -9,7 +9,7 @@ from langchain_core.runnables import Runnable
 
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
-from rag_embed.situated.described import Writer, context_prompt
+from rag_embed.situated import Writer, context_prompt
 
 
 def context_writer(model: Runnable[Any, Any]) -> Writer:
@@ -27,7 +27,7 @@ def context_writer(model: Runnable[Any, Any]) -> Writer:
         >>> from langchain_core.language_models import FakeListLLM
         >>> from rag_embed import Index
         >>> from rag_embed.encoders import HashEncoder
-        >>> from rag_embed.situated.described import described
+        >>> from rag_embed.situated import described
         >>> write = context_writer(FakeListLLM(responses=["About foxes."]))
         >>> situate = described(write, name="fake-1")
         >>> index = Index.in_memory(encoder=HashEncoder(), situate=situate)

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from rag_embed import Document as OwnDocument
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.situated.described import described
+from rag_embed.situated import described
 
 GUIDE = """# Files
 

@@ -23,8 +23,8 @@ from rag_embed import Document as OwnDocument
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.fields import Fields
-from rag_embed.indexing.ingest import content_hash
-from rag_embed.stores.lance import LanceStore
+from rag_embed.indexing import content_hash
+from rag_embed.stores import LanceStore
 from rag_embed.types import Chunk
 
 PARSERS = [

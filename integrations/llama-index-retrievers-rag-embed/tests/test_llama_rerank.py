@@ -15,7 +15,7 @@ from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking import Reranked
 from rag_embed.types import Query
 
 

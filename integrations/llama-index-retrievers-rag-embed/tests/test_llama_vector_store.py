@@ -19,7 +19,7 @@ from llama_index.retrievers.rag_embed import RagEmbedVectorStore
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.stores.lance import LanceStore
+from rag_embed.stores import LanceStore
 
 
 @pytest.fixture

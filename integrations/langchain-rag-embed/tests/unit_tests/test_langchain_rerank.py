@@ -13,7 +13,7 @@ from langchain_rag_embed.rerank import CompressorReranker
 
 from rag_embed import Query
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking import Reranked
 
 
 class Fish(BaseCrossEncoder):

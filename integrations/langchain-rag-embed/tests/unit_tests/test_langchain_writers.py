@@ -11,7 +11,7 @@ from langchain_rag_embed import context_writer
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.situated.described import context_prompt, described
+from rag_embed.situated import context_prompt, described
 from rag_embed.types import Chunk
 
 DOCUMENT = Document("d", "Profit rose. It was the best year.", title="Acme 2024")

@@ -11,8 +11,7 @@ from llama_index.retrievers.rag_embed.editions import COLUMNS
 
 from rag_embed.errors import BadInput, NoIndex
 from rag_embed.fields import Fields
-from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores import LanceStore, opened_or_made
 
 _MARK = "llama_index"
 

@@ -14,7 +14,7 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.retrievers.rag_embed.serialised import dumped, kind_of
 
 from rag_embed.errors import BadInput
-from rag_embed.reading.text import LANGUAGES
+from rag_embed.reading import LANGUAGES
 from rag_embed.types import Document, Skipped
 
 BESIDE = "_llama_index"

@@ -11,8 +11,7 @@ from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, Validation
 from llama_index.core.callbacks import CallbackManager
 from llama_index.retrievers.rag_embed.models import loaded
 
-from rag_embed.encoders.function import Embed, FunctionEncoder
-from rag_embed.encoders.models import DEFAULT
+from rag_embed.encoders import DEFAULT, Embed, FunctionEncoder
 from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder
 from rag_embed.types import Vectors

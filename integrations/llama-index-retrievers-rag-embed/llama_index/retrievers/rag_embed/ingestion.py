@@ -16,8 +16,7 @@ from llama_index.retrievers.rag_embed.documents import to_document
 from llama_index.retrievers.rag_embed.models import loaded
 
 from rag_embed.chunking import TokenSplitter
-from rag_embed.encoders import HashEncoder
-from rag_embed.encoders.models import DEFAULT
+from rag_embed.encoders import DEFAULT, HashEncoder
 from rag_embed.types import Chunk
 
 

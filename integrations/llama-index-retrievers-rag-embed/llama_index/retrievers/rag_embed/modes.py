@@ -11,9 +11,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.protocols import Leg, Store
-from rag_embed.ranking.hybrid import POOL, Hybrid
-from rag_embed.ranking.legs import DenseLeg, LexicalLeg
-from rag_embed.ranking.relevance import default
+from rag_embed.ranking import POOL, DenseLeg, Hybrid, LexicalLeg, default
 from rag_embed.types import Hit, Query
 
 _DENSE: Leg = DenseLeg("dense", None)

@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.retrievers.rag_embed.nodes import to_node
 
 from rag_embed.errors import BadInput
-from rag_embed.ranking.rerankers import scores_of_order
+from rag_embed.ranking import scores_of_order
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
@@ -35,7 +35,7 @@ class PostprocessorReranker:
     Examples:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
-        >>> from rag_embed.ranking.rerank import Reranked
+        >>> from rag_embed.ranking import Reranked
         >>> class Shortest(BaseNodePostprocessor):
         ...     def _postprocess_nodes(self, nodes, query_bundle=None):
         ...         return sorted(nodes, key=lambda node: len(node.text))

@@ -23,7 +23,7 @@ from typing_extensions import Unpack
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.index import Index
-from rag_embed.indexing.explanation import Explanation
+from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping, Query
 

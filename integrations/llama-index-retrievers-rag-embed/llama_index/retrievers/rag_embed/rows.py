@@ -12,8 +12,8 @@ from llama_index.retrievers.rag_embed.editions import SOURCE, edition
 from llama_index.retrievers.rag_embed.serialised import dumped, kind_of, metadata_of, restored
 
 from rag_embed.errors import BadInput
-from rag_embed.indexing.ingest import cleaned
-from rag_embed.maths.vectors import unit
+from rag_embed.indexing import cleaned
+from rag_embed.maths import unit
 from rag_embed.types import Chunk, Document, Vectors
 
 KIND = "_node_type"

@@ -23,7 +23,7 @@ from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_row
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
-from rag_embed.indexing.ingest import content_hash
+from rag_embed.indexing import content_hash
 
 _BATCH = 10_000
 

@@ -22,8 +22,7 @@ from llama_index.retrievers.rag_embed.stored import StoredNodes
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.places import place
+from rag_embed.stores import LanceStore, place
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):

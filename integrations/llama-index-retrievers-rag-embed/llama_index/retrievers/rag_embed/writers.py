@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llama_index.core.llms import LLM
 
-from rag_embed.situated.described import Writer, context_prompt
+from rag_embed.situated import Writer, context_prompt
 from rag_embed.types import Chunk, Document
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag_embed import Document
 from rag_embed.errors import BadInput
-from rag_embed.ranking.segments import best_run, segments
+from rag_embed.ranking.joining import best_run, cover
 from rag_embed.types import Chunk, Hit
 
 
@@ -59,7 +59,7 @@ def test_every_hit_is_in_one_passage_within_the_budget(lengths, found, budget, p
         for name in ("a", "b")
         if i < len(lengths)
     ]
-    got = segments(hits, chunks, budget, characters, penalty=penalty)
+    got = cover(hits, chunks, budget, characters, penalty=penalty)
     assert sorted(hit.id for one in got for hit in one.hits) == sorted(hit.id for hit in hits)
     covered = [chunk.id for one in got for chunk in one.chunks]
     assert len(covered) == len(set(covered))
@@ -91,18 +91,18 @@ def test_every_hit_is_in_one_passage_within_the_budget(lengths, found, budget, p
 def test_a_gap_is_bridged_where_it_pays() -> None:
     parts = cut("d", [10] * 6)
     hits = [Hit(parts[i], 0.0, r) for i, r in ((1, 0.9), (3, 0.5), (5, 0.1))]
-    got = segments(hits, {"d": parts}, 100, characters)
+    got = cover(hits, {"d": parts}, 100, characters)
     assert [(one.start, one.end) for one in got] == [(10, 40), (50, 60)]
     assert got[0].value == pytest.approx(0.9 + 0.5 - 3 * 0.18) and len(got[0].hits) == 2
-    narrow = segments(hits, {"d": parts}, 20, characters)
+    narrow = cover(hits, {"d": parts}, 20, characters)
     assert [(one.start, one.end) for one in narrow] == [(10, 20), (30, 40), (50, 60)]
-    assert segments([], {}, 5, characters) == []
+    assert cover([], {}, 5, characters) == []
 
 
 def test_what_does_not_fit_is_refused() -> None:
     parts = cut("d", [3, 3])
     for budget, penalty in ((0, 0.1), (5, -0.1), (5, float("nan"))):
         with pytest.raises(BadInput, match="budget >= 1"):
-            segments([], {}, budget, characters, penalty=penalty)
+            cover([], {}, budget, characters, penalty=penalty)
     with pytest.raises(BadInput, match="not among the chunks"):
-        segments([Hit(parts[1], 0.0, 1.0)], {"d": parts[:1]}, 5, characters)
+        cover([Hit(parts[1], 0.0, 1.0)], {"d": parts[:1]}, 5, characters)

@@ -1,4 +1,4 @@
-"""Segments: neighbouring hits joined into the passage that is worth the most under a token budget.
+"""Passages: neighbouring hits joined into the passage that is worth the most under a token budget.
 
 Relevant-segment extraction (dsRAG, D-Star AI): a hit is worth its relevance, every chunk that a passage
 holds costs a little, and the best passage is the run of chunks with the largest sum. Here it is found
@@ -23,7 +23,7 @@ PENALTY = 0.18
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Passage:
     """A contiguous passage of one document.
 
     Attributes:
@@ -47,14 +47,14 @@ class Segment:
     tokens: int
 
 
-def segments(
+def cover(
     hits: Sequence[Hit],
     chunks: Mapping[str, Sequence[Chunk]],
     budget: int,
     length: Callable[[str, int, int], int],
     *,
     penalty: float = PENALTY,
-) -> list[Segment]:
+) -> list[Passage]:
     """Cover all hits with passages: the best one first, then the best of what it left over.
 
     In every document the run of chunks with the largest value within the budget is taken, then the
@@ -80,13 +80,13 @@ def segments(
         >>> document = Document("d", "one two three four")
         >>> parts = [Chunk.of(document, 0, 3), Chunk.of(document, 4, 7), Chunk.of(document, 8, 18)]
         >>> found = [Hit(parts[2], 2.0, 0.9), Hit(parts[0], 1.0, 0.5)]
-        >>> [best] = segments(found, {"d": parts}, 100, lambda _, start, end: end - start)
+        >>> [best] = cover(found, {"d": parts}, 100, lambda _, start, end: end - start)
         >>> best.start, best.end, round(best.value, 2)
         (0, 18, 0.86)
     """
     if budget < 1 or not np.isfinite(penalty) or penalty < 0:
         raise BadInput(
-            f"segments() needs a budget >= 1 and a penalty >= 0, got {budget} and {penalty}."
+            f"cover() needs a budget >= 1 and a penalty >= 0, got {budget} and {penalty}."
         )
     by_document: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -138,7 +138,7 @@ def _covered(
     budget: int,
     length: Callable[[str, int, int], int],
     penalty: float,
-) -> list[Segment]:
+) -> list[Passage]:
     """Passages of one document."""
     position = {chunk.id: i for i, chunk in enumerate(chunks)}
     missing = [hit.id for hit in hits if hit.id not in position]
@@ -171,7 +171,7 @@ def _covered(
         done.append((first, last))
         free += [(start, first - 1), (last + 1, end)]
     return [
-        Segment(
+        Passage(
             doc_id=chunks[first].doc_id,
             title=chunks[first].title,
             start=chunks[first].start,
@@ -187,8 +187,8 @@ def _covered(
 
 def passages(
     view: View, hits: Sequence[Hit], budget: int, spans: Callable[[str], Spans]
-) -> list[Segment]:
-    """`segments` of hits, their documents read from the store.
+) -> list[Passage]:
+    """`cover` of hits, their documents read from the store.
 
     Args:
         view: The version that was searched, or a later one that still has the hits.
@@ -202,4 +202,4 @@ def passages(
     ids = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))
     chunks = {id: view.document_chunks(id) for id in ids}
     counts = {one.id: TokenCounts.of(spans(one.text)) for one in view.documents(ids)}
-    return segments(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))
+    return cover(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))
