@@ -15,11 +15,13 @@ from rag_embed.errors import BadInput, RagEmbedError, class_of
 from rag_embed.events import UserEvent, check_user, owned
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter, field
-from rag_embed.indexing import ahead, erasing, installed
+from rag_embed.indexing import erasing, installed
 from rag_embed.indexing.assembly import (
     Situate,
     check_made,
+    leave_note,
     loaded,
+    loading_ahead,
     reopened,
     say_what_is_cut,
     settings_of,
@@ -239,7 +241,7 @@ class Index:
             settings=settings_of(space, splitter, why, weights).entries(),
             storage_options=storage_options,
         )
-        ahead.leave_note(store.uri, space.signature.model)
+        leave_note(store.uri, space.signature.model)
         return cls(store, splitter, space)
 
     @classmethod
@@ -265,7 +267,7 @@ class Index:
             ModelUnavailable: The model cannot be loaded.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
-        early = None if encoder else ahead.started(path)
+        early = None if encoder else loading_ahead(path)
         from rag_embed.stores.lance import LanceStore
 
         store = LanceStore.open(path, storage_options=storage_options)

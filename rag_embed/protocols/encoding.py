@@ -31,6 +31,7 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
 class TokenEncoder(Encoder, Protocol):
     """An encoder that can also give the vectors of a text's tokens, at no further forward pass."""
 

@@ -10,6 +10,7 @@ from rag_embed.protocols.storing import View
 from rag_embed.types import Hit, Query, Route, Scores, Signature, TokenRows, Vectors
 
 
+@runtime_checkable
 class Retriever(Protocol):
     """Finds. Implementations: `rag_embed.ranking`, and anything that wraps one."""
 

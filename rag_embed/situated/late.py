@@ -53,7 +53,7 @@ class Late:
     titled: bool = False
 
     def __post_init__(self) -> None:
-        if not callable(getattr(self.encoder, "encode_document_tokens", None)):
+        if not isinstance(self.encoder, TokenEncoder):
             raise BadInput(
                 f"{type(self.encoder).__name__} gives no token vectors, which late chunking "
                 "needs. Use a sentence-transformers model, or another way to situate chunks."

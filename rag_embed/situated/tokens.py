@@ -41,12 +41,12 @@ class WithTokens:
         Raises:
             BadInput: The encoder cannot give token vectors.
         """
-        if not callable(getattr(space.encoder, "encode_document_tokens", None)):
+        encoder = space.encoder
+        if not isinstance(encoder, TokenEncoder):
             raise BadInput(
-                f"{type(space.encoder).__name__} gives no token vectors, which tokens=True needs. "
+                f"{type(encoder).__name__} gives no token vectors, which tokens=True needs. "
                 "Use a sentence-transformers model, or leave tokens out."
             )
-        encoder = cast(TokenEncoder, space.encoder)
         _, sums = encoder.encode_document_tokens(
             list(PROBES), lambda tokens: (tokens.rows.sum(axis=0), len(tokens.rows))
         )

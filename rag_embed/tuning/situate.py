@@ -18,7 +18,7 @@ from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import paired_bootstrap
-from rag_embed.protocols import ChunkEncoder, Encoder, Splitter
+from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, TokenEncoder
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import BASIS, default
@@ -94,7 +94,7 @@ def choose(
         )
     mixture = weights or BASIS
     names = list(dict.fromkeys([STANDARD, *candidates]))
-    gives_tokens = callable(getattr(encoder, "encode_document_tokens", None))
+    gives_tokens = isinstance(encoder, TokenEncoder)
     done: dict[ChunkEncoder, Vectors] = {}
     scores: dict[str, Scores] = {}
     for name in names:

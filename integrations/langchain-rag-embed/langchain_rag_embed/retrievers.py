@@ -48,7 +48,7 @@ class RetrieverOptions(TypedDict, total=False):
 def _opened(source: Source) -> Index | Retriever:
     if isinstance(source, str | os.PathLike):
         return Index.open(source)
-    if isinstance(source, Index) or callable(getattr(source, "retrieve", None)):
+    if isinstance(source, Index | Retriever):
         return source
     raise BadInput(
         "index must be a rag_embed Index, the path of one, or an object with a method "

@@ -226,9 +226,7 @@ class RagEmbedRetriever(BaseRetriever):
 def _opened(index: Index | Retriever | str | os.PathLike[str]) -> Index | Retriever:
     if isinstance(index, str | os.PathLike):
         return Index.open(index)
-    if isinstance(index, BaseRetriever) or not (
-        isinstance(index, Index) or callable(getattr(index, "retrieve", None))
-    ):
+    if isinstance(index, BaseRetriever) or not isinstance(index, Index | Retriever):
         raise BadInput(
             "RagEmbedRetriever needs a rag_embed Index, the path of one, or an object with "
             f"rag_embed's retrieve(queries); got {class_of(index)}."
