@@ -10,8 +10,10 @@ export HF_HUB_OFFLINE = 1
 demo: $(VENV)/.demo
 	$(BIN)/rag-embed demo
 
+# Two workers with one thread each; a file's tests stay together, as they share what they built.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
