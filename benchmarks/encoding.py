@@ -27,7 +27,8 @@ from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
 from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
-from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import resolve
 
 SETS = ("scifact", "policyqa_ctx", "squad_ctx", "cosqa")
 QUERY = "how long is personal data kept after an account is closed"

@@ -551,7 +551,7 @@ class Index:
         if not routed or self.router is not None or weights.keys() - own:
             legs = (*legs, *self.experts.legs())  # otherwise nobody would ask an expert
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
-        calibration = self.calibration or default(self.space.signature.weights, counting)
+        calibration = self.calibration or default(self.space.signature.fingerprint, counting)
         whole = Hybrid(self.store, legs, weights, calibration, stages)
         if self.router is None or not routed:
             return whole
@@ -802,10 +802,13 @@ class Index:
         self.store.optimize()
 
     def stats(self) -> dict[str, Any]:
-        """Counts, sizes, the signature of the space, and why chunks are situated as they are."""
+        """Counts, sizes, the signature of the space, what relevance goes by, why chunks are situated so."""
         why = read(self.store).situated
-        own = {"signature": asdict(self.space.signature), **({"situated": why} if why else {})}
-        return {**self.store.stats(), **own}
+        own = {
+            "signature": asdict(self.space.signature),
+            "relevance": self.hybrid().calibration.fitted_to,
+        }
+        return {**self.store.stats(), **own, **({"situated": why} if why else {})}
 
     def __len__(self) -> int:
         """Number of chunks."""

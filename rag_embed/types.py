@@ -353,6 +353,17 @@ class TokenRows:
     spans: Spans
     norms: Scores | None = None
 
+    @classmethod
+    def joined(cls, parts: Sequence[TokenRows]) -> TokenRows:
+        """The tokens of all parts of a text, in order; one part at least."""
+        lengths = [part.norms for part in parts if part.norms is not None]
+        return cls(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.spans for part in parts]),
+            np.concatenate(lengths) if lengths else None,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenBits:
@@ -381,6 +392,8 @@ class Signature:
         document_prompt: Text put before every document.
         chunks: How a chunk is put to the encoder, for example ``"titled"``.
         tokens: What is kept of the token vectors, for example ``"sign bits"``; empty for nothing.
+        alike: Fingerprint of another space that gives short texts the same vectors: that of the
+            model that was extended, or is read in windows; empty for none.
     """
 
     model: str
@@ -392,9 +405,16 @@ class Signature:
     document_prompt: str = ""
     chunks: str = ""
     tokens: str = ""
+    alike: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """What measurements go by: spaces with one fingerprint give short texts the same vectors."""
+        own = (self.weights, self.dim, self.pooling, self.query_prompt, self.document_prompt)
+        return self.alike or "/".join(map(str, own))
 
     def difference(self, other: Signature) -> dict[str, tuple[Any, Any]]:
-        """Where two spaces differ, ``model`` aside: its path may change, its weights may not.
+        """Where two spaces differ in what decides; ``model`` may change its path, not its weights.
 
         Examples:
             >>> a = Signature("m", "v1", 8, 256)
@@ -405,7 +425,7 @@ class Signature:
         return {
             name: (mine[name], theirs[name])
             for name in mine
-            if name != "model" and mine[name] != theirs[name]
+            if name not in ("model", "alike") and mine[name] != theirs[name]
         }
 
 

@@ -125,7 +125,8 @@ def _index(kb: str) -> Check:
     facts = ", ".join(
         f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
     )
-    return Check(kb, "ok", f"{facts}; {index.space.signature.model}")
+    model, basis = index.space.signature.model, stats["relevance"]
+    return Check(kb, "ok", f"{facts}; {model}; relevance by {basis}")
 
 
 def _cut_chunks(kb: str) -> Check:

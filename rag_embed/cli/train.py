@@ -134,7 +134,7 @@ def train_situated(
 
     Installed only if it is better on documents that training has not seen; exit code 5 if not.
     """
-    from rag_embed.encoders.models import DEFAULT
+    from rag_embed.encoders.minilm import DEFAULT
     from rag_embed.training.clozed import clozed
     from rag_embed.training.loop import Schedule
     from rag_embed.training.situated import SituatedRecipe

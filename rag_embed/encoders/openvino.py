@@ -10,12 +10,14 @@ from tokenizers import Encoding
 from rag_embed.encoders.batching import Seen, encoded_once
 from rag_embed.encoders.conversion import faithful_runner
 from rag_embed.encoders.layout import Layout
-from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import prompt_of, resolve
 from rag_embed.encoders.prompted import Prompted
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import BadInput
+from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, TokenRows, Vectors
 
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class OpenVINOEncoder(Prompted, Remade):
         self.signature = Signature(
             model=files.name,
             weights=files.weights,
-            dim=layout.dim,
+            dim=min(layout.kept or layout.dim, layout.dim),
             max_tokens=layout.max_tokens,
             pooling=layout.pooling,
             query_prompt=prompt_of(layout.prompts, "query", query_prompt),
@@ -72,13 +74,21 @@ class OpenVINOEncoder(Prompted, Remade):
     def _encode_tokens(
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
     ) -> tuple[Vectors, list[T]]:
+        dim = self.signature.dim
+
         def forward(_: list[str], encodings: list[Encoding], seen: Seen) -> Vectors:
-            return self._runner.rows([encoding.ids for encoding in encodings], seen)
+            ids = [encoding.ids for encoding in encodings]
+            return self._kept(self._runner.rows(ids, lambda i, states: seen(i, states[:, :dim])))
 
         return with_tokens(texts, prompt, self.tokens, forward, keep)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         def encode(distinct: list[str]) -> Vectors:
-            return self._runner.rows(self.tokens.ids([prompt + text for text in distinct]))
+            ids = self.tokens.ids([prompt + text for text in distinct])
+            return self._kept(self._runner.rows(ids))
 
         return encoded_once(texts, self.signature.dim, encode)
+
+    def _kept(self, rows: Vectors) -> Vectors:
+        """The first numbers of each row, where a model is cut short; of length 1 again."""
+        return rows if rows.shape[1] == self.signature.dim else unit(rows[:, : self.signature.dim])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -17,8 +18,9 @@ from tokenizers import Encoding
 
 from rag_embed.encoders.batching import Seen, batches, encoded_once
 from rag_embed.encoders.loading import budget, loaded
-from rag_embed.encoders.models import DEFAULT, prompt_of, resolve
-from rag_embed.encoders.positions.applied import extension_of, restored
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import prompt_of, resolve
+from rag_embed.encoders.positions.applied import extended, restored
 from rag_embed.encoders.prompted import Prompted
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
@@ -29,6 +31,9 @@ from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, TokenRows, Vectors
 
 T = TypeVar("T")
+
+_MEANS = ("mean", "cls", "max", "lasttoken")
+"""Poolings after which no module changes directions: a vector cut short is pooled of tokens cut short."""
 
 
 class SentenceEncoder(Prompted, Remade):
@@ -103,7 +108,7 @@ class SentenceEncoder(Prompted, Remade):
             )
         max_tokens = model.max_seq_length or int(model.tokenizer.model_max_length)
         self.tokens = Tokens(tokenizer.to_str(), max_tokens)
-        self.signature = Signature(
+        signature = Signature(
             model=name,
             weights=weights,
             dim=int(model.get_embedding_dimension() or 0),
@@ -112,6 +117,8 @@ class SentenceEncoder(Prompted, Remade):
             query_prompt=prompt_of(model.prompts, "query", query_prompt),
             document_prompt=prompt_of(model.prompts, "document", document_prompt),
         )
+        self.signature = replace(signature, alike=_alike(model, signature))
+        self._kept = signature.dim if signature.pooling in _MEANS else None
         self._turn = PerProcess(Lock)
 
     def _encode_tokens(
@@ -142,7 +149,8 @@ class SentenceEncoder(Prompted, Remade):
                 continue
             for i, output in zip(members, outputs, strict=True):
                 rows[i] = _array(output["sentence_embedding"])
-                seen(i, _array(output["token_embeddings"][output["attention_mask"].bool()]))
+                tokens = output["token_embeddings"][output["attention_mask"].bool()]
+                seen(i, _array(tokens[:, : self._kept]))
         return unit(rows)
 
     def _forward(self, texts: list[str], prompt: str, padded: int, tokens: bool) -> Any:  # noqa: ANN401
@@ -175,13 +183,23 @@ def _pooling(model: SentenceTransformer) -> str:
     return "+".join([*map(str, modes), *others])
 
 
+def _alike(model: SentenceTransformer, own: Signature) -> str:
+    """Fingerprint of the model that was extended, where it reads short texts as it ever did."""
+    found = extended(model)
+    if found is None or found.original is None or not found.extension.keeps_short_texts:
+        return ""
+    if found.extension.trained_tokens < int(found.original.max_seq_length or 0):
+        return ""
+    return replace(own, weights=_state_hash(found.original)).fingerprint
+
+
 def _state_hash(model: SentenceTransformer) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
-    if (extension := extension_of(model)) is not None:
-        digest.update(extension.digest.encode())
+    if (found := extended(model)) is not None:
+        digest.update(found.extension.digest.encode())
     return digest.hexdigest()
 
 

@@ -79,7 +79,8 @@ def space_of(
     """
     space = _situated(situate, encoder)
     counts = weights is None or checked(weights, [DENSE, LEXICAL], [TOKENS]).get(TOKENS)
-    kept = bool(counts) and space.signature.weights in MEASURED if tokens is None else tokens
+    measured = space.signature.fingerprint in MEASURED
+    kept = bool(counts) and measured if tokens is None else tokens
     return WithTokens.of(space) if kept else space
 
 

@@ -15,11 +15,12 @@ from rag_embed.lazy import lazily
 if TYPE_CHECKING:
     from rag_embed.encoders.positions.applied import extension_of
     from rag_embed.encoders.positions.extension import Extension
+    from rag_embed.encoders.windowed import Windows
     from rag_embed.longcontext.extending import extend
     from rag_embed.longcontext.haystacks import passkeys
     from rag_embed.longcontext.probing import Probe, probe
     from rag_embed.longcontext.saving import bake, load, save
-    from rag_embed.longcontext.windowed import Windows, windows
+    from rag_embed.longcontext.windowed import windows
     from rag_embed.ranking.best_chunks import BestChunks
     from rag_embed.training.positions import tune_positions
 
@@ -27,7 +28,7 @@ _HOMES = {
     "BestChunks": "ranking.best_chunks",
     "Extension": "encoders.positions.extension",
     "Probe": "longcontext.probing",
-    "Windows": "longcontext.windowed",
+    "Windows": "encoders.windowed",
     "bake": "longcontext.saving",
     "extend": "longcontext.extending",
     "extension_of": "encoders.positions.applied",

@@ -56,7 +56,7 @@ def extend(
         ModelUnavailable: The model cannot be loaded.
 
     Examples:
-        >>> from rag_embed.encoders.models import DEFAULT
+        >>> from rag_embed.encoders.minilm import DEFAULT
         >>> from rag_embed.longcontext import extension_of
         >>> long = extend(DEFAULT, 4096, "recurrent")
         >>> long.max_seq_length, extension_of(long).trained_tokens

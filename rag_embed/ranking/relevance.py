@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rag_embed.encoders.minilm import FINGERPRINTS
 from rag_embed.errors import BadInput
 from rag_embed.types import DENSE, LEXICAL, Part
 
@@ -31,6 +32,7 @@ class Calibration:
         weights: The mixture whose fused score it is, by leg. It stays as it was fitted when hits are
             ranked by other weights, and no second stage is in it since only the best candidates
             have one: relevance means the same for every query.
+        fitted_to: What it was fitted to, in words.
 
     Examples:
         >>> round(Calibration(8.0, 0.0, -4.0).relevance(0.5, 0.3), 2)
@@ -42,6 +44,7 @@ class Calibration:
     intercept: float
     leg: str = DENSE
     weights: Mapping[str, float] = field(default_factory=lambda: dict(BASIS), hash=False)
+    fitted_to: str = "labels of this index"
 
     @property
     def legs(self) -> frozenset[str]:
@@ -64,15 +67,15 @@ class Calibration:
         return float(1.0 / (1.0 + np.exp(np.clip(exponent, -60.0, 60.0))))
 
 
-ANY_MODEL = Calibration(9.91, 0.0, -8.13)
-"""Until `tuning.relevance` fits one, for models whose cosines nobody has measured."""
+ANY_MODEL = Calibration(
+    9.91, 0.0, -8.13, fitted_to="public data sets, of no model in particular: cosines do not count"
+)
+"""Before there are labels, for models whose cosines nobody has measured."""
 
-MEASURED = {
-    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db": Calibration(
-        5.93, 4.26, -6.19
-    ),
-}
-"""By hash of the weights (all-MiniLM-L6-v2); fitted by ``benchmarks/relevance.py``."""
+_MINILM = Calibration(5.93, 4.26, -6.19, fitted_to="public data sets with all-MiniLM-L6-v2")
+
+MEASURED = dict.fromkeys(FINGERPRINTS, _MINILM)
+"""By fingerprint of the space; fitted by ``benchmarks/relevance.py``."""
 
 RIDGE = 1e-4
 """Weight of the squared coefficients."""
@@ -80,20 +83,20 @@ RIDGE = 1e-4
 _STEPS = 100
 
 
-def default(model: str, weights: Mapping[str, float] = BASIS) -> Calibration:
-    """The curve for a model before it is fitted to labels.
+def default(fingerprint: str, weights: Mapping[str, float] = BASIS) -> Calibration:
+    """The curve for a space before it is fitted to labels.
 
     It is read on the mixture that ranks, scaled to the sum of `BASIS`.
 
     Args:
-        model: Hash of the model's weights.
+        fingerprint: Fingerprint of the space; see `Signature.fingerprint`.
         weights: By leg, at least one above 0.
 
     Examples:
         >>> default("", {"dense": 3.0, "lexical": 1.0}).weights
         {'dense': 0.75, 'lexical': 0.25}
     """
-    curve = MEASURED.get(model, ANY_MODEL)
+    curve = MEASURED.get(fingerprint, ANY_MODEL)
     if not weights.get(curve.leg):
         curve = ANY_MODEL
     scale = sum(BASIS.values()) / sum(weights.values())

@@ -108,7 +108,7 @@ class Late:
                     if piece.last:
                         parts = begun.pop(at)
                         alone = len(parts) == 1 and window.only(piece)
-                        tokens_of = _joined(parts)
+                        tokens_of = TokenRows.joined(parts)
                         rows[at] = row if alone else _mean(tokens_of)
                         kept[at] = keep(tokens_of)
         rest = [i for i in range(len(chunks)) if i not in kept]
@@ -192,16 +192,6 @@ def _part(tokens: TokenRows, piece: Piece) -> TokenRows:
     spans = np.clip(tokens.spans[first:after], *edges) - piece.start + piece.begins
     norms = None if tokens.norms is None else tokens.norms[first:after]
     return TokenRows(tokens.ids[first:after], tokens.rows[first:after], spans, norms)
-
-
-def _joined(parts: Sequence[TokenRows]) -> TokenRows:
-    norms = [part.norms for part in parts if part.norms is not None]
-    return TokenRows(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.spans for part in parts]),
-        np.concatenate(norms) if norms else None,
-    )
 
 
 def _mean(tokens: TokenRows) -> Vectors:

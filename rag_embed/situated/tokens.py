@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rag_embed.encoders.minilm import FINGERPRINTS
 from rag_embed.encoders.probes import PROBES
 from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
@@ -16,8 +17,8 @@ from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
 from rag_embed.situated.space import forget_written, shown, sources, written
 from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vectors
 
-MEASURED = frozenset({"53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"})
-"""Hashes of the weights (all-MiniLM-L6-v2) with which token evidence was found to help; see
+MEASURED = FINGERPRINTS
+"""Fingerprints of the spaces with which token evidence was found to help; see
 ``benchmarks/tokens.py``. For others `tuning.tokens` measures it."""
 
 
@@ -51,6 +52,11 @@ class WithTokens:
             list(PROBES), lambda tokens: (tokens.rows.sum(axis=0), len(tokens.rows))
         )
         total = np.sum([rows for rows, _ in sums], axis=0)
+        if len(total) != encoder.signature.dim:
+            raise BadInput(
+                f"{encoder.signature.model!r} gives token vectors of {len(total)} numbers and text "
+                f"vectors of {encoder.signature.dim}, which cannot be kept together. Leave tokens out."
+            )
         mean = total / sum(count for _, count in sums)
         return cls(space, mean.astype(np.float32))
 

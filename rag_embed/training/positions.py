@@ -78,7 +78,7 @@ def tune_positions(
         ModelUnavailable: The model cannot be loaded.
 
     Examples:
-        >>> from rag_embed.encoders.models import DEFAULT
+        >>> from rag_embed.encoders.minilm import DEFAULT
         >>> pairs = [(f"part {i}", f"Part {i} of the report. " * n) for i, n in enumerate([90, 3] * 2)]
         >>> long = tune_positions(DEFAULT, 520, pairs, schedule=Schedule(1, weight_decay=0.0))
         >>> long.max_seq_length

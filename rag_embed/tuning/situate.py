@@ -132,7 +132,7 @@ def _scores(
     documents = [(document, "sample") for document, _ in cuts]
     store.replace(documents, chunks, {DENSE: rows}, None, written(space, cuts))
     legs = (DenseLeg(DENSE, space), LexicalLeg())
-    retriever = Hybrid(store, legs, weights, default(space.signature.weights, weights))
+    retriever = Hybrid(store, legs, weights, default(space.signature.fingerprint, weights))
     group_by: Grouping = "document" if by_document else "chunk"
     found = retriever.retrieve([Query(text, k=10, group_by=group_by) for text, _ in asked])
     values = []

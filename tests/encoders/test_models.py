@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from rag_embed.encoders.models import DEFAULT, resolve, weights_hash
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import resolve, weights_hash
 from rag_embed.errors import ModelUnavailable
 
 

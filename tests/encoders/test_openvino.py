@@ -11,7 +11,7 @@ import pytest
 
 from rag_embed import encoders
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.encoders.models import DEFAULT
+from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
 from rag_embed.testing.encoder import ODD, TEXTS
 

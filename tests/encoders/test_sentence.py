@@ -7,7 +7,8 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from rag_embed.encoders import SentenceEncoder
-from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import resolve
 from rag_embed.testing.encoder import TEXTS
 
 

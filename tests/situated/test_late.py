@@ -203,7 +203,7 @@ def test_late_with_token_evidence_is_searched(encoder) -> None:
     store = MemoryStore({"dense": 32}, tokens=["dense"])
     store.replace([(document, "h")], cut(document, 100), {"dense": rows}, {"dense": bits})
     legs, stages = (DenseLeg("dense", space), LexicalLeg()), (TokenStage(space),)
-    hybrid = Hybrid(store, legs, WEIGHTS, default(space.signature.weights), stages)
+    hybrid = Hybrid(store, legs, WEIGHTS, default(space.signature.fingerprint), stages)
     [hits] = hybrid.retrieve([Query("red fox")])
     assert {part.leg for part in hits[0].parts} == {"dense", "lexical", "tokens"}
 

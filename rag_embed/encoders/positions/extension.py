@@ -71,6 +71,11 @@ class Extension:
             )
 
     @property
+    def keeps_short_texts(self) -> bool:
+        """Whether texts of the trained length are encoded as the model itself does it."""
+        return self.method not in STATIC and isinstance(self.scaling, str)
+
+    @property
     def scale(self) -> int:
         """``max_tokens`` over ``trained_tokens``, rounded up."""
         return -(-self.max_tokens // self.trained_tokens)
