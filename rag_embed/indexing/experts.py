@@ -9,7 +9,7 @@ stage can be attached for as long as the process lives. An expert is asked when 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from threading import Lock
@@ -136,7 +136,7 @@ class Experts:
         """
         self._check_unweighed(name)
         if self._attached.pop(name, None) is None and self._stages.pop(name, None) is None:
-            self._write([one for one in self._stored() if one.name != name])
+            self._write(lambda stored: (one for one in stored if one.name != name))
 
     def enable(self, name: str, enabled: bool = True) -> Expert:
         """Let an expert be asked, or with ``enabled=False`` leave it aside.
@@ -150,7 +150,9 @@ class Experts:
         if self.get(name).kind == "attached":
             raise BadInput(f"{name!r} is attached, not stored: remove it, and attach it again.")
         self._write(
-            [replace(one, enabled=enabled) if one.name == name else one for one in self._stored()]
+            lambda stored: (
+                replace(one, enabled=enabled) if one.name == name else one for one in stored
+            )
         )
         return self.get(name)
 
@@ -179,7 +181,7 @@ class Experts:
 
     def _put(self, expert: Expert) -> Expert:
         self.check_free(expert.name)
-        self._write([*self._stored(), expert])
+        self._write(lambda stored: (*stored, expert))
         return self.get(expert.name)
 
     def _check_unweighed(self, name: str) -> None:
@@ -197,8 +199,8 @@ class Experts:
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
             )
 
-    def _write(self, experts: Sequence[Expert]) -> None:
-        write(self._store, lambda known: replace(known, experts=tuple(experts)))
+    def _write(self, change: Callable[[tuple[Expert, ...]], Iterable[Expert]]) -> None:
+        write(self._store, lambda known: replace(known, experts=tuple(change(known.experts))))
 
 
 def _encoder_of(spaces: Spaces, name: str) -> QueryEncoder:

@@ -106,8 +106,31 @@ def read(store: Store, place: str = "") -> IndexSettings:
         BadInput: The store is not that of an index.
         StoreError: A newer version of rag_embed wrote it, or it is damaged.
     """
-    values = store.settings()
-    place = place or type(store).__name__
+    return _read(store.settings(), place or type(store).__name__)
+
+
+def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> IndexSettings:
+    """Remember something else from now on, in one commit, with no other write in between.
+
+    Args:
+        store: Of the index.
+        change: Makes the new settings of those that are stored; it may not write to the store.
+
+    Returns:
+        The new settings.
+    """
+    after: list[IndexSettings] = []
+
+    def revised(values: dict[str, Any]) -> Mapping[str, Any]:
+        before = _read(values, type(store).__name__)
+        after.append(change(before))
+        return after[0].since(before)
+
+    store.revise(revised)
+    return after[0]
+
+
+def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
     if INDEX not in values:
         raise BadInput(
             f"{place!r} is a bare store, not that of an index; open it with LanceStore.open."
@@ -127,22 +150,6 @@ def read(store: Store, place: str = "") -> IndexSettings:
             f"The settings of the index at {place!r} cannot be read ({error}). A newer version of "
             "rag_embed may have written them: upgrade, or restore the folder from a copy."
         ) from error
-
-
-def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> IndexSettings:
-    """Remember something else from now on, in one commit.
-
-    Args:
-        store: Of the index.
-        change: Makes the new settings of those that are stored.
-
-    Returns:
-        The new settings.
-    """
-    before = read(store)
-    after = change(before)
-    store.configure(after.since(before))
-    return after
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {

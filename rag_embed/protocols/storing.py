@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rag_embed.analysis import Analyzer
@@ -198,6 +198,13 @@ class Store(Protocol):
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """Store settings; other keys stay as they are."""
+        ...
+
+    def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
+        """Store what a function makes of all settings, as `configure` does.
+
+        No other process writes in between; on an object store, which has no lock, it may.
+        """
         ...
 
     def document_ids(self) -> Iterable[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from threading import Lock
@@ -213,6 +213,12 @@ class LanceStore:
         """See `protocols.Store`."""
         with explained("write settings", self.uri), turn(self.uri):
             put(self._settings, values)
+
+    def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
+        """See `protocols.Store`."""
+        with explained("write settings", self.uri), turn(self.uri):
+            if values := change(read_all(self._settings)):
+                put(self._settings, values)
 
     def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> LanceEvents:
         """See `protocols.Store`."""

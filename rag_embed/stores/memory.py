@@ -177,6 +177,11 @@ class MemoryStore:
         """See `protocols.Store`."""
         self._settings = {**self._settings, **values}
 
+    @_one_at_a_time
+    def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
+        """See `protocols.Store`."""
+        self._settings = {**self._settings, **change(deepcopy(self._settings))}
+
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         return list(self._view.stored)

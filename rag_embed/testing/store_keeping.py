@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,24 @@ class KeepingLaws:
         store.configure({"one": {"a": [1, None]}})
         store.configure({"two": 2})
         store.configure({"one": 1})
+        store.revise(lambda known: {"two": known["two"] + known["one"]})
+        store.revise(lambda _: {})
         kept = store.settings()
-        assert (kept["one"], kept["two"]) == (1, 2)
+        assert (kept["one"], kept["two"]) == (1, 3)
+
+    def test_nobody_writes_while_settings_are_revised(self, store: Store) -> None:
+        """What a revision was made of still holds when it is stored."""
+        other = Thread(target=store.revise, args=(lambda known: {"n": known["n"] + 1},))
+
+        def slow(known: dict[str, Any]) -> dict[str, Any]:
+            other.start()
+            other.join(0.2)  # it waits
+            return {"n": known["n"] + 10}
+
+        store.configure({"n": 0})
+        store.revise(slow)
+        other.join()
+        assert store.settings()["n"] == 11
 
     def test_files_are_kept_by_name(self, store: Store) -> None:
         """Files are written, replaced, listed and removed by name."""

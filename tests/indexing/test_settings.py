@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import pytest
@@ -80,3 +81,17 @@ def test_an_index_of_a_newer_version_is_refused(tmp_path) -> None:
     index.store.configure({"index": {**own, "format": 99}})
     with pytest.raises(StoreError, match="format 99, this version reads 1"):
         Index.open(tmp_path / "kb", encoder=HashEncoder(8))
+
+
+def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path) -> None:
+    LanceStore.create(tmp_path / "kb", {"dense": 8}, settings=FULL.entries())
+
+    def adds(first: int) -> None:
+        store = LanceStore.open(tmp_path / "kb")
+        for n in range(first, first + 8):
+            expert = Expert(f"e{n}", "query")
+            write(store, lambda known, one=expert: replace(known, experts=(*known.experts, one)))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(adds, (0, 10, 20)))
+    assert len({one.name for one in read(LanceStore.open(tmp_path / "kb")).experts}) == 1 + 3 * 8
