@@ -48,11 +48,11 @@ class BestChunks:
             raise BadInput(f"BestChunks takes take >= 1, got {self.take}.")
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
-        """See `protocols.Reranker`; hits are best first."""
+        """See `protocols.Reranker`."""
         own: dict[str, list[float]] = {}
-        for hit in hits:
+        for hit in sorted(hits, key=lambda hit: hit.score, reverse=True):
             own.setdefault(hit.chunk.doc_id, []).append(hit.score)
-        last = hits[-1].score if hits else 0.0
+        last = min((hit.score for hit in hits), default=0.0)
         means = {
             id: (sum(some[: self.take]) + last * max(self.take - len(some), 0)) / self.take
             for id, some in own.items()

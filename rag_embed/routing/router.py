@@ -198,7 +198,7 @@ class PilotRouter:
         shares *= trust / shares.sum()
         hessians = self.pilots.hessians[some]
         weights = mixed(default, shares, self.pilots.gradients[some], hessians, self.soft.ridge)
-        weights /= SHARPNESS
+        weights = np.maximum(weights / SHARPNESS, 0.0)  # no leg speaks against what it finds
         return Route(
             dict(zip(self.pilots.legs, weights.tolist(), strict=True)),
             trust * _determined(shares, hessians, self.soft.ridge),

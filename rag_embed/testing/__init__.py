@@ -14,19 +14,31 @@ Needs pytest and hypothesis: ``pip install 'rag-embed[testing]'``.
 import pytest
 
 # Before the modules below are imported, so that a law that does not hold shows the values.
-pytest.register_assert_rewrite("rag_embed.testing.encoder", "rag_embed.testing.events")
-pytest.register_assert_rewrite("rag_embed.testing.filters", "rag_embed.testing.store_finding")
-pytest.register_assert_rewrite("rag_embed.testing.store_keeping", "rag_embed.testing.store_owners")
+pytest.register_assert_rewrite(
+    *(f"rag_embed.testing.{name}" for name in ("chunk_encoder", "encoder", "events", "filters")),
+    *(f"rag_embed.testing.{name}" for name in ("leg", "reranker", "retriever", "router")),
+    *(f"rag_embed.testing.store_{name}" for name in ("finding", "keeping", "owners")),
+)
 
+from rag_embed.testing.chunk_encoder import ChunkEncoderContract  # noqa: E402
 from rag_embed.testing.encoder import EncoderContract  # noqa: E402
 from rag_embed.testing.events import EventStoreContract  # noqa: E402
+from rag_embed.testing.leg import LegContract  # noqa: E402
+from rag_embed.testing.reranker import RerankerContract  # noqa: E402
+from rag_embed.testing.retriever import RetrieverContract  # noqa: E402
+from rag_embed.testing.router import RouterContract  # noqa: E402
 from rag_embed.testing.store import StoreContract  # noqa: E402
 from rag_embed.testing.store_data import DIM, FIELDS  # noqa: E402
 
 __all__ = [
     "DIM",
     "FIELDS",
+    "ChunkEncoderContract",
     "EncoderContract",
     "EventStoreContract",
+    "LegContract",
+    "RerankerContract",
+    "RetrieverContract",
+    "RouterContract",
     "StoreContract",
 ]

@@ -20,11 +20,13 @@ from rag_embed.ranking.relevance import default
 from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.ranking.weights import WEIGHTS
 from rag_embed.situated import late as module
+from rag_embed.situated.expressions import situated
 from rag_embed.situated.late import Late
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.situated.windows import windows
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.testing import ChunkEncoderContract
 from rag_embed.types import Chunk, Query
 
 WORDS = ["fox", "sea", "red", "of", "the", "whale", "a", "night", "hunts"]
@@ -34,6 +36,12 @@ WORDS = ["fox", "sea", "red", "of", "the", "whale", "a", "night", "hunts"]
 def encoder(tmp_path_factory) -> SentenceEncoder:
     """A random BERT that reads 64 tokens; a token is a letter."""
     return SentenceEncoder(str(write_tiny(tmp_path_factory.mktemp("model") / "tiny")), device="cpu")
+
+
+class TestContract(ChunkEncoderContract):
+    @pytest.fixture(params=["late(16,4)", "titled+0.25*late(16,4,titled)"])
+    def space(self, request, encoder):
+        return situated(request.param, encoder)
 
 
 def cut(document: Document, *ends: int) -> list[Chunk]:
