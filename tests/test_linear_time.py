@@ -17,7 +17,7 @@ from rag_embed.cli.conditions import parsed
 from rag_embed.fields import Fields
 from rag_embed.filters import field
 from rag_embed.reading import read
-from rag_embed.reading.front_matter import front_matter, title_of
+from rag_embed.reading.front_matter import front_matter, title_of, values_of
 from rag_embed.reading.html import html_text
 
 if hasattr(re, "_parser"):
@@ -79,6 +79,12 @@ def test_front_matter(line) -> None:
     assert front_matter(body) == ("", body)
     assert front_matter(body + "no front matter\n---\n")[0] == ""
     assert front_matter(body + "---\nText") == (body[4:], "Text")
+
+
+@pytest.mark.parametrize("unit", ["[", "'", '"', "a, ", "\\'", "' ", "# ", "- ", ": ", "1", " "])
+def test_values_of_front_matter(unit) -> None:
+    for front in (f"a: {unit * _N}", f"a: [{unit * _N}", f'a: "{unit * _N}', f"a:\n- {unit * _N}"):
+        assert values_of(front).keys() <= {"a"}
 
 
 def test_titles_and_conditions() -> None:

@@ -125,8 +125,18 @@ def _index(kb: str) -> Check:
     facts = ", ".join(
         f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
     )
-    model, basis = index.space.signature.model, stats["relevance"]
-    return Check(kb, "ok", f"{facts}; {model}; relevance by {basis}")
+    facts += f"; {index.space.signature.model}; relevance by {stats['relevance']}"
+    empty = empty_fields(index)
+    if empty:
+        facts += f"; no document has the declared fields {', '.join(empty)}"
+    return Check(kb, "note" if empty else "ok", facts)
+
+
+def empty_fields(index: Index) -> list[str]:
+    """Declared fields that no document has, so that no filter on them finds anything."""
+    stats = index.stats()
+    filled = stats.get("filled", {}) if stats["documents"] else {}
+    return [name for name, chunks in filled.items() if not chunks]
 
 
 def _cut_chunks(kb: str) -> Check:

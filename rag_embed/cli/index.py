@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from rag_embed.analysis import Analyzer
+from rag_embed.cli.doctor import empty_fields
 from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, RagEmbedError
@@ -145,10 +146,13 @@ def index(
             done = report.documents + len(report.skipped)
             bar.update(task, total=done, completed=done)
     seconds = time.perf_counter() - started
+    empty = empty_fields(kb)
     if as_json:
-        emit({**asdict(report), "seconds": round(seconds, 3), "index": to})
+        emit({**asdict(report), "empty_fields": empty, "seconds": round(seconds, 3), "index": to})
     else:
         _print(report, seconds, to, dry_run)
+        for name in empty:
+            err.print(f"no document has a value in the declared field {name!r}", markup=False)
     if strict and report.skipped:
         raise typer.Exit(4)
 

@@ -261,5 +261,8 @@ class Store(Protocol):
         ...
 
     def stats(self) -> Mapping[str, object]:
-        """Counts and sizes for people."""
+        """Counts and sizes for people: ``documents``, ``chunks``, and more if you like.
+
+        ``filled`` may say how many chunks have a value in each declared field.
+        """
         ...

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from rag_embed.chunking.markdown import markdown_outline
 from rag_embed.reading.base import Reader, made, read_text
-from rag_embed.reading.front_matter import front_matter, title_of
+from rag_embed.reading.front_matter import front_matter, title_of, values_of
 from rag_embed.types import Document, Skipped
 
 LANGUAGES = {
@@ -80,17 +81,23 @@ def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
 
 
 def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
-    """A Markdown file; front matter goes to ``metadata["front_matter"]``, its title leads."""
+    """A Markdown file without its front matter, whose values are metadata and whose title leads.
+
+    ``metadata["front_matter"]`` keeps it as it stands. Where a key is taken, as ``path`` is, it keeps
+    what it says of every file.
+    """
     found = read_text(path, name)
     if isinstance(found, Skipped):
         yield found
         return
     text, encoding = found
-    metadata = {"format": "markdown"}
     front, text = front_matter(text)
-    if front:
-        metadata["front_matter"] = front
-    yield made(path, name, text, title_of(front) or first_heading(text), encoding, **metadata)
+    own = {"format": "markdown", **({"front_matter": front} if front else {})}
+    one = made(path, name, text, title_of(front) or first_heading(text), encoding, **own)
+    if front and isinstance(one, Document):
+        values = {key: value for key, value in values_of(front).items() if key != "title"}
+        one = replace(one, metadata={**values, **one.metadata})
+    yield one
 
 
 def code_reader(language: str) -> Reader:

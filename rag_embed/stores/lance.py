@@ -56,6 +56,7 @@ from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
     document_table,
+    field_columns,
     space_columns,
 )
 from rag_embed.stores.snapshot import Snapshot
@@ -431,6 +432,11 @@ class LanceStore:
                 "chunks": self._chunks.count_rows(),
                 "spaces": dict(self.spaces),
                 "fields": dict(self.fields.types),
+                "filled": {name: self._filled(name) for name in self.fields.types},
                 "versions": len(self._chunks.list_versions()),
                 "bytes": size_on_disk(self.uri),
             }
+
+    def _filled(self, name: str) -> int:
+        """Chunks with a value in a declared field."""
+        return int(self._chunks.count_rows((col(field_columns(name)[1]) == lit(True)).to_sql()))

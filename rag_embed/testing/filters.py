@@ -216,6 +216,13 @@ class FilterLaws:
         assert view.matching(AT.is_in(["2024-05-01T14:00+02:00"])) == ["6"]
         assert view.matching(DRAFT == 1) == ["0"] and view.matching(DRAFT.is_in([0])) == ["5"]
 
+    def test_stats_say_how_many_chunks_have_a_field(self, store: Store) -> None:
+        """Where a store counts them."""
+        documents = [Document("a", "x", metadata={"year": 1}), Document("b", "y", metadata={})]
+        write(store, *documents)
+        filled = store.stats().get("filled", {})
+        assert filled in ({}, {name: int(name == "year") for name in FIELDS})
+
     def test_what_is_stored_of_values_that_json_has_not(self, store: Store) -> None:
         """Dates, decimals, enums and numpy scalars are stored as JSON, and found."""
         given = {

@@ -16,7 +16,7 @@ def test_first_and_second_run(run, folder) -> None:
     assert first.code == 0 and "documents" in first.err
     report = first.json
     counts = {"added", "replaced", "unchanged", "deleted", "chunks"}
-    assert report.keys() == counts | {"skipped", "planned", "seconds", "index"}
+    assert report.keys() == counts | {"skipped", "planned", "empty_fields", "seconds", "index"}
     assert (report["added"], report["replaced"], report["unchanged"]) == (2, 0, 0)
     assert [one["source"] for one in report["skipped"]] == ["handbook/broken.pdf"]
     assert report["chunks"] >= 2 and report["index"] == "kb"
@@ -211,7 +211,7 @@ def test_fields_become_filters(run, tmp_path) -> None:
     assert [hit["doc_id"] for hit in hits] == ["b"]
 
 
-@pytest.mark.parametrize("wrong", ["year", "year:date", "doc_id:int", ":int"])
+@pytest.mark.parametrize("wrong", ["year", "year:decimal", "doc_id:int", ":int"])
 def test_bad_fields(run, folder, wrong, tmp_path) -> None:
     done = run("index", folder, "--to", "kb", "--field", wrong)
     assert done.code == 1 and "error: " in done.err and not (tmp_path / "kb").exists()
@@ -300,3 +300,25 @@ def test_an_owners_files_are_found_by_the_owner_and_never_pruned(run, folder) ->
     refused = run("index", folder, "--to", "kb", "--user", "ann", "--prune")
     assert refused.code == 1 and "never pruned" in refused.err
     assert run("index", folder, "--to", "kb", "--user", "").code == 1
+
+
+def test_fields_of_front_matter(run, tmp_path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    front = "---\nyear: {}\ntags: [sea, 'red fox']\nday: 2024-05-01\n---\nA note on foxes.\n"
+    (notes / "old.md").write_text(front.format(2019))
+    (notes / "new.md").write_text(front.format(2024))
+    (notes / "odd.md").write_text(front.format("soon"))
+    fields = [f"--field={one}" for one in ("year:int", "tags:list[str]", "day:date", "colour:str")]
+    done = run("index", notes, "--to", "kb", *fields)
+    assert done.code == 0 and "no document has a value in the declared field 'colour'" in done.err
+    assert "skipped notes/odd.md: Document 'notes/odd.md': field 'year' is declared as int" in (
+        done.err.replace("\n", " ")
+    )
+    assert run("index", notes, "--to", "kb", "--json").json["empty_fields"] == ["colour"]
+    for conditions in (["year>=2020"], ["metadata.year=2024", "tags=red fox", "day>2024-04-30"]):
+        where = [f"--where={one}" for one in conditions]
+        hits = run("search", "kb", "fox", *where, "--json").json["hits"]
+        assert [hit["doc_id"] for hit in hits] == ["notes/new.md"]
+    [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "kb"]
+    assert check["state"] == "note" and check["detail"].endswith("declared fields colour")

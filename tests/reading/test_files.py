@@ -215,3 +215,32 @@ def test_markdown(tmp_path, text, title, rest):
     assert (document.title, document.text) == (title, rest or text)
     if rest:
         assert f"---\n{document.metadata['front_matter']}---\n{document.text}" == text
+
+
+@pytest.mark.parametrize(
+    ("front", "values"),
+    [
+        ("a: 1\nb: -2.5\nc: 1e3\nd: text # not this\n", {"a": 1, "b": -2.5, "c": 1e3, "d": "text"}),
+        ("a: true\nb: False\nc: null\nd: ~\ne:\nf: yes\n", {"a": True, "b": False, "f": "yes"}),
+        ('a: "x # y" # z\nb: \'it\'\'s\'\nc: "\\"q\\""\n', {"a": "x # y", "b": "it's", "c": '"q"'}),
+        (
+            "a: 01\nb: 1.2.3\nc: 12345678901234567890\n",
+            {"a": "01", "b": "1.2.3"} | {"c": "1234567890" * 2},
+        ),
+        (
+            "a: 2024-05-01\nb: 10:30\nc: http://x.y\n",
+            {"a": "2024-05-01", "b": "10:30", "c": "http://x.y"},
+        ),
+        ("a: [x, 2, 'y, z', null] # list\nb: []\n", {"a": ["x", 2, "y, z", None], "b": []}),
+        ("a:\n  - x\n  # no\n\n  - 2\nb:\n- y\n", {"a": ["x", 2], "b": ["y"]}),
+        ("a:\n  b: 1\nc: {d: 1}\ne: [[1]]\nf: |\n  text\ng: x\n", {"g": "x"}),
+        ("a: &x 1\nb: *x\nc: !!str 1\nd: [1\ne: [1] 2\nf: 'x' y\ng: b: c\n", {}),
+        ("a: 1\na: {b: 1}\nc.d-e: 3\n", {"c.d-e": 3}),
+        ("title: T\npath: p\nformat: f\nfront_matter: m\n", {}),
+    ],
+)
+def test_values_of_front_matter(tmp_path, front, values):
+    write(tmp_path, {"doc.md": f"---\n{front}---\nText"})
+    (document,) = read(tmp_path, name="n")
+    own = {"path": "n/doc.md", "format": "markdown", "front_matter": front}
+    assert document.metadata == values | own
