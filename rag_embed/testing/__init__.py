@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
 )
 
 from rag_embed.testing.chunk_encoder import ChunkEncoderContract  # noqa: E402
+from rag_embed.testing.corpus import indexed  # noqa: E402
 from rag_embed.testing.encoder import EncoderContract  # noqa: E402
 from rag_embed.testing.events import EventStoreContract  # noqa: E402
 from rag_embed.testing.leg import LegContract  # noqa: E402
@@ -41,4 +42,5 @@ __all__ = [
     "RetrieverContract",
     "RouterContract",
     "StoreContract",
+    "indexed",
 ]
