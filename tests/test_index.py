@@ -397,8 +397,14 @@ def test_a_query_can_bring_its_own_vector() -> None:
     for bad in (row[:5], row[None], row * np.nan):
         with pytest.raises(BadInput, match="finite query vector of shape"):
             index.search(Query("fox", vectors={"dense": bad}))
-    with pytest.raises(BadInput, match="neither a text nor a vector"):
-        index.search(Query("", vectors={"other": row}))
+    with pytest.raises(
+        BadInput, match=r"names \['other'\]; the legs here are \['dense', 'lexical'\]"
+    ):
+        index.search(Query("fox", vectors={"other": row}))
+    legs = (DenseLeg("one", index.space), DenseLeg("two", index.space))
+    lone = replace(index.hybrid(), legs=legs, weights={"one": 1.0, "two": 1.0})
+    with pytest.raises(BadInput, match="neither a text nor a vector for leg 'two'"):
+        lone.retrieve([Query("", vectors={"one": row})])
     with pytest.raises(BadInput, match="maps names of legs"):
         Query("fox", vectors=row)
 

@@ -89,6 +89,10 @@ class Hybrid:
         Raises:
             BadInput: A query does not fit the index or its legs.
         """
+        names = [leg.name for leg in self.legs]
+        for query in queries:
+            if strange := sorted(query.vectors.keys() - set(names)):
+                raise BadInput(f"Query.vectors names {strange}; the legs here are {names}.")
         view = self.store.view()
         hits: list[list[Hit]] = [[] for _ in queries]
         asked = [i for i, query in enumerate(queries) if query.k and _asks(query)]

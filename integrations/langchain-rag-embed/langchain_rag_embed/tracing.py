@@ -5,7 +5,9 @@ from __future__ import annotations
 from langchain_core.retrievers import LangSmithRetrieverParams
 
 from rag_embed import Index
-from rag_embed.stores import MemoryStore
+
+_STORES = {"LanceStore": "lancedb", "MemoryStore": "memory"}
+"""Our stores by the names that LangSmith knows; anybody else's is named by its class."""
 
 
 def tracing_params(index: object) -> LangSmithRetrieverParams:
@@ -19,8 +21,8 @@ def tracing_params(index: object) -> LangSmithRetrieverParams:
     params = LangSmithRetrieverParams(ls_retriever_name="rag_embed")
     if not isinstance(index, Index):
         return params
-    in_memory = isinstance(index.store, MemoryStore)
-    params["ls_vector_store_provider"] = "memory" if in_memory else "lancedb"
+    store = type(index.store).__name__
+    params["ls_vector_store_provider"] = _STORES.get(store, store)
     provider, model = _provider(index.space.signature.model)
     params["ls_embedding_provider"] = provider
     params["ls_embedding_model"] = model
