@@ -13,24 +13,14 @@ from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, RagEmbedError, class_of
 from rag_embed.events import UserEvent, check_user, owned
-from rag_embed.fields import Fields, FieldTypes
+from rag_embed.fields import Fields
 from rag_embed.filters import Filter, field
 from rag_embed.indexing import erasing, installed
-from rag_embed.indexing.assembly import (
-    Situate,
-    check_made,
-    leave_note,
-    loaded,
-    loading_ahead,
-    reopened,
-    say_what_is_cut,
-    settings_of,
-    space_of,
-)
+from rag_embed.indexing.assembly import Situate, mixture_of
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.ingest import AddReport, Ingest, several
-from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.settings import read, write
 from rag_embed.indexing.spaces import Spaces
@@ -57,10 +47,8 @@ from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import WEIGHTS, checked
-from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.opening import opened_or_made
-from rag_embed.stores.places import local
 from rag_embed.types import (
     DENSE,
     TOKENS,
@@ -88,21 +76,6 @@ class Options(TypedDict, total=False):
     diversity: float
     group_by: Grouping
     previous: Sequence[str]
-
-
-class Making(TypedDict, total=False):
-    """What `Index.create` takes beside the path."""
-
-    encoder: Encoder | str | None
-    chunk_tokens: int | None
-    chunk_overlap: int
-    situate: Situate
-    sample: Iterable[Document] | None
-    tokens: bool | None
-    weights: Mapping[str, float] | None
-    fields: FieldTypes | None
-    analyzer: Analyzer | None
-    storage_options: Mapping[str, str] | None
 
 
 class Index:
@@ -142,7 +115,7 @@ class Index:
         return self.spaces.own
 
     @classmethod
-    def at(cls, path: str | os.PathLike[str], **making: Unpack[Making]) -> Index:
+    def at(cls, path: Place, **making: Unpack[Making]) -> Index:
         """Open the index at a place, or make it where there is none.
 
         Args:
@@ -155,50 +128,18 @@ class Index:
             SpaceMismatch: The encoder is not the one the index was built with.
             StoreError: The place cannot be read or written.
         """
-        index = opened_or_made(
-            lambda: cls.open(
-                path,
-                encoder=making.get("encoder"),
-                situate=None if making.get("situate") == "auto" else making.get("situate"),
-                storage_options=making.get("storage_options"),
-            ),
-            lambda: cls.create(path, **making),
-        )
-        fields = making.get("fields")
-        pairs: list[tuple[str, object, object]] = [
-            ("tokens", making.get("tokens"), bool(index.space.signature.tokens)),
-            ("fields", fields and dict(Fields.of(fields).types), dict(index.fields.types)),
-            ("analyzer", making.get("analyzer"), index.analyzer),
-            ("chunk_overlap", making.get("chunk_overlap"), index.splitter.overlap),
-            ("weights", making.get("weights"), index.weights),
-        ]
-        made = [(name, given, own) for name, given, own in pairs if given is not None]
-        if "chunk_tokens" in making:
-            made.append(("chunk_tokens", making["chunk_tokens"], index.splitter.max_tokens))
-        check_made(path, made)
-        return index
+        return cls(*opened_or_made(lambda: reopened(path, making), lambda: made(path, making)))
 
     @classmethod
-    def create(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        encoder: Encoder | str | None = None,
-        chunk_tokens: int | None = 200,
-        chunk_overlap: int = 0,
-        situate: Situate = STANDARD,
-        sample: Iterable[Document] | None = None,
-        tokens: bool | None = None,
-        weights: Mapping[str, float] | None = None,
-        fields: FieldTypes | None = None,
-        analyzer: Analyzer | None = None,
-        storage_options: Mapping[str, str] | None = None,
-    ) -> Index:
-        """Make an empty index in a folder or object store.
+    def create(cls, path: Place, **making: Unpack[Making]) -> Index:
+        """Make an empty index in a folder, an object store, or a store of your own.
 
         Args:
             path: Folder, which a later change of the working folder does not move; or ``s3://``,
-                ``gs://``, ``az://`` URI.
+                ``gs://``, ``az://`` URI; or a `protocols.Store` that is no index yet.
+            **making: Options, each of which has a default.
+
+        Keyword Args:
             encoder: An encoder, or the name or path of a sentence-transformers model;
                 all-MiniLM-L6-v2 by default.
             chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
@@ -224,30 +165,12 @@ class Index:
             IndexExists: There is an index already.
             StoreError: The place cannot be written.
         """
-        from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
-
-        declared = Fields.of(fields or {})
-        model = loaded(encoder)
-        splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
-        situate, why = _decided(situate, sample, splitter, model)
-        space = space_of(situate, model, tokens, weights)
-        say_what_is_cut(splitter, space)
-        store = LanceStore.create(
-            path,
-            {DENSE: space.signature.dim},
-            fields=declared,
-            analyzer=analyzer,
-            tokens=[DENSE] if isinstance(space, WithTokens) else [],
-            settings=settings_of(space, splitter, why, weights).entries(),
-            storage_options=storage_options,
-        )
-        leave_note(store.uri, space.signature.model)
-        return cls(store, splitter, space)
+        return cls(*made(path, making))
 
     @classmethod
     def open(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         *,
         encoder: Encoder | str | None = None,
         situate: Situate | None = None,
@@ -267,50 +190,12 @@ class Index:
             ModelUnavailable: The model cannot be loaded.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
-        early = None if encoder else loading_ahead(path)
-        from rag_embed.stores.lance import LanceStore
-
-        store = LanceStore.open(path, storage_options=storage_options)
-        migrate(store, local(store.uri))
-        settings = read(store, store.uri)
-        model = settings.signature.model
-        if early is not None and early[0] == model:
-            encoder = early[1].result()
-        own = loaded(encoder or model)
-        space = reopened(settings, own, situate, store.uri)
-        splitter = TokenSplitter.from_settings(own, settings.splitter)
-        return cls(store, splitter, space)
+        return cls(*opened(path, encoder, situate, storage_options))
 
     @classmethod
-    def in_memory(
-        cls,
-        *,
-        encoder: Encoder | str | None = None,
-        chunk_tokens: int | None = 200,
-        chunk_overlap: int = 0,
-        situate: Situate = STANDARD,
-        sample: Iterable[Document] | None = None,
-        tokens: bool | None = None,
-        weights: Mapping[str, float] | None = None,
-        fields: FieldTypes | None = None,
-        analyzer: Analyzer | None = None,
-    ) -> Index:
+    def in_memory(cls, **shape: Unpack[Shape]) -> Index:
         """Make an index that lives as long as the process; arguments as in `create`."""
-        from rag_embed.stores.memory import MemoryStore
-
-        model = loaded(encoder)
-        splitter = TokenSplitter(model, chunk_tokens, chunk_overlap)
-        situate, why = _decided(situate, sample, splitter, model)
-        space = space_of(situate, model, tokens, weights)
-        say_what_is_cut(splitter, space)
-        store = MemoryStore(
-            {DENSE: space.signature.dim},
-            fields=fields,
-            analyzer=analyzer,
-            tokens=[DENSE] if isinstance(space, WithTokens) else [],
-        )
-        store.configure(settings_of(space, splitter, why, weights).entries())
-        return cls(store, splitter, space)
+        return cls(*held(shape))
 
     def add(
         self,
@@ -563,10 +448,7 @@ class Index:
     @property
     def weights(self) -> Mapping[str, float]:
         """How much each leg and second stage counts where no router decides; see `weigh`."""
-        if self._weights is not None:
-            return self._weights
-        kept = isinstance(self.space, WithTokens)
-        return {name: one for name, one in WEIGHTS.items() if kept or name != TOKENS}
+        return mixture_of(self._weights, self.space)
 
     def weigh(self, weights: Mapping[str, float] | None) -> None:
         """Rank by other weights from now on, here and wherever the index is opened.
@@ -826,17 +708,3 @@ def _query(query: str | Query, options: Options) -> Query:
     if isinstance(query, Query):
         return replace(query, **options) if options else query
     return Query(query, **options)
-
-
-def _decided(
-    situate: Situate, sample: Iterable[Document] | None, splitter: TokenSplitter, encoder: Encoder
-) -> tuple[Situate, str]:
-    """What ``"auto"`` stands for on a sample, and why; anything else as it is."""
-    if (situate == "auto") != (sample is not None):
-        raise BadInput('situate="auto" measures on sample=documents; give both or neither.')
-    if sample is None:
-        return situate, ""
-    from rag_embed.tuning.situate import choose  # only here, it brings a whole trial index
-
-    verdict = choose(sample, splitter, encoder)
-    return verdict.value, verdict.reason

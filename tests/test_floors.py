@@ -37,7 +37,7 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-UP = {("index", "tuning.situate"), ("index", "tuning.tune")}
+UP = {("indexing.opening", "tuning.situate"), ("index", "tuning.tune")}
 """Module -> what it imports from above."""
 
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")

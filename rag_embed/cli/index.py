@@ -27,8 +27,8 @@ from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
-from rag_embed.indexing.assembly import remove_note
 from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.opening import remove_note
 from rag_embed.protocols import Encoder
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many

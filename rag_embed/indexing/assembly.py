@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rag_embed.chunking import TokenSplitter
 from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
 from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
-from rag_embed.ranking.weights import checked
+from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated, stored
 from rag_embed.situated.tokens import MEASURED, WithTokens
-from rag_embed.stores.places import local, place
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
 _log = logging.getLogger(__name__)
@@ -25,10 +20,6 @@ _log = logging.getLogger(__name__)
 Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
 """How much of its document a chunk's vector sees: a name (`situated.expressions`), or for example
 ``described(write)``."""
-
-_NOTE = "encoder.json"
-"""A file beside the tables that says the model's name before the store is open: the model is loaded
-meanwhile. It saves a second and decides nothing, what the store says counts."""
 
 _ENCODER = ("signature", "encode_query", "encode_document", "token_spans")
 
@@ -124,7 +115,15 @@ def settings_of(
     )
 
 
-def reopened(
+def mixture_of(weights: Mapping[str, float] | None, space: ChunkEncoder) -> Mapping[str, float]:
+    """How much each leg and second stage of an index counts: as chosen for it, or by default."""
+    if weights is not None:
+        return weights
+    kept = isinstance(space, WithTokens)
+    return {name: one for name, one in WEIGHTS.items() if kept or name != TOKENS}
+
+
+def space_again(
     settings: IndexSettings, encoder: Encoder, situate: Situate | None, place: str
 ) -> ChunkEncoder:
     """The space of an index that is there.
@@ -155,54 +154,9 @@ def check_same(written: Signature, now: Signature, what: str) -> None:
         )
 
 
-def check_made(path: str | os.PathLike[str], options: Iterable[tuple[str, object, object]]) -> None:
-    """Refuse an index that was made with other options.
-
-    Args:
-        path: Where it is.
-        options: Name, wanted value, and the value it was made with.
-
-    Raises:
-        BadInput: Two values differ.
-    """
-    for name, wanted, own in options:
-        if wanted != own:
-            raise BadInput(
-                f"The index at {os.fspath(path)!r} was made with {name}={own!r}, got {wanted!r}. "
-                f"Leave {name} out, or make a new index elsewhere."
-            )
-
-
 def _situated(situate: Situate, encoder: Encoder) -> TokenSpace:
     if callable(situate):
         return situate(encoder)
     if not isinstance(situate, str):
         raise BadInput(f"situate must be a name or callable, got {type(situate).__name__}.")
     return situated(situate, encoder)
-
-
-def leave_note(uri: str, model: str) -> None:
-    """Write the note; nothing happens where the index is not in a folder, or cannot be written."""
-    from rag_embed.encoders.cache import write_atomically
-
-    if (folder := local(uri)) is not None:
-        write_atomically(folder / _NOTE, json.dumps({"model": model}).encode())
-
-
-def remove_note(path: str | os.PathLike[str]) -> None:
-    """Remove the note, if there is one."""
-    Path(place(path), _NOTE).unlink(missing_ok=True)
-
-
-def loading_ahead(path: str | os.PathLike[str]) -> tuple[str, Future[Encoder]] | None:
-    """The model of the note and its encoder, being loaded in the background; None without a note."""
-    try:
-        model = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    from rag_embed import encoders
-
-    background = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-    loading = background.submit(encoders.load, model)
-    background.shutdown(wait=False)
-    return model, loading

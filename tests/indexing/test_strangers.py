@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rag_embed import Document, Index
-from rag_embed.chunking import TokenSplitter
+from rag_embed import Document, Index, field
+from rag_embed.analysis import Analyzer
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import BadInput
-from rag_embed.indexing.assembly import settings_of, space_of
+from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.indexing.installed import install, installed
 from rag_embed.stores.memory import MemoryStore
 
@@ -35,9 +34,27 @@ class Bare(Wrapped):
 
 
 def index_over(store) -> Index:
-    splitter, space = TokenSplitter(ENCODER, 20, 0), space_of("titled", ENCODER, tokens=False)
-    store.configure(settings_of(space, splitter).entries())
-    return Index(store, splitter, space)
+    return Index.at(store, encoder=ENCODER, situate="titled", chunk_tokens=20)
+
+
+def test_an_index_is_made_and_opened_in_a_store_of_ones_own() -> None:
+    inner = MemoryStore({"dense": 32}, fields={"n": int})
+    with pytest.raises(NoIndex, match="This Wrapped holds no index yet"):
+        Index.open(Wrapped(inner), encoder=ENCODER)
+    index = Index.create(Wrapped(inner), encoder=ENCODER, chunk_tokens=7)
+    index.add([Document("a", "red fox", metadata={"n": 1}), Document("b", "blue sea")])
+    again = Index.open(Wrapped(inner), encoder=ENCODER)
+    assert again.search("foxes", where=field("n") == 1) == index.search(
+        "fox", where=field("n") == 1
+    )
+    assert again.splitter.max_tokens == 7 and again.add([Document("a", "red fox")]).replaced == 1
+    with pytest.raises(IndexExists, match="holds an index already"):
+        Index.create(Wrapped(inner), encoder=ENCODER)
+    for made in ({"fields": {"n": int}}, {"storage_options": {}}, {"analyzer": Analyzer()}):
+        with pytest.raises(BadInput, match="make the Wrapped with"):
+            Index.create(Wrapped(MemoryStore({"dense": 32})), encoder=ENCODER, **made)
+    with pytest.raises(BadInput, match="made with chunk_tokens=7, got 9"):
+        Index.at(Wrapped(inner), encoder=ENCODER, chunk_tokens=9)
 
 
 def test_events_are_where_the_store_keeps_them() -> None:

@@ -1,0 +1,236 @@
+"""Where an index comes from: made at a place, opened there, or held in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias, TypedDict
+
+from rag_embed.analysis import Analyzer
+from rag_embed.chunking import TokenSplitter
+from rag_embed.errors import BadInput, IndexExists, NoIndex
+from rag_embed.fields import Fields, FieldTypes
+from rag_embed.indexing.assembly import (
+    Situate,
+    loaded,
+    mixture_of,
+    say_what_is_cut,
+    settings_of,
+    space_again,
+    space_of,
+)
+from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.settings import INDEX, IndexSettings, read
+from rag_embed.protocols import ChunkEncoder, Encoder, Store
+from rag_embed.situated.expressions import STANDARD
+from rag_embed.situated.tokens import WithTokens
+from rag_embed.stores.places import local, place
+from rag_embed.types import DENSE, Document
+
+_NOTE = "encoder.json"
+"""A file beside the tables that says the model's name before the store is open: the model is loaded
+meanwhile. It saves a second and decides nothing, what the store says counts."""
+
+Place: TypeAlias = str | os.PathLike[str] | Store
+"""A folder, the URI of an object store, or a store of the caller's own."""
+
+Parts: TypeAlias = tuple[Store, TokenSplitter, ChunkEncoder]
+"""What an index is put together from."""
+
+
+class Shape(TypedDict, total=False):
+    """What decides how an index is made, wherever it lies; see `Index.create`."""
+
+    encoder: Encoder | str | None
+    chunk_tokens: int | None
+    chunk_overlap: int
+    situate: Situate
+    sample: Iterable[Document] | None
+    tokens: bool | None
+    weights: Mapping[str, float] | None
+    fields: FieldTypes | None
+    analyzer: Analyzer | None
+
+
+class Making(Shape, total=False):
+    """What `Index.create` takes beside the place."""
+
+    storage_options: Mapping[str, str] | None
+
+
+def made(path: Place, making: Making) -> Parts:
+    """An empty index; see `Index.create`."""
+    if not isinstance(path, str | os.PathLike):
+        return _made_in(path, making)
+    from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
+
+    declared = Fields.of(making.get("fields") or {})
+    splitter, space, settings = _shaped(making)
+    store = LanceStore.create(
+        path,
+        {DENSE: space.signature.dim},
+        fields=declared,
+        analyzer=making.get("analyzer"),
+        tokens=_token_spaces(space),
+        settings=settings.entries(),
+        storage_options=making.get("storage_options"),
+    )
+    _leave_note(store.uri, space.signature.model)
+    return store, splitter, space
+
+
+def held(shape: Shape) -> Parts:
+    """An empty index in memory; see `Index.in_memory`."""
+    from rag_embed.stores.memory import MemoryStore
+
+    splitter, space, settings = _shaped(shape)
+    store = MemoryStore(
+        {DENSE: space.signature.dim},
+        fields=shape.get("fields"),
+        analyzer=shape.get("analyzer"),
+        tokens=_token_spaces(space),
+    )
+    store.configure(settings.entries())
+    return store, splitter, space
+
+
+def opened(
+    path: Place,
+    encoder: Encoder | str | None,
+    situate: Situate | None,
+    storage_options: Mapping[str, str] | None,
+) -> Parts:
+    """An index that is there; see `Index.open`."""
+    early = None
+    if isinstance(path, str | os.PathLike):
+        early = None if encoder else _loading_ahead(path)
+        from rag_embed.stores.lance import LanceStore
+
+        lance = LanceStore.open(path, storage_options=storage_options)
+        where = lance.uri
+        migrate(lance, local(where))
+        store: Store = lance
+    else:
+        _check_bare(path, {"storage_options": storage_options})
+        store, where = path, type(path).__name__
+        if INDEX not in store.settings():
+            raise NoIndex(f"This {where} holds no index yet; make one with Index.create.")
+    settings = read(store, where)
+    model = settings.signature.model
+    if early is not None and early[0] == model:
+        encoder = early[1].result()
+    own = loaded(encoder or model)
+    space = space_again(settings, own, situate, where)
+    return store, TokenSplitter.from_settings(own, settings.splitter), space
+
+
+def reopened(path: Place, making: Making) -> Parts:
+    """An index that is there and was made like this; see `Index.at`.
+
+    Raises:
+        BadInput: It was made otherwise.
+    """
+    situate, fields = making.get("situate"), making.get("fields")
+    parts = opened(
+        path,
+        making.get("encoder"),
+        None if situate == "auto" else situate,
+        making.get("storage_options"),
+    )
+    store, splitter, space = parts
+    wanted: list[tuple[str, object, object]] = [
+        ("tokens", making.get("tokens"), bool(space.signature.tokens)),
+        ("fields", fields and dict(Fields.of(fields).types), dict(store.fields.types)),
+        ("analyzer", making.get("analyzer"), store.analyzer),
+        ("chunk_overlap", making.get("chunk_overlap"), splitter.overlap),
+        ("weights", making.get("weights"), mixture_of(read(store).weights, space)),
+    ]
+    given = [(name, value, own) for name, value, own in wanted if value is not None]
+    if "chunk_tokens" in making:
+        given.append(("chunk_tokens", making["chunk_tokens"], splitter.max_tokens))
+    for name, value, own in given:
+        if value != own:
+            where = os.fspath(path) if isinstance(path, str | os.PathLike) else type(path).__name__
+            raise BadInput(
+                f"The index at {where!r} was made with {name}={own!r}, got {value!r}. Leave {name} "
+                "out, or make a new index elsewhere."
+            )
+    return parts
+
+
+def _made_in(store: Store, making: Making) -> Parts:
+    given = {name: making.get(name) for name in ("fields", "analyzer", "storage_options")}
+    _check_bare(store, given)
+    if INDEX in store.settings():
+        raise IndexExists(f"This {type(store).__name__} holds an index already; open it instead.")
+    splitter, space, settings = _shaped(making)
+    store.configure(settings.entries())
+    return store, splitter, space
+
+
+def _check_bare(store: Store, given: Mapping[str, object]) -> None:
+    """Refuse options that belong to the making of a store."""
+    if unused := [name for name, value in given.items() if value is not None]:
+        raise BadInput(
+            f"{' and '.join(unused)} belong to the place; leave them out, and make the "
+            f"{type(store).__name__} with them."
+        )
+
+
+def _shaped(shape: Shape) -> tuple[TokenSplitter, ChunkEncoder, IndexSettings]:
+    """How documents are cut and chunks encoded, and what a new index remembers of it."""
+    model = loaded(shape.get("encoder"))
+    splitter = TokenSplitter(model, shape.get("chunk_tokens", 200), shape.get("chunk_overlap", 0))
+    situate, why = _decided(shape.get("situate", STANDARD), shape.get("sample"), splitter, model)
+    weights = shape.get("weights")
+    space = space_of(situate, model, shape.get("tokens"), weights)
+    say_what_is_cut(splitter, space)
+    return splitter, space, settings_of(space, splitter, why, weights)
+
+
+def _token_spaces(space: ChunkEncoder) -> list[str]:
+    return [DENSE] if isinstance(space, WithTokens) else []
+
+
+def _decided(
+    situate: Situate, sample: Iterable[Document] | None, splitter: TokenSplitter, encoder: Encoder
+) -> tuple[Situate, str]:
+    """What ``"auto"`` stands for on a sample, and why; anything else as it is."""
+    if (situate == "auto") != (sample is not None):
+        raise BadInput('situate="auto" measures on sample=documents; give both or neither.')
+    if sample is None:
+        return situate, ""
+    from rag_embed.tuning.situate import choose  # only here, it brings a whole trial index
+
+    verdict = choose(sample, splitter, encoder)
+    return verdict.value, verdict.reason
+
+
+def _leave_note(uri: str, model: str) -> None:
+    """Write the note; nothing happens where the index is not in a folder, or cannot be written."""
+    from rag_embed.encoders.cache import write_atomically
+
+    if (folder := local(uri)) is not None:
+        write_atomically(folder / _NOTE, json.dumps({"model": model}).encode())
+
+
+def remove_note(path: str | os.PathLike[str]) -> None:
+    """Remove the note, if there is one."""
+    Path(place(path), _NOTE).unlink(missing_ok=True)
+
+
+def _loading_ahead(path: str | os.PathLike[str]) -> tuple[str, Future[Encoder]] | None:
+    """The model of the note and its encoder, being loaded in the background; None without a note."""
+    try:
+        model = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    from rag_embed import encoders
+
+    background = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+    loading = background.submit(encoders.load, model)
+    background.shutdown(wait=False)
+    return model, loading
