@@ -9,6 +9,7 @@ import pytest
 
 from rag_embed.encoders import HashEncoder
 from rag_embed.index import Index
+from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.types import Document, Hit
 
 WORDS = ("fox", "whale", "tea", "wine", "river", "stone", "cloud", "bread", "lamp", "violin")
@@ -42,9 +43,15 @@ def secrets() -> list[Document]:
     ]
 
 
-def indexed(documents: Sequence[Document]) -> Index:
-    """An index over documents in memory, by an encoder without a model."""
-    index = Index.in_memory(encoder=HashEncoder(32), chunk_tokens=14, fields={"year": int})
+def indexed(documents: Sequence[Document], encoder: Encoder | None = None) -> Index:
+    """An index over documents in memory, by default with an encoder that needs no model.
+
+    Tokens are kept where the encoder gives their vectors.
+    """
+    own = encoder or HashEncoder(32)
+    index = Index.in_memory(
+        encoder=own, chunk_tokens=14, fields={"year": int}, tokens=isinstance(own, TokenEncoder)
+    )
     index.add(documents)
     return index
 
