@@ -10,6 +10,8 @@ from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.rerankers import FunctionReranker, scores_of_order
 from rag_embed.ranking.retriever_leg import RetrieverLeg
+from rag_embed.ranking.token_evidence import TokenStage
+from rag_embed.ranking.weights import WEIGHTS
 
 __all__ = [
     "BestChunks",
@@ -25,6 +27,8 @@ __all__ = [
     "Reranked",
     "RetrieverLeg",
     "StoredMaxSimReranker",
+    "TokenStage",
+    "WEIGHTS",
     "cover",
     "default",
     "passages",
