@@ -16,7 +16,7 @@ import pytest
 # Before the modules below are imported, so that a law that does not hold shows the values.
 pytest.register_assert_rewrite(
     *(f"rag_embed.testing.{name}" for name in ("chunk_encoder", "encoder", "events", "filters")),
-    *(f"rag_embed.testing.{name}" for name in ("leg", "reranker", "retriever", "router")),
+    *(f"rag_embed.testing.{name}" for name in ("leg", "reranker", "retriever", "router", "stage")),
     *(f"rag_embed.testing.store_{name}" for name in ("finding", "keeping", "owners")),
 )
 
@@ -28,6 +28,7 @@ from rag_embed.testing.leg import LegContract  # noqa: E402
 from rag_embed.testing.reranker import RerankerContract  # noqa: E402
 from rag_embed.testing.retriever import RetrieverContract  # noqa: E402
 from rag_embed.testing.router import RouterContract  # noqa: E402
+from rag_embed.testing.stage import SecondStageContract  # noqa: E402
 from rag_embed.testing.store import StoreContract  # noqa: E402
 from rag_embed.testing.store_data import DIM, FIELDS  # noqa: E402
 
@@ -41,6 +42,7 @@ __all__ = [
     "RerankerContract",
     "RetrieverContract",
     "RouterContract",
+    "SecondStageContract",
     "StoreContract",
     "indexed",
 ]
