@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import is_
 
 from rag_embed.filters.nodes import And, Compare, Filter, In, Leaf, Missing, Not, Or
 from rag_embed.values import Scalar
@@ -41,10 +42,8 @@ def mapped(where: Filter, rewritten: Callable[[Leaf], Filter]) -> Filter:
         Not(part=Compare(field='b', op='==', value=1))
     """
     match where:
-        case And(parts):
-            return And(mapped(part, rewritten) for part in parts)
-        case Or(parts):
-            return Or(mapped(part, rewritten) for part in parts)
+        case And(parts) | Or(parts):
+            return _with(where, parts, [mapped(part, rewritten) for part in parts])
         case Not(part):
             return Not(mapped(part, rewritten))
         case _:
@@ -64,9 +63,11 @@ def simplified(where: Filter) -> Filter:
     """
     match where:
         case And(parts):
-            return _one(And, _exclusions(And(map(simplified, parts)).parts))
+            flat = _with(where, parts, [simplified(part) for part in parts])
+            return _one(flat, _exclusions(flat.parts))
         case Or(parts):
-            return _one(Or, _sets(Or(map(simplified, parts)).parts))
+            flat = _with(where, parts, [simplified(part) for part in parts])
+            return _one(flat, _sets(flat.parts))
         case Not(Not(part)):
             return simplified(part)
         case Not(part):
@@ -114,5 +115,11 @@ def _among(name: str, values: list[Scalar]) -> Filter:
     return Compare(name, "==", values[0]) if len(values) == 1 else In(name, tuple(values))
 
 
-def _one(kind: type[And] | type[Or], parts: list[Filter]) -> Filter:
-    return parts[0] if len(parts) == 1 else kind(parts)
+def _one(chain: And | Or, parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else _with(chain, chain.parts, parts)
+
+
+def _with(chain: And | Or, parts: Sequence[Filter], new: Sequence[Filter]) -> And | Or:
+    """The chain itself where its parts are those that it has: it knows what it was asked before."""
+    same = len(parts) == len(new) and all(map(is_, parts, new))
+    return chain if same else type(chain)(new)

@@ -29,8 +29,8 @@ from rag_embed.types import Scores
 TIES = 32
 """Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
 
-_FEW = 1000
-"""Chunk ids that a full-text search is given as a filter; of more, it finds all and drops some."""
+FEW = 1000
+"""Chunk ids that a search is given as a filter; of more, it finds more and drops some."""
 
 _SAMPLE = 4096
 """Shared chunks whose words are counted for the mean length of a text."""
@@ -77,7 +77,7 @@ class Words:
         self, texts: Sequence[str], n: int, where: Filter | None
     ) -> list[tuple[list[str], Scores]]:
         judged = self.snapshot.judged(where)
-        many = None if judged is None or len(judged) <= _FEW else pa.array(judged)
+        many = None if judged is None or len(judged) <= FEW else pa.array(judged)
         condition = self.snapshot.condition(where) if many is None else None
         most = len(self.snapshot)
 

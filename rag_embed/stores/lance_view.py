@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.expr import Expr, col, lit
+from lancedb.expr import col, lit
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
@@ -20,8 +20,9 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.maths.vectors import best, first
-from rag_embed.stores.full_text import TIES, Words
+from rag_embed.maths.vectors import best
+from rag_embed.stores.disk_search import nearest_on_disk
+from rag_embed.stores.full_text import Words
 from rag_embed.stores.judging import remembered
 from rag_embed.stores.resident import HeldTokens, Resident, matrix_of
 from rag_embed.stores.schema import (
@@ -31,7 +32,7 @@ from rag_embed.stores.schema import (
     token_columns,
     tokens_of,
 )
-from rag_embed.stores.snapshot import Snapshot, among, narrowed
+from rag_embed.stores.snapshot import Snapshot, among
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Sum = TypeVar("Sum", Moments, Frequencies)
@@ -42,12 +43,6 @@ known to about 1/256 of a standard deviation."""
 
 TOKEN_SAMPLE = 4096
 """Chunks that tokens are counted in: a rarer token weighs as much as one that occurs nowhere."""
-
-_EXACT_BELOW = 0.05
-"""Share of rows under which a filtered search skips the vector index: an index probes a bounded
-number of partitions and would return too few of the rows that pass."""
-
-_REFINE = 10
 
 _USERS = 64
 """Users whose statistics are remembered; those of shared chunks are a megabyte for 384 dimensions."""
@@ -108,7 +103,7 @@ class LanceView:
             return [([], np.empty(0, np.float32)) for _ in vectors]
         resident = self._load(space)
         if resident is None:
-            return self._nearest_on_disk(space, vectors, n, self.snapshot.condition(where))
+            return nearest_on_disk(self.snapshot, space, vectors, n, where)
         allowed = self._allowed(resident, where)
         found = []
         for scores in vectors @ resident.matrix.T:
@@ -291,25 +286,6 @@ class LanceView:
 
         return remembered(self._masks, where, rows)
 
-    def _nearest_on_disk(
-        self, space: str, vectors: Vectors, n: int, condition: Expr | None
-    ) -> list[tuple[list[str], Scores]]:
-        search = self.table.search(vectors, vector_column_name=f"v_{space}").distance_type("dot")
-        if condition is None:
-            search = search.refine_factor(_REFINE)
-        elif self.snapshot.count(condition) < _EXACT_BELOW * len(self):
-            search = search.bypass_vector_index()
-        else:
-            search = search.minimum_nprobes(20).maximum_nprobes(0).refine_factor(_REFINE)
-        search = narrowed(search, condition).select(["id", "_distance"])
-        found = self.snapshot.read(search.limit(min(len(self), n + TIES)))
-        if len(vectors) == 1 and "query_index" not in found.column_names:
-            return [_nearest(found, n)]
-        parts = []
-        for i in range(len(vectors)):
-            parts.append(_nearest(found.filter(pc.equal(found["query_index"], i)), n))
-        return parts
-
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         held = next(iter(self._resident.values()), None)
         if held is None:
@@ -318,7 +294,3 @@ class LanceView:
             rows = [held.row_ids[held.position[id]] for id in ids if id in held.position]
             search = self.table.take_row_ids(rows)
         return self.snapshot.read(search.select(list(columns)))
-
-
-def _nearest(found: pa.Table, n: int) -> tuple[list[str], Scores]:
-    return first(found["id"].to_pylist(), 1.0 - found["_distance"].to_numpy(), n)

@@ -263,12 +263,8 @@ class MemoryStore:
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""
         rows = self._view.rows.values()
-        return {
-            "documents": len(self._view.stored),
-            "chunks": len(self._view),
-            "fields": dict(self.fields.types),
-            "filled": {n: sum(row[n] is not None for row in rows) for n in self.fields.types},
-        }
+        filled = {n: sum(row[n] is not None for row in rows) for n in self.fields.types}
+        return {"documents": len(self._view.stored), "chunks": len(self._view), "filled": filled}
 
     def _built(
         self,

@@ -190,6 +190,10 @@ class FindingLaws:
         assert sorted(map(doc_id_of, view.lexical(["word"], 5000, where)[0][0])) == expected
         nearest = view.nearest("dense", vector("q"), 5000, where)[0][0]
         assert sorted(map(doc_id_of, nearest)) == expected
+        for k in (1, 7, 300):
+            assert view.nearest("dense", vector("q"), k, where)[0][0] == nearest[:k]
+        two = np.concatenate([vector("q"), vector("r")])
+        assert view.nearest("dense", two, 7, where)[0][0] == nearest[:7]
         assert view.lexical(["word"], 7, where)[0][0] == view.lexical(["word"], 99, where)[0][0][:7]
         assert view.lexical(["w299"], 7, where)[0][0] == []
 

@@ -1,0 +1,83 @@
+"""Searching vectors that are too many to be held in memory: LanceDB reads them from disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rag_embed.filters import Filter
+from rag_embed.maths.vectors import first
+from rag_embed.stores.full_text import FEW, TIES
+from rag_embed.stores.snapshot import Snapshot, narrowed
+from rag_embed.types import Scores, Vectors
+
+_EXACT_BELOW = 0.05
+"""Share of rows under which a filtered search skips the vector index: an index probes a bounded
+number of partitions and would return too few of the rows that pass."""
+
+_REFINE = 10
+
+
+def nearest_on_disk(
+    snapshot: Snapshot, space: str, vectors: Vectors, n: int, where: Filter | None
+) -> list[tuple[list[str], Scores]]:
+    """See `protocols.View.nearest`.
+
+    Args:
+        snapshot: The chunks; at least one.
+        space: The vector space.
+        vectors: ``(queries, dim)`` unit rows, at least one.
+        n: How many are asked for, at least one.
+        where: A resolved filter.
+    """
+    judged = snapshot.judged(where)
+    search = snapshot.table.search(vectors, vector_column_name=f"v_{space}").distance_type("dot")
+    if judged is not None and len(judged) > FEW:
+        return _sifted(snapshot, search.bypass_vector_index(), len(vectors), n, judged)
+    condition = snapshot.condition(where)
+    if condition is None:
+        search = search.refine_factor(_REFINE)
+    elif snapshot.count(condition) < _EXACT_BELOW * len(snapshot):
+        search = search.bypass_vector_index()
+    else:
+        search = search.minimum_nprobes(20).maximum_nprobes(0).refine_factor(_REFINE)
+    found = _rows(snapshot, narrowed(search, condition), n + TIES)
+    return [_best(part, n) for part in _by_query(found, len(vectors))]
+
+
+def _sifted(
+    snapshot: Snapshot,
+    search: Any,  # noqa: ANN401
+    queries: int,
+    n: int,
+    judged: list[str],
+) -> list[tuple[list[str], Scores]]:
+    """Find more than is wanted and keep what passes, which is faster than a list of many ids."""
+    passing = pa.array(judged)
+    enough = min(n + TIES, len(judged))
+    limit = 2 * enough * len(snapshot) // len(judged)
+    while True:
+        found = _rows(snapshot, search, limit)
+        kept = _by_query(found.filter(pc.is_in(found["id"], passing)), queries)
+        if limit >= len(snapshot) or all(len(part) >= enough for part in kept):
+            return [_best(part, n) for part in kept]
+        limit *= 4
+
+
+def _rows(snapshot: Snapshot, search: Any, limit: int) -> pa.Table:  # noqa: ANN401
+    limited = search.select(["id", "_distance"]).limit(min(len(snapshot), limit))
+    return snapshot.read(limited)
+
+
+def _by_query(found: pa.Table, queries: int) -> list[pa.Table]:
+    if queries == 1 and "query_index" not in found.column_names:
+        return [found]
+    return [found.filter(pc.equal(found["query_index"], i)) for i in range(queries)]
+
+
+def _best(found: pa.Table, n: int) -> tuple[list[str], Scores]:
+    scores: Scores = (1.0 - found["_distance"].to_numpy()).astype(np.float32)
+    return first(found["id"].to_pylist(), scores, n)
