@@ -19,7 +19,7 @@ def read_jsonl(path: Path, name: str) -> Iterator[Document | Skipped]:
 
     Fields: ``text``; ``id`` or ``_id`` (a string or integer; without it the id is
     ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``metadata``, an object - without it the
-    remaining fields that are strings, numbers or booleans. Empty lines are ignored.
+    remaining fields that are strings, numbers, booleans, or lists of these. Empty lines are ignored.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -47,9 +47,7 @@ def _document(record: object, place: str) -> Document:
     metadata = record.get("metadata")
     if metadata is None:
         metadata = {
-            key: value
-            for key, value in record.items()
-            if key not in _OWN and isinstance(value, (str, int, float, bool))
+            key: value for key, value in record.items() if key not in _OWN and _is_plain(value)
         }
     if not isinstance(metadata, dict):
         raise BadInput(f"field 'metadata' must be an object, got {type(metadata).__name__}")
@@ -63,6 +61,12 @@ def _document(record: object, place: str) -> Document:
     )
     _require_unicode(document)
     return document
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(one, str | int | float) for one in value)
+    return isinstance(value, str | int | float)
 
 
 def _identity(record: Mapping[str, Any], place: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -203,6 +204,15 @@ class EventStoreContract:
         remember(store, event("ann", "old", "old", 0.0), event("ann", "new", "new", 60.0))
         assert store.forget("ann", ["new"]) == 1
         np.testing.assert_allclose(store.total("ann").direction, rows("old")[0], atol=1e-6)
+
+    def test_metadata_is_kept_as_json_keeps_it(self, make: Make) -> None:
+        """As that of documents: times as ISO text."""
+        store = make()
+        remember(store, event("ann", "a", metadata={"at": datetime(2024, 5, 1, 9), "of": (1, 2)}))
+        kept = store.history("ann").events[0].metadata
+        assert kept == {"at": "2024-05-01T09:00:00", "of": [1, 2]}
+        with pytest.raises(BadInput, match="Event 'b': metadata 'x' cannot be stored"):
+            remember(store, event("ann", "b", metadata={"x": object()}))
 
     def test_what_does_not_fit_changes_nothing(self, make: Make) -> None:
         """A batch with one wrong event stores none of them."""

@@ -17,13 +17,21 @@ def lines(tmp_path, *rows):
 def test_records(tmp_path):
     items = lines(
         tmp_path,
-        {"_id": "a", "text": "One\r\n", "title": "T", "year": 3, "tags": ["x"], "ok": True},
+        {
+            "_id": "a",
+            "text": "One\r\n",
+            "title": "T",
+            "year": 3,
+            "tags": ["x"],
+            "ok": True,
+            "no": [{}],
+        },
         {"id": 7, "text": "Two", "title": None, "metadata": {"tags": ["x"]}, "year": 3},
         b"",
         {"text": "Three", "user": "ann"},
     )
     assert items == [
-        Document("a", "One\r\n", title="T", metadata={"path": "f.jsonl", "year": 3, "ok": True}),
+        Document("a", "One\r\n", "T", {"path": "f.jsonl", "year": 3, "tags": ["x"], "ok": True}),
         Document("7", "Two", metadata={"path": "f.jsonl", "tags": ["x"]}),
         Document("f.jsonl:4", "Three", metadata={"path": "f.jsonl"}, user="ann"),
     ]
