@@ -16,6 +16,7 @@ from langchain_rag_embed import EmbeddingsEncoder, RagEmbedEmbeddings, RagEmbedV
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
+from rag_embed.personal.setting import Setting
 
 TEXTS = {
     "fox": "The red fox hunts mice.",
@@ -267,3 +268,16 @@ async def test_concurrent_writers_and_readers(store):
     assert sorted(ids(store.similarity_search("number", k=50))) == sorted(
         [*TEXTS, *written, "shared"]
     )
+
+
+def test_a_users_history_counts_as_it_does_in_the_index(store):
+    store.index.remember("ada", ["blue fish of the sea", "deep blue sea"])
+    store.index.users.setting = Setting(2.0, prior=0.0)
+    plain, bent = (ids(store.similarity_search("animals", 4, user=user)) for user in (None, "ada"))
+    assert bent == [hit.chunk.doc_id for hit in store.index.search("animals", k=4, user="ada")]
+    assert plain != bent and bent[0] == "sea"
+    spread = store.max_marginal_relevance_search("animals", 4, fetch_k=100, user="ada")
+    hits = store.index.search("animals", k=4, user="ada", diversity=0.5)
+    assert ids(spread) == [hit.chunk.doc_id for hit in hits]
+    [row] = store.index.space.encode_query(["animals"])
+    assert ids(store.similarity_search_by_vector(row.tolist(), 4, user="ada"))[0] == "sea"
