@@ -41,6 +41,9 @@ class Counting(HashEncoder):
             kept.append(keep(TokenRows(np.arange(len(spans), dtype=np.int32), rows, spans)))
         return self.encode_document(texts), kept
 
+    def encode_query_tokens(self, texts, keep, /):
+        return self.encode_document_tokens(texts, keep)
+
 
 def page(*numbers: int, id: str = "page", title: str = "Rules") -> Document:
     """A document of one chunk per number."""
