@@ -25,6 +25,7 @@ from rag_embed.filters.nodes import (
     Not,
     Operator,
     Or,
+    too_deep,
 )
 from rag_embed.filters.rewriting import columns, leaves, mapped, simplified
 from rag_embed.values import Scalar
@@ -51,5 +52,6 @@ __all__ = [
     "mapped",
     "matches",
     "simplified",
+    "too_deep",
     "value_of",
 ]

@@ -231,8 +231,13 @@ def _depth(node: _Node, parts: Iterable[Filter]) -> int:
         joined = isinstance(node, _Chain) and type(part) is type(node)
         deepest = max(deepest, part.depth if joined else part.depth + 1)
     if deepest > DEEPEST:
-        raise BadInput(
-            f"A filter is nested more than {DEEPEST} levels deep. Join conditions by And((...)) and "
-            "Or((...)) with many parts, or by is_in(values)."
-        )
+        raise too_deep()
     return deepest
+
+
+def too_deep() -> BadInput:
+    """The error for a filter that is nested too deeply, for whoever translates other filters too."""
+    return BadInput(
+        f"A filter is nested more than {DEEPEST} levels deep. Join many conditions side by side, in "
+        "one and, or, or list of values."
+    )

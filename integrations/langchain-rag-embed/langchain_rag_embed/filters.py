@@ -17,7 +17,7 @@ from langchain_core.structured_query import (
 from rag_embed import field
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
+from rag_embed.filters import METADATA, And, Field, Filter, Not, Or, too_deep
 from rag_embed.values import time_of
 
 FilterLike: TypeAlias = Filter | Mapping[str, Any] | None
@@ -46,6 +46,13 @@ def to_filter(filter: FilterLike) -> Filter | None:
         >>> to_filter({"year": {"$gte": 2020}})
         Compare(field='metadata.year', op='>=', value=2020)
     """
+    try:
+        return _translated(filter)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _translated(filter: FilterLike) -> Filter | None:
     if filter is None or isinstance(filter, Filter):
         return filter
     if not isinstance(filter, Mapping):
@@ -92,7 +99,7 @@ def _operands(key: str, value: object) -> tuple[Filter, ...]:
 
 
 def _operand(key: str, value: Any) -> Filter:  # noqa: ANN401
-    part = to_filter(value)
+    part = _translated(value)
     if part is None:
         raise BadInput(f"{key} holds an empty filter; leave it out.")
     return part

@@ -16,6 +16,7 @@ from conformance_data import (
     node,
     where,
 )
+from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from llama_index.retrievers.rag_embed import RagEmbedVectorStore, to_filter
 
@@ -152,3 +153,12 @@ def test_own_filters_pass() -> None:
 def test_something_else_is_refused() -> None:
     with pytest.raises(BadInput, match="dict"):
         to_filter({"lang": "en"})
+
+
+def test_a_filter_nested_too_deeply_is_refused() -> None:
+    for levels in (200, 3000):
+        where = MetadataFilters(filters=[MetadataFilter(key="year", value=2020)])
+        for level in range(levels):
+            where = MetadataFilters(filters=[where], condition="or" if level % 2 else "not")
+        with pytest.raises(BadInput, match="nested more than 100 levels deep"):
+            to_filter(where)

@@ -273,3 +273,19 @@ def test_contain_fits_the_declared_column():
 def test_what_cannot_be_translated_is_refused(directive):
     with pytest.raises(BadInput):
         directive.accept(RagEmbedTranslator())
+
+
+@pytest.mark.parametrize("around", [lambda f: {"$not": f}, lambda f: {"$and": [f]}])
+def test_a_filter_nested_too_deeply_is_refused(around):
+    for levels in (200, 10_000):
+        where = {"year": 2020}
+        for level in range(levels):
+            where = {"$or": [where]} if level % 2 else around(where)
+        with pytest.raises(BadInput, match="nested more than 100 levels deep"):
+            to_filter(where)
+
+
+def test_a_long_filter_finds_what_it_names(store):
+    where = {"$or": [{"year": year} for year in range(-20_000, 20_000)]}
+    found = store.similarity_search("fox", k=99, filter=where)
+    assert {document.id for document in found} == {"a", "b"}

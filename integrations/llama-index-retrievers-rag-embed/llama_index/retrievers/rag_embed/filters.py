@@ -14,7 +14,18 @@ from llama_index.core.vector_stores.types import (
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.filters import METADATA, And, Field, Filter, Missing, Not, Or, Scalar, field
+from rag_embed.filters import (
+    METADATA,
+    And,
+    Field,
+    Filter,
+    Missing,
+    Not,
+    Or,
+    Scalar,
+    field,
+    too_deep,
+)
 from rag_embed.values import time_of
 
 Where: TypeAlias = MetadataFilters | MetadataFilter | Filter | None
@@ -56,12 +67,19 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
         >>> to_filter(MetadataFilter(key="year", value=2020, operator=FilterOperator.GTE))
         Compare(field='metadata.year', op='>=', value=2020)
     """
+    try:
+        return _translated(where, fields or Fields({}))
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _translated(where: Where, fields: Fields) -> Filter | None:
     if where is None or isinstance(where, get_args(Filter)):
         return where
     if isinstance(where, MetadataFilter):
-        return _leaf(where, fields or Fields({}))
+        return _leaf(where, fields)
     if isinstance(where, MetadataFilters):
-        return _group(where, fields or Fields({}))
+        return _group(where, fields)
     raise BadInput(
         f"Expected MetadataFilters, MetadataFilter or a rag_embed filter, got {type(where).__name__}."
     )
@@ -70,7 +88,7 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
 def _group(group: MetadataFilters, fields: Fields) -> Filter | None:
     if not group.filters:
         return None
-    parts = [to_filter(one, fields) for one in group.filters]
+    parts = [_translated(one, fields) for one in group.filters]
     some = tuple(part for part in parts if part is not None)
     open_ended = len(some) < len(parts)
     if group.condition == FilterCondition.NOT:
