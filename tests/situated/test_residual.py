@@ -56,6 +56,9 @@ class Counting(HashEncoder):
             kept.append(keep(TokenRows(np.arange(len(spans), dtype=np.int32), rows, spans)))
         return self.encode_document(texts), kept
 
+    def encode_query_tokens(self, texts, keep, /):
+        return self.encode_document_tokens(texts, keep)
+
 
 def test_the_sum_is_that_of_the_formula() -> None:
     encoder = HashEncoder()
