@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, NoContext
-from rag_embed.situated import described as module
 from rag_embed.situated.described import Described, context_prompt, described
 from rag_embed.texts import titled
 from rag_embed.types import Chunk
+
+module = import_module("rag_embed.situated.described")  # the room offers a function of that name
 
 TEXT = "They hunt at night. " * 30
 DOCUMENTS = [Document("owl", TEXT, title="Owls"), Document("bat", "They sleep by day.")]

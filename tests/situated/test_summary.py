@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.situated import summary as module
 from rag_embed.situated.described import described
 from rag_embed.situated.summary import summarise, summary
 from rag_embed.types import Chunk
+
+module = import_module("rag_embed.situated.summary")  # the room offers a function of that name
 
 TEXT = (
     "Foxes hunt mice. It rained on Tuesday afternoon. Mice fear foxes at night.\n"
