@@ -12,6 +12,7 @@ from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
 from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated, stored
+from rag_embed.situated.space import kept_in
 from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
@@ -111,7 +112,12 @@ def settings_of(
     tokens, stages = (space.settings, [TOKENS]) if isinstance(space, WithTokens) else (None, [])
     mixture = None if weights is None else checked(weights, [DENSE, LEXICAL], stages)
     return IndexSettings(
-        space.signature, splitter.settings, tokens, weights=mixture, situated=situated
+        space.signature,
+        splitter.settings,
+        tokens,
+        weights=mixture,
+        situated=situated,
+        contexts=kept_in(space),
     )
 
 
