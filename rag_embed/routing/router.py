@@ -132,7 +132,7 @@ class PilotRouter:
         if self.mode not in get_args(Mode):
             raise BadInput(f"mode must be one of {get_args(Mode)}, got {self.mode!r}.")
         if not len(self.pilots):
-            raise BadInput("A router needs pilots: see routing.learning.fitted.")
+            raise BadInput("A router needs pilots: see tuning.pilots.fitted.")
 
     def route(self, queries: Sequence[Query], vectors: Vectors, /) -> list[Route]:
         """See `protocols.Router`.

@@ -93,7 +93,7 @@ def refuse_known(pilots: Pilots, collection: Collection) -> None:
             raise BadInput(
                 f"Query {id!r} of {collection.name!r} is answered by {min(shared)!r}, which answers a "
                 "pilot too: figures from such queries reward memorising. Learn from one half and "
-                "measure on the other; routing.learning.fitted returns both."
+                "measure on the other; tuning.pilots.fitted returns both."
             )
 
 
