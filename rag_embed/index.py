@@ -180,9 +180,10 @@ class Index:
 
         Args:
             path: Where it was created.
-            encoder: The encoder it was built with, when it cannot be loaded by its stored name.
-            situate: What `create` was given, when that was no name; without it the index can be
-                searched, but not added to.
+            encoder: The encoder it was built with, where only your program can make it, such as an
+                embedding function; without it all works that needs no encoder.
+            situate: What `create` was given, where only your program can make it, such as a writer of
+                contexts; without it the index can be searched, but not added to.
             storage_options: Credentials and region of an object store.
 
         Raises:

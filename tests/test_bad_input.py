@@ -15,6 +15,7 @@ import pytest
 
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch, StoreError
 from rag_embed.evaluation import Verdict
 from rag_embed.ranking.relevance import Calibration
@@ -195,8 +196,11 @@ class TestModels:
             Index.create(tmp_path / "kb", encoder=str(tmp_path / "model"))
 
     def test_index_whose_model_has_gone(self, tmp_path) -> None:
-        made(tmp_path / "kb", corpus())
-        with pytest.raises(ModelUnavailable, match="'hash'"):
+        class Gone(HashEncoder):
+            recipe = Recipe("model", {"model": "no-such-model"})
+
+        Index.create(tmp_path / "kb", encoder=Gone())
+        with pytest.raises(ModelUnavailable, match="'no-such-model'"):
             Index.open(tmp_path / "kb")
 
     def test_wrong_model(self, tmp_path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from rag_embed import Document, Index, Query, encoders, field
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.ranking.legs import DenseLeg
 
@@ -302,7 +303,10 @@ class TestOpen:
         assert again.add(corpus()).unchanged == 40
 
     def test_the_note_of_the_model_decides_nothing(self, tmp_path, monkeypatch) -> None:
-        Index.create(tmp_path / "kb", encoder=HashEncoder()).add(corpus(3))
+        class Named(HashEncoder):
+            recipe = Recipe("model", {"model": "hash"})
+
+        Index.create(tmp_path / "kb", encoder=Named()).add(corpus(3))
         loaded = []
         monkeypatch.setattr(
             encoders,

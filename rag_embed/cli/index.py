@@ -25,6 +25,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.cli.doctor import empty_fields
 from rag_embed.cli.show import counted, emit, err, facts, out
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.ingest import AddReport
@@ -202,7 +203,7 @@ def _opened(
     language: str | None,
 ) -> Index:
     kb = Index.open(to)
-    _check("--model", model, kb.space.signature.model)
+    _check("--model", model and lasting(model), kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
     if situate not in (None, "auto"):
         way = situated(situate, cast(Encoder, kb.splitter.encoder)).signature.chunks

@@ -50,7 +50,13 @@ _HOMES = {
 _log = logging.getLogger(__name__)
 
 
-def load(model: str = DEFAULT, *, device: str | None = None) -> Encoder:
+def load(
+    model: str = DEFAULT,
+    *,
+    device: str | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+) -> Encoder:
     """The fastest faithful encoder for a model on this machine.
 
     A GPU runs it with torch. Without one, OpenVINO runs the same weights several times faster than
@@ -60,6 +66,8 @@ def load(model: str = DEFAULT, *, device: str | None = None) -> Encoder:
     Args:
         model: Name or path; see `rag_embed.encoders.models.resolve`.
         device: Ask for torch on this device.
+        query_prompt: Put before queries; the model's own ``query`` prompt by default.
+        document_prompt: Put before documents; the model's own ``document`` prompt by default.
 
     Raises:
         ModelUnavailable: The model cannot be loaded.
@@ -68,7 +76,9 @@ def load(model: str = DEFAULT, *, device: str | None = None) -> Encoder:
         from rag_embed.encoders.openvino import OpenVINOEncoder
 
         try:
-            encoder = OpenVINOEncoder(model)
+            encoder = OpenVINOEncoder(
+                model, query_prompt=query_prompt, document_prompt=document_prompt
+            )
         except (UnsupportedModel, UnfaithfulEncoder) as reason:
             _log.info("%s runs with torch: %s", model, reason)
         else:
@@ -76,7 +86,9 @@ def load(model: str = DEFAULT, *, device: str | None = None) -> Encoder:
             return encoder
     from rag_embed.encoders.sentence import SentenceEncoder
 
-    torch_encoder: Encoder = SentenceEncoder(model, device=device)
+    torch_encoder: Encoder = SentenceEncoder(
+        model, device=device, query_prompt=query_prompt, document_prompt=document_prompt
+    )
     return torch_encoder
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from rag_embed.types import Signature
 
 WEIGHTS = "adapter_model.safetensors"
 _CONFIG = "adapter_config.json"
+CARD = "card.json"
 _PREFIX = "base_model.model."
 _KEPT = (".json", ".txt", ".model", ".safetensors", ".jinja")
 
@@ -144,15 +145,52 @@ def merged(folder: str | os.PathLike[str], base: Path, weights: str) -> Path:
         )
     content = (Path(folder) / WEIGHTS).read_bytes()
     key = hashlib.sha256(weights.encode() + content).hexdigest()
-    place = cache_folder() / "adapted" / key
+
+    def fill(folder: Path) -> None:
+        _copy(base, folder)
+        _multiply(adapter, folder)
+
+    return _cached("adapted", key, fill)
+
+
+def packed(folder: str | os.PathLike[str]) -> dict[str, bytes]:
+    """The files of an adapter's folder, its card among them, to be kept elsewhere.
+
+    Raises:
+        BadInput: It is no folder of an adapter.
+    """
+    read_adapter(folder)
+    files = {name: Path(folder) / name for name in (WEIGHTS, _CONFIG, CARD)}
+    return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+
+
+def unpacked(files: Mapping[str, bytes]) -> Path:
+    """A folder that holds packed files; made once, then found in the cache folder.
+
+    Raises:
+        ModelUnavailable: The cache folder cannot be written.
+    """
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return _cached("unpacked", digest.hexdigest(), lambda folder: _write_files(files, folder))
+
+
+def _write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def _cached(kind: str, key: str, fill: Callable[[Path], None]) -> Path:
+    """A folder of the cache, filled once; never seen half full."""
+    place = cache_folder() / kind / key
     if place.is_dir():
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=place.parent))
         try:
-            _copy(base, scratch)
-            _multiply(adapter, scratch)
+            fill(scratch)
             scratch.chmod(0o755)
             scratch.rename(place)
         finally:
@@ -161,8 +199,8 @@ def merged(folder: str | os.PathLike[str], base: Path, weights: str) -> Path:
         if place.is_dir():  # another process was faster
             return place
         raise ModelUnavailable(
-            f"The model with its adapter cannot be written to {place.parent}: {error}. Point "
-            "RAG_EMBED_CACHE at a folder with room."
+            f"A model cannot be written to {place.parent}: {error}. Point RAG_EMBED_CACHE at a folder "
+            "with room."
         ) from error
     return place
 

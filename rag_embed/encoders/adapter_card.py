@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from rag_embed.encoders.adapter import replaced
+from rag_embed.encoders.adapter import CARD, replaced
 from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import Difference
 
 Kind: TypeAlias = Literal["expert", "situated", "merged"]
-
-_FILE = "card.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Card:
         """Write ``card.json``."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         content = json.dumps({**asdict(self), "installed": self.installed}, indent=2)
-        replaced(Path(folder) / _FILE, content.encode())
+        replaced(Path(folder) / CARD, content.encode())
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Card:
@@ -88,7 +86,7 @@ class Card:
         Raises:
             BadInput: There is none, or it is not one of this library.
         """
-        file = Path(folder) / _FILE
+        file = Path(folder) / CARD
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             data.pop("installed")
@@ -98,6 +96,6 @@ class Card:
             return cls(**data)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(
-                f"{os.fspath(folder)!r} holds no {_FILE} as training writes it "
+                f"{os.fspath(folder)!r} holds no {CARD} as training writes it "
                 f"({type(error).__name__}: {error}); pass the folder of a trained adapter."
             ) from error

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
@@ -33,6 +34,11 @@ class HashEncoder:
         if dim < 1:
             raise BadInput(f"HashEncoder needs dim >= 1, got {dim}.")
         self.dim = dim
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is made again."""
+        return Recipe("hash", {"dim": self.dim})
 
     @property
     def signature(self) -> Signature:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rag_embed.encoders import minilm
-from rag_embed.encoders.adapter import WEIGHTS, merged, read_adapter
+from rag_embed.encoders.adapter import WEIGHTS, merged, packed, read_adapter
 from rag_embed.encoders.cache import cache_folder, write_atomically
 from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.encoders.positions.extension import Extension
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import ModelUnavailable
 
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
@@ -26,7 +29,7 @@ class ModelFiles:
     """A model on disk.
 
     Attributes:
-        name: What the user called it.
+        name: Its name on the hub, or the absolute path of its folder.
         path: Folder with its files.
         weights: sha256 (hex) of its safetensors weights, and of how they were extended, if they were.
     """
@@ -47,6 +50,7 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
     Raises:
         ModelUnavailable: It is nowhere, has no safetensors weights, or is not what it claims to be.
     """
+    name = lasting(name)
     if (Path(name) / WEIGHTS).is_file():
         base = resolve(read_adapter(name).base.model)
         return _checked(name, merged(name, base.path, base.weights))
@@ -57,6 +61,25 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
             return _checked(name, packaged, minilm.WEIGHTS)
         return _checked(name, _downloaded(_DEFAULT_NAMES[1], None), minilm.WEIGHTS)
     return _checked(name, _downloaded(name, revision))
+
+
+def lasting(name: str) -> str:
+    """What a model is called from any working folder: the absolute path of a folder, or its name."""
+    folder = os.path.abspath(os.path.expanduser(name))
+    return folder if os.path.isdir(folder) else name
+
+
+def recipe(files: ModelFiles, **options: Any) -> Recipe:  # noqa: ANN401  # JSON values
+    """How an encoder of a model is made again.
+
+    Args:
+        files: The model.
+        **options: What its making was given besides; None for what was not.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if (Path(files.name) / WEIGHTS).is_file():
+        return Recipe("adapted", given, packed(files.name))
+    return Recipe("model", {"model": files.name, **given})
 
 
 def _checked(name: str, path: Path, expected: str | None = None) -> ModelFiles:

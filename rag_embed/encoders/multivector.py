@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from threading import Lock
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -19,6 +20,7 @@ from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import prompt_of, resolve
 from rag_embed.encoders.muvera import Muvera
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.tokens import Tokens, content
 from rag_embed.errors import BadInput, ModelUnavailable
@@ -113,6 +115,16 @@ class MultiVectorEncoder(Remade):
             document_prompt=prompt_of(own.prompts, "document", document_prompt),
         )
         self._turn = PerProcess(Lock)
+        options = {
+            "revision": revision,
+            "muvera": muvera and asdict(muvera),
+            "query_prompt": query_prompt,
+            "document_prompt": document_prompt,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        self.recipe = (  # nobody's code runs because an index says so
+            None if trust_remote_code else Recipe("multivector", {"model": files.name, **given})
+        )
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.Encoder`."""

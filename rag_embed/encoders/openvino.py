@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, TypeAlias, TypeVar
 
 from tokenizers import Encoding
@@ -11,8 +12,9 @@ from rag_embed.encoders.batching import Seen, encoded_once
 from rag_embed.encoders.conversion import faithful_runner
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.minilm import DEFAULT
-from rag_embed.encoders.models import prompt_of, resolve
+from rag_embed.encoders.models import prompt_of, recipe, resolve
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
@@ -60,6 +62,8 @@ class OpenVINOEncoder(Prompted, Remade):
         files = resolve(model)
         layout = Layout.of(files)
         self.tokens = Tokens.of(layout)
+        prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
+        self._recipe = partial(recipe, files, **prompts)
         self._runner, self.precision = faithful_runner(files, layout, precision, token_budget)
         self.signature = Signature(
             model=files.name,
@@ -70,6 +74,11 @@ class OpenVINOEncoder(Prompted, Remade):
             query_prompt=prompt_of(layout.prompts, "query", query_prompt),
             document_prompt=prompt_of(layout.prompts, "document", document_prompt),
         )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is made again; see `encoders.recipe`."""
+        return self._recipe()
 
     def _encode_tokens(
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]

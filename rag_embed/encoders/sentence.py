@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -19,9 +19,10 @@ from tokenizers import Encoding
 from rag_embed.encoders.batching import Seen, batches, encoded_once
 from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.minilm import DEFAULT
-from rag_embed.encoders.models import prompt_of, resolve
+from rag_embed.encoders.models import prompt_of, recipe, resolve
 from rag_embed.encoders.positions.applied import extended, restored
 from rag_embed.encoders.prompted import Prompted
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.token_outputs import with_tokens
 from rag_embed.encoders.tokens import Tokens
@@ -55,6 +56,8 @@ class SentenceEncoder(Prompted, Remade):
         ModelUnavailable: The model cannot be loaded.
     """
 
+    _recipe: Callable[[], Recipe | None] = staticmethod(lambda: None)
+
     def __init__(
         self,
         model: str = DEFAULT,
@@ -69,6 +72,9 @@ class SentenceEncoder(Prompted, Remade):
         files = resolve(model, revision)
         plain = loaded(SentenceTransformer, files, device, trust_remote_code)
         own = restored(plain, files.path)
+        prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
+        if not trust_remote_code:  # nobody's code runs because an index says so
+            self._recipe = partial(recipe, files, revision=revision, **prompts)
         self._set(own, files.name, files.weights, query_prompt, document_prompt, token_budget)
 
     @classmethod
@@ -85,9 +91,15 @@ class SentenceEncoder(Prompted, Remade):
         encoder = cls.__new__(cls)
         prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
         encoder._make = partial(cls.wrap, model, name=name, token_budget=token_budget, **prompts)
+        encoder._recipe = partial(_wrapped, model, name=name, **prompts)
         weights = _state_hash(model)
         encoder._set(model, name, weights, query_prompt, document_prompt, token_budget)
         return encoder
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How it is made again; None for a model that has no name, or that runs its own code."""
+        return self._recipe()
 
     def _set(
         self,
@@ -181,6 +193,15 @@ def _pooling(model: SentenceTransformer) -> str:
     plain = ("Transformer", "Pooling", "Normalize")
     others = [type(module).__name__ for module in model if type(module).__name__ not in plain]
     return "+".join([*map(str, modes), *others])
+
+
+def _wrapped(model: SentenceTransformer, **options: str | None) -> Recipe | None:
+    """How a model that was loaded already is made again, where it was extended by its name."""
+    found = extended(model)
+    if found is None or not found.name:
+        return None
+    settings = {"model": found.name, "extension": asdict(found.extension), **options}
+    return Recipe("extended", settings)
 
 
 def _alike(model: SentenceTransformer, own: Signature) -> str:

@@ -8,6 +8,7 @@ this: it collapses.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from transformers import AutoModel, AutoTokenizer
 import rag_embed.encoders.torch_forks  # noqa: F401
 from rag_embed.encoders.batching import batches
 from rag_embed.encoders.models import weights_hash
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Chunk, Cut, Document, Signature, Vectors
+from rag_embed.types import Chunk, Cut, Document, Signature, Spans, Vectors
 
 QUERY = (
     "Instruct: Given a search query, retrieve relevant chunks from fictions that answer the query\n"
@@ -73,8 +75,9 @@ class SitEmb(Remade):
     ) -> None:
         if not 0 <= factor <= 1 or group < 1:
             raise BadInput(f"SitEmb needs factor in [0, 1] and group >= 1, got {factor}, {group}.")
-        weights = weights_hash(Path(folder))
-        self.model = _loaded(Path(folder)).eval().to(device)
+        folder = Path(os.path.abspath(os.path.expanduser(folder)))
+        weights = weights_hash(folder)
+        self.model = _loaded(folder).eval().to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self._end = self.tokenizer.pad_token_id  # "<|endoftext|>" pads and ends
         if self._end is None:
@@ -91,11 +94,41 @@ class SitEmb(Remade):
             chunks=f"sitemb({factor!r},{group})",
         )
 
+    @property
+    def recipe(self) -> Recipe:
+        """How it is made again; see `situated.rebuilding`."""
+        own = self.signature
+        settings = {
+            "folder": own.model,
+            "factor": self.factor,
+            "group": self.group,
+            "max_tokens": own.max_tokens,
+            "query_prompt": own.query_prompt,
+            "instruction": self.instruction,
+        }
+        return Recipe("sitemb", settings)
+
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         prompted = [self._ids(self.signature.query_prompt + text)[: self._room] for text in texts]
         states = self._states([([*ids, self._end], [len(ids)]) for ids in prompted], 1)
         return unit(states[:, 0])
+
+    @property
+    def encoder(self) -> SitEmb:
+        """See `protocols.ChunkEncoder`: the same model reads single texts, without a context."""
+        return self
+
+    def encode_document(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.Encoder`: a chunk's own state, which has seen no context."""
+        read = [self._ids(text)[: self._room] for text in texts]
+        states = self._states([([*ids, self._end], [len(ids)]) for ids in read], 1)
+        return unit(states[:, 0])
+
+    def token_spans(self, text: str, /) -> Spans:
+        """See `protocols.Encoder`."""
+        read = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return np.array(read["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
     def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`; lengths are at most 1."""

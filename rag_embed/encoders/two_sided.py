@@ -40,6 +40,11 @@ class TwoSided:
         """See `protocols.Encoder`."""
         return replace(self.documents.signature, query_prompt=self.queries.signature.query_prompt)
 
+    @property
+    def asking(self) -> Signature:
+        """Of what reads the queries; see `situated.space.asking`."""
+        return self.queries.signature
+
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.Encoder`."""
         return self.queries.encode_query(texts)

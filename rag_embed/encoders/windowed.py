@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.encoders.recipe import Recipe, recipe_of
 from rag_embed.errors import BadInput
 from rag_embed.maths.positions import spans
 from rag_embed.maths.vectors import unit
@@ -72,6 +73,21 @@ class Windows:
             how += f", centred on {hashlib.sha256(self.centre.tobytes()).hexdigest()[:16]}"
         alike = own.fingerprint if self.centre is None else ""
         return replace(own, pooling=how, max_tokens=2**31 - 1, alike=alike)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How it is made again, where that is known of what it is over."""
+        over = recipe_of(self.encoder)
+        if over is None:
+            return None
+        settings = {
+            "over": {"kind": over.kind, "settings": dict(over.settings)},
+            "tokens": self.tokens,
+            "overlap": self.overlap,
+            "weights": self.weights,
+            "centre": None if self.centre is None else self.centre.tolist(),
+        }
+        return Recipe("windows", settings, over.files)
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.Encoder`; a query is encoded as ever, and is not centred."""
@@ -164,10 +180,16 @@ class TokenWindows(Windows):
         return np.concatenate(rows), kept
 
 
-def windowed(encoder: Encoder, tokens: int, overlap: int, weights: Weights) -> Windows:
+def windowed(
+    encoder: Encoder,
+    tokens: int,
+    overlap: int,
+    weights: Weights,
+    centre: npt.NDArray[np.float32] | None = None,
+) -> Windows:
     """`Windows` over an encoder; with token vectors where that has them."""
     has_tokens = callable(getattr(encoder, "encode_document_tokens", None))
-    return (TokenWindows if has_tokens else Windows)(encoder, tokens, overlap, weights)
+    return (TokenWindows if has_tokens else Windows)(encoder, tokens, overlap, weights, centre)
 
 
 def _owners(parts: Sequence[Sequence[Part]]) -> npt.NDArray[np.intp]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias, cast
 
 from rag_embed.chunking import TokenSplitter
+from rag_embed.encoders.absent import Absent
+from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
+from rag_embed.indexing.recipes import by_name, encoder_of, space_by
 from rag_embed.indexing.settings import IndexSettings
-from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
+from rag_embed.protocols import ChunkEncoder, Encoder, Files, TokenSpace
 from rag_embed.ranking.weights import WEIGHTS, checked
-from rag_embed.situated.expressions import situated, stored
+from rag_embed.situated.expressions import situated
+from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
@@ -96,6 +101,7 @@ def settings_of(
     splitter: TokenSplitter,
     situated: str = "",
     weights: Mapping[str, float] | None = None,
+    recipes: Mapping[str, Any] | None = None,
 ) -> IndexSettings:
     """What a new index remembers.
 
@@ -104,6 +110,7 @@ def settings_of(
         splitter: Cuts its documents.
         situated: Why chunks are situated as they are.
         weights: As chosen for the index; None for the defaults.
+        recipes: How the space is made again; see `recipes.packed_space`.
 
     Raises:
         BadInput: A weight does not fit.
@@ -111,7 +118,12 @@ def settings_of(
     tokens, stages = (space.settings, [TOKENS]) if isinstance(space, WithTokens) else (None, [])
     mixture = None if weights is None else checked(weights, [DENSE, LEXICAL], stages)
     return IndexSettings(
-        space.signature, splitter.settings, tokens, weights=mixture, situated=situated
+        space.signature,
+        splitter.settings,
+        tokens,
+        weights=mixture,
+        situated=situated,
+        recipes={} if recipes is None else {DENSE: recipes},
     )
 
 
@@ -124,20 +136,46 @@ def mixture_of(weights: Mapping[str, float] | None, space: ChunkEncoder) -> Mapp
 
 
 def space_again(
-    settings: IndexSettings, encoder: Encoder, situate: Situate | None, place: str
-) -> ChunkEncoder:
-    """The space of an index that is there.
+    settings: IndexSettings,
+    encoder: Encoder | None,
+    situate: Situate | None,
+    place: str,
+    files: Files | None,
+    load: Load,
+) -> tuple[Encoder, ChunkEncoder]:
+    """The encoder and the space of an index that is there.
+
+    Args:
+        settings: The index's.
+        encoder: As given; made by its recipe when None.
+        situate: As given; by its recipe or its name when None.
+        place: Where the index is.
+        files: Those of its store.
+        load: Loads models by name.
 
     Raises:
+        ModelUnavailable: A model cannot be loaded.
         SpaceMismatch: The encoder is not the one it was built with.
     """
     written = settings.signature
-    plain = _situated(situate, encoder) if situate else stored(written.chunks, encoder)
-    space: ChunkEncoder = plain
+    parts = settings.recipes.get(DENSE) or by_name(written.model)
+    known = encoder or encoder_of(parts, files, load)
+    own: Encoder = known or Absent(
+        replace(written, chunks="", tokens=""),
+        f"The index at {place!r} was built with {written.model!r}, which only the program that built "
+        f"it can make: pass it, Index.open({place!r}, encoder=...). What needs no encoder works "
+        "without it.",
+    )
+    if situate:
+        plain: ChunkEncoder = _situated(situate, own)
+    elif known is None:
+        plain = SearchOnly(own, written.chunks)
+    else:
+        plain = space_by(parts, files, written.chunks, own)
     if settings.tokens is not None:
-        space = WithTokens.from_settings(plain, settings.tokens)
-    check_same(written, space.signature, f"The index at {place!r}")
-    return space
+        plain = WithTokens.from_settings(cast(TokenSpace, plain), settings.tokens)
+    check_same(written, plain.signature, f"The index at {place!r}")
+    return own, plain
 
 
 def check_same(written: Signature, now: Signature, what: str) -> None:
@@ -149,8 +187,8 @@ def check_same(written: Signature, now: Signature, what: str) -> None:
     if difference := written.difference(now):
         raise SpaceMismatch(
             f"{what} was built with {written.model!r}; the encoder {now.model!r} differs in "
-            f"{{field: (index, encoder)}} {difference}. Pass the original encoder, or build a new "
-            "index."
+            f"{{field: (index, encoder)}} {difference}. Pass the original encoder, and the original "
+            "situate where chunks or weights differ; or build a new index."
         )
 
 

@@ -8,6 +8,7 @@ stage can be attached for as long as the process lives. An expert is asked when 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -15,14 +16,18 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.indexing.settings import Expert, read, write
+from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
+from rag_embed.indexing.recipes import contents, drop_unused, placed
+from rag_embed.indexing.settings import Expert, IndexSettings, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import Leg, QueryEncoder, Retriever, SecondStage, Store
 from rag_embed.ranking.legs import DenseLeg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
+from rag_embed.situated.space import asking
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature, Vectors
+
+_log = logging.getLogger(__name__)
 
 _TAKEN = (DENSE, LEXICAL, TOKENS)
 
@@ -41,6 +46,7 @@ class Experts:
         self._attached: dict[str, Leg] = {}
         self._stages: dict[str, SecondStage] = {}
         self._encoders: dict[Expert, _Later] = {}
+        self._missed: set[str] = set()
 
     def list(self) -> tuple[Expert, ...]:
         """All of them, in the order in which they were added; what is attached last."""
@@ -63,30 +69,34 @@ class Experts:
         """Add a query expert; no document is encoded.
 
         Args:
-            folder: What train-expert or merge wrote. It is read again whenever the index is opened.
+            folder: What train-expert or merge wrote; its files are copied into the index.
             name: That of the folder when None.
 
         Raises:
             BadInput: The folder holds no adapter, or the name is taken.
             SpaceMismatch: It adapts another model than that of the index.
         """
-        from rag_embed.encoders.adapter import read_adapter
+        from rag_embed.encoders.adapter import packed, read_adapter
         from rag_embed.encoders.adapter_card import Card
 
-        path = os.path.abspath(folder)
+        path = os.path.abspath(os.path.expanduser(folder))
         base = read_adapter(path).base
-        own = self._spaces.own.signature
+        own = asking(self._spaces.own)
         if difference := replace(own, chunks="", tokens="").difference(
             replace(base, chunks="", tokens="")
         ):
             raise SpaceMismatch(
-                f"The adapter in {path!r} was trained on {base.model!r}; the index holds vectors of "
+                f"The adapter in {path!r} was trained on {base.model!r}; the index asks with "
                 f"{own.model!r}. They differ in {{field: (index, adapter)}} {difference}."
             )
-        card = asdict(Card.read(path))
-        return self._put(
-            Expert(name or os.path.basename(path), "query", path, DENSE, base.weights, True, card)
-        )
+        name, card = name or os.path.basename(path), asdict(Card.read(path))
+        self.check_free(name)
+        names: dict[str, str] = {}
+        if self._store.files is not None:
+            names, files = placed(packed(path))
+            self._store.files.put(files)
+        expert = Expert(name, "query", path, DENSE, base.weights, True, card, names)
+        return self._put(expert)
 
     def add_space(self, name: str, signature: Signature) -> Expert:
         """Let a space of the index that has a model of its own be an expert.
@@ -129,7 +139,7 @@ class Experts:
         return self.get(stage.name)
 
     def remove(self, name: str) -> None:
-        """Forget an expert; its folder or space stays.
+        """Forget an expert; the folder it came from, or its space, stays.
 
         Raises:
             BadInput: There is none of that name, or the weights of the index count it.
@@ -157,9 +167,16 @@ class Experts:
         return self.get(name)
 
     def legs(self) -> tuple[Leg, ...]:
-        """One leg per enabled expert; models are loaded when they are first asked."""
-        stored = (self._leg(one) for one in self._stored() if one.enabled)
-        return (*stored, *self._attached.values())
+        """One leg per enabled expert; models are loaded when they are first asked.
+
+        One that is not at hand is left aside for every query, whoever would have been asked, and a
+        warning says so.
+
+        Raises:
+            ModelUnavailable: The weights of the index count one that is not at hand.
+        """
+        stored = [one for one in self._stored() if one.enabled and self._at_hand(one)]
+        return (*map(self._leg, stored), *self._attached.values())
 
     def stages(self) -> tuple[SecondStage, ...]:
         """The second stages that are attached."""
@@ -171,10 +188,25 @@ class Experts:
 
     def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
         if expert.kind == "space":
-            return partial(_encoder_of, self._spaces, expert.space)
-        from rag_embed.encoders import load_adapted
+            return partial(self._spaces.get, expert.space)
+        return partial(_adapted, self._store, expert)
 
-        return partial(load_adapted, expert.model)
+    def _at_hand(self, expert: Expert) -> bool:
+        if expert.kind == "space":
+            there = self._spaces.can_get(expert.space)
+            remedy = f"pass its encoder, index.spaces.know({expert.space!r}, encoder)"
+        else:
+            there = bool(expert.files) or os.path.isdir(expert.model)
+            remedy = f"its folder {expert.model!r} is gone: remove it, and add it again"
+        if not there and (read(self._store).weights or {}).get(expert.name):
+            raise ModelUnavailable(
+                f"The weights of the index count the expert {expert.name!r}, which is not at hand: "
+                f"{remedy}; or use Index.weigh."
+            )
+        if not there and expert.name not in self._missed:
+            self._missed.add(expert.name)
+            _log.warning("The expert %r is left aside: %s.", expert.name, remedy)
+        return there
 
     def _stored(self) -> tuple[Expert, ...]:
         return read(self._store).experts
@@ -200,11 +232,24 @@ class Experts:
             )
 
     def _write(self, change: Callable[[tuple[Expert, ...]], Iterable[Expert]]) -> None:
-        write(self._store, lambda known: replace(known, experts=tuple(change(known.experts))))
+        before: list[IndexSettings] = []
+
+        def changed(known: IndexSettings) -> IndexSettings:
+            before.append(known)
+            return replace(known, experts=tuple(change(known.experts)))
+
+        after = write(self._store, changed)
+        drop_unused(self._store.files, before[-1], after)
 
 
-def _encoder_of(spaces: Spaces, name: str) -> QueryEncoder:
-    return spaces.all()[name]
+def _adapted(store: Store, expert: Expert) -> QueryEncoder:
+    """The query encoder of an adapter that the index keeps, or of one that lies in its folder."""
+    from rag_embed.encoders import load_adapted
+    from rag_embed.encoders.adapter import unpacked
+
+    if not expert.files:
+        return load_adapted(expert.model)
+    return load_adapted(unpacked(contents(expert.files, store.files)))
 
 
 class _Later:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking import TokenSplitter
+from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.indexing.assembly import (
@@ -23,6 +25,7 @@ from rag_embed.indexing.assembly import (
     space_of,
 )
 from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.recipes import ENCODER, packed_space, plain_model, put
 from rag_embed.indexing.settings import INDEX, IndexSettings, read
 from rag_embed.protocols import ChunkEncoder, Encoder, Store
 from rag_embed.situated.expressions import STANDARD
@@ -68,7 +71,7 @@ def made(path: Place, making: Making) -> Parts:
     from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
     declared = Fields.of(making.get("fields") or {})
-    splitter, space, settings = _shaped(making)
+    splitter, space, settings, files = _shaped(making)
     store = LanceStore.create(
         path,
         {DENSE: space.signature.dim},
@@ -76,9 +79,10 @@ def made(path: Place, making: Making) -> Parts:
         analyzer=making.get("analyzer"),
         tokens=_token_spaces(space),
         settings=settings.entries(),
+        files=files,
         storage_options=making.get("storage_options"),
     )
-    _leave_note(store.uri, space.signature.model)
+    _leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
     return store, splitter, space
 
 
@@ -86,13 +90,14 @@ def held(shape: Shape) -> Parts:
     """An empty index in memory; see `Index.in_memory`."""
     from rag_embed.stores.memory import MemoryStore
 
-    splitter, space, settings = _shaped(shape)
+    splitter, space, settings, files = _shaped(shape)
     store = MemoryStore(
         {DENSE: space.signature.dim},
         fields=shape.get("fields"),
         analyzer=shape.get("analyzer"),
         tokens=_token_spaces(space),
     )
+    store.files.put(files)
     store.configure(settings.entries())
     return store, splitter, space
 
@@ -104,9 +109,8 @@ def opened(
     storage_options: Mapping[str, str] | None,
 ) -> Parts:
     """An index that is there; see `Index.open`."""
-    early = None
+    load = _loading_ahead(None if encoder else path)
     if isinstance(path, str | os.PathLike):
-        early = None if encoder else _loading_ahead(path)
         from rag_embed.stores.lance import LanceStore
 
         lance = LanceStore.open(path, storage_options=storage_options)
@@ -119,11 +123,8 @@ def opened(
         if INDEX not in store.settings():
             raise NoIndex(f"This {where} holds no index yet; make one with Index.create.")
     settings = read(store, where)
-    model = settings.signature.model
-    if early is not None and early[0] == model:
-        encoder = early[1].result()
-    own = loaded(encoder or model)
-    space = space_again(settings, own, situate, where)
+    given = loaded(encoder) if encoder else None
+    own, space = space_again(settings, given, situate, where, store.files, load)
     return store, TokenSplitter.from_settings(own, settings.splitter), space
 
 
@@ -166,8 +167,9 @@ def _made_in(store: Store, making: Making) -> Parts:
     _check_bare(store, given)
     if INDEX in store.settings():
         raise IndexExists(f"This {type(store).__name__} holds an index already; open it instead.")
-    splitter, space, settings = _shaped(making)
-    store.configure(settings.entries())
+    splitter, space, settings, files = _shaped(making)
+    recipes = {DENSE: put(settings.recipes[DENSE], files, store.files)}
+    store.configure(replace(settings, recipes=recipes).entries())
     return store, splitter, space
 
 
@@ -180,15 +182,18 @@ def _check_bare(store: Store, given: Mapping[str, object]) -> None:
         )
 
 
-def _shaped(shape: Shape) -> tuple[TokenSplitter, ChunkEncoder, IndexSettings]:
-    """How documents are cut and chunks encoded, and what a new index remembers of it."""
+def _shaped(
+    shape: Shape,
+) -> tuple[TokenSplitter, ChunkEncoder, IndexSettings, dict[str, bytes]]:
+    """How documents are cut and chunks encoded, and what a new index remembers and keeps of it."""
     model = loaded(shape.get("encoder"))
     splitter = TokenSplitter(model, shape.get("chunk_tokens", 200), shape.get("chunk_overlap", 0))
     situate, why = _decided(shape.get("situate", STANDARD), shape.get("sample"), splitter, model)
     weights = shape.get("weights")
     space = space_of(situate, model, shape.get("tokens"), weights)
     say_what_is_cut(splitter, space)
-    return splitter, space, settings_of(space, splitter, why, weights)
+    recipes, files = packed_space(model, situate, space)
+    return splitter, space, settings_of(space, splitter, why, weights, recipes), files
 
 
 def _token_spaces(space: ChunkEncoder) -> list[str]:
@@ -209,11 +214,11 @@ def _decided(
     return verdict.value, verdict.reason
 
 
-def _leave_note(uri: str, model: str) -> None:
-    """Write the note; nothing happens where the index is not in a folder, or cannot be written."""
+def _leave_note(uri: str, model: str | None) -> None:
+    """Write the note; nothing happens without a model, a folder, or the right to write."""
     from rag_embed.encoders.cache import write_atomically
 
-    if (folder := local(uri)) is not None:
+    if model is not None and (folder := local(uri)) is not None:
         write_atomically(folder / _NOTE, json.dumps({"model": model}).encode())
 
 
@@ -222,15 +227,23 @@ def remove_note(path: str | os.PathLike[str]) -> None:
     Path(place(path), _NOTE).unlink(missing_ok=True)
 
 
-def _loading_ahead(path: str | os.PathLike[str]) -> tuple[str, Future[Encoder]] | None:
-    """The model of the note and its encoder, being loaded in the background; None without a note."""
-    try:
-        model = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _loading_ahead(path: Place | None) -> Load:
+    """`encoders.load`, with the model of the note at a place being loaded in the background already."""
     from rag_embed import encoders
 
+    if not isinstance(path, str | os.PathLike):
+        return encoders.load
+    try:
+        noted = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return encoders.load
     background = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-    loading = background.submit(encoders.load, model)
+    loading = background.submit(encoders.load, noted)
     background.shutdown(wait=False)
-    return model, loading
+
+    def load(model: str, **options: Any) -> Encoder:  # noqa: ANN401  # those of `encoders.load`
+        return (
+            loading.result() if model == noted and not options else encoders.load(model, **options)
+        )
+
+    return load

@@ -37,11 +37,13 @@ class Expert:
     Attributes:
         name: Name of its leg, and the key of its weight.
         kind: ``"query"``, ``"space"`` or ``"attached"``.
-        model: Folder of the adapter, or name or path of the model; empty for what is attached.
+        model: Folder that the adapter came from, or name or path of the model; empty for what is attached.
         space: Where it searches.
         weights: Hash of the model's weights; of an adapter, those of its base.
         enabled: A disabled one is kept, but not asked.
         card: Training data, sizes, splits, measured gain; empty where nothing was measured.
+        files: The adapter's files by name, and where the index keeps them; empty for an adapter that
+            is read from its folder, as older indexes have it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Expert:
     weights: str = ""
     enabled: bool = True
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class IndexSettings:
         personal: How histories bend queries; off unless tuning found a gain.
         situated: Why chunks are situated as they are; empty where it was not measured.
         roots: The folders its documents came from, and scopes, by name.
+        recipes: How each space is made again, by name; see `indexing.recipes`. A space without one
+            is that of an older index, whose model is loaded by its name.
     """
 
     signature: Signature
@@ -82,6 +87,7 @@ class IndexSettings:
     personal: Setting = field(default_factory=Setting)
     situated: str = ""
     roots: Mapping[str, Root] = field(default_factory=dict, hash=False)
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def entries(self) -> dict[str, Any]:
         """All fields as entries of a store's settings: JSON values by name."""

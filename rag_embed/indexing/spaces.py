@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from threading import RLock
+from typing import Any, cast
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.indexing.assembly import Situate, check_same, loaded, space_of
 from rag_embed.indexing.backfill import backfill
-from rag_embed.indexing.settings import read, write
+from rag_embed.indexing.recipes import (
+    ENCODER,
+    by_name,
+    drop_unused,
+    encoder_of,
+    packed_space,
+    put,
+    space_by,
+)
+from rag_embed.indexing.settings import IndexSettings, read, write
+from rag_embed.processes import PerProcess
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
-from rag_embed.situated.expressions import stored
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import DENSE, OnProgress
 
@@ -26,7 +36,8 @@ class Spaces:
 
     def __init__(self, store: Store, own: ChunkEncoder) -> None:
         self._store = store
-        self._known: dict[str, ChunkEncoder] = {DENSE: own}
+        self._known: Mapping[str, ChunkEncoder] = {DENSE: own}
+        self._turn = PerProcess(RLock)
 
     @property
     def own(self) -> ChunkEncoder:
@@ -42,30 +53,65 @@ class Spaces:
         """Every space by name; the models of the others are loaded now.
 
         Raises:
-            ModelUnavailable: One cannot be loaded by its name; give its encoder to `know`.
+            ModelUnavailable: One cannot be loaded, or only the program that added it can make its
+                encoder; give that to `know`.
             SpaceMismatch: A model has other weights than when its space was added.
         """
-        others = read(self._store).spaces
-        for name in set(self._known) - {DENSE, *others}:  # dropped by another process
-            del self._known[name]
-        for name, signature in others.items():
+        return {name: self.get(name) for name in (DENSE, *read(self._store).spaces)}
+
+    def get(self, name: str) -> ChunkEncoder:
+        """One space; its model is loaded now, and the others are left alone.
+
+        Raises:
+            BadInput: There is no such space.
+            ModelUnavailable: It cannot be loaded; see `all`.
+            SpaceMismatch: Its model has other weights than when the space was added.
+        """
+        with self._turn.get():
+            settings = read(self._store)
+            if name != DENSE:
+                self._check(name, settings)
             if name not in self._known:
-                self.know(name, loaded(signature.model))
-        return self._known
+                from rag_embed import encoders  # keeps `import rag_embed` light
+
+                encoder = encoder_of(_parts(name, settings), self._store.files, encoders.load)
+                if encoder is None:
+                    raise ModelUnavailable(
+                        f"The space {name!r} was made with {settings.spaces[name].model!r}, which only "
+                        "the program that added it can make: pass it, "
+                        f"index.spaces.know({name!r}, encoder)."
+                    )
+                self._known = {**self._known, name: self._made(name, encoder, settings)}
+            return self._known[name]
+
+    def can_get(self, name: str) -> bool:
+        """Whether a space is at hand, or there is a recipe for it."""
+        settings = read(self._store)
+        known = name in self._known and name in {DENSE, *settings.spaces}
+        return known or (name in settings.spaces and _parts(name, settings)[ENCODER] is not None)
 
     def know(self, name: str, encoder: Encoder) -> None:
-        """Use this encoder for a space whose model cannot be loaded by its name.
+        """Use this encoder for a space whose encoder only your program can make.
 
         Raises:
             BadInput: There is no such space, or it is the index's own.
             SpaceMismatch: The space was made by another encoder.
         """
-        others = read(self._store).spaces
-        if name not in others:
-            raise BadInput(f"There is no space {name!r}; those that were added: {sorted(others)}.")
-        space = stored(others[name].chunks, encoder)
-        check_same(others[name], space.signature, f"Space {name!r}")
-        self._known[name] = space
+        settings = read(self._store)
+        self._check(name, settings)
+        self._known = {**self._known, name: self._made(name, encoder, settings)}
+
+    def _made(self, name: str, encoder: Encoder, settings: IndexSettings) -> ChunkEncoder:
+        written = settings.spaces[name]
+        space = space_by(_parts(name, settings), self._store.files, written.chunks, encoder)
+        check_same(written, space.signature, f"Space {name!r}")
+        return space
+
+    def _check(self, name: str, settings: IndexSettings) -> None:
+        if name not in settings.spaces:
+            self._known = {one: space for one, space in self._known.items() if one != name}
+            known = sorted(settings.spaces)
+            raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
 
     def add(
         self,
@@ -76,14 +122,21 @@ class Spaces:
     ) -> int:
         """Encode all chunks with another model; see `Index.add_space`."""
         plain = self.own.space if isinstance(self.own, WithTokens) else self.own
-        space = space_of(situate or plain.signature.chunks, loaded(encoder), tokens=False)
+        model, situate = loaded(encoder), situate or plain.signature.chunks
+        space = space_of(situate, model, tokens=False)
+        parts, files = packed_space(model, situate, space)
+        parts = put(parts, files, self._store.files)
         self._store.grow({name: space.signature.dim}, [])
         before = read(self._store)
-        after = replace(before, spaces={**before.spaces, name: space.signature})
+        after = replace(
+            before,
+            spaces={**before.spaces, name: space.signature},
+            recipes={**before.recipes, name: parts},
+        )
         done = backfill(
             self._store, name, space, after.since(before), vectors=True, progress=progress
         )
-        self._known[name] = space
+        self._known = {**self._known, name: space}
         return done
 
     def drop(self, name: str) -> None:
@@ -93,12 +146,13 @@ class Spaces:
             BadInput: There is none of that name, or it is the index's own.
         """
         before = read(self._store)
-        if name not in before.spaces:
-            known = sorted(before.spaces)
-            raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
+        self._check(name, before)
         left = {other: one for other, one in before.spaces.items() if other != name}
-        self._store.drop(name, replace(before, spaces=left).since(before))
-        self._known.pop(name, None)
+        recipes = {other: one for other, one in before.recipes.items() if other != name}
+        after = replace(before, spaces=left, recipes=recipes)
+        self._store.drop(name, after.since(before))
+        drop_unused(self._store.files, before, after)
+        self._known = {other: one for other, one in self._known.items() if other != name}
 
     def keep_tokens(self, progress: OnProgress | None) -> int:
         """Give the own space its tokens; see `Index.keep_tokens`."""
@@ -112,5 +166,10 @@ class Spaces:
         after = replace(before, signature=space.signature, tokens=before.filling, filling=None)
         settings = after.since(before)
         done = backfill(self._store, DENSE, space, settings, vectors=False, progress=progress)
-        self._known[DENSE] = space
+        self._known = {**self._known, DENSE: space}
         return done
+
+
+def _parts(name: str, settings: IndexSettings) -> Mapping[str, Any]:
+    """The recipes of a space that was added."""
+    return settings.recipes.get(name) or by_name(settings.spaces[name].model)

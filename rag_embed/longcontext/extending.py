@@ -7,6 +7,7 @@ from typing import Literal
 
 from sentence_transformers import SentenceTransformer
 
+from rag_embed.encoders.models import resolve
 from rag_embed.encoders.positions.applied import applied
 from rag_embed.encoders.positions.architecture import Architecture
 from rag_embed.encoders.positions.extension import Extension, Method, Scaling
@@ -70,4 +71,5 @@ def extend(
         found = probe(base, max_tokens, scaling=scaling, trained_tokens=trained)
         _log.info("%s", found)
         method = found.best
-    return applied(base, Extension(method, max_tokens, trained, scaling))
+    name = resolve(model).name if isinstance(model, str) else ""
+    return applied(base, Extension(method, max_tokens, trained, scaling), name)

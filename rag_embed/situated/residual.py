@@ -20,7 +20,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
-from rag_embed.situated.space import digest, forget_written, shown, sources, written
+from rag_embed.situated.space import asking, digest, forget_written, shown, sources, written
 from rag_embed.texts import heading
 from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
 
@@ -66,6 +66,11 @@ class _Derived(ABC):
         """See `protocols.ChunkEncoder`."""
         inner = self.space.signature
         return replace(inner, chunks=f"{self._name}({inner.chunks})")
+
+    @property
+    def asking(self) -> Signature:
+        """Of what reads the queries; see `space.asking`."""
+        return asking(self.space)
 
     @abstractmethod
     def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
@@ -235,8 +240,16 @@ class Residual:
         """See `protocols.ChunkEncoder`; the weights of two models are joined."""
         a, b = self.a.signature, self.b.signature
         inner = f"({b.chunks})" if isinstance(self.b, Residual) else b.chunks
-        weights = a.weights if a.weights == b.weights else f"{a.weights}+{b.weights}"
-        return replace(a, chunks=f"{a.chunks}+{float(self.weight)!r}*{inner}", weights=weights)
+        chunks = f"{a.chunks}+{float(self.weight)!r}*{inner}"
+        if a.weights == b.weights:
+            return replace(a, chunks=chunks)
+        return replace(a, chunks=chunks, weights=f"{a.weights}+{b.weights}", alike="")
+
+    @property
+    def asking(self) -> Signature:
+        """Of what reads the queries; see `space.asking`."""
+        a, b = asking(self.a), asking(self.b)
+        return a if _asks_alike(a, b) else replace(a, weights=f"{a.weights}+{b.weights}", alike="")
 
     def encode_chunks(self, cuts: Sequence[Cut], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
@@ -259,7 +272,7 @@ class Residual:
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.ChunkEncoder`."""
         rows = self.a.encode_query(texts)
-        if _asks_alike(self.a.signature, self.b.signature):
+        if _asks_alike(asking(self.a), asking(self.b)):
             return rows
         return unit(rows + np.float32(self.weight) * self.b.encode_query(texts))
 

@@ -110,6 +110,14 @@ def forget_written(space: ChunkEncoder, documents: Sequence[Document]) -> None:
         space.forget(documents)
 
 
+def asking(space: ChunkEncoder) -> Signature:
+    """Signature of what alone reads the queries of a space; of all of it where several do."""
+    for one in (space, space.encoder):
+        if isinstance(found := getattr(one, "asking", None), Signature):
+            return found
+    return space.encoder.signature
+
+
 def digest(*parts: str | int) -> str:
     """A short fingerprint of some parts, in order.
 

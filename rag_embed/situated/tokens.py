@@ -14,7 +14,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
-from rag_embed.situated.space import forget_written, shown, sources, written
+from rag_embed.situated.space import asking, forget_written, shown, sources, written
 from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vectors
 
 MEASURED = FINGERPRINTS
@@ -74,6 +74,11 @@ class WithTokens:
     def signature(self) -> Signature:
         """See `protocols.ChunkEncoder`."""
         return replace(self.space.signature, tokens="sign bits")
+
+    @property
+    def asking(self) -> Signature:
+        """Of what reads the queries; see `space.asking`."""
+        return asking(self.space)
 
     @property
     def encoder(self) -> TokenEncoder:

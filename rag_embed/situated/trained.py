@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from rag_embed.encoders import load_adapted
-from rag_embed.encoders.adapter import read_adapter
+from rag_embed.encoders.adapter import packed, read_adapter
 from rag_embed.encoders.adapter_card import Card
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.two_sided import TwoSided
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.late import Late
 from rag_embed.situated.residual import Residual
+from rag_embed.types import Signature
 
 
-def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
-    """For ``Index.create(situate=...)`` and ``Index.open(situate=...)``.
+def trained(folder: str | os.PathLike[str]) -> Trained:
+    """For ``Index.create(situate=...)``; the index keeps the adapter, and opens without it.
 
     ``unit(own + weight * late)`` with the adapter in the late part; the chunk's own vector, the weight
     and the windows are those it was trained with. Queries are encoded by the model as it is.
@@ -28,25 +30,49 @@ def trained(folder: str | os.PathLike[str]) -> Callable[[Encoder], Residual]:
 
     Raises:
         BadInput: The folder holds no situated adapter.
-        SpaceMismatch: The index has another model than the adapter (when the index is made).
     """
-    adapter, card = read_adapter(folder), Card.read(folder)
+    folder = os.path.abspath(os.path.expanduser(folder))
+    card = Card.read(folder)
     if card.kind != "situated":
         raise BadInput(
-            f"{os.fspath(folder)!r} holds an adapter for queries ({card.kind}), which reads no "
-            "documents; pass one of train-situated."
+            f"{folder!r} holds an adapter for queries ({card.kind}), which reads no documents; pass "
+            "one of train-situated."
         )
+    return Trained(folder, read_adapter(folder).base, card)
 
-    def situate(encoder: Encoder) -> Residual:
-        if encoder.signature.weights != adapter.base.weights:
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Makes the space of an encoder; made by `trained`.
+
+    Attributes:
+        folder: The adapter's.
+        base: The encoder that it was trained on.
+        card: What it says about itself.
+    """
+
+    folder: str
+    base: Signature
+    card: Card
+
+    def __call__(self, encoder: Encoder) -> Residual:
+        """The space.
+
+        Raises:
+            SpaceMismatch: The index has another model than the adapter.
+        """
+        if encoder.signature.weights != self.base.weights:
             raise SpaceMismatch(
-                f"The adapter in {os.fspath(folder)!r} was trained on {adapter.base.model!r}, the "
-                f"index has {encoder.signature.model!r}; pass the same model as its encoder."
+                f"The adapter in {self.folder!r} was trained on {self.base.model!r}, the index has "
+                f"{encoder.signature.model!r}; pass the same model as its encoder."
             )
-        reader = cast(TokenEncoder, load_adapted(folder))
+        told = self.card.settings
+        reader = cast(TokenEncoder, load_adapted(self.folder))
         sides = TwoSided(cast(TokenEncoder, encoder), reader)
-        late = Late(sides, card.settings["window"], card.settings["overlap"])
-        own = situated(card.settings["own"], encoder)
-        return Residual(own, late, card.settings["weights"]["trained"])
+        late = Late(sides, told["window"], told["overlap"])
+        return Residual(situated(told["own"], encoder), late, told["weights"]["trained"])
 
-    return situate
+    @property
+    def recipe(self) -> Recipe:
+        """How it is made again, with the adapter's files."""
+        return Recipe("trained", {}, packed(self.folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag_embed.stores.files import FILES
 from rag_embed.stores.locks import remove_traces, turn
 from rag_embed.stores.places import place
 from rag_embed.stores.store_errors import explained
@@ -19,7 +20,7 @@ def discarded(uri: str) -> bool:
     with explained("remove the index", uri), turn(uri):
         if "documents" in names_of(database) and database.open_table("documents").count_rows():
             return False
-        for name in reversed(TABLES):  # without settings it is no index
+        for name in (*reversed(TABLES), FILES):  # without settings it is no index
             database.drop_table(name, ignore_missing=True)
     remove_traces(uri)
     return True

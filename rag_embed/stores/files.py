@@ -59,9 +59,13 @@ class LanceFiles:
         check_files(files)
         if not files:
             return
-        rows = [{"name": n, "size": len(c), "content": c} for n, c in files.items()]
         with explained("write files to the index", self._uri), turn(self._uri):
-            upsert(self._made(), "name", pa.Table.from_pylist(rows, schema=_SCHEMA))
+            self.write(files)
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """`put` for whoever holds the lock."""
+        rows = [{"name": n, "size": len(c), "content": c} for n, c in files.items()]
+        upsert(self._made(), "name", pa.Table.from_pylist(rows, schema=_SCHEMA))
 
     def remove(self, names: Sequence[str], /) -> int:
         """See `protocols.Files`."""

@@ -138,6 +138,7 @@ class LanceStore:
         analyzer: Analyzer | None = None,
         tokens: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
+        files: Mapping[str, bytes] | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> LanceStore:
         """Make an empty index.
@@ -152,6 +153,7 @@ class LanceStore:
             analyzer: Settings of the full-text index.
             tokens: Spaces that keep the tokens of their chunks.
             settings: What `settings` gives back from the start; see `configure`.
+            files: What `files` holds from the start.
             storage_options: Credentials and region of an object store.
 
         Raises:
@@ -166,6 +168,8 @@ class LanceStore:
         with explained("create the index", uri), turn(uri):
             check_none(stored_settings(database), uri)
             own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
+            if files:
+                LanceFiles(uri, database).write(files)
             put(database.open_table("settings"), {"store": own, **(settings or {})})
             return cls(uri, database, own, storage_options)
 

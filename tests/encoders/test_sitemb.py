@@ -24,7 +24,10 @@ END = "<|endoftext|>"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Two layers of Qwen3 with 32 dimensions; a token is a byte."""
-    path = tmp_path_factory.mktemp("models") / "qwen3"
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "qwen3")
+
+
+def write_checkpoint(path: Path) -> Path:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {letter: i for i, letter in enumerate([END, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab, []))

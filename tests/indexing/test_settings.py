@@ -29,6 +29,7 @@ FULL = IndexSettings(
     calibration=Calibration(1.0, 2.0, 3.0, "small", {"small": 1.0}),
     personal=Setting(2.0, kinds={"fact": 0.5}),
     situated="measured",
+    recipes={"dense": {"encoder": {"kind": "hash", "settings": {"dim": 8}, "files": {}}}},
     roots={"docs": Root("docs", "/srv/docs", whole=False), "tickets": Root("tickets")},
 )
 

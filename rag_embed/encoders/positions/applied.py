@@ -24,14 +24,23 @@ class Extended:
     Attributes:
         extension: What was done to it.
         original: What it was done to; None where a checkpoint was changed for good.
+        name: Name or path the original was loaded by; empty where that is not known.
     """
 
     extension: Extension
     original: SentenceTransformer | None
+    name: str = ""
 
 
-def applied(model: SentenceTransformer, extension: Extension) -> SentenceTransformer:
+def applied(
+    model: SentenceTransformer, extension: Extension, name: str = ""
+) -> SentenceTransformer:
     """A copy of the model with the extension; weights are shared.
+
+    Args:
+        model: What is extended.
+        extension: How.
+        name: Name or path the model was loaded by; empty where that is not known.
 
     Raises:
         BadInput: The extension does not fit the model, or the model is extended already.
@@ -45,7 +54,7 @@ def applied(model: SentenceTransformer, extension: Extension) -> SentenceTransfo
     attention.install(architecture, extension)
     architecture.transformer.unpad_inputs = False  # texts in one row would share their positions
     long.max_seq_length = extension.max_tokens
-    remember(long, Extended(extension, model))
+    remember(long, Extended(extension, model, name))
     return long.eval()
 
 
