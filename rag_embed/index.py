@@ -299,7 +299,7 @@ class Index:
         )
 
     def _ingest(self, lenient: bool = False) -> Ingest:
-        return Ingest(self.store, self.splitter, self.spaces.all(), lenient)
+        return Ingest(self.store, self.splitter, self.spaces.writing(), lenient)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete documents by id; returns how many were there. Unknown ids are no error."""

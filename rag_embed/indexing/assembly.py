@@ -17,6 +17,7 @@ from rag_embed.protocols import ChunkEncoder, Encoder, Files, TokenSpace
 from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.search_only import SearchOnly
+from rag_embed.situated.space import kept_in
 from rag_embed.situated.tokens import MEASURED, WithTokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
@@ -124,6 +125,7 @@ def settings_of(
         weights=mixture,
         situated=situated,
         recipes={} if recipes is None else {DENSE: recipes},
+        contexts=kept_in(space),
     )
 
 

@@ -6,14 +6,18 @@ files that an index has.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from rag_embed.errors import StoreError
 from rag_embed.filters import field
 from rag_embed.indexing import installed
 from rag_embed.indexing.personalisation import events_of
+from rag_embed.indexing.settings import read
 from rag_embed.protocols import ChunkEncoder, Store
-from rag_embed.situated.space import forget_written
+from rag_embed.situated.contexts import OnDisk
+from rag_embed.situated.space import forget_written, kept_in
 from rag_embed.types import Document
 
 
@@ -57,7 +61,16 @@ def _events(gone: Forgotten) -> int:
 
 def _contexts(gone: Forgotten) -> int:
     for space in gone.spaces:
-        forget_written(space, gone.documents)
+        forget_written(space, gone.user, gone.documents)
+    at_hand = {file for space in gone.spaces for file in kept_in(space)}
+    for file in set(read(gone.store).contexts) - at_hand:
+        if not os.path.isfile(file):
+            raise StoreError(
+                f"Nothing of user {gone.user!r} was erased: contexts that were written about documents "
+                f"are kept in {file!r}, which is not there. Put it back and forget again; if it was "
+                "deleted, put an empty file there."
+            )
+        OnDisk(file).forget(gone.user, [])
     return 0
 
 
@@ -70,8 +83,9 @@ def _documents(gone: Forgotten) -> int:
 
 
 ERASERS: tuple[Eraser, ...] = (
+    # In files outside of the index: first, since one that is out of reach is a reason to refuse.
+    Eraser("contexts", (), _contexts),
     Eraser("events", ("events_*",), _events),
-    Eraser("contexts", (), _contexts),  # in a cache outside of the index, or in lexical texts
     Eraser("pilots", ("files/router.safetensors",), _pilots),
     # Chunks, vectors, tokens; last, since it also drops old versions of all that was erased before.
     Eraser("documents", ("chunks", "documents", "settings", "files"), _documents),
@@ -94,7 +108,7 @@ def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[st
         How many there were of each kind, as far as they are counted.
 
     Raises:
-        StoreError: It could not be finished; call it again.
+        StoreError: It could not be finished, or a file with contexts is not there; call it again.
     """
     view = store.view()
     documents = view.documents(view.matching(field("user_id") == user))

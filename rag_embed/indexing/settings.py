@@ -71,6 +71,7 @@ class IndexSettings:
         calibration: Relevance as fitted to the owner's labels; None for that of the model.
         personal: How histories bend queries; off unless tuning found a gain.
         situated: Why chunks are situated as they are; empty where it was not measured.
+        contexts: Files in which its spaces keep what they write about documents.
         roots: The folders its documents came from, and scopes, by name.
         recipes: How each space is made again, by name; see `indexing.recipes`. A space without one
             is that of an older index, whose model is loaded by its name.
@@ -86,6 +87,7 @@ class IndexSettings:
     calibration: Calibration | None = None
     personal: Setting = field(default_factory=Setting)
     situated: str = ""
+    contexts: tuple[str, ...] = ()
     roots: Mapping[str, Root] = field(default_factory=dict, hash=False)
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
@@ -162,6 +164,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "signature": lambda one: Signature(**one),
     "spaces": lambda some: {name: Signature(**one) for name, one in some.items()},
     "experts": lambda some: tuple(Expert(**one) for one in some),
+    "contexts": tuple,
     "calibration": lambda one: None if one is None else Calibration(**one),
     "personal": lambda one: Setting(**one),
     "roots": lambda some: {name: Root(**one) for name, one in some.items()},

@@ -22,6 +22,7 @@ from rag_embed.indexing.recipes import (
 from rag_embed.indexing.settings import IndexSettings, read, write
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
+from rag_embed.situated.space import kept_in
 from rag_embed.situated.tokens import WithTokens
 from rag_embed.types import DENSE, OnProgress
 
@@ -48,6 +49,20 @@ class Spaces:
     def at_hand(self) -> tuple[ChunkEncoder, ...]:
         """The own space, and those of the others that are loaded; only these keep what they wrote."""
         return tuple(self._known.values())
+
+    def writing(self) -> Mapping[str, ChunkEncoder]:
+        """`all`, to encode documents: the index knows from now on where each keeps what it writes."""
+        spaces = self.all()
+        self._remember(*spaces.values())
+        return spaces
+
+    def _remember(self, *spaces: ChunkEncoder) -> None:
+        files = {file for space in spaces for file in kept_in(space)}
+        if files - set(read(self._store).contexts):
+            write(
+                self._store,
+                lambda known: replace(known, contexts=tuple(sorted({*known.contexts, *files}))),
+            )
 
     def all(self) -> Mapping[str, ChunkEncoder]:
         """Every space by name; the models of the others are loaded now.
@@ -125,6 +140,7 @@ class Spaces:
         model, situate = loaded(encoder), situate or plain.signature.chunks
         space = space_of(situate, model, tokens=False)
         parts, files = packed_space(model, situate, space)
+        self._remember(space)
         parts = put(parts, files, self._store.files)
         self._store.grow({name: space.signature.dim}, [])
         before = read(self._store)

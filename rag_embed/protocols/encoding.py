@@ -142,6 +142,15 @@ class SituatedSpace(ChunkEncoder, Protocol):
         """
         ...
 
-    def forget(self, documents: Sequence[Document], /) -> None:
-        """Erase all that was written about these documents and kept."""
+    def kept_in(self) -> tuple[str, ...]:
+        """Absolute paths of the files in which it keeps what it writes."""
+        ...
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """Erase all that was written about a user's documents and kept.
+
+        Args:
+            user: Whose documents, those of earlier days too.
+            documents: The user's documents as they are now.
+        """
         ...

@@ -20,12 +20,23 @@ class Cache(Protocol):
         """Those that are known."""
         ...
 
-    def put(self, key: str, context: str, /) -> None:
-        """Keep one, before this returns."""
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Absolute paths of the files that it keeps them in."""
         ...
 
-    def forget(self, groups: Sequence[str], /) -> None:
-        """Erase all keys that begin with one of these and a colon."""
+    def put(self, key: str, context: str, owner: str | None, /) -> None:
+        """Keep one, before this returns.
+
+        Args:
+            key: What it is found by; begins with a group and a colon.
+            context: The text.
+            owner: Owner of the document that it is about.
+        """
+        ...
+
+    def forget(self, owner: str, groups: Sequence[str], /) -> None:
+        """Erase all of an owner, and all of these groups."""
         ...
 
 
@@ -33,20 +44,29 @@ class InMemory:
     """A cache that ends with the process."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[str, str | None]] = {}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """See `Cache`."""
+        return ()
 
     def get(self, keys: Sequence[str], /) -> Mapping[str, str]:
         """See `Cache`."""
-        return {key: self._known[key] for key in keys if key in self._known}
+        return {key: self._known[key][0] for key in keys if key in self._known}
 
-    def put(self, key: str, context: str, /) -> None:
+    def put(self, key: str, context: str, owner: str | None, /) -> None:
         """See `Cache`."""
-        self._known[key] = context
+        self._known[key] = context, owner
 
-    def forget(self, groups: Sequence[str], /) -> None:
+    def forget(self, owner: str, groups: Sequence[str], /) -> None:
         """See `Cache`."""
         gone = set(groups)
-        self._known = {k: v for k, v in self._known.items() if k.rpartition(":")[0] not in gone}
+        self._known = {
+            key: one
+            for key, one in self._known.items()
+            if one[1] != owner and key.rpartition(":")[0] not in gone
+        }
 
 
 class OnDisk:
@@ -61,8 +81,16 @@ class OnDisk:
         self._turn = PerProcess(Lock)
         with self._connected() as database, database:
             database.execute(
-                "CREATE TABLE IF NOT EXISTS contexts (key TEXT PRIMARY KEY, text TEXT)"
+                "CREATE TABLE IF NOT EXISTS contexts (key TEXT PRIMARY KEY, text TEXT, owner TEXT)"
             )
+            columns = [row[1] for row in database.execute("PRAGMA table_info(contexts)")]
+            if "owner" not in columns:  # a file of earlier days
+                database.execute("ALTER TABLE contexts ADD COLUMN owner TEXT")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """See `Cache`."""
+        return (self.path,)
 
     def get(self, keys: Sequence[str], /) -> Mapping[str, str]:
         """See `Cache`."""
@@ -73,19 +101,20 @@ class OnDisk:
             )
             return dict(rows.fetchall())
 
-    def put(self, key: str, context: str, /) -> None:
+    def put(self, key: str, context: str, owner: str | None, /) -> None:
         """See `Cache`."""
+        row = [key, context, owner]
         with self._turn.get(), self._connected() as database, database:
-            database.execute("INSERT OR REPLACE INTO contexts VALUES (?, ?)", [key, context])
+            database.execute("INSERT OR REPLACE INTO contexts VALUES (?, ?, ?)", row)
 
-    def forget(self, groups: Sequence[str], /) -> None:
+    def forget(self, owner: str, groups: Sequence[str], /) -> None:
         """See `Cache`; the file is written anew, so that no byte is left."""
         with self._turn.get(), self._connected() as database:
             with database:
                 database.execute(
-                    "DELETE FROM contexts WHERE substr(key, 1, instr(key, ':') - 1) IN "
-                    "(SELECT value FROM json_each(?))",
-                    [json.dumps(list(groups))],
+                    "DELETE FROM contexts WHERE owner = ? OR "
+                    "substr(key, 1, instr(key, ':') - 1) IN (SELECT value FROM json_each(?))",
+                    [owner, json.dumps(list(groups))],
                 )
             database.execute("VACUUM")
 

@@ -138,9 +138,13 @@ class Described(TextSpace):
             f"{known[key]}\n{titled(chunk)}" if key in known else None for key, (_, chunk) in keyed
         ]
 
-    def forget(self, documents: Sequence[Document], /) -> None:
-        """See `protocols.SituatedSpace`: contexts of these documents go from the cache."""
-        self.cache.forget([self._group(document) for document in documents])
+    def kept_in(self) -> tuple[str, ...]:
+        """See `protocols.SituatedSpace`: the file of the cache."""
+        return self.cache.files
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`: contexts of the user's documents go from the cache."""
+        self.cache.forget(user, [self._group(document) for document in documents])
 
     def contexts(self, cuts: Sequence[Cut], /) -> list[str]:
         """The context of each chunk, in order; written now unless it is in the cache."""
@@ -161,7 +165,7 @@ class Described(TextSpace):
             context = self._written(*pair)
         except NoContext as error:  # the other chunks' contexts are still written and kept
             return error
-        self.cache.put(key, context)
+        self.cache.put(key, context, pair[0].user)
         return context
 
     def _written(self, document: Document, chunk: Chunk) -> str:

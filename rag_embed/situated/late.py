@@ -134,7 +134,11 @@ class Late:
         """See `protocols.SituatedSpace`."""
         return list(self.texts(cuts))
 
-    def forget(self, documents: Sequence[Document], /) -> None:
+    def kept_in(self) -> tuple[str, ...]:
+        """See `protocols.SituatedSpace`; nothing is kept here."""
+        return ()
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
         """See `protocols.SituatedSpace`; nothing is kept here."""
 
     def _sources(self, document: Document, chunks: Sequence[Chunk]) -> list[str]:

@@ -20,7 +20,15 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, Encoder, TokenSpace
-from rag_embed.situated.space import asking, digest, forget_written, shown, sources, written
+from rag_embed.situated.space import (
+    asking,
+    digest,
+    forget_written,
+    kept_in,
+    shown,
+    sources,
+    written,
+)
 from rag_embed.texts import heading
 from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
 
@@ -108,9 +116,13 @@ class _Derived(ABC):
         """See `protocols.SituatedSpace`; its tokens are those of the inner space."""
         return shown(self.space, cuts)
 
-    def forget(self, documents: Sequence[Document], /) -> None:
+    def kept_in(self) -> tuple[str, ...]:
         """See `protocols.SituatedSpace`."""
-        forget_written(self.space, documents)
+        return kept_in(self.space)
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.space, user, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +303,14 @@ class Residual:
         """See `protocols.SituatedSpace`; its tokens are those of ``a``."""
         return shown(self.a, cuts)
 
-    def forget(self, documents: Sequence[Document], /) -> None:
+    def kept_in(self) -> tuple[str, ...]:
         """See `protocols.SituatedSpace`."""
-        forget_written(self.a, documents)
-        forget_written(self.b, documents)
+        return (*kept_in(self.a), *kept_in(self.b))
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.a, user, documents)
+        forget_written(self.b, user, documents)
 
 
 def encoded(

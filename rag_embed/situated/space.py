@@ -68,7 +68,11 @@ class TextSpace(ABC):
         """See `protocols.SituatedSpace`."""
         return list(self.texts(cuts))
 
-    def forget(self, documents: Sequence[Document], /) -> None:  # noqa: B027
+    def kept_in(self) -> tuple[str, ...]:
+        """See `protocols.SituatedSpace`; nothing is kept here."""
+        return ()
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:  # noqa: B027
         """See `protocols.SituatedSpace`; nothing is kept here."""
 
 
@@ -104,10 +108,15 @@ def shown(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str | None]:
     return [None for _, chunks in cuts for _ in chunks]
 
 
-def forget_written(space: ChunkEncoder, documents: Sequence[Document]) -> None:
-    """Erase what a space wrote about documents and kept."""
+def kept_in(space: ChunkEncoder) -> tuple[str, ...]:
+    """Files in which a space keeps what it writes."""
+    return space.kept_in() if isinstance(space, SituatedSpace) else ()
+
+
+def forget_written(space: ChunkEncoder, user: str, documents: Sequence[Document]) -> None:
+    """Erase what a space wrote about a user's documents and kept."""
     if isinstance(space, SituatedSpace):
-        space.forget(documents)
+        space.forget(user, documents)
 
 
 def asking(space: ChunkEncoder) -> Signature:

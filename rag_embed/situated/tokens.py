@@ -14,7 +14,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
-from rag_embed.situated.space import asking, forget_written, shown, sources, written
+from rag_embed.situated.space import asking, forget_written, kept_in, shown, sources, written
 from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vectors
 
 MEASURED = FINGERPRINTS
@@ -113,9 +113,13 @@ class WithTokens:
         """See `protocols.SituatedSpace`."""
         return shown(self.space, cuts)
 
-    def forget(self, documents: Sequence[Document], /) -> None:
+    def kept_in(self) -> tuple[str, ...]:
         """See `protocols.SituatedSpace`."""
-        forget_written(self.space, documents)
+        return kept_in(self.space)
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.space, user, documents)
 
     def _bits(self, tokens: TokenRows) -> TokenBits:
         return TokenBits(tokens.ids, sign_bits(tokens.rows, self.mean))

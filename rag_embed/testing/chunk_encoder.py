@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -85,8 +87,9 @@ class ChunkEncoderContract:
         for found in (space.sources(CUTS), space.written(CUTS), space.shown(CUTS)):
             assert found is None or len(found) == count
         assert space.sources(CUTS) == space.sources(CUTS)
-        space.forget([one.document for one in CUTS])
-        space.forget([Document("never seen", "text")])
+        assert all(os.path.isabs(file) for file in space.kept_in())
+        space.forget("nobody", [one.document for one in CUTS])
+        space.forget("nobody", [Document("never seen", "text")])
 
     def test_equal_digests_mean_equal_rows(self, space: ChunkEncoder) -> None:
         """Whatever changes a chunk's vector changes its digest, or it would keep the old vector."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zipfile
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
+from rag_embed.errors import StoreError
 from rag_embed.indexing import erasing
 from rag_embed.indexing.erasing import ERASERS, MADE_OF_SHARED
 from rag_embed.situated.described import described
@@ -48,3 +53,56 @@ def test_contexts_of_an_added_space_go_too(tmp_path) -> None:
     assert index.forget("ann") == 1
     found = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in found if b"zyxwvut" in path.read_bytes()] == []
+
+
+@pytest.fixture
+def written(tmp_path) -> Index:
+    """An index with contexts of ann's document, of an earlier version, and of one that was deleted."""
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(32), situate=writer(tmp_path))
+    index.add([Document("ann/1", "early zyxwvut", user="ann"), Document("a", "shared")])
+    index.add(
+        [Document("ann/1", "zyxwvut", user="ann"), Document("ann/2", "old zyxwvut", user="ann")]
+    )
+    index.delete(["ann/2"])
+    assert b"early zyxwvut" in (tmp_path / "contexts.db").read_bytes()
+    return index
+
+
+def writer(folder: Path):
+    cache = folder / "contexts.db"
+    return described(lambda document, _: f"about {document.text}", name="w", cache=cache)
+
+
+def traces(folder: Path) -> list[Path]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in found if b"zyxwvut" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_contexts_of_all_days_go_wherever_the_index_was_opened(tmp_path, written, by_path) -> None:
+    index = Index.open(tmp_path / "kb", encoder=HashEncoder(32)) if by_path else written
+    assert index.forget("ann") == 1
+    assert traces(tmp_path) == [] and b"about shared" in (tmp_path / "contexts.db").read_bytes()
+
+
+def test_a_file_of_earlier_days_forgets_too(tmp_path, written) -> None:
+    with closing(sqlite3.connect(tmp_path / "contexts.db")) as database, database:
+        database.execute(
+            "CREATE TABLE plain AS SELECT key, text FROM contexts WHERE text = 'about zyxwvut'"
+        )
+        database.execute("DROP TABLE contexts")
+        database.execute("ALTER TABLE plain RENAME TO contexts")
+        database.execute("VACUUM")
+    index = Index.open(tmp_path / "kb", encoder=HashEncoder(32), situate=writer(tmp_path))
+    assert index.forget("ann") == 1 and traces(tmp_path) == []
+
+
+def test_what_is_out_of_reach_is_a_reason_to_refuse(tmp_path, written) -> None:
+    written.remember("ann", ["an event"])
+    (tmp_path / "contexts.db").rename(tmp_path / "elsewhere.db")
+    index = Index.open(tmp_path / "kb", encoder=HashEncoder(32))
+    with pytest.raises(StoreError, match="Nothing of user 'ann' was erased.*not there"):
+        index.forget("ann")
+    assert index.profile("ann").count == 1 and index.document("ann/1", user="ann")
+    (tmp_path / "elsewhere.db").rename(tmp_path / "contexts.db")
+    assert index.forget("ann") == 2 and traces(tmp_path) == []

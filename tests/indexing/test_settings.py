@@ -30,6 +30,7 @@ FULL = IndexSettings(
     personal=Setting(2.0, kinds={"fact": 0.5}),
     situated="measured",
     recipes={"dense": {"encoder": {"kind": "hash", "settings": {"dim": 8}, "files": {}}}},
+    contexts=("/kept/contexts.db",),
     roots={"docs": Root("docs", "/srv/docs", whole=False), "tickets": Root("tickets")},
 )
 
