@@ -18,12 +18,17 @@ class Frequencies:
     Attributes:
         count: Number of chunks.
         chunks_with: ``(v,)`` int64, by token id; ids beyond occur nowhere.
-        mean_length: Tokens per chunk.
+        tokens: Number of tokens in all chunks.
     """
 
     count: int
     chunks_with: npt.NDArray[np.int64]
-    mean_length: float = 0.0
+    tokens: int = 0
+
+    @property
+    def mean_length(self) -> float:
+        """Tokens per chunk."""
+        return self.tokens / self.count if self.count else 0.0
 
     @classmethod
     def of(cls, chunks: Sequence[npt.NDArray[np.int32]]) -> Frequencies:
@@ -41,7 +46,7 @@ class Frequencies:
         size = int(ids.max()) + 1
         chunk = np.repeat(np.arange(len(filled)), [len(some) for some in filled])
         distinct = np.unique(chunk * size + ids) % size
-        return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids) / len(chunks))
+        return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids))
 
     def plus(self, other: Frequencies) -> Frequencies:
         """Of both sets of chunks together.
@@ -51,13 +56,19 @@ class Frequencies:
             >>> one.plus(Frequencies.of([np.array([1, 2], np.int32)])).chunks_with.tolist()
             [0, 2, 1]
         """
-        count = self.count + other.count
-        size = max(len(self.chunks_with), len(other.chunks_with))
-        held = np.zeros(size, dtype=np.int64)
-        held[: len(self.chunks_with)] += self.chunks_with
-        held[: len(other.chunks_with)] += other.chunks_with
-        tokens = self.count * self.mean_length + other.count * other.mean_length
-        return Frequencies(count, held, tokens / count if count else 0.0)
+        held = _padded(self.chunks_with, other) + _padded(other.chunks_with, self)
+        return Frequencies(self.count + other.count, held, self.tokens + other.tokens)
+
+    def minus(self, other: Frequencies) -> Frequencies:
+        """Of the chunks without some of them.
+
+        Examples:
+            >>> one = Frequencies.of([np.array([1], np.int32), np.array([1, 2], np.int32)])
+            >>> one.minus(Frequencies.of([np.array([1, 2], np.int32)])).chunks_with.tolist()
+            [0, 1, 0]
+        """
+        held = _padded(self.chunks_with, other) - _padded(other.chunks_with, self)
+        return Frequencies(self.count - other.count, held, self.tokens - other.tokens)
 
     def idf(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
         """`maths.bm25.idf` of each token.
@@ -70,3 +81,8 @@ class Frequencies:
         n = np.zeros(len(ids))
         n[known] = self.chunks_with[ids[known]]
         return idf(self.count, n)
+
+
+def _padded(counts: npt.NDArray[np.int64], beside: Frequencies) -> npt.NDArray[np.int64]:
+    """Counts by token id, as long as those beside them."""
+    return np.pad(counts, (0, max(0, len(beside.chunks_with) - len(counts))))

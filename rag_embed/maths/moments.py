@@ -14,34 +14,53 @@ import numpy.typing as npt
 _FLOOR = 1e-3
 """Smallest standard deviation used: a corpus of one text, or of copies, has none of its own."""
 
+_BLOCK = 4096
+"""Rows that are multiplied at a time: sums over more lose digits of float32."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """Moments of ``count`` vectors.
+    """Moments of ``count`` vectors, kept as sums, so that rows can be added and taken away.
+
+    A difference of sums is as exact as its larger part: who takes away more than half of the rows
+    had better count anew.
 
     Attributes:
         count: Number of rows they were taken over.
-        mean: ``(dim,)`` float64, ``E[x]``.
-        second: ``(dim, dim)`` float64, ``E[x x']``.
+        total: ``(dim,)`` float64, the sum of ``x``.
+        products: ``(dim, dim)`` float64, the sum of ``x x'``.
     """
 
     count: int
-    mean: npt.NDArray[np.float64]
-    second: npt.NDArray[np.float64]
+    total: npt.NDArray[np.float64]
+    products: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, rows: npt.NDArray[np.float32]) -> Moments:
         """Moments of ``(n, dim)`` rows; zeros when n = 0.
+
+        Products are summed in float32 over `_BLOCK` rows at a time, and then in float64.
 
         Examples:
             >>> Moments.of(np.array([[1, 0], [0, 1]], dtype=np.float32)).mean.tolist()
             [0.5, 0.5]
         """
         count, dim = rows.shape
-        if count == 0:
-            return cls(0, np.zeros(dim), np.zeros((dim, dim)))
-        second = (rows.T @ rows).astype(np.float64) / count
-        return cls(count, rows.mean(axis=0, dtype=np.float64), second)
+        products = np.zeros((dim, dim))
+        for start in range(0, count, _BLOCK):
+            some = rows[start : start + _BLOCK]
+            products += some.T @ some
+        return cls(count, rows.sum(axis=0, dtype=np.float64), products)
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """``(dim,)`` float64, ``E[x]``; zeros when there is no row."""
+        return self.total / max(self.count, 1)
+
+    @property
+    def second(self) -> npt.NDArray[np.float64]:
+        """``(dim, dim)`` float64, ``E[x x']``; zeros when there is no row."""
+        return self.products / max(self.count, 1)
 
     def plus(self, other: Moments) -> Moments:
         """Moments of both sets of vectors together.
@@ -51,12 +70,19 @@ class Moments:
             >>> one.plus(Moments.of(np.array([[0, 1]], dtype=np.float32))).mean.tolist()
             [0.5, 0.5]
         """
-        count = self.count + other.count
-        if not other.count or not self.count:
-            return self if self.count else other
-        mine, theirs = self.count / count, other.count / count
-        mean = mine * self.mean + theirs * other.mean
-        return Moments(count, mean, mine * self.second + theirs * other.second)
+        total, products = self.total + other.total, self.products + other.products
+        return Moments(self.count + other.count, total, products)
+
+    def minus(self, other: Moments) -> Moments:
+        """Moments of the vectors without some of them.
+
+        Examples:
+            >>> both = Moments.of(np.array([[1, 0], [0, 1]], dtype=np.float32))
+            >>> both.minus(Moments.of(np.array([[0, 1]], dtype=np.float32))).mean.tolist()
+            [1.0, 0.0]
+        """
+        total, products = self.total - other.total, self.products - other.products
+        return Moments(self.count - other.count, total, products)
 
     def z(
         self, query: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
@@ -70,8 +96,8 @@ class Moments:
         Returns:
             ``(n,)`` float32: ``(scores - q.mu) / sqrt(q'Mq - (q.mu)^2)``.
         """
-        q = query.astype(np.float64)
-        mean = float(q @ self.mean)
-        variance = float(q @ self.second @ q) - mean * mean
+        q, count = query.astype(np.float64), max(self.count, 1)
+        mean = float(q @ self.total) / count
+        variance = float(q @ self.products @ q) / count - mean * mean
         deviation = max(float(np.sqrt(max(variance, 0.0))), _FLOOR)
         return ((scores.astype(np.float64) - mean) / deviation).astype(np.float32)

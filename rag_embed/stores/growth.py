@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 
@@ -39,7 +40,8 @@ def grown(table: Any, own: Mapping[str, Any], wanted: Mapping[str, Any]) -> None
     drop_columns(table, sorted(there - resumed))
     missing = [column for column in new if column.name not in there & resumed]
     if missing:
-        table.add_columns(pa.schema(missing))
+        mark = {"grown": uuid4().hex}  # tells readers apart what was dropped and what is there now
+        table.add_columns(pa.schema([column.with_metadata(mark) for column in missing]))
 
 
 def adopted(own: Mapping[str, Any]) -> dict[str, Any]:

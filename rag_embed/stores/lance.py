@@ -49,6 +49,7 @@ from rag_embed.stores.growth import (
     in_step,
     lacking,
 )
+from rag_embed.stores.held import held_at
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.locks import turn
 from rag_embed.stores.places import local, place
@@ -67,6 +68,7 @@ from rag_embed.stores.tables import (
     create_tables,
     finished_settings,
     names_of,
+    opened,
     optimized,
     put,
     read_all,
@@ -234,15 +236,22 @@ class LanceStore:
         with self._lock, explained("read the index", self.uri):
             versions = (self._chunks.version, self._documents.version)
             if self._latest is None or self._latest[0] != versions:
-                handles = [self._database.open_table(name) for name in ("chunks", "documents")]
-                for handle, version in zip(handles, versions, strict=True):
-                    handle.checkout(version)
-                chunks, documents = handles
+                chunks, documents = versions
+                smallest = min(self.spaces.values(), default=1)
+                snapshot = Snapshot(
+                    self.uri,
+                    opened(self._database, "chunks", chunks),
+                    chunks,
+                    self.fields,
+                    partial(opened, self._database, "chunks"),
+                    held_at(self.uri, self._options),
+                    self.cache_bytes // (4 * smallest),
+                )
                 self._latest = (
                     versions,
                     LanceView(
-                        Snapshot(self.uri, chunks, self.fields),
-                        documents,
+                        snapshot,
+                        opened(self._database, "documents", documents),
                         self.spaces,
                         self.token_spaces,
                         self.analyzer,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from threading import Lock
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import col, lit
@@ -21,10 +19,10 @@ from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
+from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.full_text import Words
-from rag_embed.stores.judging import remembered
-from rag_embed.stores.resident import HeldTokens, Resident, matrix_of
+from rag_embed.stores.resident import Resident
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
     chunk_of,
@@ -35,6 +33,7 @@ from rag_embed.stores.schema import (
 from rag_embed.stores.snapshot import Snapshot, among
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
+T = TypeVar("T")
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 SAMPLE = 65_536
@@ -67,13 +66,9 @@ class LanceView:
     token_spaces: Sequence[str]
     analyzer: Analyzer
     cache_bytes: int
-    _resident: dict[str, Resident] = field(default_factory=dict)
-    _tokens: dict[str, HeldTokens] = field(default_factory=dict)
     _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
     _frequencies: dict[tuple[str, str | None], Frequencies] = field(default_factory=dict)
     _sizes: dict[str, float] = field(default_factory=dict)
-    _masks: dict[Filter | None, npt.NDArray[np.intp]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -101,17 +96,17 @@ class LanceView:
         n = min(n, len(self))
         if n == 0 or len(vectors) == 0:
             return [([], np.empty(0, np.float32)) for _ in vectors]
-        resident = self._load(space)
-        if resident is None:
+        held = self._matrix(space)
+        if held is None:
             return nearest_on_disk(self.snapshot, space, vectors, n, where)
-        allowed = self._allowed(resident, where)
+        resident, matrix = held
+        allowed = resident.live if where is None else self.snapshot.mask(where, resident)
+        ids, n = resident.roster.ids, min(n, int(np.count_nonzero(allowed)))
         found = []
-        for scores in vectors @ resident.matrix.T:
-            if allowed is None:
-                order = best(resident.ids, scores, n)
-            else:
-                order = allowed[best([resident.ids[i] for i in allowed], scores[allowed], n)]
-            found.append(([resident.ids[i] for i in order], scores[order]))
+        for scores in vectors @ matrix.upto(resident.size).T:
+            scores[~allowed] = -np.inf
+            order = best(ids, scores, n)
+            found.append(([ids[i] for i in order], scores[order]))
         return found
 
     def lexical(
@@ -126,57 +121,49 @@ class LanceView:
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""
-        resident = self._load(space)
-        position: Mapping[str, int]
-        if resident is None:
+        held = self._matrix(space)
+        if held is None:
             found = self._by_id(ids, ["id", f"v_{space}"])
-            position = {id: i for i, id in enumerate(found["id"].to_pylist())}
-            matrix = matrix_of(found[f"v_{space}"], self.spaces[space])
-        else:
-            position, matrix = resident.position, resident.matrix
-        missing = [id for id in ids if id not in position]
-        if missing:
-            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
-        return matrix[[position[id] for id in ids]]
+            place = {id: i for i, id in enumerate(found["id"].to_pylist())}
+            rows = matrix_of(found[f"v_{space}"], self.spaces[space])
+            return rows[_each(ids, place.get)]
+        resident, matrix = held
+        return matrix.upto(resident.size)[_each(ids, resident.slot)]
 
     def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
         """See `protocols.View`."""
         held = self._held_tokens(space)
-        if held is None:
-            found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
-            rows = tokens_of(found, space, self.spaces[space])
-            kept: Mapping[str, TokenBits] = dict(zip(found["id"].to_pylist(), rows, strict=True))
-            missing = [id for id in ids if id not in kept]
-        else:
-            missing = [id for id in ids if id not in held.position]
-        if missing:
-            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
-        return [(kept if held is None else held)[id] for id in ids]
+        if held is not None:
+            resident, tokens = held
+            return [tokens.at(slot) for slot in _each(ids, resident.slot)]
+        found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
+        rows = tokens_of(found, space, self.spaces[space])
+        return _each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
     def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """See `protocols.View`; over `TOKEN_SAMPLE` evenly spaced chunks at most."""
-        self._keeps_tokens(space)
+        """See `protocols.View`; over `TOKEN_SAMPLE` chunks at most when not held in memory."""
+        held = self._held_tokens(space)
 
         def counted(owner: str | None) -> Frequencies:
+            if held is not None:
+                return _statistic(held[0], held[1].frequencies, owner)
             column = f"token_ids_{space}"
-            found = self.snapshot.evenly(TOKEN_SAMPLE, column, self.snapshot.of(owner))[
-                column
-            ].to_pylist()
-            return Frequencies.of([np.frombuffer(one or b"", dtype="<i4") for one in found])
+            found = self.snapshot.evenly(TOKEN_SAMPLE, column, self.snapshot.of(owner))[column]
+            return Frequencies.of([np.frombuffer(one or b"", "<i4") for one in found.to_pylist()])
 
         return self._seen(self._frequencies, space, user, counted)
 
-    def _held_tokens(self, space: str) -> HeldTokens | None:
+    def _held_tokens(self, space: str) -> tuple[Resident, HeldTokens] | None:
         """The space's tokens in memory, read at first use; None when they are too many."""
         self._keeps_tokens(space)
-        width = -(-self.spaces[space] // 8)
-        if len(self) * self._token_bytes(space) * (1 + width / 4) > self.cache_bytes:
+        dim, resident, key = self.spaces[space], self.snapshot.resident, ("tokens", space)
+        if resident is None:
             return None
-        with self._lock:
-            if space not in self._tokens:
-                search = self.table.search().select(["id", *token_columns(space)])
-                self._tokens[space] = HeldTokens.of(self.snapshot.read(search), space, width)
-            return self._tokens[space]
+        if not resident.known(key):
+            needed = len(self) * self._token_bytes(space) * (1 + -(-dim // 8) / 4)
+            if needed > self.cache_bytes:
+                return None
+        return resident, resident.filled(key, partial(HeldTokens, space, dim))
 
     def _token_bytes(self, space: str) -> float:
         """Mean bytes of token ids a chunk, over `TOKEN_SAMPLE` evenly spaced chunks at most."""
@@ -220,19 +207,14 @@ class LanceView:
 
     def moments(self, space: str, user: str | None = None, /) -> Moments:
         """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
+        held = self._matrix(space)
 
         def measured(owner: str | None) -> Moments:
-            held = self._load(space)
-            if held is None:
-                column = f"v_{space}"
-                some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(owner))[column]
-                return Moments.of(matrix_of(some, self.spaces[space]))
-            if (mine := self.snapshot.of(owner)) is None:
-                return Moments.of(held.matrix)
-            ids = self.snapshot.read(self.table.search().where(mine).select(["id"]))[
-                "id"
-            ].to_pylist()
-            return Moments.of(held.matrix[sorted(held.position[id] for id in ids)])
+            if held is not None:
+                return _statistic(held[0], held[1].moments, owner)
+            column = f"v_{space}"
+            some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(owner))[column]
+            return Moments.of(matrix_of(some, self.spaces[space]))
 
         return self._seen(self._moments, space, user, measured)
 
@@ -255,42 +237,32 @@ class LanceView:
             )
         return known[space, user]
 
-    def _load(self, space: str) -> Resident | None:
+    def _matrix(self, space: str) -> tuple[Resident, Matrix] | None:
         """The space's vectors in memory, read at first use; None when they are too large."""
         if space not in self.spaces:
             raise BadInput(f"Unknown space {space!r}; this index has {sorted(self.spaces)}.")
-        if len(self) * self.spaces[space] * 4 > self.cache_bytes:
+        dim = self.spaces[space]
+        resident = self.snapshot.resident
+        if resident is None or len(self) * dim * 4 > self.cache_bytes:
             return None
-        with self._lock:
-            if space not in self._resident:
-                search = self.table.search().select(["id", f"v_{space}"]).with_row_id(True)
-                found = self.snapshot.read(search)
-                ids = found["id"].to_pylist()
-                self._resident[space] = Resident(
-                    ids,
-                    {id: i for i, id in enumerate(ids)},
-                    found["_rowid"].to_pylist(),
-                    matrix_of(found[f"v_{space}"], self.spaces[space]),
-                )
-            return self._resident[space]
-
-    def _allowed(self, held: Resident, where: Filter | None) -> npt.NDArray[np.intp] | None:
-        """Rows of the matrix that pass; remembered, since tenants and sections recur."""
-        if where is None:
-            return None
-
-        def rows() -> npt.NDArray[np.intp]:
-            return np.array(
-                sorted(held.position[id] for id in self.snapshot.passing(where)), dtype=np.intp
-            )
-
-        return remembered(self._masks, where, rows)
+        return resident, resident.filled(("vectors", space), partial(Matrix, space, dim))
 
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        held = next(iter(self._resident.values()), None)
-        if held is None:
-            search = self.table.search().where(among(ids))
-        else:  # half the time of a search by id
-            rows = [held.row_ids[held.position[id]] for id in ids if id in held.position]
-            search = self.table.take_row_ids(rows)
-        return self.snapshot.read(search.select(list(columns)))
+        resident = self.snapshot.resident if self.snapshot.held.begun else None
+        if resident is not None:  # half the time of a search by id
+            return self.snapshot.at(resident.numbers(ids), columns)
+        return self.snapshot.read(self.table.search().where(among(ids)).select(list(columns)))
+
+
+def _statistic(resident: Resident, known: PerOwner[Sum], owner: str | None) -> Sum:
+    """Of an owner's chunks, or of the shared ones, which are held in memory."""
+    with resident.roster.lock:
+        return known.of(owner, resident.of(owner))
+
+
+def _each(ids: Sequence[str], find: Callable[[str], T | None]) -> list[T]:
+    """What is found for each chunk."""
+    found = [find(id) for id in ids]
+    if missing := [id for id, one in zip(ids, found, strict=True) if one is None]:
+        raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+    return [one for one in found if one is not None]

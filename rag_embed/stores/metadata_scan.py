@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,17 @@ import pyarrow as pa
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, value_of
 from rag_embed.stores.schema import field_columns, field_values
+
+
+def scanned(names: Iterable[str], fields: Fields) -> list[str]:
+    """The columns that a `Scan` reads for some names of a resolved filter."""
+    found = ["id"]
+    for name in names:
+        if name.startswith(METADATA):
+            found.append("metadata_json")
+        else:
+            found += field_columns(name) if name in fields.types else [name]
+    return list(dict.fromkeys(found))
 
 
 class Scan:

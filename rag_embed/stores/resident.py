@@ -1,87 +1,266 @@
-"""The vectors and tokens of all chunks of one version, held in memory."""
+"""Chunks held in memory for all versions of an index that are read in this process.
+
+Every row that was ever seen has a slot in arrays that only grow. LanceDB never changes a row: what is
+replaced or moved gets another row number. So a version is the set of slots whose rows it has, the next
+one is found by comparing row numbers, and only rows that nobody has read yet are read. A version that
+somebody still reads keeps its slots; when more than half of all are given up, a new roster is begun.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+from lancedb.expr import Expr, col, lit
 
-from rag_embed.types import TokenBits, Vectors
+from rag_embed.stores.roster import NOBODY, Column, Known, Mask, Numbers, Roster, Rows, row_numbers
 
-Bytes = npt.NDArray[np.uint8]
+C = TypeVar("C", bound=Column)
+
+FEW = 1000
+"""Rows that are read by their numbers; for more, all rows are read."""
+
+_COLUMNS = 128
+"""Columns that are kept: of spaces, filters and words."""
+
+_SPARE = 1024
+"""Slots without a row that are always borne."""
+
+_BASE = ("id", "user_id")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Version(Protocol):
+    """A table of chunks at one version; see `snapshot.Snapshot`."""
+
+    @property
+    def version(self) -> int:
+        """Its number; later ones are larger."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, pa.Field]:
+        """The columns of the table by name."""
+        ...
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Names of its search indexes, which are drawn at random when they are made."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def follows(self, other: Version, /) -> bool:
+        """Whether it is a version of the same table, not of one that was made in its place."""
+        ...
+
+    def scan(
+        self, columns: Sequence[str], where: Expr | None = None, limit: int | None = None, /
+    ) -> pa.Table:
+        """Narrow columns of all rows, or of those that pass, with their row numbers ``_rowid``."""
+        ...
+
+    def stream(self, columns: Sequence[str], /) -> Iterator[pa.Table]:
+        """Columns of all rows with their row numbers, part by part."""
+        ...
+
+    def at(self, numbers: Numbers, columns: Sequence[str], /) -> pa.Table:
+        """Columns of a few rows, in any order, with their row numbers."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
 class Resident:
-    """A space's vectors held in memory.
+    """The chunks of one version.
 
     Attributes:
-        ids: ``(n,)`` chunk ids.
-        position: id -> row.
-        row_ids: ``(n,)`` LanceDB's own row numbers, valid in this version.
-        matrix: ``(n, dim)`` float32.
+        roster: Where they are.
+        snapshot: The version.
+        live: ``(size,)`` which of the first slots are its chunks; it has none beyond.
     """
 
-    ids: Sequence[str]
-    position: Mapping[str, int]
-    row_ids: Sequence[int]
-    matrix: Vectors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldTokens:
-    """What a space keeps of every chunk's tokens.
-
-    Attributes:
-        position: Chunk id -> row.
-        ids: Token ids of each row, one after the other, and where each row begins.
-        bits: Sign bits, likewise.
-        width: Bytes of bits a token.
-    """
-
-    position: Mapping[str, int]
-    ids: tuple[Bytes, npt.NDArray[np.int64]]
-    bits: tuple[Bytes, npt.NDArray[np.int64]]
-    width: int
+    roster: Roster
+    snapshot: Version
+    live: Mask
+    _columns: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, table: pa.Table, space: str, width: int) -> HeldTokens:
-        """Of all rows of a table with ``id`` and the space's token columns."""
-        return cls(
-            {id: i for i, id in enumerate(table["id"].to_pylist())},
-            _flat(table[f"token_ids_{space}"]),
-            _flat(table[f"token_bits_{space}"]),
-            width,
+    def loaded(cls, snapshot: Version) -> Resident:
+        """All chunks, in a new roster."""
+        table = _in_order(snapshot.scan(_BASE))
+        roster = Roster()
+        return cls(roster, snapshot, np.ones(len(roster.add(table)), dtype=np.bool_))
+
+    def moved(self, snapshot: Version) -> Resident:
+        """Another version, at the cost of what changed; in a new roster when most slots are left.
+
+        Args:
+            snapshot: Of the same table, maybe an earlier version.
+        """
+        with self.roster.lock:
+            return self._appended(snapshot) or self._compared(snapshot)
+
+    def _appended(self, snapshot: Version) -> Resident | None:
+        """A later version, when all it did was to add a few rows.
+
+        New rows have larger numbers than all before. If the others are as many as they were, they
+        are the same.
+        """
+        size = len(self.roster)
+        if snapshot.version < self.snapshot.version or not 0 < size == len(self.live):
+            return None
+        newer = col("_rowid") > lit(int(self.roster.numbers.max()))
+        table = snapshot.scan(self._wanted(snapshot), newer, FEW + 1)
+        if len(table) > FEW or len(table) + self.count != len(snapshot):
+            return None
+        return self._with(snapshot, self.live, table)
+
+    def _compared(self, snapshot: Version) -> Resident:
+        numbers = np.sort(row_numbers(snapshot.scan(())))
+        slots, known = self.roster.slots(numbers)
+        strange = numbers[~known]
+        if len(self.roster) + len(strange) > 2 * len(numbers) + _SPARE:
+            return Resident.loaded(snapshot)
+        live = np.zeros(len(self.roster), dtype=np.bool_)
+        live[slots[known]] = True
+        if len(strange) <= FEW:
+            table = snapshot.at(strange, self._wanted(snapshot))
+        else:
+            table = snapshot.scan(_BASE)
+            table = table.filter(np.isin(row_numbers(table), strange))
+        return self._with(snapshot, live, table)
+
+    def _with(self, snapshot: Version, live: Mask, table: pa.Table) -> Resident:
+        """With rows that had no slot; columns take over what the table has of theirs."""
+        table = _in_order(table)
+        slots = self.roster.add(table)
+        for known in self.roster.columns.values():
+            if len(slots) and set(known.column.sources) <= set(table.column_names):
+                known.column.put(slots, table)
+        return Resident(
+            self.roster, snapshot, np.concatenate([live, np.ones(len(slots), np.bool_)])
         )
 
-    def __getitem__(self, chunk_id: str) -> TokenBits:
-        row = self.position[chunk_id]
-        ids, bits = _row(self.ids, row), _row(self.bits, row)
-        return TokenBits(ids.view("<i4"), bits.reshape(-1, self.width))
+    def _wanted(self, snapshot: Version) -> list[str]:
+        """What is read of new rows: also what columns are made of, if it is the same as it was."""
+        known = self.roster.columns.values()
+        same = (one for one in known if one.fields == _fields(snapshot, one.column.sources))
+        return list(dict.fromkeys([*_BASE, *(name for one in same for name in one.column.sources)]))
+
+    @property
+    def size(self) -> int:
+        """Slots that may be this version's."""
+        return len(self.live)
+
+    @cached_property
+    def slots(self) -> Rows:
+        """This version's slots, in order."""
+        return np.flatnonzero(self.live)
+
+    @cached_property
+    def count(self) -> int:
+        """Number of chunks."""
+        return int(np.count_nonzero(self.live))
+
+    @cached_property
+    def private(self) -> bool:
+        """Whether any chunk has an owner."""
+        return bool((self.roster.owners[: self.size][self.live] != NOBODY).any())
+
+    def of(self, owner: str | None) -> Mask:
+        """An owner's chunks, or the shared ones, as a mask of slots."""
+        code = NOBODY if owner is None else self.roster.users.get(owner, len(self.roster.users))
+        mask: Mask = self.live & (self.roster.owners[: self.size] == code)
+        return mask
+
+    def slot(self, chunk_id: str) -> int | None:
+        """Where a chunk is; None where this version has none of that id."""
+        size = self.size
+        places = self.roster.places(chunk_id)
+        return next((slot for slot in places if slot < size and self.live[slot]), None)
+
+    def numbers(self, ids: Sequence[str]) -> Numbers:
+        """Row numbers of those chunks that exist."""
+        return self.roster.numbers[[slot for id in ids if (slot := self.slot(id)) is not None]]
+
+    def mask(self, numbers: Numbers) -> Mask:
+        """Rows of this version by their numbers, as a mask of slots."""
+        with self.roster.lock:
+            slots, _ = self.roster.slots(numbers)
+        mask = np.zeros(self.size, dtype=np.bool_)
+        mask[slots] = True
+        return mask
+
+    def among(self, ids: Iterable[str]) -> Mask:
+        """Chunks of this version, as a mask of slots."""
+        mask = np.zeros(self.size, dtype=np.bool_)
+        mask[[slot for id in ids if (slot := self.slot(id)) is not None]] = True
+        return mask
+
+    def known(self, key: Hashable) -> bool:
+        """Whether most values of a column are in memory."""
+        with self.roster.lock:
+            known = self.roster.columns.get(key)
+            return known is not None and self._usable(known)
+
+    def filled(self, key: Hashable, make: Callable[[], C]) -> C:
+        """A column with the values of all chunks of this version.
+
+        Args:
+            key: The column's name in the roster.
+            make: Makes an empty one.
+        """
+        if key not in self._columns:
+            with self.roster.lock:
+                self._columns[key] = self._fill(key, make)
+        found: C = self._columns[key]
+        return found
+
+    def _fill(self, key: Hashable, make: Callable[[], C]) -> C:
+        known = self.roster.columns.pop(key, None)
+        if known is None or not self._usable(known):
+            column = make()
+            known = Known(column, _fields(self.snapshot, column.sources))
+            while len(self.roster.columns) >= _COLUMNS:
+                self.roster.columns.pop(next(iter(self.roster.columns)))
+        self.roster.columns[key] = known  # the last are those that were asked for last
+        column = known.column
+        missing = self._missing(column)
+        for table in self._read(np.flatnonzero(missing), column.sources):
+            slots = self.roster.slots(row_numbers(table))[0]
+            wanted = missing[slots]
+            if wanted.all():
+                column.put(slots, table)
+            else:
+                column.put(slots[wanted], table.filter(pa.array(wanted)))
+        return column
+
+    def _usable(self, known: Known) -> bool:
+        if known.fields != _fields(self.snapshot, known.column.sources):
+            return False
+        return not (known.column.whole and np.count_nonzero(self._missing(known.column)) > FEW)
+
+    def _missing(self, column: Column) -> Mask:
+        missing: Mask = self.live & ~column.filled.upto(self.size)
+        return missing
+
+    def _read(self, slots: Rows, columns: Sequence[str]) -> Iterator[pa.Table]:
+        if len(slots) > FEW:
+            yield from self.snapshot.stream(columns)
+        elif len(slots):
+            yield self.snapshot.at(self.roster.numbers[slots], columns)
 
 
-def _flat(column: pa.ChunkedArray) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """All bytes of a binary column, and ``(rows + 1,)`` where each row begins."""
-    rows = [row or b"" for row in column.to_pylist()]
-    starts = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum([len(row) for row in rows], out=starts[1:])
-    return np.frombuffer(b"".join(rows), dtype=np.uint8), starts
+def _in_order(table: pa.Table) -> pa.Table:
+    return table.sort_by("_rowid")
 
 
-def _row(flat: tuple[Bytes, npt.NDArray[np.int64]], row: int) -> Bytes:
-    data, starts = flat
-    return data[starts[row] : starts[row + 1]]
-
-
-def matrix_of(column: pa.ChunkedArray, dim: int) -> Vectors:
-    """The rows of a vector column; a row still to be computed is 0, like nothing that is asked."""
-    if column.null_count:
-        rows = np.zeros((len(column), dim), dtype=np.float32)
-        rows[column.is_valid().to_numpy()] = matrix_of(column.drop_null(), dim)
-        return rows
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    flat = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)
+def _fields(snapshot: Version, names: Sequence[str]) -> tuple[Hashable, ...]:
+    """Columns of the table with their metadata, by which one that was made anew is told apart."""
+    there = (snapshot.columns[name] for name in names if name in snapshot.columns)
+    return tuple((one.name, str(one.type), tuple((one.metadata or {}).items())) for one in there)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter
+from rag_embed.stores.columns import Verdict
 from rag_embed.stores.expressions import compiled, fits
+from rag_embed.stores.held import Held
 from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.metadata_scan import Scan
+from rag_embed.stores.resident import Resident, Version
 from rag_embed.stores.store_errors import explained
 
 OWNED = col("has_user_id") == lit(True)
 SHARED = col("has_user_id") == lit(False)
+
+_NARROW = 100_000
+"""Rows a batch where rows are few bytes: each batch costs a quarter of a millisecond."""
 
 
 @dataclass(eq=False)
@@ -28,12 +37,20 @@ class Snapshot:
     Attributes:
         uri: Where the index is, for error messages.
         table: ``chunks`` at a fixed version.
+        version: The version.
         fields: The declared fields.
+        opened: Gives a handle of ``chunks`` at another version.
+        held: What is held of this place in memory.
+        most: Rows up to which it is held.
     """
 
     uri: str
     table: Any
+    version: int
     fields: Fields
+    opened: Callable[[int], Any]
+    held: Held
+    most: int
     _resolved: dict[Filter | None, Filter | None] = field(default_factory=dict)
     _passing: dict[Filter | None, list[str]] = field(default_factory=dict)
 
@@ -47,12 +64,64 @@ class Snapshot:
     @cached_property
     def private(self) -> bool:
         """Whether any chunk has an owner."""
+        if self.held.begun and self.resident is not None:
+            return self.resident.private
         return bool(self.count(OWNED))
+
+    @cached_property
+    def resident(self) -> Resident | None:
+        """The chunks in memory; None when they are too many."""
+        return self.held.at(self) if len(self) <= self.most else None
+
+    @cached_property
+    def columns(self) -> Mapping[str, pa.Field]:
+        """See `resident.Version`."""
+        with explained("read the index", self.uri):
+            return {column.name: column for column in self.table.schema}
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """See `resident.Version`."""
+        with explained("read the index", self.uri):
+            return _marks(self.table)
+
+    def follows(self, other: Version) -> bool:
+        """See `resident.Version`.
+
+        Versions that share a search index are of one table; else the other version is looked up.
+        """
+        if self.marks & other.marks:
+            return True
+        with suppress(OSError, RuntimeError, ValueError):  # dropped since, so nobody can tell
+            return bool(other.marks) and other.marks == _marks(self.opened(other.version))
+        return False
 
     def read(self, search: Any) -> pa.Table:  # noqa: ANN401
         """The rows of a search."""
         with explained("read the index", self.uri):
             return search.to_arrow()
+
+    def scan(
+        self, columns: Sequence[str], where: Expr | None = None, limit: int | None = None
+    ) -> pa.Table:
+        """See `resident.Version`."""
+        search = self.table.search().select([*columns, "_rowid"]).with_row_id(True)
+        search = search if where is None else search.where(where)
+        search = search if limit is None else search.limit(limit)
+        with explained("read the index", self.uri):
+            return search.to_batches(_NARROW).read_all()
+
+    def stream(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """See `resident.Version`."""
+        search = self.table.search().select(list(columns)).with_row_id(True)
+        with explained("read the index", self.uri):
+            for batch in search.to_batches():
+                yield pa.Table.from_batches([batch])
+
+    def at(self, numbers: npt.NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+        """See `resident.Version`."""
+        search = self.table.take_row_ids(numbers.tolist())
+        return self.read(search.select(list(columns)).with_row_id())
 
     def count(self, condition: Expr | None) -> int:
         """Rows that pass."""
@@ -72,12 +141,31 @@ class Snapshot:
         judged = self.judged(where)
         return compiled(where, self.fields) if judged is None else among(judged)
 
+    def mask(self, where: Filter, resident: Resident) -> npt.NDArray[np.bool_]:
+        """The slots of what matches a resolved filter; asked again, it costs what is new."""
+
+        def verdict() -> Verdict:
+            if (ids := self.judged(where)) is None:
+                numbers = self.scan((), self.condition(where))["_rowid"].to_numpy()
+                passing = resident.mask(numbers.astype(np.int64))
+            else:
+                passing = resident.among(ids)
+            return Verdict(where, self.fields, passing, resident.live)
+
+        found = resident.filled(("filter", where), verdict)
+        mask: npt.NDArray[np.bool_] = found.upto(resident.size) & resident.live
+        return mask
+
     def judged(self, where: Filter | None) -> list[str] | None:
         """Ids of the chunks that match a resolved filter; None where LanceDB judges it as well."""
         if where is None or fits(where, self.fields):
             return None
 
         def passing() -> list[str]:
+            resident = self.resident if self.held.begun else None
+            if resident is not None and resident.known(("filter", where)):
+                ids, mask = resident.roster.ids, self.mask(where, resident)
+                return [ids[i] for i in np.flatnonzero(mask)]
             ids = self._scan.ids
             return [ids[i] for i in self._judge.rows(where)]
 
@@ -119,6 +207,10 @@ class Snapshot:
         row_ids = self.read(search)["_rowid"].to_pylist()
         step = max(1, -(-len(row_ids) // rows))
         return self.read(self.table.take_row_ids(row_ids[::step]).select([column]))
+
+
+def _marks(table: Any) -> frozenset[str]:  # noqa: ANN401
+    return frozenset(index.index_uuid for index in table.list_indices())
 
 
 def among(ids: Sequence[str]) -> Expr:

@@ -41,6 +41,13 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
         )
 
 
+def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
+    """A handle of a table at one version, which never moves."""
+    table = database.open_table(name)
+    table.checkout(version)
+    return table
+
+
 def create_tables(
     database: Any,  # noqa: ANN401
     uri: str | os.PathLike[str],

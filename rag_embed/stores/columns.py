@@ -1,0 +1,181 @@
+"""The vectors and tokens of chunks, held in memory by slot; see `resident`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter, columns
+from rag_embed.maths.frequencies import Frequencies
+from rag_embed.maths.moments import Moments
+from rag_embed.maths.running import Running
+from rag_embed.stores.growing import Growing
+from rag_embed.stores.judging import Judge
+from rag_embed.stores.metadata_scan import Scan, scanned
+from rag_embed.stores.schema import token_columns
+from rag_embed.types import TokenBits, Vectors
+
+Bytes = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Sum = TypeVar("Sum", Moments, Frequencies)
+
+_OWNERS = 64
+"""Owners whose statistics are remembered; one is a megabyte for 384 dimensions."""
+
+
+@dataclass(eq=False)
+class PerOwner(Generic[Sum]):
+    """A statistic of each owner's rows, and of the shared ones.
+
+    Attributes:
+        measured: The statistic of the rows in some slots.
+    """
+
+    measured: Callable[[Rows], Sum]
+    _known: dict[str | None, Running[Sum]] = field(default_factory=dict)
+
+    def of(self, owner: str | None, members: Mask) -> Sum:
+        """The statistic of some slots, which are all of an owner's in one version."""
+        before = self._known.pop(owner, None)
+        if len(self._known) >= _OWNERS:
+            self._known.pop(next(iter(self._known)))
+        now = (before.moved if before else Running.of)(members, self.measured)
+        self._known[owner] = now
+        return now.value
+
+
+class Matrix:
+    """A space's vectors.
+
+    Args:
+        space: The space.
+        dim: Its dimension.
+    """
+
+    def __init__(self, space: str, dim: int) -> None:
+        self.sources = (f"v_{space}",)
+        self.filled = Growing(np.bool_)
+        self.moments = PerOwner(self._moments)
+        self.whole = False
+        self._dim = dim
+        self._rows = Growing(np.float32, dim)
+
+    def upto(self, size: int) -> Vectors:
+        """``(size, dim)`` the rows of the first slots; 0 where nobody has read one."""
+        return self._rows.upto(size)
+
+    def put(self, slots: Rows, table: pa.Table) -> None:
+        """See `roster.Column`."""
+        size = int(slots.max(initial=-1)) + 1
+        column = table[self.sources[0]]
+        self._rows.upto(size)[slots] = matrix_of(column, self._dim)
+        self.filled.upto(size)[slots] = column.is_valid().to_numpy()
+
+    def _moments(self, rows: Rows) -> Moments:
+        first = self._rows.upto(len(rows))
+        same = len(rows) == 0 or rows[-1] == len(rows) - 1
+        return Moments.of(first if same else self._rows.upto(int(rows[-1]) + 1)[rows])
+
+
+class HeldTokens:
+    """What a space keeps of every chunk's tokens, part by part as it was read.
+
+    Args:
+        space: The space.
+        dim: Its dimension.
+    """
+
+    def __init__(self, space: str, dim: int) -> None:
+        self.sources = tuple(token_columns(space))
+        self.filled = Growing(np.bool_)
+        self.frequencies = PerOwner(self._frequencies)
+        self.whole = False
+        self._width = -(-dim // 8)
+        self._parts: list[tuple[_Flat, _Flat]] = []
+        self._places = Growing(np.int32, 2)
+
+    def put(self, slots: Rows, table: pa.Table) -> None:
+        """See `roster.Column`."""
+        size = int(slots.max(initial=-1)) + 1
+        ids, bits = (_Flat.of(table[name]) for name in self.sources)
+        places = self._places.upto(size)
+        places[slots, 0] = len(self._parts)
+        places[slots, 1] = np.arange(len(slots))
+        self._parts.append((ids, bits))
+        self.filled.upto(size)[slots] = True
+
+    def at(self, slot: int) -> TokenBits:
+        """The tokens in a slot."""
+        part, row = self._places.upto(slot + 1)[slot]
+        ids, bits = self._parts[part]
+        return TokenBits(ids[row].view("<i4"), bits[row].reshape(-1, self._width))
+
+    def _frequencies(self, rows: Rows) -> Frequencies:
+        return Frequencies.of([self.at(row).ids for row in rows.tolist()])
+
+
+class Verdict:
+    """What a filter says of every chunk.
+
+    Args:
+        where: The filter, resolved.
+        fields: The declared fields.
+        passing: Slots that pass, among those that are known.
+        known: Slots that are known, as masks.
+    """
+
+    def __init__(self, where: Filter, fields: Fields, passing: Mask, known: Mask) -> None:
+        self.sources = scanned(columns(where), fields)
+        self.filled = Growing(np.bool_)
+        self.whole = True
+        self._where, self._fields = where, fields
+        self._passing = Growing(np.bool_)
+        self.filled.upto(len(known))[:] = known
+        self._passing.upto(len(passing))[:] = passing
+
+    def upto(self, size: int) -> Mask:
+        """Which of the first slots pass; those that nobody has read do not."""
+        return self._passing.upto(size)
+
+    def put(self, slots: Rows, table: pa.Table) -> None:
+        """See `roster.Column`."""
+        size = int(slots.max(initial=-1)) + 1
+        judge = Judge(len(table), Scan(table.select, self._fields).values)
+        self._passing.upto(size)[slots[judge.rows(self._where)]] = True
+        self.filled.upto(size)[slots] = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flat:
+    """Rows of bytes, one after the other, and ``(rows + 1,)`` where each begins."""
+
+    data: Bytes
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Flat:
+        rows = [row or b"" for row in column.to_pylist()]
+        starts = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum([len(row) for row in rows], out=starts[1:])
+        return cls(np.frombuffer(b"".join(rows), dtype=np.uint8), starts)
+
+    def __getitem__(self, row: int) -> Bytes:
+        return self.data[self.starts[row] : self.starts[row + 1]]
+
+
+def matrix_of(column: pa.ChunkedArray, dim: int) -> Vectors:
+    """The rows of a vector column; a row still to be computed is 0, like nothing that is asked."""
+    if column.null_count:
+        rows = np.zeros((len(column), dim), dtype=np.float32)
+        rows[column.is_valid().to_numpy()] = matrix_of(column.drop_null(), dim)
+        return rows
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    flat = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)

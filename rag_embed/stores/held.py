@@ -1,0 +1,52 @@
+"""One copy in memory for all who read an index in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from threading import Lock, RLock
+from weakref import WeakValueDictionary
+
+from rag_embed.processes import PerProcess
+from rag_embed.stores.resident import Resident, Version
+
+
+class Held:
+    """What is held of one place, for all who read it."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._latest: Resident | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether something is held, so that the next version costs what changed."""
+        return self._latest is not None
+
+    def at(self, snapshot: Version) -> Resident:
+        """The chunks of a version."""
+        with self._lock:
+            latest = self._latest
+            if latest is None or not snapshot.follows(latest.snapshot):
+                found = Resident.loaded(snapshot)
+            elif snapshot.version == latest.snapshot.version:
+                return latest
+            else:
+                found = latest.moved(snapshot)
+                if snapshot.version < latest.snapshot.version:
+                    return found
+            self._latest = found
+            return found
+
+
+def held_at(place: str, options: Mapping[str, str] | None) -> Held:
+    """What is held of a place; all stores that are opened there with the same options share it.
+
+    It goes when the last view of them goes.
+    """
+    key = place, tuple(sorted((options or {}).items()))
+    with _LOCK.get():
+        return _PLACES.setdefault(key, Held())
+
+
+_LOCK = PerProcess(Lock)
+_PLACES: WeakValueDictionary[tuple[Hashable, ...], Held] = WeakValueDictionary()

@@ -1,0 +1,124 @@
+"""Every row of an index that was ever seen in this process, in arrays that only grow."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rag_embed.stores.growing import Growing
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+NOBODY = -1
+"""In place of the owner of a shared chunk."""
+
+
+class Column(Protocol):
+    """Values by slot."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Columns of the table that they are read from."""
+        ...
+
+    @property
+    def filled(self) -> Growing[np.bool_]:
+        """Which slots have a value."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether making it anew is cheaper than reading many rows."""
+        ...
+
+    def put(self, slots: Rows, table: pa.Table, /) -> None:
+        """Take over the values of some rows of the table; mark those slots as filled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A column, and what the table said of its sources when it was read first."""
+
+    column: Any
+    fields: tuple[Hashable, ...]
+
+
+class Roster:
+    """The slots. All that is written here is written under `lock`."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.ids: list[str] = []
+        self.users: dict[str, int] = {}
+        self.columns: dict[Hashable, Known] = {}
+        self._numbers = Growing(np.int64)
+        self._owners = Growing(np.int32)
+        self._newest: dict[str, int] = {}
+        self._older: dict[int, int] = {}
+        self._ascending = True
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def numbers(self) -> Numbers:
+        """LanceDB's row number of each slot."""
+        return self._numbers.upto(len(self))
+
+    @property
+    def owners(self) -> npt.NDArray[np.int32]:
+        """The place of each slot's owner in `users`, -1 for none."""
+        return self._owners.upto(len(self))
+
+    def add(self, table: pa.Table) -> Rows:
+        """Slots for rows that have none; of a table with row numbers, ids and owners."""
+        numbers = row_numbers(table)
+        first, count = len(self), len(numbers)
+        if not count:
+            return np.empty(0, dtype=np.intp)
+        last = int(self.numbers[-1]) if first else NOBODY
+        self._ascending &= bool(numbers[0] > last and (np.diff(numbers) > 0).all())
+        self._numbers.upto(first + count)[first:] = numbers
+        self._owners.upto(first + count)[first:] = [
+            NOBODY if user is None else self.users.setdefault(user, len(self.users))
+            for user in table["user_id"].to_pylist()
+        ]
+        ids = table["id"].to_pylist()
+        for slot, id in enumerate(ids, first):
+            if id in self._newest:
+                self._older[slot] = self._newest[id]
+            self._newest[id] = slot
+        self.ids += ids
+        return np.arange(first, first + count)
+
+    def slots(self, numbers: Numbers) -> tuple[Rows, Mask]:
+        """The slot of each row number, and whether there is one."""
+        known = self.numbers
+        if not len(known):
+            return np.zeros(len(numbers), dtype=np.intp), np.zeros(len(numbers), dtype=np.bool_)
+        order = None if self._ascending else np.argsort(known)
+        places = np.minimum(np.searchsorted(known, numbers, sorter=order), len(known) - 1)
+        slots = places if order is None else order[places]
+        return slots, known[slots] == numbers
+
+    def places(self, chunk_id: str) -> Iterator[int]:
+        """The slots of a chunk, the newest first."""
+        slot = self._newest.get(chunk_id)
+        while slot is not None:
+            yield slot
+            slot = self._older.get(slot)
+
+
+def row_numbers(table: pa.Table) -> Numbers:
+    """LanceDB's number of each row of a table that was read with them."""
+    found: Numbers = table["_rowid"].to_numpy().astype(np.int64, copy=False)
+    return found

@@ -1,0 +1,329 @@
+"""A version that is patched from the one before is the version that a fresh process reads."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag_embed import Chunk, Document
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter, field
+from rag_embed.stores.held import Held
+from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.snapshot import Snapshot
+from rag_embed.types import TokenBits
+
+DIM, WORDS = 4, ("fox", "tea", "whale", "wine")
+FIELDS = Fields.of({"year": int})
+OWNERS = (None, "ann", "bob")
+FILTERS: tuple[Filter | None, ...] = (
+    None,
+    field("year") >= 2,
+    field("user_id").is_missing() | (field("user_id") == "ann"),
+    field("metadata.n") == 1,
+    (field("year") < 2) & field("title").contains("1"),
+)
+UNITS = np.array(
+    [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5]],
+    dtype=np.float32,
+)
+"""Sums of their products are exact in float32, so that what is patched must equal to the last bit."""
+
+
+def write(store: LanceStore, name: str, seed: int, owner: str | None = None) -> None:
+    """A document whose chunks, metadata, vectors and tokens follow from the seed."""
+    random = np.random.default_rng(seed)
+    lines = [" ".join(random.choice(WORDS, 3)) for _ in range(random.integers(1, 5))]
+    text = "\n".join(lines)
+    metadata = {"year": int(random.integers(4)), "n": int(random.integers(3))}
+    document = Document(name, text, f"title {seed % 3}", metadata, owner)
+    starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+    chunks = [
+        Chunk.of(document, int(start), int(start) + len(line), ordinal=i)
+        for i, (start, line) in enumerate(zip(starts, lines, strict=False))
+    ]
+    rows = UNITS[random.integers(len(UNITS), size=len(chunks))]
+    tokens = [
+        TokenBits(
+            random.integers(0, 9, size=3).astype(np.int32),
+            random.integers(0, 256, size=(3, 1)).astype(np.uint8),
+        )
+        for _ in chunks
+    ]
+    vectors = {space: rows for space in store.spaces}
+    store.replace([(document, "h")], chunks, vectors, {"dense": tokens})
+
+
+def new(folder: Path) -> LanceStore:
+    return LanceStore.create(folder, {"dense": DIM}, fields=FIELDS, tokens=("dense",))
+
+
+def rebuilt(store: LanceStore) -> LanceView:
+    """The newest version as a process reads it that holds nothing."""
+    with mock.patch("rag_embed.stores.lance.held_at", lambda *_: Held()):
+        return LanceStore.open(store.uri).view()
+
+
+def answers(view: LanceView) -> dict[str, object]:
+    """Everything that is held in memory, as numbers that compare."""
+    said: dict[str, object] = {"count": len(view), "private": view.private}
+    for where in FILTERS:
+        for k in (1, 3, 100):
+            for row, (ids, scores) in zip(
+                UNITS, view.nearest("dense", UNITS, k, where), strict=True
+            ):
+                said[f"nearest {where} {k} {row}"] = ids, scores.tolist()
+    every = view.passing(None)
+    said["ids"] = every
+    said["vectors"] = view.vectors("dense", every).tolist()
+    said["tokens"] = [(t.ids.tolist(), t.bits.tolist()) for t in view.tokens("dense", every)]
+    for user in OWNERS:
+        moments, frequencies = view.moments("dense", user), view.frequencies("dense", user)
+        said[f"moments {user}"] = moments.count, moments.mean.tolist(), moments.second.tolist()
+        rarity = frequencies.idf(np.arange(12, dtype=np.int32)).tolist()
+        said[f"frequencies {user}"] = frequencies.count, frequencies.mean_length, rarity
+    return said
+
+
+def read_from_tables(view: LanceView) -> dict[str, object]:
+    """What is read from the tables each time, and needs the version to be there still."""
+    said: dict[str, object] = {}
+    for where in FILTERS:
+        said[f"passing {where}"] = view.passing(where)
+        for ids, scores in view.lexical([*WORDS, "fox tea"], 100, where):
+            said[f"lexical {where} {ids}"] = scores.tolist()
+    said["chunks"] = view.chunks(view.passing(None))
+    return said
+
+
+steps = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 5), st.integers(0, 10**6)),
+    st.tuples(st.just("write"), st.integers(0, 30), st.integers(0, 10**6)),
+    st.tuples(st.just("delete"), st.integers(0, 5), st.integers(0, 30)),
+    st.tuples(st.just("forget"), st.sampled_from(OWNERS[1:]), st.none()),
+    st.tuples(st.just("optimize"), st.none(), st.none()),
+    st.tuples(st.just("grow"), st.none(), st.none()),
+    st.tuples(st.just("look"), st.integers(0, 4), st.none()),
+)
+
+
+def take(step: tuple, store: LanceStore) -> None:
+    match step:
+        case "write", document, seed:
+            write(store, f"d{document}", seed, OWNERS[document % 3])
+        case "delete", first, last:
+            store.delete([f"d{i}" for i in range(first, last)])
+        case "forget", user, _:
+            store.forget(user)
+        case "optimize", _, _:
+            store.optimize()
+        case "grow", _, _ if "more" in store.spaces:
+            store.drop("more", {})
+        case "grow", _, _:
+            store.grow({"more": DIM}, [])
+            if lacking := store.lacking():
+                store.fill(lacking, {"more": np.tile(UNITS[:1], (len(lacking), 1))}, {})
+            store.adopt({})
+        case "look", which, _:
+            store.view().nearest("dense", UNITS, 5, FILTERS[which])
+
+
+@settings(max_examples=25)
+@given(st.lists(steps, min_size=4, max_size=20))
+def test_patched_equals_rebuilt(taken) -> None:
+    """To the last bit, whatever was done in whatever order, and however often one looked."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = new(Path(folder) / "kb")
+        for i in range(6):
+            write(store, f"d{i}", i, OWNERS[i % 3])
+        looked = [(store.view(), answers(store.view()))]
+        for step in taken:
+            take(step, store)
+            if step[0] == "look":
+                looked.append((store.view(), answers(store.view())))
+        view, fresh = store.view(), rebuilt(store)
+        assert answers(view) == answers(fresh)
+        assert read_from_tables(view) == read_from_tables(fresh)
+        for old, before in looked:
+            assert answers_again(old) == {key: before[key] for key in answers_again(old)}
+
+
+def answers_again(view: LanceView) -> dict[str, object]:
+    """What a version that may be dropped from disk still says."""
+    [(every, _)] = view.nearest("dense", UNITS[:1], len(view), None)
+    moments = view.moments("dense")
+    found = {"count": len(view), "private": view.private, "ids": sorted(every)}
+    for k in (1, 3, 100):
+        for row, (ids, scores) in zip(UNITS, view.nearest("dense", UNITS, k, None), strict=True):
+            found[f"nearest {None} {k} {row}"] = ids, scores.tolist()
+    found["moments None"] = moments.count, moments.mean.tolist(), moments.second.tolist()
+    return found
+
+
+@pytest.fixture
+def store(tmp_path) -> LanceStore:
+    made = new(tmp_path / "kb")
+    for i in range(40):
+        write(made, f"d{i}", i, OWNERS[i % 3])
+    return made
+
+
+def resident(view: LanceView) -> Resident:
+    view.nearest("dense", UNITS, 5, FILTERS[1])
+    found = view.snapshot.resident
+    assert found is not None
+    return found
+
+
+def test_a_version_reads_only_what_came(store) -> None:
+    before = resident(store.view())
+    answers(store.view())
+    write(store, "d7", 99, OWNERS[7 % 3])
+    write(store, "new", 100)
+    store.delete(["d8"])
+    came = len(store.view().document_chunks("d7")) + len(store.view().document_chunks("new"))
+    with mock.patch.object(Snapshot, "stream", side_effect=AssertionError("read everything")):
+        after = resident(store.view())
+        answers(store.view())
+    assert after.roster is before.roster
+    assert after.size == before.size + came
+
+
+def test_stores_of_one_place_share_what_is_held(store) -> None:
+    other = LanceStore.open(store.uri)
+    mine, theirs = resident(store.view()), resident(other.view())
+    assert mine is theirs
+    write(other, "new", 1)
+    assert resident(store.view()) is resident(other.view()) is not mine
+
+
+def test_what_is_held_goes_with_the_last_view(store) -> None:
+    other = LanceStore.open(store.uri)
+    roster = weakref.ref(resident(store.view()).roster)
+    resident(other.view())
+    store._latest = None
+    gc.collect()
+    assert roster() is not None
+    del other
+    gc.collect()
+    assert roster() is None
+
+
+def test_memory_is_bounded_when_rows_are_replaced_for_ever(store) -> None:
+    sizes = []
+    for i in range(300):
+        write(store, "d1", i, OWNERS[1])
+        sizes.append(resident(store.view()).size)
+    assert max(sizes) <= 2 * len(store.view()) + 1024 + 4
+    with mock.patch("rag_embed.stores.resident._SPARE", 0):
+        for i in range(100):
+            write(store, "d1", i, OWNERS[1])
+            found = resident(store.view())
+        assert found.size <= 2 * found.count
+        assert answers(store.view()) == answers(rebuilt(store))
+
+
+def test_an_index_made_anew_in_the_same_place_is_another(store) -> None:
+    """Ids and row numbers are the same, vectors are not."""
+    before = answers(store.view())
+    uri = store.uri
+    shutil.rmtree(uri)
+    again = new(uri)
+    for i in range(40):
+        write(again, f"d{i}", i + 1000, OWNERS[i % 3])
+    assert answers(again.view()) == answers(rebuilt(again)) != before
+
+
+def test_a_space_made_anew_under_the_same_name_is_another(tmp_path) -> None:
+    """LanceDB fills the new column in place: no row gets another number."""
+    store = new(tmp_path / "kb")
+    write(store, "d", 3)
+    for unit in UNITS[:2]:
+        store.optimize()  # what is in a search index is filled in place
+        store.grow({"more": DIM}, [])
+        lacking = store.lacking()
+        store.fill(lacking, {"more": np.tile(unit, (len(lacking), 1))}, {})
+        store.adopt({})
+        found = store.view().vectors("more", lacking)
+        assert (found == unit).all()
+        kept = store.view()  # so that what is held outlives the change
+        store.drop("more", {})
+    assert (kept.vectors("more", lacking) == UNITS[1]).all()
+
+
+def test_floats_stay_within_a_stated_bound_of_a_rebuilt_version(tmp_path) -> None:
+    """Moments of unit vectors: within 1e-6 after a thousand changes."""
+    store = LanceStore.create(tmp_path / "kb", {"dense": 32})
+    random = np.random.default_rng(0)
+
+    def one(name: str) -> None:
+        rows = random.normal(size=(20, 32)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        document = Document(name, "x" * 20)
+        chunks = [Chunk.of(document, i, i + 1, ordinal=i) for i in range(20)]
+        store.replace([(document, "h")], chunks, {"dense": rows})
+
+    for i in range(10):
+        one(f"d{i}")
+    for i in range(40):
+        one(f"d{i % 10}")
+        patched = store.view().moments("dense")
+    exact = rebuilt(store).moments("dense")
+    assert patched.count == exact.count
+    np.testing.assert_allclose(patched.mean, exact.mean, atol=1e-6)
+    np.testing.assert_allclose(patched.second, exact.second, atol=1e-6)
+
+
+def test_threads_read_whole_versions_while_one_writes(store) -> None:
+    """All chunks of a document have the same vector, so a hit list that mixes versions shows."""
+    document = Document("same", "a\nb\nc\nd")
+    chunks = [Chunk.of(document, 2 * i, 2 * i + 1, ordinal=i) for i in range(4)]
+    tokens = [TokenBits(np.zeros(1, np.int32), np.zeros((1, 1), np.uint8))] * 4
+    faults: list[object] = []
+    done = threading.Event()
+    where = field("doc_id") == "same"
+
+    def put(i: int) -> None:
+        rows = np.tile(UNITS[i % 2], (4, 1))
+        store.replace([(document, "h")], chunks, {"dense": rows}, {"dense": tokens})
+
+    def read(mine: LanceStore) -> None:
+        while not done.is_set():
+            try:
+                view = mine.view()
+                [(ids, scores)] = view.nearest("dense", UNITS[:1], 10, where)
+                rows = view.vectors("dense", ids)
+                if (
+                    len(ids) != 4
+                    or len(set(scores.tolist())) != 1
+                    or len(np.unique(rows, axis=0)) > 1
+                ):
+                    faults.append((ids, scores, rows))
+                view.moments("dense")
+            except Exception as error:
+                faults.append(error)
+
+    put(0)
+    readers = [store, store, LanceStore.open(store.uri)]
+    threads = [threading.Thread(target=read, args=(mine,)) for mine in readers]
+    for thread in threads:
+        thread.start()
+    for i in range(30):
+        put(i)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert answers(store.view()) == answers(rebuilt(store))
