@@ -32,7 +32,7 @@ from rag_embed.indexing.ingest import content_hash
 from rag_embed.maths.resampling import Difference
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.types import Chunk, Signature
+from rag_embed.types import Chunk, ChunkRows, Signature
 
 BATCH = 10_000
 RANK = 16
@@ -56,8 +56,7 @@ def synthetic(path: Path, chunks: int) -> Index:
         rows = unit(rng.standard_normal((len(some), index.space.signature.dim)).astype(np.float32))
         index.store.replace(
             [(d, content_hash(d)) for d in documents],
-            [Chunk.of(d, 0, len(d.text)) for d in documents],
-            {"dense": rows},
+            ChunkRows([Chunk.of(d, 0, len(d.text)) for d in documents], {"dense": rows}),
         )
     index.store.optimize()
     return index

@@ -39,7 +39,7 @@ from rag_embed.routing.router import PilotRouter
 from rag_embed.tuning.pilots import learned
 from rag_embed.tuning.router_plots import pilot_map, reliability, reliability_plot
 from rag_embed.tuning.router_report import DEFAULT, Routed, measure_routing
-from rag_embed.types import Chunk
+from rag_embed.types import Chunk, ChunkRows
 
 OTHERS = "other domains"
 METRIC = "ndcg@10"
@@ -139,12 +139,8 @@ def copied(own: Index, index: Index, collection: ev.Collection) -> None:
         lacking = [(d, mark) for d, mark in lacking if known.get(d.id, ("",))[0] != mark]
         chunks = [chunk for d, _ in lacking for chunk in cut(index, d)]
         ids = [chunk.id.removeprefix(prefix) for chunk in chunks]
-        index.store.replace(
-            lacking,
-            chunks,
-            {"dense": view.vectors("dense", ids)},
-            {"dense": view.tokens("dense", ids)},
-        )
+        vectors, tokens = view.vectors("dense", ids), view.tokens("dense", ids)
+        index.store.replace(lacking, ChunkRows(chunks, {"dense": vectors}, {"dense": tokens}))
 
 
 def cut(index: Index, document: Document) -> list[Chunk]:

@@ -28,7 +28,7 @@ from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
 from rag_embed.situated.space import written
 from rag_embed.situated.summary import summary
 from rag_embed.stores.memory import MemoryStore
-from rag_embed.types import Cut, Query, Vectors
+from rag_embed.types import ChunkRows, Cut, Query, Vectors
 
 DSRAG = "dsrag header"
 MIXTURE = {"dense": 0.5, "lexical": 0.5}
@@ -241,7 +241,7 @@ class Measure:
             store = MemoryStore({})
             chunks = [chunk for _, some in self.case.cuts for chunk in some]
             documents = [(document, "-") for document, _ in self.case.cuts]
-            store.replace(documents, chunks, {}, None, texts)
+            store.replace(documents, ChunkRows(chunks, {}, lexical=texts))
             self.stores[key] = store, self._words(store)
         return self.stores[key]
 

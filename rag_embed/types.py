@@ -378,6 +378,23 @@ class TokenBits:
     bits: npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkRows:
+    """Chunks, and what was computed for each of them: what a store writes.
+
+    Attributes:
+        chunks: The chunks.
+        vectors: Space -> one row per chunk.
+        tokens: Space -> one entry per chunk, for the spaces that keep tokens.
+        lexical: What lexical search reads of each chunk; None for its title, headings and text.
+    """
+
+    chunks: Sequence[Chunk]
+    vectors: Mapping[str, Vectors]
+    tokens: Mapping[str, Sequence[TokenBits]] = field(default_factory=dict)
+    lexical: Sequence[str] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Identity of a vector space. Vectors of two signatures must never be compared.

@@ -20,7 +20,17 @@ from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
 from rag_embed.text import shown, storable, unusable
-from rag_embed.types import Chunk, Cut, Document, OnProgress, Progress, Skipped, TokenBits, Vectors
+from rag_embed.types import (
+    Chunk,
+    ChunkRows,
+    Cut,
+    Document,
+    OnProgress,
+    Progress,
+    Skipped,
+    TokenBits,
+    Vectors,
+)
 from rag_embed.values import plain
 
 _WORTH_READING = 4
@@ -192,7 +202,7 @@ class Ingest:
                 tokens[name] = kept
         words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
         stored = [(new.document, new.digest) for new, _ in batch]
-        self.store.replace(stored, chunks, vectors, tokens, words)
+        self.store.replace(stored, ChunkRows(chunks, vectors, tokens, words))
         return replace(_counted([new for new, _ in batch]), chunks=len(chunks))
 
 

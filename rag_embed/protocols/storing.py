@@ -11,7 +11,7 @@ from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.protocols.remembering import EventStore, HalfLife
-from rag_embed.types import Chunk, Document, Scores, Signature, TokenBits, Vectors
+from rag_embed.types import Chunk, ChunkRows, Document, Scores, Signature, TokenBits, Vectors
 
 
 class View(Protocol):
@@ -157,23 +157,12 @@ class Store(Protocol):
         """``(content hash, owner)`` of the stored ones; the hash of an incomplete one is ``""``."""
         ...
 
-    def replace(
-        self,
-        documents: Sequence[tuple[Document, str]],
-        chunks: Sequence[Chunk],
-        vectors: Mapping[str, Vectors],
-        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
-        lexical: Sequence[str] | None = None,
-        /,
-    ) -> None:
-        """Store documents (with content hashes) and their chunks; their old chunks vanish.
+    def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
+        """Store documents and their chunks; their old chunks vanish.
 
         Args:
             documents: With their content hashes.
-            chunks: All chunks of these documents.
-            vectors: Space -> one row per chunk.
-            tokens: Space -> one entry per chunk, for the spaces that keep tokens.
-            lexical: What lexical search reads of each chunk; title, headings and text by default.
+            rows: All chunks of these documents.
 
         Raises:
             BadInput: A document has the id of another owner's, or something does not fit; nothing

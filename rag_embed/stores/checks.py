@@ -13,7 +13,7 @@ import numpy as np
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
 from rag_embed.texts import titled
-from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.types import ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -21,30 +21,42 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 def row_values(
     documents: Sequence[tuple[Document, str]],
-    chunks: Sequence[Chunk],
-    vectors: Mapping[str, Vectors],
+    rows: ChunkRows,
     spaces: Mapping[str, int],
+    token_spaces: Sequence[str],
     fields: Fields,
 ) -> list[dict[str, Any]]:
     """Check a write and return each chunk's filterable column values.
 
+    Args:
+        documents: With their content hashes.
+        rows: All their chunks.
+        spaces: Dimension of each space.
+        token_spaces: Spaces that keep tokens.
+        fields: The declared fields.
+
     Raises:
-        BadInput: Ids repeat, a chunk's document is missing, vectors do not fit, or a field's value
-            has the wrong type. Nothing has been written then.
+        BadInput: Ids repeat, a chunk's document is missing, vectors, tokens or lexical texts do not
+            fit, or a field's value has the wrong type. Nothing has been written then.
     """
     by_id = {document.id: document for document, _ in documents}
     _unique("document", [document.id for document, _ in documents])
-    _unique("chunk", [chunk.id for chunk in chunks])
+    _unique("chunk", [chunk.id for chunk in rows.chunks])
     values = {id: fields.values(document) for id, document in by_id.items()}
-    check_vectors(vectors, spaces, len(chunks))
-    rows = []
-    for chunk in chunks:
+    check_vectors(rows.vectors, spaces, len(rows.chunks))
+    check_tokens(rows.tokens, token_spaces, spaces, len(rows.chunks))
+    if rows.lexical is not None and len(rows.lexical) != len(rows.chunks):
+        raise BadInput(
+            f"Expected lexical texts of {len(rows.chunks)} chunks, got {len(rows.lexical)}."
+        )
+    found = []
+    for chunk in rows.chunks:
         if chunk.doc_id not in by_id:
             raise BadInput(f"Chunk {chunk.id!r} belongs to no document of this write.")
         built_in: dict[str, Any] = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
         built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
-        rows.append({**built_in, **values[chunk.doc_id]})
-    return rows
+        found.append({**built_in, **values[chunk.doc_id]})
+    return found
 
 
 def check_owners(documents: Iterable[Document], owners: Mapping[str, str | None]) -> None:
@@ -69,7 +81,7 @@ def check_vectors(vectors: Mapping[str, Vectors], spaces: Mapping[str, int], chu
     """Check the vectors of a write.
 
     Args:
-        vectors: As `protocols.Store.replace` takes them.
+        vectors: As in `types.ChunkRows`.
         spaces: Dimension of each space.
         chunks: Number of chunks written.
 
@@ -89,15 +101,15 @@ def check_vectors(vectors: Mapping[str, Vectors], spaces: Mapping[str, int], chu
 
 
 def check_tokens(
-    tokens: Mapping[str, Sequence[TokenBits]] | None,
+    tokens: Mapping[str, Sequence[TokenBits]],
     kept: Sequence[str],
     spaces: Mapping[str, int],
     chunks: int,
-) -> Mapping[str, Sequence[TokenBits]]:
+) -> None:
     """Check the tokens of a write.
 
     Args:
-        tokens: As `protocols.Store.replace` takes them.
+        tokens: As in `types.ChunkRows`.
         kept: Spaces that keep tokens.
         spaces: Dimension of each space.
         chunks: Number of chunks written.
@@ -105,7 +117,6 @@ def check_tokens(
     Raises:
         BadInput: A space's tokens are missing, come unasked, or do not fit the chunks.
     """
-    tokens = tokens or {}
     if tokens.keys() != set(kept):
         raise BadInput(f"Expected tokens for spaces {sorted(kept)}, got {sorted(tokens)}.")
     for name, some in tokens.items():
@@ -116,20 +127,11 @@ def check_tokens(
                 f"Space {name!r}: expected tokens of {chunks} chunks with {width} bytes each, got "
                 f"those of {len(some)} chunks{'' if fits else ' of another width'}."
             )
-    return tokens
 
 
-def lexical_texts(chunks: Sequence[Chunk], given: Sequence[str] | None) -> list[str]:
-    """What lexical search reads of each chunk: what is given, or its title, headings and text.
-
-    Raises:
-        BadInput: There is not one text per chunk.
-    """
-    if given is None:
-        return [titled(chunk) for chunk in chunks]
-    if len(given) != len(chunks):
-        raise BadInput(f"Expected lexical texts of {len(chunks)} chunks, got {len(given)}.")
-    return list(given)
+def lexical_texts(rows: ChunkRows) -> Sequence[str]:
+    """What lexical search reads of each chunk."""
+    return [titled(chunk) for chunk in rows.chunks] if rows.lexical is None else rows.lexical
 
 
 def to_json(doc_id: str, metadata: Mapping[str, Any]) -> str:

@@ -33,7 +33,6 @@ from rag_embed.stores.checks import (
     check_owners,
     check_tokens,
     check_vectors,
-    lexical_texts,
     row_values,
 )
 from rag_embed.stores.erasing import MARK, begin, end, erase
@@ -78,7 +77,7 @@ from rag_embed.stores.tables import (
     stored_settings,
     upsert,
 )
-from rag_embed.types import Chunk, Document, Signature, TokenBits, Vectors
+from rag_embed.types import ChunkRows, Document, Signature, TokenBits, Vectors
 
 FORMAT = 1
 _BATCH = 10_000
@@ -285,15 +284,7 @@ class LanceStore:
             d["id"]: (d["hash"] if d["id"] in complete else "", d["user_id"]) for d in documents
         }
 
-    def replace(
-        self,
-        documents: Sequence[tuple[Document, str]],
-        chunks: Sequence[Chunk],
-        vectors: Mapping[str, Vectors],
-        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
-        lexical: Sequence[str] | None = None,
-        /,
-    ) -> None:
+    def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`.
 
         One commit swaps all old chunks of these documents for the new ones. Owners are looked at
@@ -301,13 +292,11 @@ class LanceStore:
         """
         if not documents:
             return
-        values = row_values(documents, chunks, vectors, self.spaces, self.fields)
-        tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
-        words = lexical_texts(chunks, lexical)
+        values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
         hashes = {document.id: digest for document, digest in documents}
         schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
-        table = chunk_table(schema, chunks, hashes, values, vectors, tokens, words, self.fields)
-        rows = document_table(documents, Counter(chunk.doc_id for chunk in chunks))
+        table = chunk_table(schema, rows, hashes, values, self.fields)
+        stored = document_table(documents, Counter(chunk.doc_id for chunk in rows.chunks))
         with explained("write to the index", self.uri), turn(self.uri):
             check_owners([document for document, _ in documents], self._owners(list(hashes)))
             if set(self._chunks.schema.names) != set(schema.names):
@@ -317,7 +306,7 @@ class LanceStore:
             merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
             batches = pa.Table.from_batches(table.to_batches(_BATCH), table.schema)
             merge.execute(batches, on_bad_vectors="null")  # a null: a value still to be computed
-            upsert(self._documents, "id", rows)
+            upsert(self._documents, "id", stored)
 
     def _owners(self, ids: Sequence[str]) -> dict[str, str | None]:
         stored = self._documents.search().where(col("id").isin(ids)).select(["id", "user_id"])

@@ -31,7 +31,7 @@ from rag_embed.stores.memory_events import MemoryEvents
 from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_view import MemoryView
-from rag_embed.types import Chunk, Document, Signature, TokenBits, Vectors
+from rag_embed.types import Chunk, ChunkRows, Document, Signature, TokenBits, Vectors
 from rag_embed.values import plain
 
 S = TypeVar("S", bound="MemoryStore")
@@ -57,9 +57,11 @@ class MemoryStore:
 
     Examples:
         >>> from rag_embed import Document
+        >>> from rag_embed.types import ChunkRows
         >>> store = MemoryStore({"dense": 2})
         >>> chunk = Chunk.of(Document("d", "red fox"), 0, 7)
-        >>> store.replace([(Document("d", "red fox"), "hash")], [chunk], {"dense": np.eye(1, 2)})
+        >>> rows = ChunkRows([chunk], {"dense": np.eye(1, 2)})
+        >>> store.replace([(Document("d", "red fox"), "hash")], rows)
         >>> store.view().lexical(["foxes"], 3, None)[0][0]
         ['d#0-7']
     """
@@ -107,20 +109,11 @@ class MemoryStore:
         return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
 
     @_one_at_a_time
-    def replace(
-        self,
-        documents: Sequence[tuple[Document, str]],
-        chunks: Sequence[Chunk],
-        vectors: Mapping[str, Vectors],
-        tokens: Mapping[str, Sequence[TokenBits]] | None = None,
-        lexical: Sequence[str] | None = None,
-        /,
-    ) -> None:
+    def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""
-        documents, chunks = _own(documents, chunks)
-        values = row_values(documents, chunks, vectors, self.spaces, self.fields)
-        tokens = check_tokens(tokens, self.token_spaces, self.spaces, len(chunks))
-        words = lexical_texts(chunks, lexical)
+        documents, chunks = _own(documents, rows.chunks)
+        values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
+        words = lexical_texts(rows)
         replaced = {document.id for document, _ in documents}
         owners = {id: owner for id, (_, owner) in self.known(list(replaced)).items()}
         check_owners([document for document, _ in documents], owners)
@@ -130,10 +123,12 @@ class MemoryStore:
         ]
         old = list(self._view.chunks_by_id.values())
         by_id = {old[i].id: old[i] for i in kept} | {chunk.id: chunk for chunk in chunks}
-        rows = {old[i].id: self._view.rows[old[i].id] for i in kept}
-        rows |= {chunk.id: row for chunk, row in zip(chunks, values, strict=True)}
+        filters = {old[i].id: self._view.rows[old[i].id] for i in kept}
+        filters |= {chunk.id: row for chunk, row in zip(chunks, values, strict=True)}
         matrix = {
-            name: np.concatenate([self._view.matrix[name][kept], vectors[name]]).astype(np.float32)
+            name: np.concatenate([self._view.matrix[name][kept], rows.vectors[name]]).astype(
+                np.float32
+            )
             for name in self.spaces
         }
         self._lexical = {old[i].id: self._lexical[old[i].id] for i in kept}
@@ -142,9 +137,9 @@ class MemoryStore:
         kept_tokens = {
             name: {old[i].id: self._view.kept[name][old[i].id] for i in kept}
             | {chunk.id: one for chunk, one in zip(chunks, some, strict=True)}
-            for name, some in tokens.items()
+            for name, some in rows.tokens.items()
         }
-        self._view = self._built(by_id, rows, known, matrix, kept_tokens)
+        self._view = self._built(by_id, filters, known, matrix, kept_tokens)
 
     @_one_at_a_time
     def delete(self, doc_ids: Sequence[str], /) -> int:

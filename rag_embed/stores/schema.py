@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from rag_embed.fields import SEPARATOR, Fields
-from rag_embed.stores.checks import to_json
-from rag_embed.types import Chunk, Document, TokenBits, Vectors
+from rag_embed.stores.checks import lexical_texts, to_json
+from rag_embed.types import Chunk, ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import moment_of
 
 _ARROW = {
@@ -90,15 +90,21 @@ SETTINGS_SCHEMA = pa.schema(
 
 def chunk_table(
     schema: pa.Schema,
-    chunks: Sequence[Chunk],
+    rows: ChunkRows,
     hashes: Mapping[str, str],
     values: Sequence[Mapping[str, Any]],
-    vectors: Mapping[str, Vectors],
-    tokens: Mapping[str, Sequence[TokenBits]],
-    lexical: Sequence[str],
     fields: Fields,
 ) -> pa.Table:
-    """Rows of the ``chunks`` table."""
+    """Rows of the ``chunks`` table.
+
+    Args:
+        schema: Of the table.
+        rows: The chunks.
+        hashes: Content hash of each document.
+        values: What filters see of each chunk; see `checks.row_values`.
+        fields: The declared fields.
+    """
+    chunks, lexical = rows.chunks, lexical_texts(rows)
     metadata = _json_by_document(chunks)
     columns: dict[str, Any] = {
         "id": [c.id for c in chunks],
@@ -127,7 +133,7 @@ def chunk_table(
         if kind == "list[str]":
             column = [None if one is None else packed(one) for one in column]
         columns[value] = column
-    columns |= space_values(vectors, tokens)
+    columns |= space_values(rows.vectors, rows.tokens)
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
 
 

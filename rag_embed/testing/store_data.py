@@ -9,7 +9,7 @@ import numpy as np
 
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Store
-from rag_embed.types import Chunk, Document, Vectors
+from rag_embed.types import Chunk, ChunkRows, Document, Vectors
 
 DIM = 8
 FIELDS = {"year": int, "lang": str, "score": float, "draft": bool, "tags": list[str]}
@@ -24,16 +24,17 @@ def vector(text: str) -> Vectors:
 
 def write(store: Store, *documents: Document, digest: str = "h") -> None:
     """Store documents, one chunk per line."""
-    chunks, rows = [], []
+    chunks, vectors = [], []
     for document in documents:
         start = 0
         for ordinal, line in enumerate(document.text.splitlines()):
             if line:
                 chunks.append(Chunk.of(document, start, start + len(line), ordinal=ordinal))
-                rows.append(vector(line)[0])
+                vectors.append(vector(line)[0])
             start += len(line) + 1
-    matrix = np.array(rows, dtype=np.float32).reshape(-1, DIM)
-    store.replace([(document, digest) for document in documents], chunks, {"dense": matrix})
+    matrix = np.array(vectors, dtype=np.float32).reshape(-1, DIM)
+    rows = ChunkRows(chunks, {"dense": matrix})
+    store.replace([(document, digest) for document in documents], rows)
 
 
 def ids(found: Sequence[Chunk]) -> list[str]:

@@ -12,7 +12,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import And, Filter, Or, field, matches
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, FIELDS, ids, vector, write
-from rag_embed.types import Chunk, Document, doc_id_of, place_of
+from rag_embed.types import Chunk, ChunkRows, Document, doc_id_of, place_of
 
 
 class FindingLaws:
@@ -86,15 +86,16 @@ class FindingLaws:
         a, b = Document("a", "red fox", "Animals"), Document("b", "blue sea")
         chunks = [Chunk.of(a, 0, 7), Chunk.of(b, 0, 8)]
         rows = {"dense": np.concatenate([vector("x"), vector("y")])}
-        store.replace([(a, "h"), (b, "h")], chunks, rows, None, ["quokka red fox", "blue sea"])
+        read = ChunkRows(chunks, rows, lexical=["quokka red fox", "blue sea"])
+        store.replace([(a, "h"), (b, "h")], read)
         store.optimize()
         view = store.view()
         assert view.lexical(["quokkas"], 9, None)[0][0] == ["a#0-7"]
         assert view.lexical(["animal"], 9, None)[0][0] == []
         assert view.chunks(["a#0-7"])[0].text == "red fox"
         with pytest.raises(BadInput, match="lexical texts of 2 chunks, got 1"):
-            store.replace([(a, "h"), (b, "h")], chunks, rows, None, ["one"])
-        store.replace([(a, "h2")], chunks[:1], {"dense": vector("x")})
+            store.replace([(a, "h"), (b, "h")], ChunkRows(chunks, rows, lexical=["one"]))
+        store.replace([(a, "h2")], ChunkRows(chunks[:1], {"dense": vector("x")}))
         view = store.view()
         assert view.lexical(["quokkas"], 9, None)[0][0] == []
         assert view.lexical(["animal"], 9, None)[0][0] == ["a#0-7"]

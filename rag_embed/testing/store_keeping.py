@@ -13,7 +13,7 @@ from rag_embed.events import UserEvent
 from rag_embed.filters import field
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, DIM, ids, vector, write
-from rag_embed.types import Chunk, Document, Signature
+from rag_embed.types import Chunk, ChunkRows, Document, Signature
 
 
 class KeepingLaws:
@@ -83,7 +83,7 @@ class KeepingLaws:
             ([(Document("n", "text", metadata={"year": "soon"}), "h")], [chunk], {"dense": row}),
         ]:
             with pytest.raises(BadInput):
-                store.replace(documents, chunks, vectors)
+                store.replace(documents, ChunkRows(chunks, vectors))
         assert store.document_ids() == ["a"] and len(store.view()) == 2
 
     def test_odd_texts_and_ids_survive(self, store: Store) -> None:

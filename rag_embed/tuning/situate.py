@@ -27,7 +27,7 @@ from rag_embed.situated.residual import encoded
 from rag_embed.situated.space import written
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.training.clozed import clozed
-from rag_embed.types import DENSE, Cut, Document, Grouping, Query, Vectors, doc_id_of
+from rag_embed.types import DENSE, ChunkRows, Cut, Document, Grouping, Query, Vectors, doc_id_of
 
 CANDIDATES = ("isolated", "titled", "headed(isolated,1)", "headed(titled,1.5)", STANDARD, FULL)
 """What is tried: from no context to all that is cheap."""
@@ -130,7 +130,7 @@ def _scores(
     store = MemoryStore({DENSE: space.signature.dim})
     chunks = [chunk for _, some in cuts for chunk in some]
     documents = [(document, "sample") for document, _ in cuts]
-    store.replace(documents, chunks, {DENSE: rows}, None, written(space, cuts))
+    store.replace(documents, ChunkRows(chunks, {DENSE: rows}, lexical=written(space, cuts)))
     legs = (DenseLeg(DENSE, space), LexicalLeg())
     retriever = Hybrid(store, legs, weights, default(space.signature.fingerprint, weights))
     group_by: Grouping = "document" if by_document else "chunk"

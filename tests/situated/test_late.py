@@ -27,7 +27,7 @@ from rag_embed.situated.tokens import WithTokens
 from rag_embed.situated.windows import windows
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing import ChunkEncoderContract
-from rag_embed.types import Chunk, Query
+from rag_embed.types import Chunk, ChunkRows, Query
 
 WORDS = ["fox", "sea", "red", "of", "the", "whale", "a", "night", "hunts"]
 
@@ -209,7 +209,8 @@ def test_late_with_token_evidence_is_searched(encoder) -> None:
     ]
     assert space.signature.chunks == "late(64,16)" and space.signature.tokens == "sign bits"
     store = MemoryStore({"dense": 32}, tokens=["dense"])
-    store.replace([(document, "h")], cut(document, 100), {"dense": rows}, {"dense": bits})
+    stored = ChunkRows(cut(document, 100), {"dense": rows}, {"dense": bits})
+    store.replace([(document, "h")], stored)
     legs, stages = (DenseLeg("dense", space), LexicalLeg()), (TokenStage(space),)
     hybrid = Hybrid(store, legs, WEIGHTS, default(space.signature.fingerprint), stages)
     [hits] = hybrid.retrieve([Query("red fox")])

@@ -20,7 +20,7 @@ from rag_embed.stores import erasing
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing.store_data import DIM, vector
-from rag_embed.types import TokenBits
+from rag_embed.types import ChunkRows, TokenBits
 
 ANN = "ann-7c1e'; --"
 SECRET = "zyxwvutsrq"
@@ -37,7 +37,9 @@ def write(store, documents: list[Document]) -> None:
     chunks = [Chunk.of(one, 0, len(one.text)) for one in documents]
     rows = np.concatenate([vector(one.id[::-1]) for one in documents])
     bits = [TokenBits(np.arange(9, dtype=np.int32), np.full((9, 1), 77, np.uint8)) for _ in chunks]
-    store.replace([(one, "h") for one in documents], chunks, {"dense": rows}, {"dense": bits})
+    store.replace(
+        [(one, "h") for one in documents], ChunkRows(chunks, {"dense": rows}, {"dense": bits})
+    )
 
 
 def traces(kb: Path) -> list[str]:
@@ -112,9 +114,11 @@ def test_no_byte_is_left_of_what_was_gone_before(tmp_path, before) -> None:
         new = Document(f"{ANN}/1", "harmless", user=ANN)
         store.replace(
             [(new, "h")],
-            [Chunk.of(new, 0, 8)],
-            {"dense": vector("x")},
-            {"dense": [TokenBits(np.zeros(1, np.int32), np.zeros((1, 1), np.uint8))]},
+            ChunkRows(
+                [Chunk.of(new, 0, 8)],
+                {"dense": vector("x")},
+                {"dense": [TokenBits(np.zeros(1, np.int32), np.zeros((1, 1), np.uint8))]},
+            ),
         )
     elif before == "died":
         (kb / "chunks.lance" / "data" / "dead.lance").write_bytes(SECRET.encode())
@@ -168,7 +172,8 @@ def test_a_crash_in_the_middle_is_finished_by_whoever_opens_next(tmp_path, at) -
     expected = {id: one for id, one in contents(made(kb)).items() if not id.startswith(ANN)}
     command = [sys.executable, __file__, str(kb), at]
     pipe = subprocess.PIPE
-    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    paths = {**os.environ, "PYTHONPATH": places}
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=paths)
     assert process.stdout is not None and process.stdout.readline() == "here\n"
     process.send_signal(signal.SIGKILL)

@@ -11,7 +11,7 @@ from rag_embed.maths.vectors import unit
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing.store_data import DIM, vector, write
-from rag_embed.types import TokenBits
+from rag_embed.types import ChunkRows, TokenBits
 
 WIDE = 64  # LanceDB looks for vectors in columns this wide
 NEW = {"other": WIDE}
@@ -167,13 +167,13 @@ def test_a_process_that_knows_of_no_new_space_cannot_leave_old_values(tmp_path) 
     store.adopt({})
     document, chunk = Document("a", "six"), Chunk.of(Document("a", "six"), 0, 3)
     with pytest.raises(StoreError, match="Open it again"):
-        stale.replace([(document, "h")], [chunk], {"dense": vector("six")})
+        stale.replace([(document, "h")], ChunkRows([chunk], {"dense": vector("six")}))
     assert [c.text for c in store.view().chunks(["a#0-3"])] == ["ten"]
     fresh = LanceStore.open(tmp_path / "kb")
     assert fresh.spaces == {"dense": DIM, "other": WIDE} and fresh.token_spaces == ("dense",)
     store.drop("other", {})
     with pytest.raises(StoreError, match="Open it again"):
-        stale.replace([(document, "h")], [chunk], {"dense": vector("six")})
+        stale.replace([(document, "h")], ChunkRows([chunk], {"dense": vector("six")}))
 
 
 def test_a_view_that_meets_values_still_to_be_computed(tmp_path) -> None:

@@ -15,6 +15,7 @@ from rag_embed.maths.vectors import unit
 from rag_embed.stores import lance
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.tables import optimized
+from rag_embed.types import ChunkRows
 
 DIM = 32
 
@@ -28,7 +29,7 @@ def fill(store: LanceStore, n: int, start: int = 0) -> np.ndarray:
         for i in range(start, start + n)
     ]
     chunks = [Chunk.of(document, 0, len(document.text)) for document in documents]
-    store.replace([(document, "h") for document in documents], chunks, {"dense": rows})
+    store.replace([(one, "h") for one in documents], ChunkRows(chunks, {"dense": rows}))
     return rows
 
 

@@ -10,7 +10,7 @@ from rag_embed.errors import BadInput
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing.store_data import DIM, vector
-from rag_embed.types import TokenBits
+from rag_embed.types import ChunkRows, TokenBits
 
 MODES = ["memory", "lance", "lance on disk"]
 
@@ -37,7 +37,9 @@ def write(store, *texts: str, seed: int = 0) -> dict[str, TokenBits]:
     chunks = [Chunk.of(document, 0, len(document.text)) for document in documents]
     kept = [bits(seed + i, len(text)) for i, text in enumerate(texts)]
     rows = np.concatenate([vector(text) for text in texts])
-    store.replace([(d, "h") for d in documents], chunks, {"dense": rows}, {"dense": kept})
+    store.replace(
+        [(d, "h") for d in documents], ChunkRows(chunks, {"dense": rows}, {"dense": kept})
+    )
     return {chunk.id: one for chunk, one in zip(chunks, kept, strict=True)}
 
 
@@ -84,9 +86,9 @@ def test_tokens_that_do_not_fit_are_refused_and_change_nothing(store) -> None:
     chunk, rows = Chunk.of(document, 0, 4), vector("text")
     wide = TokenBits(np.zeros(2, np.int32), np.zeros((2, 2), np.uint8))
     uneven = TokenBits(np.zeros(3, np.int32), np.zeros((2, 1), np.uint8))
-    for tokens in (None, {}, {"dense": []}, {"dense": [wide]}, {"dense": [uneven]}, {"x": [wide]}):
+    for tokens in ({}, {"dense": []}, {"dense": [wide]}, {"dense": [uneven]}, {"x": [wide]}):
         with pytest.raises(BadInput, match="tokens"):
-            store.replace([(document, "h")], [chunk], {"dense": rows}, tokens)
+            store.replace([(document, "h")], ChunkRows([chunk], {"dense": rows}, tokens))
     assert list(store.document_ids()) == []
 
 
@@ -102,7 +104,9 @@ def test_a_space_without_tokens_says_so(tmp_path) -> None:
         with pytest.raises(BadInput, match="Expected tokens for spaces"):
             store.replace(
                 [(document, "h")],
-                [Chunk.of(document, 0, 4)],
-                {"dense": vector("text")},
-                {"dense": [bits(0, 4)]},
+                ChunkRows(
+                    [Chunk.of(document, 0, 4)],
+                    {"dense": vector("text")},
+                    {"dense": [bits(0, 4)]},
+                ),
             )

@@ -24,6 +24,7 @@ from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_row
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.indexing import content_hash
+from rag_embed.types import ChunkRows
 
 _BATCH = 10_000
 
@@ -55,8 +56,7 @@ class StoredNodes:
             rows = unit_rows(distinct, store.spaces["dense"])
         store.replace(
             [(document, content_hash(document)) for document in documents],
-            [whole(document) for document in documents],
-            {"dense": rows},
+            ChunkRows([whole(document) for document in documents], {"dense": rows}),
         )
         self._apart.update(
             one.node_id for one in distinct if isinstance(one, ImageNode | IndexNode)
