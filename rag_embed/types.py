@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
+from rag_embed.text import storable
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 """``(n, dim)`` float32, C-contiguous; rows have unit length unless a docstring says otherwise."""
@@ -181,7 +182,8 @@ class Query:
     """What is asked. The only thing that travels at query time.
 
     Attributes:
-        text: The question or keywords. Without any, and without vectors, what passes ``where`` is
+        text: The question or keywords; half a surrogate pair becomes U+FFFD, here and in ``previous``,
+            as in documents. Without any, and without vectors, what passes ``where`` is
             listed in reading order, with score 0 and relevance 1; nothing where that is None.
         k: How many hits at most, >= 0.
         where: Only chunks that match this filter.
@@ -219,8 +221,10 @@ class Query:
                 "Query.where is a filter such as field('year') >= 2020, "
                 f"got {class_of(self.where)}{remedy}."
             )
-        if self.user is not None and (not isinstance(self.user, str) or not self.user):
-            raise BadInput(f"Query.user must be a non-empty str or None, got {self.user!r}.")
+        if self.user is not None and not _can_own(self.user):
+            raise BadInput(
+                f"Query.user must be None, or a non-empty str without half a surrogate pair, got {self.user!r}."
+            )
         for name in ("min_relevance", "diversity"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
@@ -232,11 +236,17 @@ class Query:
         turns = self.previous
         if not isinstance(turns, list | tuple) or not all(isinstance(one, str) for one in turns):
             raise BadInput(f"Query.previous is a list or tuple of str, got {turns!r}.")
-        object.__setattr__(self, "previous", tuple(turns))
+        object.__setattr__(self, "text", storable(self.text))
+        object.__setattr__(self, "previous", tuple(map(storable, turns)))
         if self.group_by not in get_args(Grouping):
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
             )
+
+
+def _can_own(user: object) -> bool:
+    """Whether this can be the name of an owner as it is: one that had to be altered could be another's."""
+    return isinstance(user, str) and bool(user) and storable(user) == user
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import rag_embed
 ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
-    ("errors", "lazy", "text", "processes"),
+    ("errors", "lazy", "text", "paths", "processes"),
     ("values",),
     ("filters", "analysis"),
     ("types",),

@@ -172,6 +172,7 @@ class TestSearch:
             {"group_by": "page"},
             {"user": 7},
             {"user": ""},
+            {"user": "\ud800"},
             {"where": {"year": 1}},
         ],
     )
@@ -263,6 +264,15 @@ class TestAdd:
         assert report.added == 3 and sorted(index.store.document_ids()) == ["d0", "d1", "d2"]
         assert [one.source.isprintable() for one in report.skipped] == [True, True]
         assert all("control" in one.reason for one in report.skipped)
+
+    def test_half_a_character_in_a_question_is_read_as_in_a_document(self, index) -> None:
+        index.add(
+            [Document("odd", "The half \ud800fox"), *corpus(3), Document("p", "x", user="\ufffd")]
+        )
+        asked, told = "half \udc00fox", "half \ufffdfox"
+        assert index.search(asked) == index.search(told) != []
+        assert index.search("fox", previous=[asked]) == index.search("fox", previous=[told])
+        assert index.document("\ud800") is None and index.matching() == ["d0", "d1", "d2", "odd"]
 
     def test_odd_texts_are_stored_as_they_are(self, index) -> None:
         texts = {

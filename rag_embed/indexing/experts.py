@@ -20,6 +20,7 @@ from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
 from rag_embed.indexing.recipes import contents, drop_unused, placed
 from rag_embed.indexing.settings import Expert, IndexSettings, read, write
 from rag_embed.indexing.spaces import Spaces
+from rag_embed.paths import absolute
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import Leg, QueryEncoder, Retriever, SecondStage, Store
 from rag_embed.ranking.legs import DenseLeg
@@ -79,7 +80,7 @@ class Experts:
         from rag_embed.encoders.adapter import packed, read_adapter
         from rag_embed.encoders.adapter_card import Card
 
-        path = os.path.abspath(os.path.expanduser(folder))
+        path = absolute(folder)
         base = read_adapter(path).base
         own = asking(self._spaces.own)
         if difference := replace(own, chunks="", tokens="").difference(

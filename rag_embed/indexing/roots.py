@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag_embed.errors import BadInput
+from rag_embed.paths import absolute
 from rag_embed.text import shown, unusable
 
 
@@ -99,7 +100,7 @@ def parts_of(
         raise BadInput(f"A name is for one folder, got {len(paths)}; add them one by one.")
     roots = dict(known)
     asked: list[tuple[str, str]] = []
-    for place in sorted((Path(os.path.abspath(path)) for path in paths), key=_depth):
+    for place in sorted((Path(absolute(path)) for path in paths), key=_depth):
         root, below = _home(place, name, roots)
         roots[root.name] = root
         asked.append((root.name, below))

@@ -23,6 +23,7 @@ from rag_embed.indexing import settings
 from rag_embed.indexing.ingest import AddReport, Change, Ingest
 from rag_embed.indexing.origin import marked, origin_of
 from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
+from rag_embed.paths import absolute
 from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.walk import walk
@@ -171,7 +172,7 @@ class Files:
                 "Documents with an owner are never pruned; leave out user or prune (--user or --prune)."
             )
         for path in paths:
-            if os.path.lexists(path) or not (mode.prune and mode.allow_empty):
+            if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
                 checked(path, patterns)
         return cls(parts_of(paths, name, settings.read(store).roots), patterns, user)
 

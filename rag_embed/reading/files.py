@@ -86,7 +86,7 @@ def checked(path: str | os.PathLike[str], patterns: Sequence[str] | None) -> Pat
     Raises:
         BadInput: There is nothing, it is an index, or ``patterns`` is a single string.
     """
-    top = Path(path)
+    top = Path(os.path.expanduser(path))
     if not os.path.lexists(top):
         raise BadInput(f"There is no file or folder {str(top)!r}; check the path.")
     if is_index(top):

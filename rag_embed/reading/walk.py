@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from rag_embed.paths import absolute
 from rag_embed.text import shown
 from rag_embed.types import Skipped
 
@@ -20,7 +21,7 @@ def first_name(path: Path) -> str:
         >>> first_name(Path("/home/ann/handbook/."))
         'handbook'
     """
-    return Path(os.path.abspath(path)).name
+    return Path(absolute(path)).name
 
 
 def walk(

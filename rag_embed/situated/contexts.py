@@ -10,6 +10,7 @@ from contextlib import closing
 from threading import Lock
 from typing import Protocol
 
+from rag_embed.paths import absolute
 from rag_embed.processes import PerProcess
 
 
@@ -77,7 +78,7 @@ class OnDisk:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.path.abspath(path)  # a pickle may be read in another working folder
+        self.path = absolute(path)  # a pickle may be read in another working folder
         self._turn = PerProcess(Lock)
         with self._connected() as database, database:
             database.execute(

@@ -12,6 +12,7 @@ from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.two_sided import TwoSided
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.paths import absolute
 from rag_embed.protocols import Encoder, TokenEncoder
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.late import Late
@@ -31,7 +32,7 @@ def trained(folder: str | os.PathLike[str]) -> Trained:
     Raises:
         BadInput: The folder holds no situated adapter.
     """
-    folder = os.path.abspath(os.path.expanduser(folder))
+    folder = absolute(folder)
     card = Card.read(folder)
     if card.kind != "situated":
         raise BadInput(

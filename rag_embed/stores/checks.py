@@ -12,6 +12,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
+from rag_embed.text import unusable
 from rag_embed.texts import titled
 from rag_embed.types import ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import plain
@@ -198,11 +199,11 @@ def check_files(files: Mapping[str, bytes]) -> None:
     """Check what is to be kept as files.
 
     Raises:
-        BadInput: A name is empty or cannot be printed, or a content is not bytes.
+        BadInput: A name is empty or holds a control character, or a content is not bytes.
     """
     for name, content in files.items():
-        if not isinstance(name, str) or not name or not name.isprintable():
-            raise BadInput(f"A file needs a name that can be printed, got {name!r}.")
+        if not isinstance(name, str) or not name or unusable(name):
+            raise BadInput(f"A file needs a name without control characters, got {name!r}.")
         if not isinstance(content, bytes):
             raise BadInput(f"File {name!r} must be bytes, got {type(content).__name__}.")
 

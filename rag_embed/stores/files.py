@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from lancedb.expr import col
 
 from rag_embed.stores.checks import check_files
 from rag_embed.stores.locks import turn
+from rag_embed.stores.snapshot import among
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import names_of, upsert
 
@@ -51,7 +51,7 @@ class LanceFiles:
             table = self.table
             if table is None or not names:
                 return {}
-            found = table.search().where(col("name").isin(list(names)))
+            found = table.search().where(among(names, "name"))
             return {row["name"]: row["content"] for row in found.to_list()}
 
     def put(self, files: Mapping[str, bytes], /) -> None:
@@ -73,7 +73,7 @@ class LanceFiles:
             table = self.table
             if table is None or not names:
                 return 0
-            return int(table.delete(col("name").isin(list(names))).num_deleted_rows)
+            return int(table.delete(among(names, "name")).num_deleted_rows)
 
     @property
     def table(self) -> Any:  # noqa: ANN401

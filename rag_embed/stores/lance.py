@@ -59,7 +59,7 @@ from rag_embed.stores.schema import (
     field_columns,
     space_columns,
 )
-from rag_embed.stores.snapshot import Snapshot
+from rag_embed.stores.snapshot import Snapshot, among
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     check_none,
@@ -268,11 +268,10 @@ class LanceStore:
         if not ids:
             return {}
         with explained("read the index", self.uri):
-            among = col("id").isin(list(ids))
             columns = ["id", "hash", "user_id", "chunks"]
-            documents = self._documents.search().where(among).select(columns).to_list()
-            among = col("doc_id").isin(list(ids))
-            rows = self._chunks.search().where(among).select(["doc_id", "doc_hash"]).to_arrow()
+            documents = self._documents.search().where(among(ids)).select(columns).to_list()
+            search = self._chunks.search().where(among(ids, "doc_id"))
+            rows = search.select(["doc_id", "doc_hash"]).to_arrow()
         stored = Counter(zip(*(column.to_pylist() for column in rows.columns), strict=True))
         total = Counter(rows["doc_id"].to_pylist())
         complete = {
@@ -317,8 +316,8 @@ class LanceStore:
         if not doc_ids:
             return 0
         with explained("delete from the index", self.uri), turn(self.uri):
-            self._chunks.delete(col("doc_id").isin(list(doc_ids)))
-            result = self._documents.delete(col("id").isin(list(doc_ids)))
+            self._chunks.delete(among(doc_ids, "doc_id"))
+            result = self._documents.delete(among(doc_ids))
         return int(result.num_deleted_rows)
 
     def forget(self, user: str, /) -> int:

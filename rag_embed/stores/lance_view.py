@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.expr import col, lit
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
@@ -186,14 +185,14 @@ class LanceView:
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""
-        search = self.table.search().where(col("doc_id") == lit(doc_id)).select(CHUNK_COLUMNS)
+        search = self.table.search().where(among([doc_id], "doc_id")).select(CHUNK_COLUMNS)
         return sorted(map(chunk_of, search.to_arrow().to_pylist()), key=lambda chunk: chunk.ordinal)
 
     def documents(self, ids: Sequence[str], /) -> list[Document]:
         """See `protocols.View`."""
         if not ids:
             return []
-        search = self.document_table.search().where(col("id").isin(list(ids)))
+        search = self.document_table.search().where(among(ids))
         rows = {row["id"]: row for row in self.snapshot.read(search).to_pylist()}
         return [document_of(rows[id]) for id in ids if id in rows]
 

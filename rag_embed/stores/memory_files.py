@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 
+from rag_embed.processes import PerProcess
 from rag_embed.stores.checks import check_files
 
 
@@ -19,6 +21,7 @@ class MemoryFiles:
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
+        self._turn = PerProcess(Lock)
 
     def names(self, under: str = "", /) -> list[str]:
         """See `protocols.Files`."""
@@ -32,11 +35,14 @@ class MemoryFiles:
     def put(self, files: Mapping[str, bytes], /) -> None:
         """See `protocols.Files`."""
         check_files(files)
-        self._files = {**self._files, **files}
+        with self._turn.get():
+            self._files = {**self._files, **files}
 
     def remove(self, names: Sequence[str], /) -> int:
         """See `protocols.Files`."""
-        left = {name: content for name, content in self._files.items() if name not in set(names)}
-        gone = len(self._files) - len(left)
-        self._files = left
+        unwanted = set(names)
+        with self._turn.get():
+            left = {name: one for name, one in self._files.items() if name not in unwanted}
+            gone = len(self._files) - len(left)
+            self._files = left
         return gone

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from rag_embed.errors import BadInput
+from rag_embed.paths import absolute
+
+_FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>.*)", re.IGNORECASE | re.DOTALL)
 
 
 def place(path: str | os.PathLike[str]) -> str:
@@ -27,14 +30,13 @@ def place(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     if not text:
         raise BadInput("The path of an index is empty; name a folder.")
-    if text.startswith("file:"):
-        parts = urlsplit(text)
-        if parts.netloc not in ("", "localhost"):
+    if (file := _FILE.fullmatch(text)) is not None:
+        if file["host"] not in (None, "", "localhost"):
             raise BadInput(f"{text!r} is a file of another machine; mount it and name its folder.")
-        text = url2pathname(parts.path)
+        text = url2pathname(file["path"])
     elif "://" in text:
         return text
-    return os.path.abspath(os.path.expanduser(text))
+    return absolute(text)
 
 
 def local(place: str) -> Path | None:

@@ -22,6 +22,7 @@ from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.metadata_scan import Scan
 from rag_embed.stores.resident import Resident, Version
 from rag_embed.stores.store_errors import explained
+from rag_embed.text import storable
 
 OWNED = col("has_user_id") == lit(True)
 SHARED = col("has_user_id") == lit(False)
@@ -195,7 +196,7 @@ class Snapshot:
         """An owner's chunks, or the shared ones; None where that is all."""
         if not self.private:
             return None
-        return SHARED if owner is None else col("user_id") == lit(owner)
+        return SHARED if owner is None else among([owner], "user_id")
 
     def evenly(self, rows: int, column: str, where: Expr | None) -> pa.Table:
         """A column of evenly spaced rows, of all if there are no more."""
@@ -213,9 +214,10 @@ def _marks(table: Any) -> frozenset[str]:  # noqa: ANN401
     return frozenset(index.index_uuid for index in table.list_indices())
 
 
-def among(ids: Sequence[str]) -> Expr:
-    """These chunks."""
-    return col("id").isin(list(ids)) if ids else lit(False)
+def among(ids: Sequence[str], column: str = "id") -> Expr:
+    """The rows with one of these ids; one that no row can have, since it cannot be stored, is none."""
+    known = [id for id in ids if storable(id) == id]
+    return col(column).isin(known) if known else lit(False)
 
 
 def narrowed(search: Any, condition: Expr | None) -> Any:  # noqa: ANN401

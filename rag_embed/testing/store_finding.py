@@ -43,6 +43,18 @@ class FindingLaws:
         assert sorted(store.document_ids()) == ["a", "ann#1", "b", "c", "d"]
         assert view.private
 
+    @pytest.mark.parametrize("name", ["\ud800", "b\udfff#0-8", "nope\n", ""])
+    def test_a_name_that_nothing_can_have_is_unknown(self, store: Store, name: str) -> None:
+        """Asking for what cannot be stored finds nothing, and is no error of the store."""
+        write(store, *CORPUS)
+        view = store.view()
+        assert view.chunks([name, "b#0-8"]) == view.document_chunks("b")
+        assert view.documents([name, "d"]) == [CORPUS[3]] and view.document_chunks(name) == []
+        assert store.known([name]) == {} and store.delete([name]) == 0
+        assert view.moments("dense", name).count == view.moments("dense").count
+        with pytest.raises(BadInput, match="Unknown chunk"):
+            view.vectors("dense", [name])
+
     def test_nearest_is_exact_and_ordered(self, store: Store) -> None:
         """The nearest chunks are those with the largest products, largest first."""
         write(store, *CORPUS)

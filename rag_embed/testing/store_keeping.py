@@ -135,18 +135,21 @@ class KeepingLaws:
             pytest.skip("this store keeps no files")
         assert files.names() == [] and files.get(["x"]) == {} and files.remove(["x"]) == 0
         files.put({"a/one": b"\0\xff" * 3, "a/two": b"", "b": b"b"})
-        files.put({"a/one": b"new", "c'": b"c"})
-        assert files.names() == ["a/one", "a/two", "b", "c'"] and files.names("a/") == [
-            "a/one",
-            "a/two",
-        ]
+        files.put(
+            {"a/one": b"new", "c'": b"c", "at 9.41\u202fAM/\U0001f469\u200d\U0001f467": b"odd"}
+        )
+        names = ["a/one", "a/two", "at 9.41\u202fAM/\U0001f469\u200d\U0001f467", "b", "c'"]
+        assert files.names() == names and files.names("a/") == ["a/one", "a/two"]
         assert files.get(["c'", "a/one", "a/two", "nope"]) == {
             "c'": b"c",
             "a/one": b"new",
             "a/two": b"",
         }
-        assert files.remove(["b", "c'", "nope"]) == 2 and files.names() == ["a/one", "a/two"]
-        wrong: list[dict[str, Any]] = [{"": b""}, {"a\n": b""}, {"a": "text"}]
+        assert files.remove([*names[2:], "nope", "\ud800"]) == 3 and files.names() == [
+            "a/one",
+            "a/two",
+        ]
+        wrong: list[dict[str, Any]] = [{"": b""}, {"a\n": b""}, {"\ud800": b""}, {"a": "text"}]
         for bad in wrong:
             with pytest.raises(BadInput):
                 files.put({"fine": b"", **bad})

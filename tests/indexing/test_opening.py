@@ -229,7 +229,7 @@ def test_a_cache_of_contexts_stays_where_it_was(tmp_path, monkeypatch) -> None:
 
     monkeypatch.chdir(tmp_path)
     kept = OnDisk("contexts.db")
-    kept.put("a:1", "about foxes")
+    kept.put("a:1", "about foxes", None)
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     assert kept.get(["a:1"]) == {"a:1": "about foxes"}

@@ -6,18 +6,22 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from forking import forked
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, read
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, IndexExists, StoreError
+from rag_embed.situated.contexts import OnDisk
 from rag_embed.stores import locks
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.memory_files import MemoryFiles
+from rag_embed.stores.places import place
 
 ENCODER = HashEncoder(dim=64)
 FOXES = [Document(f"fox-{i}", f"The fox number {i} is red.") for i in range(20)]
@@ -30,6 +34,12 @@ def index(tmp_path: Path) -> Index:
     index.add(FOXES)
     index.search("a red fox")
     return index
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
+    return tmp_path
 
 
 @NO_FORK
@@ -134,6 +144,35 @@ async def test_tasks_that_add_to_an_index_in_memory_lose_nothing() -> None:
     assert sorted(index.matching()) == sorted(document.id for document in FOXES[10:])
 
 
+class Slow(Mapping[str, bytes]):
+    """Files that take long to read the second time: another thread puts its own meanwhile."""
+
+    def __init__(self, files: MemoryFiles) -> None:
+        self.other = threading.Thread(target=files.put, args=({"b": b"2"},))
+        self.times = 0
+
+    def __getitem__(self, name: str) -> bytes:
+        return {"a": b"1"}[name]
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        self.times += 1
+        if self.times == 2:
+            self.other.start()
+            self.other.join(0.1)
+        return iter(["a"])
+
+
+def test_threads_that_put_files_in_memory_lose_none() -> None:
+    files = MemoryFiles()
+    slow = Slow(files)
+    files.put(slow)  # checked first, taken in afterwards
+    slow.other.join()
+    assert slow.times == 2 and files.names() == ["a", "b"]
+
+
 def test_threads_that_remember_at_the_same_time_lose_nothing() -> None:
     index = Index.in_memory(encoder=ENCODER)
     together = threading.Barrier(8)
@@ -201,13 +240,28 @@ def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch) -> None
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-@pytest.mark.parametrize("path", ["~/kb", "file://{home}/kb"])
-def test_paths_of_the_home_folder_and_of_files(tmp_path: Path, monkeypatch, path: str) -> None:
-    monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
-    path = path.format(home=tmp_path.as_posix())
+@pytest.mark.parametrize(
+    "path", ["~/kb", "file://{home}/kb", "FILE://localhost{home}/k%62", "file:{home}/no. #1?/../kb"]
+)
+def test_paths_of_the_home_folder_and_of_files(home: Path, path: str) -> None:
+    path = path.format(home=home.as_posix())
     Index.create(path, encoder=ENCODER).add(FOXES)
     assert len(Index.open(path, encoder=ENCODER)) == len(FOXES)
-    assert len(LanceStore.open(tmp_path / "kb").view()) == len(FOXES)
+    assert len(LanceStore.open(home / "kb").view()) == len(FOXES)
+
+
+def test_the_home_folder_of_sources_and_contexts(home: Path) -> None:
+    (home / "docs").mkdir()
+    (home / "docs" / "a.txt").write_text("The fox is red.")
+    index = Index.in_memory(encoder=ENCODER)
+    assert index.add_files("~/docs").added == index.add_files("~/docs/a.txt").unchanged == 1
+    assert [one.id for one in read("~/docs")] == index.matching() == ["docs/a.txt"]
+    OnDisk("~/contexts.db")
+    assert (home / "contexts.db").is_file()
+
+
+def test_a_file_uri_is_read_to_its_end() -> None:
+    assert place("file:///data/notes #1?") == os.path.abspath("/data/notes #1?")
 
 
 def test_a_file_of_another_machine_is_refused() -> None:
