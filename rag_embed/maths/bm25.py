@@ -32,6 +32,20 @@ def idf(count: int, n: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.f
     return rarity
 
 
+def ceiling(count: int, words: int) -> float:
+    """Score of a text that alone holds each of ``words`` words, and says them without end.
+
+    Args:
+        count: How many texts there are, >= 1.
+        words: How many words the query has.
+
+    Examples:
+        >>> round(ceiling(1000, 2), 1)
+        28.6
+    """
+    return float(words * (K1 + 1) * idf(count, np.float64(1)))
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What BM25 must know of texts whose postings are elsewhere.

@@ -26,6 +26,15 @@ class View(Protocol):
         """Whether any chunk has an owner."""
         ...
 
+    @property
+    def analyzer(self) -> Analyzer:
+        """Settings of lexical search."""
+        ...
+
+    def count(self, user: str | None = None, /) -> int:
+        """Number of chunks that a user sees: the shared ones and the user's own."""
+        ...
+
     def nearest(
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
+from rag_embed.maths.bm25 import ceiling
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import QueryEncoder, TokenReader, View
 from rag_embed.types import DENSE, LEXICAL, Query, Scores, TokenRows, Vectors
@@ -20,6 +21,11 @@ Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
 
 _POWER = 1.5
+
+REACHED, FOR_BEST = 0.25, 100.0
+"""The best lexical score that a query is expected to reach in a large corpus, as a share of
+`maths.bm25.ceiling`; and among how many chunks it counts a quarter. Chosen as the constants of
+`maths.moments`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +133,19 @@ class DenseAnswers:
 
 @dataclass(frozen=True, slots=True)
 class LexicalLeg:
-    """BM25, normalised by the best score that the query reaches; its minimum is 0 anyway."""
+    """BM25, normalised by the best score that the query reaches; its minimum is 0 anyway.
+
+    The best of a handful of chunks may share no more than a chance word with the query. What a query
+    of so many words is expected to reach in a large corpus counts beside it, the less the more
+    chunks there are.
+    """
 
     name: str = LEXICAL
 
     def ask(self, view: View, queries: Sequence[Query], /) -> LexicalAnswers:
         """See `protocols.Leg`."""
-        return LexicalAnswers(view, [query.text for query in queries])
+        texts, users = [query.text for query in queries], [query.user for query in queries]
+        return LexicalAnswers(view, texts, users)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +159,7 @@ class LexicalAnswers:
 
     view: View
     texts: list[str]
+    users: list[str | None]
     best: dict[int, float] = dataclass_field(default_factory=dict)
     matched: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
 
@@ -179,7 +192,13 @@ class LexicalAnswers:
 
     def normalise(self, query: int, raw: Scores, /) -> Scores:
         """See `protocols.Answers`."""
-        return (raw / self.best[query]).astype(np.float32) if self.best[query] else raw
+        best = self.best[query]
+        if not best:
+            return raw
+        count = self.view.count(self.users[query])
+        words = len(self.view.analyzer.words(self.texts[query]))
+        lacking = max(REACHED * ceiling(count, words) - best, 0.0)
+        return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)
 
 
 def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:

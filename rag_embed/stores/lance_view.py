@@ -77,6 +77,10 @@ class LanceView:
         """See `protocols.View`."""
         return self.snapshot.private
 
+    def count(self, user: str | None = None, /) -> int:
+        """See `protocols.View`."""
+        return self.snapshot.seen(user)
+
     @property
     def fields(self) -> Fields:
         """The declared fields."""

@@ -54,6 +54,10 @@ class MemoryView:
         """See `protocols.View`."""
         return any(chunk.user is not None for chunk in self.chunks_by_id.values())
 
+    def count(self, user: str | None = None, /) -> int:
+        """See `protocols.View`."""
+        return len(self._seen(user))
+
     def nearest(
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:

@@ -54,6 +54,7 @@ class Snapshot:
     most: int
     _resolved: dict[Filter | None, Filter | None] = field(default_factory=dict)
     _passing: dict[Filter | None, list[str]] = field(default_factory=dict)
+    _counted: dict[str | None, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self._rows_in_all
@@ -130,6 +131,14 @@ class Snapshot:
             return int(
                 self.table.count_rows(condition if condition is None else condition.to_sql())
             )
+
+    def seen(self, user: str | None) -> int:
+        """Chunks that a user sees: the shared ones and the user's own."""
+        if not self.private:
+            return len(self)
+        for owner in {None, user} - self._counted.keys():
+            self._counted[owner] = self.count(self.of(owner))
+        return sum(self._counted[owner] for owner in {None, user})
 
     def resolved(self, where: Filter | None) -> Filter | None:
         """See `Fields.resolved`; remembered, since a long filter takes a while."""

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from rag_embed.maths import moments
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.moments import Moments
@@ -44,22 +45,42 @@ def test_best_is_sorting_by_rounded_score_then_id(pairs, n) -> None:
 
 
 @given(matrices.filter(len), st.integers(0, 2**32 - 1))
-def test_moments_give_the_score_distribution_of_the_whole_corpus(rows, seed) -> None:
+def test_each_row_is_judged_by_the_others_and_a_few_expected_ones(rows, seed) -> None:
+    """The same by brute force: the other rows' scores, and some more with the expected mean."""
     rows = unit(rows)
     query = unit(np.random.default_rng(seed).normal(size=(1, rows.shape[1])))[0]
-    scores = rows @ query
-    z = Moments.of(rows).z(query, scores)
-    deviation = scores.astype(np.float64).std()
-    if deviation > 0.01:
-        np.testing.assert_allclose(z, (scores - scores.mean()) / deviation, atol=2e-2)
-    assert np.isfinite(z).all()
+    scores = (rows @ query).astype(np.float64)
+    cosines = (rows.astype(np.float64) @ rows.T)[np.triu_indices(len(rows), 1)]
+    alike = (cosines.sum() + moments.PAIRS * moments.ALIKE) / (len(cosines) + moments.PAIRS)
+    spread = (1 - alike) / moments.DIRECTIONS
+    expected = []
+    for i, score in enumerate(scores):
+        others = np.delete(scores, i)
+        prior = moments.FOR_MEAN * moments.TOWARDS_QUERY * alike
+        level = (others.sum() + prior) / (len(others) + moments.FOR_MEAN)
+        squares = ((others - level) ** 2).sum() + moments.FOR_SPREAD * spread
+        expected.append((score - level) / np.sqrt(squares / (len(others) + moments.FOR_SPREAD)))
+    if spread > 1e-3:
+        z = Moments.of(rows).z(query, scores.astype(np.float32))
+        np.testing.assert_allclose(z, expected, atol=2e-2)
+        assert (np.diff(z[np.argsort(scores)]) >= -1e-4).all()
 
 
-def test_moments_of_nothing_and_of_one_row_are_finite() -> None:
+def test_among_many_rows_nothing_but_the_rows_counts() -> None:
+    rows = unit(np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32) + 0.5)
+    scores = (rows @ rows[0])[1:]
+    plain = (scores - scores.mean()) / scores.std()
+    np.testing.assert_allclose(Moments.of(rows).z(rows[0], scores), plain, atol=5e-3)
+
+
+def test_moments_of_nothing_and_of_copies_are_finite() -> None:
     none = Moments.of(np.zeros((0, 3), np.float32))
     assert none.count == 0 and none.mean.shape == (3,)
-    one = Moments.of(np.eye(1, 3, dtype=np.float32))
-    assert one.z(np.eye(1, 3, dtype=np.float32)[0], np.ones(1, np.float32)).tolist() == [0.0]
+    row, high = np.eye(1, 3, dtype=np.float32)[0], np.ones(1, np.float32)
+    for count in (1, 2, 1000):
+        copies = Moments.of(np.tile(row, (count, 1)))
+        assert np.isfinite(copies.z(row, high)).all() and copies.z(row, 0 * high)[0] < 0
+    assert Moments.of(row[None]).z(row, high)[0] > 4  # one right answer stands out by itself
 
 
 @given(matrices, st.floats(0, 1))

@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from rag_embed.errors import BadInput
-from rag_embed.ranking.relevance import RIDGE, Calibration, fitted
+from rag_embed.maths.vectors import unit
+from rag_embed.ranking import DenseLeg, Hybrid, LexicalLeg
+from rag_embed.ranking.relevance import BASIS, RIDGE, Calibration, default, fitted
+from rag_embed.stores import MemoryStore
+from rag_embed.types import Chunk, ChunkRows, Document, Query
 
 
 def test_fit_is_the_maximum_of_the_smoothed_likelihood() -> None:
@@ -43,3 +47,58 @@ def test_separable_and_senseless_labels() -> None:
     for scores, labels in (([1.0, 2.0], [True, True]), ([0.0, 1.0], [True, False])):
         with pytest.raises(BadInput):
             fitted(scores, none[:2], labels)
+
+
+WORDS = [f"word{i}" for i in range(400)]
+
+
+def corpus(size: int, seed: int) -> tuple[Hybrid, Query, str]:
+    """Texts of one subject, the first of which answers a query; vectors as a model has them."""
+    rng = np.random.default_rng(seed)
+    subject, question = rng.normal(size=(2, 64))
+    rows = rng.normal(size=(size, 64)) + 0.5 * subject
+    rows[0] += 0.8 * question
+    query = question + 0.5 * subject
+    texts = [" ".join(rng.choice(WORDS[8:], 20)) for _ in range(size)]
+    for i in range(size):  # chance words of the query
+        texts[i] += "".join(f" {word}" for word in WORDS[:8] if rng.random() < 0.05)
+    texts[0] += " " + " ".join(WORDS[:6])
+    documents = [Document(f"d{i}", text) for i, text in enumerate(texts)]
+    chunks = [Chunk.of(one, 0, len(one.text)) for one in documents]
+    store = MemoryStore({"dense": 64})
+    store.replace([(one, "") for one in documents], ChunkRows(chunks, {"dense": unit(rows)}))
+    legs = (DenseLeg("dense", None), LexicalLeg())
+    asked = Query(" ".join(WORDS[:8]), k=1, vectors={"dense": unit(query[None])[0]})
+    return Hybrid(store, legs, BASIS, default("")), asked, "d0"
+
+
+def level(size: int) -> float:
+    """Mean relevance of the right hit."""
+    found = []
+    for seed in range(20):
+        search, query, answer = corpus(size, seed)
+        [[hit]] = search.retrieve([query])
+        assert hit.chunk.doc_id == answer
+        found.append(hit.relevance)
+    return float(np.mean(found))
+
+
+def test_a_right_hit_has_the_same_relevance_in_a_small_corpus() -> None:
+    large = level(1000)
+    assert 0.3 < large < 0.9
+    for size in (5, 10, 36, 214):
+        assert abs(level(size) - large) <= 0.1
+
+
+def test_a_chance_word_is_not_relevance_because_there_is_no_better() -> None:
+    documents = [Document("a", "A red fox."), Document("b", "The sea is blue.")]
+    store = MemoryStore({"dense": 2})
+    chunks = [Chunk.of(one, 0, len(one.text)) for one in documents]
+    rows = np.eye(2, dtype=np.float32)
+    store.replace([(one, "") for one in documents], ChunkRows(chunks, {"dense": rows}))
+    search = Hybrid(store, (LexicalLeg(),), {"lexical": 1.0}, default("", {"lexical": 1.0}))
+    chance, named = (search.retrieve([Query(text, k=1)])[0][0] for text in (CHANCE, "red fox"))
+    assert chance.parts[0].normalised < 0.5 < named.parts[0].normalised <= 1.0
+
+
+CHANCE = "who painted the blue ceiling above an organ by candle light in winter"
