@@ -26,7 +26,7 @@ from rich.table import Table
 from rag_embed import Chunk, Document, Index
 from rag_embed.filters import field
 from rag_embed.maths.vectors import unit
-from rag_embed.types import Signature, Spans, TokenBits, TokenRows, Vectors
+from rag_embed.types import ChunkRows, Signature, Spans, TokenBits, TokenRows, Vectors
 
 DIM, INTRINSIC, WORDS, VOCABULARY, CHUNKS = 384, 16, 60, 5000, 10
 T = TypeVar("T")
@@ -99,12 +99,9 @@ class Corpus:
                 start += len(text) + 1
             rows.append((document, "hash"))
         self.written += documents
-        self.index.store.replace(
-            rows,
-            chunks,
-            {"dense": self.encoder.rows(self.random, len(chunks))},
-            {"dense": [self.some_tokens() for _ in chunks]} if self.tokens else {},
-        )
+        vectors = {"dense": self.encoder.rows(self.random, len(chunks))}
+        tokens = {"dense": [self.some_tokens() for _ in chunks]} if self.tokens else {}
+        self.index.store.replace(rows, ChunkRows(chunks, vectors, tokens))
 
     def some_tokens(self) -> TokenBits:
         bits = self.random.integers(0, 256, (WORDS, DIM // 8))

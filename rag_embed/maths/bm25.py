@@ -48,20 +48,32 @@ def ceiling(count: int, words: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What BM25 must know of texts whose postings are elsewhere.
+    """What BM25 must know of a set of texts.
 
     Attributes:
         count: How many texts.
-        mean_length: Words a text.
-        holding: In how many texts a word occurs.
+        length: Words in all of them.
+        holding: In how many texts a word occurs; words that are not named occur in none.
     """
 
     count: int
-    mean_length: float
+    length: float
     holding: Mapping[str, int]
 
+    @property
+    def mean_length(self) -> float:
+        """Words a text; 1 when there is none."""
+        return self.length / self.count if self.count else 1.0
 
-_NOTHING = Counts(0, 0.0, {})
+    def plus(self, other: Counts) -> Counts:
+        """Of both sets of texts together.
+
+        Examples:
+            >>> Counts(1, 2.0, {"fox": 1}).plus(Counts(2, 5.0, {"fox": 1, "tea": 2})).holding
+            {'fox': 2, 'tea': 2}
+        """
+        holding = Counter(self.holding) + Counter(other.holding)
+        return Counts(self.count + other.count, self.length + other.length, dict(holding))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,32 +103,55 @@ class Postings:
         }
         return cls(packed, np.array([len(words) for words in texts], dtype=np.float64))
 
-    def scores(self, query: Sequence[str], beside: Counts = _NOTHING) -> npt.NDArray[np.float32]:
+    def plus(self, other: Postings) -> Postings:
+        """Of these texts and then the others.
+
+        Examples:
+            >>> both = Postings.of([["fox"]]).plus(Postings.of([["red", "fox"]]))
+            >>> both.words["fox"][0].tolist()
+            [0, 1]
+        """
+        words = dict(self.words)
+        for word, (where, tf) in other.words.items():
+            where = where + len(self.lengths)
+            if word in words:
+                where = np.concatenate([words[word][0], where])
+                tf = np.concatenate([words[word][1], tf])
+            words[word] = where, tf
+        return Postings(words, np.concatenate([self.lengths, other.lengths]))
+
+    def scores(self, query: Sequence[str], counts: Counts | None = None) -> npt.NDArray[np.float32]:
         """BM25 of every text for an analysed query; 0 where no word is shared.
 
         Args:
             query: Words.
-            beside: Other texts of the same corpus, which count for rarity and average length.
+            counts: What rarity and mean length are judged by; these texts alone by default.
 
         Examples:
             >>> postings = Postings.of([["red", "fox"], ["blue", "fox"]])
             >>> [round(float(score), 3) for score in postings.scores(["red"])]
             [0.693, 0.0]
         """
+        known = self.counts(query) if counts is None else counts
         total = np.zeros(len(self.lengths))
-        count = len(total) + beside.count
-        mean = (self.lengths.sum() + beside.count * beside.mean_length) / count if count else 1.0
         for word in query:
             if word not in self.words:
                 continue
             where, tf = self.words[word]
-            rarity = idf(count, np.float64(len(where) + beside.holding.get(word, 0)))
-            norm = K1 * (1 - B + B * self.lengths[where] / mean)
+            rarity = idf(known.count, np.float64(known.holding.get(word, 0)))
+            norm = K1 * (1 - B + B * self.lengths[where] / known.mean_length)
             total[where] += rarity * tf * (K1 + 1) / (tf + norm)
         return total.astype(np.float32)
 
-    def counts(self, words: Sequence[str]) -> Counts:
-        """What BM25 elsewhere must know of these texts, for a query of ``words``."""
-        mean = float(self.lengths.mean()) if len(self.lengths) else 0.0
-        holding = {word: len(self.words[word][0]) for word in words if word in self.words}
-        return Counts(len(self.lengths), mean, holding)
+    def counts(self, words: Sequence[str], some: npt.NDArray[np.bool_] | None = None) -> Counts:
+        """What BM25 must know of these texts, for a query of ``words``.
+
+        Args:
+            words: Words.
+            some: ``(n,)`` which of the texts count; all by default.
+        """
+        mask = np.ones(len(self.lengths), dtype=np.bool_) if some is None else some
+        found = {word: self.words[word][0] for word in words if word in self.words}
+        holding = {word: int(np.count_nonzero(mask[where])) for word, where in found.items()}
+        length = float(self.lengths[mask].sum())
+        return Counts(int(np.count_nonzero(mask)), length, holding)

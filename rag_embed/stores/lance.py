@@ -250,7 +250,7 @@ class LanceStore:
                     versions,
                     LanceView(
                         snapshot,
-                        opened(self._database, "documents", documents),
+                        partial(opened, self._database, "documents", documents),
                         self.spaces,
                         self.token_spaces,
                         self.analyzer,

@@ -30,6 +30,7 @@ from rag_embed.stores.schema import (
     tokens_of,
 )
 from rag_embed.stores.snapshot import Snapshot, among
+from rag_embed.stores.store_errors import explained
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 T = TypeVar("T")
@@ -48,11 +49,11 @@ _USERS = 64
 
 @dataclass(eq=False)
 class LanceView:
-    """One version of a `LanceStore`; both handles are checked out and never move.
+    """One version of a `LanceStore`; its handles are checked out and never move.
 
     Attributes:
         snapshot: ``chunks``.
-        document_table: ``documents`` at a fixed version.
+        documents_at: Gives ``documents`` at the version of this view.
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
         analyzer: Settings of lexical search.
@@ -60,7 +61,7 @@ class LanceView:
     """
 
     snapshot: Snapshot
-    document_table: Any
+    documents_at: Callable[[], Any]
     spaces: Mapping[str, int]
     token_spaces: Sequence[str]
     analyzer: Analyzer
@@ -196,9 +197,14 @@ class LanceView:
         """See `protocols.View`."""
         if not ids:
             return []
-        search = self.document_table.search().where(among(ids))
+        search = self._documents.search().where(among(ids))
         rows = {row["id"]: row for row in self.snapshot.read(search).to_pylist()}
         return [document_of(rows[id]) for id in ids if id in rows]
+
+    @cached_property
+    def _documents(self) -> Any:  # noqa: ANN401
+        with explained("read the index", self.snapshot.uri):
+            return self.documents_at()
 
     def passing(self, where: Filter | None, /) -> list[str]:
         """See `protocols.View`."""

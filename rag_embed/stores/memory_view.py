@@ -84,7 +84,7 @@ class MemoryView:
         beside = shared.counts(words)
         for owner, (own, rows) in self.postings.items():
             if owner is not None:
-                scores[rows] = own.scores(words, beside)
+                scores[rows] = own.scores(words, beside.plus(own.counts(words)))
         return scores
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:

@@ -178,6 +178,12 @@ class Resident:
         mask: Mask = self.live & (self.roster.owners[: self.size] == code)
         return mask
 
+    def owners(self, among: Mask) -> list[str]:
+        """Whose some chunks are, in the order in which they were first seen."""
+        users = list(self.roster.users)
+        codes = np.unique(self.roster.owners[: self.size][among])
+        return [users[code] for code in codes.tolist() if code != NOBODY]
+
     def slot(self, chunk_id: str) -> int | None:
         """Where a chunk is; None where this version has none of that id."""
         size = self.size
@@ -257,7 +263,8 @@ class Resident:
 
 
 def _in_order(table: pa.Table) -> pa.Table:
-    return table.sort_by("_rowid")
+    numbers = row_numbers(table)
+    return table if (np.diff(numbers) > 0).all() else table.take(np.argsort(numbers))
 
 
 def _fields(snapshot: Version, names: Sequence[str]) -> tuple[Hashable, ...]:

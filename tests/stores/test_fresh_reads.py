@@ -23,7 +23,7 @@ from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
-from rag_embed.types import TokenBits
+from rag_embed.types import ChunkRows, TokenBits
 
 DIM, WORDS = 4, ("fox", "tea", "whale", "wine")
 FIELDS = Fields.of({"year": int})
@@ -63,7 +63,7 @@ def write(store: LanceStore, name: str, seed: int, owner: str | None = None) -> 
         for _ in chunks
     ]
     vectors = {space: rows for space in store.spaces}
-    store.replace([(document, "h")], chunks, vectors, {"dense": tokens})
+    store.replace([(document, "h")], ChunkRows(chunks, vectors, {"dense": tokens}))
 
 
 def new(folder: Path) -> LanceStore:
@@ -273,7 +273,7 @@ def test_floats_stay_within_a_stated_bound_of_a_rebuilt_version(tmp_path) -> Non
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         document = Document(name, "x" * 20)
         chunks = [Chunk.of(document, i, i + 1, ordinal=i) for i in range(20)]
-        store.replace([(document, "h")], chunks, {"dense": rows})
+        store.replace([(document, "h")], ChunkRows(chunks, {"dense": rows}))
 
     for i in range(10):
         one(f"d{i}")
@@ -297,7 +297,7 @@ def test_threads_read_whole_versions_while_one_writes(store) -> None:
 
     def put(i: int) -> None:
         rows = np.tile(UNITS[i % 2], (4, 1))
-        store.replace([(document, "h")], chunks, {"dense": rows}, {"dense": tokens})
+        store.replace([(document, "h")], ChunkRows(chunks, {"dense": rows}, {"dense": tokens}))
 
     def read(mine: LanceStore) -> None:
         while not done.is_set():
