@@ -28,7 +28,7 @@ from rich.console import Console
 from rag_embed import Document, Index, Query
 from rag_embed.encoders.adapter import Adapter, Matrix, write_adapter
 from rag_embed.encoders.adapter_card import Card
-from rag_embed.indexing.ingest import content_hash
+from rag_embed.indexing import content_hash
 from rag_embed.maths.resampling import Difference
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking.hybrid import Hybrid

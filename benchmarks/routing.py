@@ -31,7 +31,7 @@ from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.evaluation.collection import halves
 from rag_embed.evaluation.plots import png
-from rag_embed.indexing.ingest import cleaned, content_hash
+from rag_embed.indexing import cleaned, content_hash
 from rag_embed.maths.resampling import stratified_paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.pilots import Pilots

@@ -17,9 +17,10 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter, field
 from rag_embed.indexing import erasing, installed
 from rag_embed.indexing.assembly import Situate, mixture_of
+from rag_embed.indexing.documents import several
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
-from rag_embed.indexing.ingest import AddReport, Ingest, several
+from rag_embed.indexing.ingest import AddReport, Ingest
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.settings import read, write

@@ -11,19 +11,12 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.progress import Progress as Bar
+from rich.progress import TaskID
 
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.doctor import empty_fields
-from rag_embed.cli.show import counted, emit, err, facts, out
+from rag_embed.cli.show import counted, documents_bar, emit, err, facts, out
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput, RagEmbedError
@@ -133,7 +126,7 @@ def index(
         if tokens and not kb.space.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
                 kb.keep_tokens(progress=told)
-        with _bar() as bar:
+        with documents_bar() as bar:
             task = bar.add_task("indexing", total=total, chunks=0, rate="")
             report = kb.add_files(
                 *sources,
@@ -205,7 +198,10 @@ def _opened(
     kb = Index.open(to)
     _check("--model", model and lasting(model), kb.space.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
-    if situate not in (None, "auto"):
+    if situate == "auto":
+        measured = "situated" in kb.stats()
+        _check("--situate", situate, situate if measured else kb.space.signature.chunks)
+    elif situate is not None:
         way = situated(situate, cast(Encoder, kb.splitter.encoder)).signature.chunks
         _check("--situate", way, kb.space.signature.chunks)
     if tokens is not True:
@@ -253,19 +249,6 @@ def _weighed(text: str) -> tuple[str, float]:
         return name, float(number)
     except ValueError:
         raise BadInput(f"--weight takes name=number, such as dense=0.3; got {text!r}.") from None
-
-
-def _bar() -> Bar:
-    return Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("documents, {task.fields[chunks]} chunks{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=err,
-    )
 
 
 def _advance(bar: Bar, task: TaskID, now: Progress, started: float) -> None:

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -36,6 +42,20 @@ def counted(title: str, unit: str) -> Iterator[OnProgress]:
     with Bar(*columns, TimeElapsedColumn(), console=err) as bar:
         task = bar.add_task(title, total=None)
         yield lambda now: bar.update(task, completed=now.done, total=now.total)
+
+
+def documents_bar() -> Bar:
+    """A progress bar for documents; its tasks say ``chunks`` and ``rate`` too."""
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("documents, {task.fields[chunks]} chunks{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+    )
 
 
 def complain(message: str) -> None:

@@ -1,7 +1,8 @@
 """What an index is made of and how documents get into it: settings, spaces, experts, users."""
 
+from rag_embed.indexing.documents import cleaned, content_hash
 from rag_embed.indexing.explanation import Explanation
-from rag_embed.indexing.ingest import AddReport, cleaned, content_hash
+from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.personalisation import profiles_of
 from rag_embed.indexing.settings import Expert, IndexSettings
 

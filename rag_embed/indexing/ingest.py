@@ -6,20 +6,18 @@ document counts as stored only when all of its chunks are.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from rag_embed.errors import BadInput, adapter_of, class_of
+from rag_embed.errors import BadInput
 from rag_embed.indexing.batches import Batches, in_growing_batches
-from rag_embed.indexing.origin import scope_of, taken
+from rag_embed.indexing.documents import content_hash, usable
+from rag_embed.indexing.origin import bare, origin_of, taken
 from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
-from rag_embed.text import shown, storable, unusable
 from rag_embed.types import (
     Chunk,
     ChunkRows,
@@ -31,7 +29,6 @@ from rag_embed.types import (
     TokenBits,
     Vectors,
 )
-from rag_embed.values import plain
 
 _WORTH_READING = 4
 """Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
@@ -85,6 +82,14 @@ class _New:
     document: Document
     digest: str
     action: Literal["add", "replace"]
+
+    @property
+    def looked_up(self) -> str:
+        """Id of a stored document that may be in the way: its own, or the bare name of its file; or none."""
+        document, origin = self.document, origin_of(self.document)
+        if self.action == "replace" and origin:
+            return document.id
+        return bare(document) if document.id == origin else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +151,11 @@ class Ingest:
         """What must be written, some at a time, and a report of the others that came with it."""
         seen: set[str] = set()
         for some in in_growing_batches(documents):
-            usable, skipped = _usable(some, seen)
-            known = self.store.known([document.id for document in usable])
+            good, skipped = usable(some, seen)
+            known = self.store.known([document.id for document in good])
             changed: list[_New] = []
             unchanged = 0
-            for document in usable:
+            for document in good:
                 stored, owner = known.get(document.id, (None, document.user))
                 try:
                     digest = content_hash(document)
@@ -169,14 +174,13 @@ class Ingest:
             yield changed, AddReport(unchanged=unchanged, skipped=(*skipped, *others))
 
     def _own(self, changed: Sequence[_New]) -> tuple[list[_New], list[Skipped]]:
-        """Without those whose id is taken by a document that came from elsewhere."""
-        replaced = [new.document for new in changed if new.action == "replace"]
-        asked = [document.id for document in replaced if scope_of(document)]
-        found = self.store.view().documents(asked) if asked else []
+        """Without those whose id is taken by a document that came from elsewhere, or whose file is there."""
+        asked = {id for new in changed if (id := new.looked_up)}
+        found = self.store.view().documents(sorted(asked)) if asked else []
         stored = {document.id: document for document in found}
         own, skipped = [], []
         for new in changed:
-            reason = taken(new.document, stored.get(new.document.id))
+            reason = taken(new.document, stored.get(new.looked_up))
             if reason is None:
                 own.append(new)
             else:
@@ -202,8 +206,25 @@ class Ingest:
                 tokens[name] = kept
         words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
         stored = [(new.document, new.digest) for new, _ in batch]
-        self.store.replace(stored, ChunkRows(chunks, vectors, tokens, words))
+        try:
+            self.store.replace(stored, ChunkRows(chunks, vectors, tokens, words))
+        except BadInput:
+            report, left = self._left(batch) if self.lenient else (AddReport(), batch)
+            if len(left) == len(batch):
+                raise
+            return report + (self._write(left) if left else AddReport())
         return replace(_counted([new for new, _ in batch]), chunks=len(chunks))
+
+    def _left(
+        self, batch: Sequence[tuple[_New, Cut]]
+    ) -> tuple[AddReport, Sequence[tuple[_New, Cut]]]:
+        """Those whose id nobody has taken meanwhile, and a report of the others."""
+        cuts = {new.document.id: cut for new, cut in batch}
+        report, left = AddReport(), []
+        for some, passed in self._compared([new.document for new, _ in batch]):
+            report += passed
+            left += [(new, cuts[new.document.id]) for new in some]
+        return report, left
 
 
 def _counted(some: Sequence[_New]) -> AddReport:
@@ -215,76 +236,3 @@ def _say(progress: OnProgress | None, report: AddReport) -> None:
     if progress is not None:
         done = report.documents + len(report.skipped)
         progress(Progress(done, chunks=report.chunks))
-
-
-def content_hash(document: Document) -> str:
-    """Hash of everything that is stored of a document.
-
-    Raises:
-        BadInput: The metadata cannot be stored.
-    """
-    metadata = json.dumps(plain(document.metadata, f"Document {document.id!r}"), sort_keys=True)
-    parts = json.dumps([document.title, document.text, document.user, metadata])
-    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
-
-
-def cleaned(document: Document) -> Document:
-    """The document as it can be stored: lone surrogates become U+FFFD, offsets stay.
-
-    Raises:
-        BadInput: The id or the owner holds a control character or half of a surrogate pair, which
-            cannot be altered without becoming another's.
-    """
-    for what, name in (("id", document.id), ("owner", document.user or "")):
-        if found := unusable(name):
-            raise BadInput(
-                f"The {what} of document '{shown(document.id)}' holds {found!a}, a control "
-                "character or half of a surrogate pair; use one without."
-            )
-    if document.text.isascii() and document.title.isascii():
-        return document
-    return replace(document, text=storable(document.text), title=storable(document.title))
-
-
-def several(documents: Iterable[Document | Skipped] | Document) -> Iterable[Document | Skipped]:
-    """Documents to go through; one alone is a list of one.
-
-    Raises:
-        BadInput: It is neither.
-    """
-    if isinstance(documents, Document):
-        return [documents]
-    one = isinstance(documents, str | bytes | Mapping) or adapter_of(documents)
-    if one or not isinstance(documents, Iterable):
-        raise _no_document(documents)
-    return documents
-
-
-def _no_document(value: object) -> BadInput:
-    adapter = adapter_of(value)
-    remedy = f"convert it with {adapter}.to_documents" if adapter else "write Document(id, text)"
-    return BadInput(f"Expected a rag_embed.Document, got {class_of(value)}; {remedy}.")
-
-
-def _usable(
-    documents: Sequence[Document | Skipped], seen: set[str]
-) -> tuple[list[Document], list[Skipped]]:
-    """Cleaned documents with ids not seen before, and what is left out."""
-    usable: list[Document] = []
-    skipped: list[Skipped] = []
-    for one in documents:
-        if isinstance(one, Skipped):
-            skipped.append(one)
-        elif not isinstance(one, Document):
-            raise _no_document(one)
-        elif one.id in seen:
-            skipped.append(
-                Skipped(shown(one.id), "the id came before in the same call; ids are unique")
-            )
-        else:
-            seen.add(one.id)
-            try:
-                usable.append(cleaned(one))
-            except BadInput as error:
-                skipped.append(Skipped(shown(one.id), str(error)))
-    return usable, skipped

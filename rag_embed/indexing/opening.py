@@ -142,12 +142,15 @@ def reopened(path: Place, making: Making) -> Parts:
         making.get("storage_options"),
     )
     store, splitter, space = parts
+    known = read(store)
+    measured = situate if known.situated else space.signature.chunks
     wanted: list[tuple[str, object, object]] = [
+        ("situate", situate if situate == "auto" else None, measured),
         ("tokens", making.get("tokens"), bool(space.signature.tokens)),
         ("fields", fields and dict(Fields.of(fields).types), dict(store.fields.types)),
         ("analyzer", making.get("analyzer"), store.analyzer),
         ("chunk_overlap", making.get("chunk_overlap"), splitter.overlap),
-        ("weights", making.get("weights"), mixture_of(read(store).weights, space)),
+        ("weights", making.get("weights"), mixture_of(known.weights, space)),
     ]
     given = [(name, value, own) for name, value, own in wanted if value is not None]
     if "chunk_tokens" in making:

@@ -40,17 +40,34 @@ def scope_of(document: Document) -> str:
     return origin_of(document).partition("/")[0]
 
 
+def bare(document: Document) -> str:
+    """The name of a document's file without that of its folder; empty for what a program added."""
+    return origin_of(document).partition("/")[2]
+
+
 def taken(document: Document, stored: Document | None) -> str | None:
-    """Why a document must not replace the stored one of the same id; None when it may.
+    """Why a document must not be added beside the stored one; None when it may.
 
     What a program adds replaces whatever there is. What comes from a folder or scope replaces what came
     from there, and what was added without one from the same file or from none.
+
+    Args:
+        document: The document.
+        stored: What the index holds under its id, or under the bare name of its file.
     """
     scope = scope_of(document)
     if stored is None or not scope or scope_of(stored) == scope:
         return None
+    path = stored.metadata.get("path")
+    if stored.id != document.id:
+        if origin_of(stored) or path != stored.id:
+            return None
+        return (
+            f"the index holds this file as {stored.id!r}, without the name of its folder, as earlier "
+            "versions added it; delete that document, or make a new index"
+        )
     if elsewhere := origin_of(stored):
         return f"the index holds a document of this id that came from {elsewhere!r}"
-    if stored.metadata.get("path") == document.metadata.get("path"):
+    if path in (document.metadata.get("path"), bare(document)):
         return None
     return "the index holds a document of this id that a program added"

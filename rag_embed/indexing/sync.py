@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
 
 from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.indexing import settings
+from rag_embed.indexing.evidence import Evidence
 from rag_embed.indexing.ingest import AddReport, Change, Ingest
 from rag_embed.indexing.origin import marked, origin_of
 from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
@@ -52,47 +52,16 @@ class Mode:
             raise BadInput("allow_empty says how far prune goes; use both (--prune --allow-empty).")
 
 
-class Evidence(Protocol):
-    """Documents that come, and what their coming says of those that are stored.
-
-    Attributes:
-        came: Ids of the documents that came.
-    """
-
-    came: set[str]
-
-    @property
-    def roots(self) -> Iterable[Root]:
-        """What the index is to remember."""
-        ...
-
-    def documents(self) -> Iterator[Document | Skipped]:
-        """Those that there are now; to be read to the end before `gone` is asked."""
-        ...
-
-    def source(self, stored: Document, /) -> str | None:
-        """Where a stored document came from, if one has looked there."""
-        ...
-
-    def gone(self, stored: Document, /) -> bool:
-        """Whether a document that came from there, and not this time, is seen to be gone."""
-        ...
-
-    def silent(self, source: str, /) -> bool:
-        """Whether nothing at all came from there."""
-        ...
-
-
 @dataclass
 class Scope:
     """All documents of a kind, under a name.
 
     Attributes:
-        root: The name.
+        name: The name.
         given: All documents that there are of it, and what could not be read.
     """
 
-    root: Root
+    name: str
     given: Iterable[Document | Skipped]
     came: set[str] = field(default_factory=set)
     _skipped: set[str] = field(default_factory=set)
@@ -104,19 +73,20 @@ class Scope:
         Raises:
             BadInput: The name cannot be one, or is that of a folder.
         """
-        return cls(scope_root(scope, settings.read(store).roots), documents)
+        found = cls(scope, documents)
+        found.claim(settings.read(store).roots)
+        return found
 
-    @property
-    def roots(self) -> Iterable[Root]:
+    def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
         """See `Evidence`."""
-        return [self.root]
+        return {**known, self.name: scope_root(self.name, known)}
 
     def documents(self) -> Iterator[Document | Skipped]:
         """See `Evidence`."""
         for one in self.given:
             if isinstance(one, Document):
                 self.came.add(one.id)
-                yield marked(one, self.root.name)
+                yield marked(one, self.name)
             else:
                 if isinstance(one, Skipped):
                     self._skipped.add(re.sub(r":\d+$", "", one.source))
@@ -124,7 +94,7 @@ class Scope:
 
     def source(self, stored: Document, /) -> str | None:
         """See `Evidence`."""
-        return self.root.name if origin_of(stored) == self.root.name else None
+        return self.name if origin_of(stored) == self.name else None
 
     def gone(self, stored: Document, /) -> bool:
         """See `Evidence`."""
@@ -140,14 +110,18 @@ class Files:
     """Files below folders.
 
     Attributes:
-        parts: What is read.
+        paths: The files and folders.
+        name: The name of the only folder; its own by default.
         patterns: See `rag_embed.reading.read`.
         user: Owner of documents whose file names none.
+        parts: What is read of each folder.
     """
 
-    parts: Sequence[Part]
+    paths: Sequence[str | os.PathLike[str]]
+    name: str | None = None
     patterns: Sequence[str] | None = None
     user: str | None = None
+    parts: Sequence[Part] = ()
     came: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
     _spoke: set[str] = field(default_factory=set)
@@ -174,12 +148,14 @@ class Files:
         for path in paths:
             if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
                 checked(path, patterns)
-        return cls(parts_of(paths, name, settings.read(store).roots), patterns, user)
+        found = cls(paths, name, patterns, user)
+        found.claim(settings.read(store).roots)
+        return found
 
-    @property
-    def roots(self) -> Iterable[Root]:
+    def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
         """See `Evidence`."""
-        return [part.root for part in self.parts]
+        self.parts = parts_of(self.paths, self.name, known)
+        return {**known, **{part.root.name: part.root for part in self.parts}}
 
     def documents(self) -> Iterator[Document | Skipped]:
         """See `Evidence`."""
@@ -231,7 +207,8 @@ def synced(
     """Add what comes, and delete what is seen to be gone.
 
     Raises:
-        BadInput: Nothing came from a place of which the index holds documents; none is deleted.
+        BadInput: A name was taken a moment ago, or nothing came from a place of which the index holds
+            documents; none is deleted.
     """
     store = ingest.store
     if mode.dry_run:
@@ -239,20 +216,19 @@ def synced(
         gone = _gone(store, evidence, mode)
         planned = tuple(Change("delete", id) for id in gone)
         return report + AddReport(deleted=len(gone), planned=planned)
-    _remember(store, evidence.roots)
+    _remember(store, evidence)
     report = ingest.add(evidence.documents(), progress)
-    _remember(store, evidence.roots)  # another process may have written over it meanwhile
     report += AddReport(deleted=store.delete(_gone(store, evidence, mode)))
     if report.added or report.replaced or report.deleted:
         store.optimize()
     return report
 
 
-def _remember(store: Store, roots: Iterable[Root]) -> None:
-    new = {root.name: root for root in roots}
+def _remember(store: Store, evidence: Evidence) -> None:
+    """Take the names, with no other process in between that takes the same."""
     known = settings.read(store).roots
-    if any(known.get(name) != root for name, root in new.items()):
-        settings.write(store, lambda own: replace(own, roots={**own.roots, **new}))
+    if evidence.claim(known) != known:
+        settings.write(store, lambda own: replace(own, roots=evidence.claim(own.roots)))
 
 
 def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:

@@ -271,6 +271,9 @@ def test_situate_by_name_and_by_measuring(run, folder, tmp_path) -> None:
         )
     done = run("index", folder, "--to", "auto", "--situate", "auto")
     assert done.code == 0 and ("No candidate" in done.err or "gains" in done.err)
+    assert run("index", folder, "--to", "auto", "--situate", "auto").code == 0
+    done = run("index", folder, "--to", "kb", "--situate", "auto")
+    assert done.code == 1 and "built with --situate titled" in done.err
 
 
 def test_errors_and_usage(run, folder, tmp_path) -> None:

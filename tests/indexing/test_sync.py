@@ -16,6 +16,7 @@ from rag_embed.errors import BadInput
 from rag_embed.indexing import settings
 from rag_embed.indexing.batches import Batches
 from rag_embed.indexing.ingest import Change
+from rag_embed.indexing.sync import Files, Mode, synced
 from rag_embed.types import Cut
 
 
@@ -206,6 +207,60 @@ class TestFolders:
         assert (index.document("1").text, index.document("2").text) == ("of a", "of a program")
         (a / "data.jsonl").rename(a / "moved.jsonl")
         assert index.add_files(a, prune=True).replaced == 1 and "1" in ids(index)
+
+    def test_files_that_an_earlier_version_added_are_not_added_twice(self, index, folder) -> None:
+        """Then an id was the path below the folder, without the folder's own name."""
+        index.add(read(folder, name=""))
+        lines(folder / "people.jsonl", {"id": "r", "text": "fox"})
+        index.add([Document("r", "fox", metadata={"path": "people.jsonl"})])
+        (folder / "leave.md").write_text("# Leave\n\nForty days.")
+        filled(folder, {"new.txt": "x"})
+        for dry_run in (True, False):
+            report = index.add_files(folder, prune=True, dry_run=dry_run)
+            assert (report.added, report.replaced, report.deleted) == (1, 1, 0)
+            reasons = {one.source: one.reason for one in report.skipped}
+            assert reasons.keys() == {"handbook/leave.md", "handbook/rooms/kitchen.txt"}
+            assert "as 'leave.md'" in reasons["handbook/leave.md"]
+        assert ids(index) == ["handbook/new.txt", "leave.md", "r", "rooms/kitchen.txt"]
+        index.delete(["leave.md", "rooms/kitchen.txt"])
+        assert index.add_files(folder).added == 2
+        index.add(
+            [
+                Document("two.txt", "of a program"),
+                Document("three.txt", "x", metadata={"path": "y"}),
+            ]
+        )
+        assert index.add_files(filled(folder, {"two.txt": "x", "three.txt": "x"})).added == 2
+
+    def test_a_name_that_was_taken_a_moment_ago(self, index, folder, tmp_path) -> None:
+        late = Files.of(index.store, [folder], None, None, None, Mode(False))
+        other = filled(tmp_path / "x" / "handbook", {"leave.md": "another"})
+        index.add_files(other)
+        with pytest.raises(BadInput, match="name of its own"):
+            synced(index._ingest(lenient=True), late, Mode(False))
+        assert ids(index) == ["handbook/leave.md"]
+        assert index.document("handbook/leave.md").text == "another"
+        assert settings.read(index.store).roots["handbook"].place == str(other)
+
+    def test_a_record_whose_id_is_taken_meanwhile_is_skipped_alone(
+        self, index, tmp_path, monkeypatch
+    ) -> None:
+        path = tmp_path / "data.jsonl"
+        lines(path, *({"id": f"r{i}", "text": f"fox {i}"} for i in range(3)))
+        others = [Document("r1", "secret", user="ann")]
+
+        def slow(encoder, texts, /):
+            while others:
+                index.add([others.pop()])
+            return whole(encoder, texts)
+
+        whole = HashEncoder.encode_document
+        monkeypatch.setattr(HashEncoder, "encode_document", slow)
+        report = index.add_files(path)
+        assert report.added == 2 and "another owner" in report.skipped[0].reason
+        assert (
+            ids(index) == ["r0", "r1", "r2"] and index.document("r1", user="ann").text == "secret"
+        )
 
     def test_a_name_is_one_folders(self, index, folder, tmp_path) -> None:
         index.add_files(folder)

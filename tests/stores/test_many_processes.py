@@ -128,6 +128,46 @@ def test_processes_that_make_one_index_at_one_moment(tmp_path: Path) -> None:
     assert Index.open(tmp_path / "kb", encoder=ENCODER).stats()["documents"] == 3
 
 
+def _add_mine(uri: str, turn: int, folder: Path, together: threading.Barrier) -> None:
+    index = Index.open(uri, encoder=ENCODER)
+    together.wait()
+    index.add([Document("mine", f"A whale of {turn}.", user=f"user-{turn}")])
+
+
+def _add_folder(uri: str, turn: int, folder: Path, together: threading.Barrier) -> None:
+    index = Index.open(uri, encoder=ENCODER)
+    together.wait()
+    index.add_files(folder)
+
+
+@pytest.mark.parametrize("work", [_add_mine, _add_folder])
+def test_processes_that_want_one_name_at_one_moment(tmp_path: Path, work) -> None:
+    """Users with one id, folders of one name: who comes first has it, the others are told."""
+    uri = Index.create(tmp_path / "kb", encoder=ENCODER).store.uri
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(3)
+    workers = []
+    for turn in range(3):
+        folder = tmp_path / str(turn) / "docs"
+        folder.mkdir(parents=True)
+        for name in ("readme", f"own-{turn}"):
+            (folder / f"{name}.txt").write_text(f"A whale of {turn}.")
+        workers.append(spawn.Process(target=work, args=(uri, turn, folder, together)))
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(worker.exitcode for worker in workers) == [0, 1, 1]
+    first = [worker.exitcode for worker in workers].index(0)
+    view = Index.open(uri, encoder=ENCODER).store.view()
+    found = view.documents(view.matching(None))
+    assert {one.text for one in found} == {f"A whale of {first}."}
+    if work is _add_folder:
+        assert [one.id for one in found] == [f"docs/own-{first}.txt", "docs/readme.txt"]
+    else:
+        assert [one.user for one in found] == [f"user-{first}"]
+
+
 def test_threads_that_add_to_an_index_in_memory_lose_nothing() -> None:
     index = Index.in_memory(encoder=ENCODER)
     with ThreadPoolExecutor(8) as threads:
@@ -197,7 +237,13 @@ def test_at_opens_what_is_there_and_makes_what_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"chunk_tokens": None}, {"chunk_overlap": 3}, {"fields": {"year": int}}, {"tokens": True}],
+    [
+        {"chunk_tokens": None},
+        {"chunk_overlap": 3},
+        {"fields": {"year": int}},
+        {"tokens": True},
+        {"situate": "auto"},
+    ],
 )
 def test_at_refuses_an_index_that_was_made_otherwise(tmp_path: Path, other: dict) -> None:
     Index.at(tmp_path / "kb", encoder=ENCODER)

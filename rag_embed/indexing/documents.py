@@ -1,0 +1,86 @@
+"""What comes to be added: documents that can be stored, and what is left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from rag_embed.errors import BadInput, adapter_of, class_of
+from rag_embed.text import shown, storable, unusable
+from rag_embed.types import Document, Skipped
+from rag_embed.values import plain
+
+
+def content_hash(document: Document) -> str:
+    """Hash of everything that is stored of a document.
+
+    Raises:
+        BadInput: The metadata cannot be stored.
+    """
+    metadata = json.dumps(plain(document.metadata, f"Document {document.id!r}"), sort_keys=True)
+    parts = json.dumps([document.title, document.text, document.user, metadata])
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+def cleaned(document: Document) -> Document:
+    """The document as it can be stored: lone surrogates become U+FFFD, offsets stay.
+
+    Raises:
+        BadInput: The id or the owner holds a control character or half of a surrogate pair, which
+            cannot be altered without becoming another's.
+    """
+    for what, name in (("id", document.id), ("owner", document.user or "")):
+        if found := unusable(name):
+            raise BadInput(
+                f"The {what} of document '{shown(document.id)}' holds {found!a}, a control "
+                "character or half of a surrogate pair; use one without."
+            )
+    if document.text.isascii() and document.title.isascii():
+        return document
+    return replace(document, text=storable(document.text), title=storable(document.title))
+
+
+def several(documents: Iterable[Document | Skipped] | Document) -> Iterable[Document | Skipped]:
+    """Documents to go through; one alone is a list of one.
+
+    Raises:
+        BadInput: It is neither.
+    """
+    if isinstance(documents, Document):
+        return [documents]
+    one = isinstance(documents, str | bytes | Mapping) or adapter_of(documents)
+    if one or not isinstance(documents, Iterable):
+        raise _no_document(documents)
+    return documents
+
+
+def _no_document(value: object) -> BadInput:
+    adapter = adapter_of(value)
+    remedy = f"convert it with {adapter}.to_documents" if adapter else "write Document(id, text)"
+    return BadInput(f"Expected a rag_embed.Document, got {class_of(value)}; {remedy}.")
+
+
+def usable(
+    documents: Sequence[Document | Skipped], seen: set[str]
+) -> tuple[list[Document], list[Skipped]]:
+    """Cleaned documents with ids not seen before, and what is left out."""
+    good: list[Document] = []
+    skipped: list[Skipped] = []
+    for one in documents:
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        elif not isinstance(one, Document):
+            raise _no_document(one)
+        elif one.id in seen:
+            skipped.append(
+                Skipped(shown(one.id), "the id came before in the same call; ids are unique")
+            )
+        else:
+            seen.add(one.id)
+            try:
+                good.append(cleaned(one))
+            except BadInput as error:
+                skipped.append(Skipped(shown(one.id), str(error)))
+    return good, skipped

@@ -1,0 +1,49 @@
+"""What shows that a stored document is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from rag_embed.indexing.roots import Root
+from rag_embed.types import Document, Skipped
+
+
+class Evidence(Protocol):
+    """Documents that come, and what their coming says of those that are stored.
+
+    Attributes:
+        came: Ids of the documents that came.
+    """
+
+    came: set[str]
+
+    def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
+        """Take a name for each folder, or for the scope.
+
+        Args:
+            known: The roots that the index remembers.
+
+        Returns:
+            Those that it is to remember from now on.
+
+        Raises:
+            BadInput: A name cannot be one, or is taken.
+        """
+        ...
+
+    def documents(self) -> Iterator[Document | Skipped]:
+        """Those that there are now; to be read to the end before `gone` is asked."""
+        ...
+
+    def source(self, stored: Document, /) -> str | None:
+        """Where a stored document came from, if one has looked there."""
+        ...
+
+    def gone(self, stored: Document, /) -> bool:
+        """Whether a document that came from there, and not this time, is seen to be gone."""
+        ...
+
+    def silent(self, source: str, /) -> bool:
+        """Whether nothing at all came from there."""
+        ...
