@@ -98,12 +98,15 @@ def evaluate(
             if chunk_tokens is not None:
                 raise BadInput("--chunk-tokens is for a folder; an index has its chunks already.")
             index = Index.open(source)
-            collection = _labelled(index, source, queries, qrels)
+            found = _labelled(index, source, queries, qrels, user, router)
+            collection, left_out = found.needed(), found.told
         else:
-            collection = _collection(source, queries, qrels)
+            collection, left_out = _collection(source, queries, qrels), ""
             err.print(f"indexing {len(collection.documents)} documents ...")
             index = Index.create(folder, chunk_tokens=chunk_tokens or None)
             index.add(collection.documents)
+        if left_out:
+            err.print(left_out, markup=False)
         routing = _routing(index, collection, metric, seed) if router else None
         measured = (
             routing[1].evaluation
@@ -132,6 +135,7 @@ def evaluate(
             "encoder": signature,
             "chunk_tokens": index.splitter.max_tokens,
             **({"options": said} if said else {}),
+            **({"labels": left_out} if left_out else {}),
         },
     )
     if to is not None:
@@ -153,15 +157,24 @@ def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]
 
 
 def _labelled(
-    index: Index, source: Path, queries: Path | None, qrels: Path | None
-) -> ev.Collection:
-    """The index's own documents with the given labels."""
+    index: Index,
+    source: Path,
+    queries: Path | None,
+    qrels: Path | None,
+    user: str | None,
+    pilots: bool,
+) -> ev.Shared:
+    """The index's own documents with those labels that are nobody's, or the user's own.
+
+    Queries of other users are asked too, unless they would be shown as pilots.
+    """
     if queries is None or qrels is None:
         raise BadInput(
             "An index has no labels of its own: rag-embed eval KB queries.jsonl qrels.tsv"
         )
     documents = tuple(Document(id, "") for id in index.store.document_ids())
-    return ev.read_labels(documents, queries, qrels, name=source.name)
+    labels = ev.read_labels(documents, queries, qrels, name=source.name)
+    return ev.shared(labels, index.store, user=user, asked=not pilots)
 
 
 def _collection(source: Path, queries: Path | None, qrels: Path | None) -> ev.Collection:

@@ -76,6 +76,8 @@ def train_expert(
     from rag_embed.training.loop import Schedule
 
     material = _source(source, queries, qrels)
+    if material.left_out:
+        err.print(material.left_out, markup=False)
     count = made if made is not None else 0 if material.pairs else 1000
     if not material.pairs and not count:
         raise BadInput("There are no labelled queries here: give some, or --pseudo 1000.")

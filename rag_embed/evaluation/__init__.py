@@ -16,6 +16,7 @@ from rag_embed.evaluation.report import (
     to_rich,
 )
 from rag_embed.evaluation.run import DEFAULT_METRICS, System, evaluate, from_retriever
+from rag_embed.evaluation.shared import Shared, shared
 from rag_embed.evaluation.significance import Comparison, Row, average, compare
 from rag_embed.evaluation.verdict import Tried, Verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "Outcome",
     "Report",
     "Row",
+    "Shared",
     "System",
     "Tried",
     "Verdict",
@@ -40,6 +42,7 @@ __all__ = [
     "read_files",
     "read_labels",
     "read_report",
+    "shared",
     "split_by_document",
     "to_html",
     "to_json",

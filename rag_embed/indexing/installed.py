@@ -16,13 +16,17 @@ ROUTER = "router.safetensors"
 def installed(store: Store) -> PilotRouter | None:
     """The router that `install` kept with an index; None where there is none.
 
+    Everybody is shown its pilots, so those that a private document answers are left out: one of
+    another day, or one that was shared then.
+
     Raises:
         BadInput: Its file is damaged, or of another version.
     """
-    if store.files is None:
+    router = _kept(store)
+    if router is None:
         return None
-    content = store.files.get([ROUTER]).get(ROUTER)
-    return None if content is None else router_of(content, f"the index's file {ROUTER!r}")
+    known = store.known(sorted(router.pilots.answered))
+    return router.without_documents([id for id, (_, owner) in known.items() if owner is not None])
 
 
 def install(store: Store, router: PilotRouter) -> None:
@@ -50,7 +54,7 @@ def forget(store: Store, ids: Collection[str]) -> int:
     Returns:
         How many pilots went.
     """
-    router = installed(store)
+    router = _kept(store)
     if router is None or (left := router.without_documents(ids)) is router:
         return 0
     if left is None:
@@ -58,6 +62,13 @@ def forget(store: Store, ids: Collection[str]) -> int:
         return len(router.pilots)
     install(store, left)
     return len(router.pilots) - len(left.pilots)
+
+
+def _kept(store: Store) -> PilotRouter | None:
+    if store.files is None:
+        return None
+    content = store.files.get([ROUTER]).get(ROUTER)
+    return None if content is None else router_of(content, f"the index's file {ROUTER!r}")
 
 
 def _files(store: Store) -> Files:

@@ -25,7 +25,7 @@ class OwnerLaws:
             seen = [c.id for c in chunks if c.user in (None, user)]
             rows = view.vectors("dense", seen)
             moments = view.moments("dense", user)
-            assert moments.count == len(rows)
+            assert moments.count == view.count(user) == len(rows)
             np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
             np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
 

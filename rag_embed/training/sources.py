@@ -10,6 +10,7 @@ from pathlib import Path
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.beir import read_collection
 from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.shared import shared
 from rag_embed.index import Index
 from rag_embed.protocols import Encoder
 from rag_embed.training.corpus import Corpus
@@ -27,23 +28,34 @@ class Source:
         chunks: The same chunks with their texts.
         pairs: The labelled ones.
         group_by: What the labels name.
+        left_out: Which labels were, and why, in a sentence; empty for none.
     """
 
     corpus: Corpus
     chunks: tuple[Chunk, ...]
     pairs: tuple[Pair, ...]
     group_by: Grouping
+    left_out: str = ""
 
     @classmethod
     def of_index(cls, index: Index, labels: Collection | None = None) -> Source:
-        """The stored vectors of an index's shared documents, which labels name."""
+        """The stored vectors of an index's shared documents, which labels name.
+
+        Labels that tell of a user are left out; see `evaluation.shared`.
+
+        Raises:
+            BadInput: There are no shared documents, or no label is left.
+        """
         chunks = [chunk for _, some in cuts_of(index) for chunk in some]
         corpus = Corpus.of_view(index.store.view(), chunks, index.space.signature)
         below: dict[str, list[str]] = {}
         for chunk in chunks:
             below.setdefault(chunk.doc_id, []).append(chunk.id)
-        pairs = labelled(labels, below) if labels is not None else []
-        return cls(corpus, tuple(chunks), tuple(pairs), "document" if labels else "chunk")
+        if labels is None:
+            return cls(corpus, tuple(chunks), (), "chunk")
+        found = shared(labels, index.store)
+        pairs = labelled(found.needed(), below)
+        return cls(corpus, tuple(chunks), tuple(pairs), "document", found.told)
 
     @classmethod
     def of_collection(cls, collection: Collection, encoder: Encoder) -> Source:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection, answers, halves
+from rag_embed.evaluation.shared import shared
 from rag_embed.maths.routing import listwise
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
@@ -44,9 +45,14 @@ def learned(
         progress: Called after each batch.
 
     Raises:
-        BadInput: No query has an answer, or the default mixture counts no leg that
-            compares vectors.
+        BadInput: No query has an answer, a label tells of a user, or the default mixture counts no leg
+            that compares vectors.
     """
+    if told := shared(collection, hybrid.store).told:
+        raise BadInput(
+            f"Pilots are shown to everybody, so they cannot be learned from all of {collection.name!r}: "
+            "pass evaluation.shared(labels, store).labels instead of it. " + told
+        )
     ids = collection.judged
     if not ids:
         raise BadInput(f"{collection.name!r} has no query with a relevant document; label some.")

@@ -8,6 +8,10 @@
 | ``"personal"`` | do users' histories or talks help, because they are theirs? | `personal.setting.Setting` |
 | ``"tokens"`` | is token evidence worth its disk? | |
 | ``"situate"`` | which way to situate chunks suits the corpus? | `situated.expressions` |
+
+What is decided serves everybody, so labels that tell of a user are left out, and the reason says how many;
+see `evaluation.shared`. ``"personal"`` keeps those that users asked: it chooses one of a few settings, and
+no text of theirs is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any, TypeAlias, cast
 
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.shared import shared
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
 from rag_embed.indexing.installed import install, uninstall
@@ -63,7 +68,9 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
         raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
     if task.metric != METRIC and what not in ("personal", "router", "weights"):
         raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
-    return TUNERS[what](index, task)
+    found = shared(task.labels, index.store, asked=what == "personal")
+    verdict = TUNERS[what](index, replace(task, labels=found.needed()))
+    return replace(verdict, reason=f"{verdict.reason} {found.told}".strip())
 
 
 def apply(index: Index, verdict: Verdict[Any]) -> None:

@@ -50,9 +50,16 @@ def test_an_index_gives_its_stored_vectors(index, monkeypatch) -> None:
 
 def test_private_documents_teach_nothing(index) -> None:
     index.add([Document("mine", f"Zyxwvut. {text(99)}", user="ann")])
-    labels = Collection("own", (Document("mine", ""),), {"q": "zyxwvut"}, {"q": {"mine": 1}})
+    documents = (Document("mine", ""), Document("d1", ""))
+    asked = {"q": "zyxwvut", "r": "number 1", "s": "what did I ask?"}
+    judged = {"q": {"mine": 1}, "r": {"d1": 1, "mine": 1}, "s": {"d1": 1}}
+    labels = Collection("own", documents, asked, judged, users={"s": "ann"})
     source = Source.of_index(index, labels)
-    assert "mine" not in source.corpus.documents and source.pairs == ()
+    assert "mine" not in source.corpus.documents
+    assert [(pair.query, {*pair.documents}) for pair in source.pairs] == [("number 1", {"d1"})]
+    assert source.left_out.startswith("Left out 2 labels: 1 that only private documents answer, 1 ")
+    with pytest.raises(BadInput, match="No label of 'own' is left.*shared documents"):
+        Source.of_index(index, labels.subset(["q"]))
     assert all(cut.document.user is None for cut in cuts_of(index))
 
 

@@ -1,0 +1,92 @@
+"""Which labels may be learned from: what is learned of an index serves everybody who asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
+from rag_embed.protocols import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Labels that tell nothing of a user, and how many were left out.
+
+    Attributes:
+        labels: Those that are left.
+        private: Queries that private documents alone answer.
+        asked: Queries that are a user's own.
+    """
+
+    labels: Collection
+    private: int
+    asked: int
+
+    @property
+    def told(self) -> str:
+        """What was left out and why, in a sentence; empty where nothing was."""
+        if not self.private and not self.asked:
+            return ""
+        return (
+            f"Left out {self.private + self.asked} labels: {self.private} that only private documents "
+            f"answer, {self.asked} that name a user."
+        )
+
+    def needed(self) -> Collection:
+        """The labels.
+
+        Raises:
+            BadInput: All that answer anything were left out.
+        """
+        if self.told and not self.labels.judged:
+            raise BadInput(
+                f"No label of {self.labels.name!r} is left. {self.told} What is learned serves "
+                "everybody, so it is learned from shared documents and from queries that name no "
+                "user; label some."
+            )
+        return self.labels
+
+
+def shared(
+    labels: Collection, store: Store, *, user: str | None = None, asked: bool = False
+) -> Shared:
+    """Labels without what is private.
+
+    A document with an owner counts as no answer; a query that has no other is left out. So is a query
+    that names a user.
+
+    Args:
+        labels: Queries with the documents that answer them.
+        store: Knows whose the documents are.
+        user: The one whom the outcome is shown to alone: that user's documents and queries count.
+        asked: Keep the queries that users asked, where nothing is kept of their texts.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> report = index.add([Document("a", "The sea."), Document("n", "A note.", user="ann")])
+        >>> found = shared(Collection.of({"sea": ["a"], "note": ["n"]}), index.store)
+        >>> found.labels.judged, found.told
+        (('sea',), 'Left out 1 labels: 1 that only private documents answer, 0 that name a user.')
+    """
+    named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
+    owners = {id: owner for id, (_, owner) in store.known(named).items()}
+    hidden = {id for id, owner in owners.items() if owner is not None and owner != user}
+    private, others, qrels = set(), set(), {}
+    for query in labels.queries:
+        grades = labels.qrels.get(query, {})
+        qrels[query] = {id: grade for id, grade in grades.items() if id not in hidden}
+        if _answered(grades) and not _answered(qrels[query]):
+            private.add(query)
+        elif not asked and labels.users.get(query) not in (None, user):
+            others.add(query)
+    left = labels.subset([id for id in labels.queries if id not in private | others])
+    kept = {id: qrels[id] for id in left.qrels}
+    return Shared(replace(left, qrels=kept), len(private), len(others))
+
+
+def _answered(grades: Mapping[str, int]) -> bool:
+    return any(grade > 0 for grade in grades.values())
