@@ -44,7 +44,7 @@ def ways(folder: Path) -> dict[str, tuple[str, Search]]:
     """Name -> what it is compared with, and the call."""
     chunks = Index.create(folder / "chunks")
     chunks.add(language_reference())
-    encoder = chunks.space
+    encoder = chunks.spaces.own
     topics = list(language_reference())
     whole = Index.create(folder / "whole", chunk_tokens=None, situate="isolated")
     store = LangChainStore(whole)

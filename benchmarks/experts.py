@@ -53,7 +53,9 @@ def synthetic(path: Path, chunks: int) -> Index:
         documents = [
             Document(f"d{i}", " ".join(words[rng.integers(0, len(words), 30)])) for i in some
         ]
-        rows = unit(rng.standard_normal((len(some), index.space.signature.dim)).astype(np.float32))
+        rows = unit(
+            rng.standard_normal((len(some), index.spaces.own.signature.dim)).astype(np.float32)
+        )
         index.store.replace(
             [(d, content_hash(d)) for d in documents],
             ChunkRows([Chunk.of(d, 0, len(d.text)) for d in documents], {"dense": rows}),
@@ -110,7 +112,7 @@ def measured(index: Index, path: Path, expert: Path, console: Console) -> dict[s
     _, before = timed(lambda: index.retriever.retrieve(asked[1:2]))
     stored = marks(path / "chunks.lance")
     added, adding = timed(lambda: index.experts.add(expert))
-    hybrid: Hybrid = index.hybrid()
+    hybrid: Hybrid = index.experts.hybrid()
     asking = replace(hybrid, weights={**hybrid.weights, added.name: 0.5})
     (hits, *_), first = timed(lambda: asking.retrieve(asked[:1]))
     _, later = timed(lambda: asking.retrieve(asked[2:3]))
@@ -146,7 +148,7 @@ def main() -> None:
         path = work / f"synthetic-{arguments.chunks}"
         index, making = timed(lambda: synthetic(path, arguments.chunks))
         console.print(f"index ready in {making:.0f} s")
-        base = replace(index.space.signature, chunks="", tokens="")
+        base = replace(index.spaces.own.signature, chunks="", tokens="")
         expert = arguments.expert or random_expert(work / "random-expert", base)
         found = measured(index, path, expert, console)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -52,11 +52,11 @@ def candidates(collection: ev.Collection, work: Path) -> list[Candidates]:
     index = indexed(collection, work)
     view = index.store.view()
     queries = [Query(collection.queries[id]) for id in collection.judged]
-    dense, lexical = (leg.ask(view, queries) for leg in index.hybrid().legs)
+    dense, lexical = (leg.ask(view, queries) for leg in index.experts.hybrid().legs)
     tops = [leg.top([None] * len(queries), POOL) for leg in (dense, lexical)]
     pools = [list(dict.fromkeys([*a, *b])) for (a, _), (b, _) in zip(tops[0], tops[1], strict=True)]
     raw, words = dense.score(pools), lexical.score(pools)
-    moments, rows = view.moments("dense"), index.space.encode_query([q.text for q in queries])
+    moments, rows = view.moments("dense"), index.spaces.own.encode_query([q.text for q in queries])
     train = training_half(collection)
     return [
         Candidates(

@@ -51,7 +51,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     path = work / "qmsum_docs-200"
     index = Index.open(path) if path.exists() else Index.create(path)
     index.add(collection.documents)
-    hybrid = index.hybrid()
+    hybrid = index.experts.hybrid()
     dense, lexical = hybrid.alone(DENSE), hybrid.alone(LEXICAL)
     systems: dict[str, Retriever] = {}
     for name, retriever in {"dense": dense, "BM25 on chunks": lexical, "hybrid": hybrid}.items():
@@ -63,7 +63,7 @@ def documents(data: Path, work: Path, console: Console) -> dict[str, list[float]
     queries = [Query(collection.queries[id], k=10, group_by="document") for id in ids]
     whole = Index.in_memory(encoder=HashEncoder(8), chunk_tokens=None, situate="isolated")
     whole.add(collection.documents)
-    systems["BM25 on whole documents"] = whole.hybrid().alone(LEXICAL)
+    systems["BM25 on whole documents"] = whole.experts.hybrid().alone(LEXICAL)
     scores = {
         name: np.array(
             [
@@ -113,7 +113,7 @@ def one_vector(
         means.append(rows.mean(axis=0))
         novel.append(novelty(rows) @ rows)
     mean = unit(np.array(means))
-    queries = index.space.encode_query([collection.queries[id] for id in ids])
+    queries = index.spaces.own.encode_query([collection.queries[id] for id in ids])
     names = [document.id for document in collection.documents]
     found = {}
     for name, rows in {

@@ -55,7 +55,7 @@ def tenancy(data: Path, work: Path, console: Console) -> dict[str, Any]:
 
 
 def _profiles(data: Path, index: Index) -> Profiles:
-    profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
+    profiles = Profiles(MemoryEvents(index.spaces.own.signature.dim), index.spaces.own.encoder)
     profiles.remember(
         UserEvent(row["_id"], row["user_id"], row["text"], 0.0, kind="fact")
         for row in rows(data, "ikat_facts", "corpus.jsonl")
@@ -65,11 +65,11 @@ def _profiles(data: Path, index: Index) -> Profiles:
 
 def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
     index = built(work, "facts-owned", facts(data, True))
-    some, retriever = ikat(data), Once(index.hybrid())
+    some, retriever = ikat(data), Once(index.experts.hybrid())
     profiles, centre = _profiles(data, index), CorpusMean(index.store)
 
     def make(setting: Setting) -> Any:
-        return setting.bend(profiles, index.space, centre)
+        return setting.bend(profiles, index.spaces.own, centre)
 
     results: dict[str, Any] = {}
     for kind, settings in {
@@ -94,11 +94,11 @@ def personal_ikat(data: Path, work: Path, console: Console) -> dict[str, Any]:
 
 def personal_lihua(data: Path, work: Path, console: Console) -> dict[str, Any]:
     index = built(work, "facts-owned", facts(data, True))
-    profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
+    profiles = Profiles(MemoryEvents(index.spaces.own.signature.dim), index.spaces.own.encoder)
     tuned = tune_personal(
-        index.hybrid(),
+        index.experts.hybrid(),
         grid("mean"),
-        lambda setting: setting.bend(profiles, index.space, CorpusMean(index.store)),
+        lambda setting: setting.bend(profiles, index.spaces.own, CorpusMean(index.store)),
         lihua(data),
     )
     console.print(f"lihua: {tuned.reason}")

@@ -31,7 +31,7 @@ class Exact:
     """Cosine with every document: the dense leg alone, for many queries at once."""
 
     def __init__(self, index: Index) -> None:
-        view, self.encoder = index.store.view(), index.space
+        view, self.encoder = index.store.view(), index.spaces.own
         ids = index.store.document_ids()
         self.chunks = [chunk for id in ids for chunk in view.document_chunks(id)]
         self.rows = view.vectors("dense", [chunk.id for chunk in self.chunks])
@@ -68,7 +68,7 @@ def _index(data: Path, work: Path) -> tuple[Index, Profiles]:
     films = {row["_id"]: row for row in rows(data, "movielens_user", "corpus.jsonl")}
     documents = [Document(id, row["text"], row["title"]) for id, row in films.items()]
     index = built(work, "films", documents)
-    profiles = Profiles(MemoryEvents(index.space.signature.dim), index.space.encoder)
+    profiles = Profiles(MemoryEvents(index.spaces.own.signature.dim), index.spaces.own.encoder)
     profiles.remember(
         UserEvent(
             f"{at:04d}",
@@ -93,7 +93,7 @@ def personal_movielens(
     centre = CorpusMean(index.store)
 
     def make(setting: Setting) -> Any:
-        return setting.bend(profiles, index.space, centre)
+        return setting.bend(profiles, index.spaces.own, centre)
 
     seen = {row["_id"]: set(row["history"]) for row in users}
     settings = [

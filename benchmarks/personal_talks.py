@@ -77,7 +77,9 @@ def chats(data: Path, work: Path) -> Talk:
     middle = sorted(min(one.relevant) for one in some)[len(some) // 2]
     early = [i for i, one in enumerate(some) if max(one.relevant) < middle]
     late = [i for i, one in enumerate(some) if min(one.relevant) >= middle]
-    return Talk("lihua, turns", index.store, Once(index.hybrid()), some, True, (early, late))
+    return Talk(
+        "lihua, turns", index.store, Once(index.experts.hybrid()), some, True, (early, late)
+    )
 
 
 def log(data: Path, work: Path) -> Talk:
@@ -95,7 +97,7 @@ def log(data: Path, work: Path) -> Talk:
         places.append(min(a for a, _ in spans))
     order = np.argsort(places).tolist()
     halves = (sorted(order[: len(order) // 2]), sorted(order[len(order) // 2 :]))
-    return Talk("chatlogs, turns", index.store, Once(index.hybrid()), some, False, halves)
+    return Talk("chatlogs, turns", index.store, Once(index.experts.hybrid()), some, False, halves)
 
 
 def talks(data: Path, work: Path, console: Console) -> dict[str, Any]:

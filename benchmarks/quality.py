@@ -51,7 +51,7 @@ class Legs:
         view = index.store.view()
         queries = [Query(text) for text in texts]
         self.found: dict[str, dict[str, Ranked]] = {}
-        for leg in index.hybrid().legs:
+        for leg in index.experts.hybrid().legs:
             tops = leg.ask(view, queries).top([None] * len(texts), DEPTH)
             self.found[leg.name] = {
                 text: [(doc_id_of(id), float(score)) for id, score in zip(ids, scores, strict=True)]
@@ -100,7 +100,7 @@ def main() -> None:
             measured = {**own_systems(index), "RRF": rrf(legs), **peers(legs)}
             evaluations.append(ev.evaluate(measured, collection, depth=DEPTH))
             console.print(f"{name}: done")
-            signature = asdict(index.space.signature)
+            signature = asdict(index.spaces.own.signature)
     versions = ("rag-embed", "lancedb", "langchain-classic", "llama-index-core")
     settings = {name: importlib.metadata.version(name) for name in versions}
     report = ev.make_report(

@@ -51,7 +51,7 @@ def fit(index: Index, collection: ev.Collection, foreign: list[str]) -> Calibrat
     }
     verdict = calibrated(index, ev.Collection.of({**judged, **{text: [] for text in foreign}}))
     index.apply(replace(verdict, kept=True))
-    return index.calibration
+    return index.experts.calibration
 
 
 def numbers(hits: list[Hit]) -> dict[str, list[float]]:
@@ -104,7 +104,7 @@ def main() -> None:
         for name, foreign in REPORTED.items():
             collection = ev.read_collection(arguments.data / name)
             index = indexed(collection, work)
-            hybrid = replace(index.hybrid(), calibration=calibration)
+            hybrid = replace(index.experts.hybrid(), calibration=calibration)
             results[name] = report(hybrid, collection, texts(arguments.data, foreign, 500))
             for number, (precision, auc) in results[name].items():
                 table.add_row(name, number, f"{precision:.3f}", f"{auc:.3f}")

@@ -53,7 +53,7 @@ class Samples:
         self.chunks = {chunk.id: chunk for chunk in view.chunks(self.ids)}
         self.place = {id: i for i, id in enumerate(self.ids)}
         self.rows = view.vectors(DENSE, self.ids)
-        whole = index.hybrid()
+        whole = index.experts.hybrid()
         weights = {leg.name: whole.weights[leg.name] for leg in whole.legs}
         self.searched: Hybrid = replace(whole, stages=(), weights=weights)
 

@@ -52,10 +52,10 @@ Row = npt.NDArray[np.float64]
 
 def systems(index: Index, models: dict[str, Reranker]) -> dict[str, Retriever]:
     """Retrievers by name; all of them score the same candidates."""
-    with_tokens = index.hybrid()
+    with_tokens = index.experts.hybrid()
     default = replace(with_tokens, weights={**with_tokens.weights, "tokens": 0.0}, depth=0)
-    assert isinstance(index.space, WithTokens)
-    bits = StoredMaxSimReranker(index.store, index.space)
+    assert isinstance(index.spaces.own, WithTokens)
+    bits = StoredMaxSimReranker(index.store, index.spaces.own)
     found: dict[str, Retriever] = {
         "default": default,
         "tokens": replace(with_tokens, depth=DEPTH),

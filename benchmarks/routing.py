@@ -130,7 +130,7 @@ def together(
 def copied(own: Index, index: Index, collection: ev.Collection) -> None:
     """Documents of a `renamed` collection that the mixed index lacks."""
     view, prefix = own.store.view(), f"{collection.name}/"
-    if own.space.signature != index.space.signature:
+    if own.spaces.own.signature != index.spaces.own.signature:
         raise SystemExit(f"{collection.name} was indexed in another space; delete --work.")
     for start in range(0, len(collection.documents), COPIED):
         some = [cleaned(d) for d in collection.documents[start : start + COPIED]]
@@ -145,7 +145,7 @@ def copied(own: Index, index: Index, collection: ev.Collection) -> None:
 
 def cut(index: Index, document: Document) -> list[Chunk]:
     """Chunks as `Index.add` makes them: a title without text has one."""
-    chunks = index.splitter.split(document)
+    chunks = index.spaces.splitter.split(document)
     return chunks or ([Chunk.of(document, 0, 0)] if document.title.strip() else [])
 
 
@@ -156,7 +156,7 @@ def learn(
     known: list[Pilots] = []
     for index, train in [*((part.index, part.train) for part in parts), *more]:
         began = time.perf_counter()
-        known.append(learned(index.hybrid(), index.space.signature, train))
+        known.append(learned(index.experts.hybrid(), index.spaces.own.signature, train))
         spent = time.perf_counter() - began
         console.print(f"{train.name}: {len(known[-1])} pilots, {spent:.0f} s")
     return PilotRouter(reduce(Pilots.joined, known))
@@ -168,7 +168,7 @@ def measured(router: PilotRouter, parts: list[Part]) -> list[Routed]:
     for part in parts:
         kin = [part.train.name, *KIN.get(part.name, ())]
         others = PilotRouter(router.pilots.without_sources(kin))
-        hybrid = part.index.hybrid()
+        hybrid = part.index.experts.hybrid()
         routed += measure_routing(hybrid, router, [part.test], also={OTHERS: others})
     return routed
 
@@ -277,7 +277,7 @@ def main() -> None:
         if "cost" in arguments.parts:
             most = max(parts, key=lambda part: len(part.test.queries))
             texts = list(most.test.queries.values())[:200]
-            figures["cost"] = cost(most.index.hybrid(), router, texts, console)
+            figures["cost"] = cost(most.index.experts.hybrid(), router, texts, console)
         if "mixed" in arguments.parts:
             mixed = [(index, renamed(one)) for index, one in sets]
             index = together(mixed, work, arguments.expert)

@@ -22,9 +22,10 @@ from rag_embed.maths.metrics import ndcg, recall
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import ChunkEncoder, Encoder
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
+from rag_embed.situated.derived import DocumentMean, Headed, Heading
 from rag_embed.situated.described import described
 from rag_embed.situated.expressions import situated
-from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
+from rag_embed.situated.residual import Residual
 from rag_embed.situated.space import written
 from rag_embed.situated.summary import summary
 from rag_embed.stores.memory import MemoryStore

@@ -108,13 +108,13 @@ def evidence(query: TokenRows, weights: Row, kept: Sequence[Vectors]) -> Row:
 
 def measured(index: Index, some: Sequence[Candidates]) -> dict[tuple[str, str], Row]:
     """nDCG@10 of every query at every point."""
-    space, view = index.space, index.store.view()
+    space, view = index.spaces.own, index.store.view()
     assert isinstance(space, WithTokens)
     ids = list(dict.fromkeys(id for one in some for id in one.chunks[: len(one.tokens)]))
     chunks: list[Chunk] = view.chunks(ids)
     cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in chunks]
     _, tokens = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
-    [stage] = index.hybrid().stages
+    [stage] = index.experts.hybrid().stages
     assert isinstance(stage, TokenStage)
     queries = stage.ask(view, [Query(one.text) for one in some], {}).said
     found = {}

@@ -107,14 +107,14 @@ def candidates(collection: ev.Collection, index: Index) -> list[Candidates]:
 
 def float_evidence(index: Index, some: Sequence[Candidates]) -> list[Row]:
     """Evidence on token vectors that were never packed."""
-    space, view = index.space, index.store.view()
+    space, view = index.spaces.own, index.store.view()
     assert isinstance(space, WithTokens)
     ids = list(dict.fromkeys(id for one in some for id in one.chunks[: len(one.tokens)]))
     documents = {chunk.id: chunk for chunk in view.chunks(ids)}
     cuts = [Cut(Document(chunk.doc_id, chunk.text), [chunk]) for chunk in documents.values()]
     _, rows = space.encoder.encode_document_tokens(space.space.texts(cuts), space.centred)
     known = dict(zip(documents, rows, strict=True))
-    [stage] = index.hybrid().stages
+    [stage] = index.experts.hybrid().stages
     assert isinstance(stage, TokenStage)
     queries = stage.ask(view, [Query(one.text) for one in some], {}).said
     found = []
@@ -215,16 +215,18 @@ def limit(data: Path, work: Path, console: Console, total: int = 2000) -> dict[s
     path = work / "limit-2k"
     index = Index.open(path) if path.exists() else Index.create(path, tokens=True)
     index.add([*collection.documents, *extra])
-    assert isinstance(index.space, WithTokens)
+    assert isinstance(index.spaces.own, WithTokens)
     n = len(index)
     full = {"pool": n, "depth": n}
-    late = replace(index.hybrid(), weights={DENSE: 0.5, TOKENS: 0.125}, **full)
+    late = replace(index.experts.hybrid(), weights={DENSE: 0.5, TOKENS: 0.125}, **full)
     systems = {
-        "dense": index.hybrid().alone(DENSE),
+        "dense": index.experts.hybrid().alone(DENSE),
         "dense and tokens": late,
         "mostly tokens": replace(late, weights={DENSE: 0.5, TOKENS: 5.0}),
-        "default without tokens": replace(index.hybrid(), weights={DENSE: 0.5, LEXICAL: 0.5}),
-        "default": index.hybrid(),
+        "default without tokens": replace(
+            index.experts.hybrid(), weights={DENSE: 0.5, LEXICAL: 0.5}
+        ),
+        "default": index.experts.hybrid(),
     }
     ids = random.Random(0).sample(list(collection.judged), 300)
     recall = {}
@@ -262,7 +264,7 @@ def costs(data: Path, console: Console, repeats: int = 5) -> dict[str, float]:
         for tokens, index in indexes.items():
             assert isinstance(index.store, LanceStore)
             index.store._chunks.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-            size[tokens] = int(str(index.stats()["bytes"]))
+            size[tokens] = int(str(index.contents.stats()["bytes"]))
         texts = [collection.queries[id] for id in collection.judged][:300]
         asked: dict[bool, list[float]] = {False: [], True: []}
         for text in texts[:20]:  # once unmeasured

@@ -23,9 +23,9 @@ def main(folder: Path) -> None:
 
     for hit in index.search("make sure a file gets closed", k=3, group_by="document"):
         print(f"\n{hit.relevance:.2f}  {hit.chunk.title}")
-        print(" ".join(chunk.text for chunk in index.neighbours(hit, after=0))[:300])
+        print(" ".join(chunk.text for chunk in index.contents.neighbours(hit, after=0))[:300])
 
-    document = index.document("with")
+    document = index.contents.document("with")
     assert document is not None
     index.add([replace(document, text=document.text + "\n\nAsk Ada about context managers.")])
     hits = index.search("who knows about context managers?", where=field("format") == "markdown")

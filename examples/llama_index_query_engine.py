@@ -71,7 +71,7 @@ def main() -> None:
             [Document(id_="memo", text="Ada wraps files in contextlib.closing.")], user="ada"
         )
     )
-    print(f"{len(index)} chunks of {len(index.matching())} documents")
+    print(f"{len(index)} chunks of {len(index.contents.matching())} documents")
 
     retriever = RagEmbedRetriever(index, k=3)
     engine = RetrieverQueryEngine.from_args(retriever, llm=Quoting())

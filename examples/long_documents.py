@@ -11,6 +11,7 @@ from rag_embed import Document, Index, encoders
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.longcontext import BestChunks, extend, passkeys, windows
 from rag_embed.protocols import Encoder
+from rag_embed.ranking import Reranked
 from rag_embed.types import Query
 
 
@@ -31,7 +32,7 @@ def main() -> None:
 
     index = Index.in_memory(chunk_tokens=200, chunk_overlap=100)
     index.add([Document(str(i), text) for i, text in enumerate(texts)])
-    retriever = index.reranked(BestChunks(), depth=400, spread=False)
+    retriever = Reranked(index.retriever, BestChunks(), depth=400, spread=False)
     hits = retriever.retrieve([Query(query, k=1, group_by="document") for query in queries])
     right = sum(some[0].chunk.doc_id == str(i) for i, some in enumerate(hits))
     print(f"an index of chunks: {right} of {len(texts)} documents found")

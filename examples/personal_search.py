@@ -32,16 +32,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         index = Index.create(folder, chunk_tokens=None)
         index.add(Document(id, text) for id, text in FILMS.items())
-        profiles = profiles_of(index.store, index.space)
+        profiles = profiles_of(index.store, index.spaces.own)
         profiles.remember(
             UserEvent.of(user, "liked", outcome=text, time=float(day), kind="film")
             for user, texts in LIKED.items()
             for day, text in enumerate(texts)
         )
         bend = Bend(
-            MeanPooling(profiles), index.space, 1.0, prior=0.0, centre=CorpusMean(index.store)
+            MeanPooling(profiles), index.spaces.own, 1.0, prior=0.0, centre=CorpusMean(index.store)
         )
-        retriever = Personal(index.hybrid(routed=True), bend)
+        retriever = Personal(index.experts.hybrid(routed=True), bend)
         for user in ("ann", "ben", None):
             query = Query("a film for tonight", k=2, user=user)
             hits = retriever.retrieve([query])[0]

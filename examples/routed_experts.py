@@ -49,7 +49,7 @@ def main(folder: Path) -> None:
     index = Index.create(folder)
     collections = labelled()
     index.add(collections[0].documents)
-    verdict = fit_router(index.hybrid(), index.space.signature, collections)
+    verdict = fit_router(index.experts.hybrid(), index.spaces.own.signature, collections)
     print(verdict.reason)
     index.apply(replace(verdict, kept=True))  # so few questions: whatever it is worth
     for question in ("number 7919", "where near Bern is a shy swimmer?"):

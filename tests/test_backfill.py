@@ -42,8 +42,8 @@ def test_switched_on_later_equals_from_the_start(tmp_path, where) -> None:
     later.add(documents())
     assert WEIGHTS["tokens"] not in [p.weight for p in later.search("assert")[0].parts]
     told: list[Progress] = []
-    assert later.keep_tokens(progress=told.append) == len(later)
-    assert told[-1] == Progress(len(later), len(later)) and later.keep_tokens() == 0
+    assert later.experts.keep_tokens(progress=told.append) == len(later)
+    assert told[-1] == Progress(len(later), len(later)) and later.experts.keep_tokens() == 0
     assert kept(later) == kept(first)
     query = "how is an assertion written"
     assert later.search(query) == first.search(query)
@@ -58,7 +58,7 @@ def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
     index = Index.in_memory(encoder=HashEncoder(16))
     index.add([Document("a", "text")])
     with pytest.raises(BadInput, match="gives no token vectors"):
-        index.keep_tokens()
+        index.experts.keep_tokens()
     assert index.search("text")[0].chunk.doc_id == "a" and index.store.lacking() == []
 
 
@@ -70,7 +70,7 @@ def keep(kb: str) -> None:
         sys.stdout.flush()
         sys.stdin.readline()
 
-    Index.open(kb, encoder=load()).keep_tokens(progress=say)
+    Index.open(kb, encoder=load()).experts.keep_tokens(progress=say)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -87,9 +87,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     process.communicate()
     assert 0 < done < total
     index = Index.open(kb)
-    assert not index.space.signature.tokens and index.search("assert")
+    assert not index.spaces.own.signature.tokens and index.search("assert")
     told: list[Progress] = []
-    filled = index.keep_tokens(progress=told.append)
+    filled = index.experts.keep_tokens(progress=told.append)
     assert filled == told[0].total == total - done
     whole = Index.in_memory(tokens=True)
     whole.add(some)

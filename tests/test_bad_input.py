@@ -164,7 +164,7 @@ class TestReadOnly:
             assert found == {"d38", "d39"}
             index.store.cache_bytes = 0
             assert index.search("fox number 3", k=1)[0].chunk.doc_id == "d3"
-            assert index.document("d3") == corpus()[3]
+            assert index.contents.document("d3") == corpus()[3]
             assert index.add(corpus()).unchanged == 40
             for change in (
                 lambda: index.add([Document("new", "text")]),
@@ -241,9 +241,9 @@ class TestDamage:
         failed = 0
         for operation in (
             lambda: opened(kb).search("fox number 3"),
-            lambda: opened(kb).document("d3"),
+            lambda: opened(kb).contents.document("d3"),
             lambda: list(opened(kb).store.document_ids()),
-            lambda: opened(kb).stats(),
+            lambda: opened(kb).contents.stats(),
             lambda: opened(kb).add([Document("new", "text")]),
         ):
             try:
@@ -319,7 +319,7 @@ class TestSizes:
         assert len(text) > 5_900_000 and report.chunks == len(index) > 1_000
         hit = index.search("violin", k=1)[0]
         assert "violin" in hit.text and text[hit.chunk.start : hit.chunk.end] == hit.text
-        assert index.document("big").text == text
+        assert index.contents.document("big").text == text
 
     def test_many_tiny_documents(self, tmp_path) -> None:
         index = made(tmp_path / "kb")
@@ -354,7 +354,7 @@ def test_hostile_strings_are_only_strings(tmp_path, text) -> None:
     index = made(tmp_path / "kb", corpus(5))
     mine = Document(text, f"fox {text}", text, {"lang": text, "tags": [text, "b"], text: text})
     assert index.add([mine]).added == 1 and index.add([mine]).unchanged == 1
-    assert index.document(text) == mine
+    assert index.contents.document(text) == mine
     for where in (
         field("lang") == text,
         field("lang").is_in([text, "other"]),
@@ -369,7 +369,7 @@ def test_hostile_strings_are_only_strings(tmp_path, text) -> None:
     index.add([own])
     assert "own" in {h.chunk.doc_id for h in index.search("fox", user=text)}
     assert "own" not in {h.chunk.doc_id for h in index.search("fox", user=text + "x")}
-    assert index.delete([text]) == 1 and index.document(text) is None and len(index) == 6
+    assert index.delete([text]) == 1 and index.contents.document(text) is None and len(index) == 6
 
 
 def _added(path: str, first: int) -> int:

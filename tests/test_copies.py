@@ -14,6 +14,7 @@ import pytest
 from rag_embed import Document, Index
 from rag_embed.encoders import FunctionEncoder, HashEncoder, load
 from rag_embed.errors import BadInput
+from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.situated.described import described
 
 DOCUMENTS = [
@@ -57,16 +58,16 @@ BOTH = pytest.mark.parametrize("where", ["memory", "lancedb"])
 def test_a_copy_finds_the_same_and_can_be_added_to(where, way, options, tmp_path):
     index = made(where, tmp_path, **options)
     index.add(DOCUMENTS)
-    index.remember("ada", ["red foxes", "mice"])
+    index.users.remember("ada", ["red foxes", "mice"])
     copied = again(index, way)
     assert copied.search(QUERY, user="ada") == index.search(QUERY, user="ada")
-    assert copied.stats()["signature"] == index.stats()["signature"]
-    assert copied.profile("ada").count == 2
+    assert copied.contents.stats()["signature"] == index.contents.stats()["signature"]
+    assert copied.users.profile("ada").count == 2
     assert copied.add([Document("new", "A grey wolf.", metadata={"year": 2020})]).added == 1
-    copied.remember("ada", ["wolves"])
+    copied.users.remember("ada", ["wolves"])
     shared = where == "lancedb"  # one place on disk
-    assert (index.document("new") is not None) == shared
-    assert index.profile("ada").count == (3 if shared else 2)
+    assert (index.contents.document("new") is not None) == shared
+    assert index.users.profile("ada").count == (3 if shared else 2)
 
 
 @WAYS
@@ -74,7 +75,7 @@ def test_a_copy_finds_the_same_and_can_be_added_to(where, way, options, tmp_path
 def test_the_default_model_is_loaded_again(where, way, tmp_path):
     index = made(where, tmp_path, encoder=load())
     index.add(DOCUMENTS)
-    pickled = pickle.dumps(index.space)
+    pickled = pickle.dumps(index.spaces.own)
     assert len(pickled) < 10_000  # no weights
     assert again(index, way).search(QUERY) == index.search(QUERY)
 
@@ -83,14 +84,14 @@ def test_another_process_opens_it_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     index = Index.create("kb", encoder=HashEncoder())
     index.add(DOCUMENTS)
-    index.remember("ada", ["red foxes"])
+    index.users.remember("ada", ["red foxes"])
     Path("index.pickle").write_bytes(pickle.dumps((index, index.retriever)))
     program = (
         "import pickle, sys\n"
         "from rag_embed import Query\n"
         "index, retriever = pickle.load(open(sys.argv[1], 'rb'))\n"
         "print(index.search('foxes')[0].id, retriever.retrieve([Query('foxes')])[0][0].id)\n"
-        "print(index.profile('ada').count)"
+        "print(index.users.profile('ada').count)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "index.pickle")]
     said = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout
@@ -101,9 +102,9 @@ def test_another_process_opens_it_from_another_folder(tmp_path, monkeypatch):
 def test_what_is_around_an_index_is_copied_with_it(way, tmp_path):
     index = made("lancedb", tmp_path)
     index.add(DOCUMENTS)
-    reranked = index.reranked(Shortest())
+    reranked = Reranked(index.retriever, Shortest(), rows=stored_rows(index.store))
     index.experts.attach("other", index.retriever)
-    index.add_space("small", HashEncoder(8))
+    index.experts.add_space("small", HashEncoder(8))
     copied, wrapped = again((index, reranked), way)
     assert wrapped.retrieve([_query()]) == reranked.retrieve([_query()])
     assert [one.name for one in copied.experts.list()] == ["small", "other"]

@@ -99,7 +99,7 @@ def kbs(tmp_path_factory) -> dict[str, Path]:
     documents = [Document(id, text, metadata={"year": YEARS[id]}) for id, text in TEXTS.items()]
     own = Document("own", "Ann's fox sleeps on the sofa.", metadata={"year": 2023}, user="ann")
     index.add([*documents, own])
-    index.remember("ann", [UserEvent.of("ann", f"dividends of fund {n}") for n in range(3)])
+    index.users.remember("ann", [UserEvent.of("ann", f"dividends of fund {n}") for n in range(3)])
     for name, setting in {
         "history": Setting(2.0, prior=0.0),
         "talk": Setting(2.0, pooling="session", prior=0.0),
@@ -108,11 +108,11 @@ def kbs(tmp_path_factory) -> dict[str, Path]:
         keep(LanceStore.open(folder / name), setting)
     asked = {id: " ".join(text.split()[:4]) for id, text in TEXTS.items()}
     labels = Collection("doors", tuple(documents), asked, {id: {id: 1} for id in asked})
-    pilots = learned(index.hybrid(), index.space.signature, labels)
+    pilots = learned(index.experts.hybrid(), index.spaces.own.signature, labels)
     shutil.copytree(folder / "plain", folder / "routed")
     install(LanceStore.open(folder / "routed"), PilotRouter(pilots))
     shutil.copytree(folder / "plain", folder / "weighed")
-    Index.open(folder / "weighed").weigh({"lexical": 1.0})
+    Index.open(folder / "weighed").experts.weigh({"lexical": 1.0})
     return {name: folder / name for name in ("plain", "history", "talk", "routed", "weighed")}
 
 

@@ -185,12 +185,12 @@ class TestSearch:
         text = "# A\n\nOne two three four five six.\n\nSeven eight nine ten eleven.\n\n# B\n\nLast one."
         index.add([Document("d", text, metadata={"format": "markdown"})])
         middle = next(hit for hit in index.search("seven eight nine", k=9) if "Seven" in hit.text)
-        around = index.neighbours(middle, before=1, after=0)
+        around = index.contents.neighbours(middle, before=1, after=0)
         assert [chunk.ordinal for chunk in around] == [
             middle.chunk.ordinal - 1,
             middle.chunk.ordinal,
         ]
-        section = index.section(middle)
+        section = index.contents.section(middle)
         assert all(chunk.headings[:1] == ("A",) for chunk in section) and len(section) >= 2
 
 
@@ -198,10 +198,10 @@ class TestAdd:
     def test_unchanged_documents_cost_no_encoding(self, index) -> None:
         report = index.add(corpus())
         assert (report.added, report.chunks) == (40, 40)
-        encoded = index.space.encoder.encoded
+        encoded = index.spaces.own.encoder.encoded
         again = index.add(corpus())
         assert (again.added, again.replaced, again.unchanged, again.chunks) == (0, 0, 40, 0)
-        assert index.space.encoder.encoded == encoded
+        assert index.spaces.own.encoder.encoded == encoded
 
     def test_any_change_replaces(self, index) -> None:
         base = Document("d", "old fox text", "T", {"number": 1})
@@ -212,13 +212,13 @@ class TestAdd:
             replace(base, metadata={"number": 2}),
         ):
             assert index.add([changed]).replaced == 1
-            assert index.document("d") == changed and len(index) == 1
+            assert index.contents.document("d") == changed and len(index) == 1
         assert index.search("x", where=field("number") == 1) == []
 
     def test_deleted_documents_vanish(self, index) -> None:
         index.add(corpus())
         assert index.delete(["d3", "d4", "unknown"]) == 2
-        assert index.document("d3") is None and len(index) == 38
+        assert index.contents.document("d3") is None and len(index) == 38
         assert not {"d3#0-79"} & set(ids(index.search("number 3", k=99)))
         with pytest.raises(BadInput):
             index.delete("d5")
@@ -226,7 +226,7 @@ class TestAdd:
     def test_repeated_ids_in_one_call_are_reported(self, index) -> None:
         report = index.add([Document("a", "first"), Document("a", "second")])
         assert report.added == 1 and report.skipped[0].source == "a"
-        assert index.document("a") == Document("a", "first")
+        assert index.contents.document("a") == Document("a", "first")
 
     @pytest.mark.parametrize(
         "document",
@@ -272,7 +272,13 @@ class TestAdd:
         asked, told = "half \udc00fox", "half \ufffdfox"
         assert index.search(asked) == index.search(told) != []
         assert index.search("fox", previous=[asked]) == index.search("fox", previous=[told])
-        assert index.document("\ud800") is None and index.matching() == ["d0", "d1", "d2", "odd"]
+        assert index.contents.document("\ud800") is None
+        assert index.contents.matching() == [
+            "d0",
+            "d1",
+            "d2",
+            "odd",
+        ]
 
     def test_odd_texts_are_stored_as_they_are(self, index) -> None:
         texts = {
@@ -285,8 +291,8 @@ class TestAdd:
         index.add([Document(name, text) for name, text in texts.items()])
         index.add([Document("lone", "fox \ud800 river")])
         for name, text in texts.items():
-            assert index.document(name).text == text
-        assert index.document("lone").text == "fox \ufffd river"
+            assert index.contents.document(name).text == text
+        assert index.contents.document("lone").text == "fox \ufffd river"
         assert index.add([Document("lone", "fox \ud800 river")]).unchanged == 1
         assert {hit.chunk.doc_id for hit in index.search("fox", k=2)} == {"nul", "lone"}
 
@@ -294,7 +300,7 @@ class TestAdd:
         index.add([Document("t", "", "A fast sorting method"), Document("nothing", "  ")])
         [hit] = index.search("sorting methods")
         assert (hit.id, hit.text, hit.chunk.title) == ("t#0-0", "", "A fast sorting method")
-        assert len(index) == 1 and index.document("nothing") is not None
+        assert len(index) == 1 and index.contents.document("nothing") is not None
 
     def test_empty_corpus(self, index) -> None:
         assert index.add([]).documents == 0
@@ -306,7 +312,10 @@ class TestOpen:
         first = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields=FIELDS, chunk_tokens=50)
         first.add(corpus())
         again = Index.open(tmp_path / "kb", encoder=HashEncoder())
-        assert again.splitter.max_tokens == 50 and again.fields.types == first.fields.types
+        assert (
+            again.spaces.cut["max_tokens"] == 50
+            and again.store.fields.types == first.store.fields.types
+        )
         assert [(h.id, h.score) for h in again.search("fox")] == [
             (h.id, h.score) for h in first.search("fox")
         ]
@@ -415,8 +424,8 @@ def test_a_query_can_bring_its_own_vector() -> None:
         BadInput, match=r"names \['other'\]; the legs here are \['dense', 'lexical'\]"
     ):
         index.search(Query("fox", vectors={"other": row}))
-    legs = (DenseLeg("one", index.space), DenseLeg("two", index.space))
-    lone = replace(index.hybrid(), legs=legs, weights={"one": 1.0, "two": 1.0})
+    legs = (DenseLeg("one", index.spaces.own), DenseLeg("two", index.spaces.own))
+    lone = replace(index.experts.hybrid(), legs=legs, weights={"one": 1.0, "two": 1.0})
     with pytest.raises(BadInput, match="neither a text nor a vector for leg 'two'"):
         lone.retrieve([Query("", vectors={"one": row})])
     with pytest.raises(BadInput, match="maps names of legs"):
@@ -427,7 +436,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
     encoder = HashEncoder()
     index = Index.in_memory(encoder=encoder)
     index.add([Document("a", "The fox is red.")])
-    bare = replace(index.hybrid(), legs=(DenseLeg("dense", None),), weights={"dense": 1.0})
+    bare = replace(index.experts.hybrid(), legs=(DenseLeg("dense", None),), weights={"dense": 1.0})
     row = encoder.encode_query(["fox"])[0]
     assert bare.retrieve([Query("", vectors={"dense": row})])[0][0].chunk.doc_id == "a"
     with pytest.raises(BadInput, match=r"give Query\.vectors\['dense'\]"):
@@ -435,7 +444,7 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
 
 
 def test_a_hybrid_needs_legs_and_a_pool() -> None:
-    retriever = Index.in_memory(encoder=HashEncoder()).hybrid()
+    retriever = Index.in_memory(encoder=HashEncoder()).experts.hybrid()
     for broken in ({"pool": 0}, {"legs": ()}):
         with pytest.raises(BadInput, match="needs a leg and a pool"):
             replace(retriever, **broken)
@@ -445,21 +454,32 @@ def test_documents_by_id_and_by_filter() -> None:
     index = Index.in_memory(encoder=HashEncoder(), fields={"year": int})
     stored = [Document(f"d{i}", f"text {i}", metadata={"year": i, "odd": i % 2}) for i in range(4)]
     index.add(stored)
-    assert index.documents(["d3", "zz", "d0"]) == [stored[3], stored[0]]
-    assert index.document("zz") is None and index.document("d1") == stored[1]
-    assert index.matching() == ["d0", "d1", "d2", "d3"]
-    assert index.matching((field("year") > 0) & (field("metadata.odd") == 1)) == ["d1", "d3"]
+    assert index.contents.documents(["d3", "zz", "d0"]) == [stored[3], stored[0]]
+    assert index.contents.document("zz") is None and index.contents.document("d1") == stored[1]
+    assert index.contents.matching() == ["d0", "d1", "d2", "d3"]
+    assert index.contents.matching((field("year") > 0) & (field("metadata.odd") == 1)) == [
+        "d1",
+        "d3",
+    ]
     with pytest.raises(BadInput, match=r"field\('metadata\.odd'\)"):
-        index.matching(field("odd") == 1)
+        index.contents.matching(field("odd") == 1)
 
 
 def test_what_is_read_by_id_is_what_the_user_sees(index) -> None:
     own = Document("ann/1", "mine\n" * 3, user="ann")
     index.add([Document("s", "shared"), own, Document("bob/1", "his", user="bob")])
-    assert index.documents(["s", "ann/1", "bob/1"]) == [Document("s", "shared")]
-    assert index.document("ann/1") is None and index.document("ann/1", user="bob") is None
-    assert index.document("ann/1", user="ann") == own
-    assert index.matching() == ["s"] and index.matching(user="ann") == ["ann/1", "s"]
-    assert index.matching(field("user_id") == "ann", user="bob") == []
+    assert index.contents.documents(["s", "ann/1", "bob/1"]) == [Document("s", "shared")]
+    assert (
+        index.contents.document("ann/1") is None
+        and index.contents.document("ann/1", user="bob") is None
+    )
+    assert index.contents.document("ann/1", user="ann") == own
+    assert index.contents.matching() == ["s"] and index.contents.matching(user="ann") == [
+        "ann/1",
+        "s",
+    ]
+    assert index.contents.matching(field("user_id") == "ann", user="bob") == []
     [hit] = index.search("mine", k=1, user="ann")
-    assert {chunk.user for chunk in [*index.neighbours(hit), *index.section(hit)]} == {"ann"}
+    assert {
+        chunk.user for chunk in [*index.contents.neighbours(hit), *index.contents.section(hit)]
+    } == {"ann"}

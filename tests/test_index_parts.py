@@ -20,6 +20,7 @@ from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.events import UserEvent
 from rag_embed.indexing import personalisation
 from rag_embed.personal.setting import Setting
+from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.rerankers import FunctionReranker
 from rag_embed.situated.described import described
 from rag_embed.types import Progress
@@ -49,28 +50,28 @@ class TestSpaces:
     def test_a_space_is_filled_and_becomes_an_expert(self, index) -> None:
         told: list[Progress] = []
         other = HashEncoder(16)
-        assert index.add_space("small", other, progress=told.append) == 3
+        assert index.experts.add_space("small", other, progress=told.append) == 3
         assert told == [Progress(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
-        assert {leg.name for leg in index.hybrid().legs} == {"dense", "lexical", "small"}
+        assert {leg.name for leg in index.experts.hybrid().legs} == {"dense", "lexical", "small"}
         assert [part.leg for part in index.search("fox")[0].parts] == ["dense", "lexical"]
         index.add([Document("new", "A new text about foxes.")])
         view = index.store.view()
         [row] = view.vectors("small", ["new#0-23"])
         assert row.shape == (16,) and np.isclose(np.linalg.norm(row), 1.0)
         alone = {"small": 1.0}
-        [found] = type(index.hybrid())(
-            index.store, index.hybrid().legs, alone, index.hybrid().calibration
+        [found] = type(index.experts.hybrid())(
+            index.store, index.experts.hybrid().legs, alone, index.experts.hybrid().calibration
         ).retrieve([Query("fox", k=1)])
         assert found[0].chunk.doc_id == "fox"
-        index.drop_space("small")
+        index.experts.drop_space("small")
         assert index.experts.list() == () and index.add(documents()).unchanged == 3
         index.add([Document("last", "One more.")])
-        assert index.add_space("small", other) == 5
+        assert index.experts.add_space("small", other) == 5
 
     def test_a_space_of_an_encoder_without_a_name(self, tmp_path) -> None:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
         index.add(documents())
-        index.add_space("small", HashEncoder(16))
+        index.experts.add_space("small", HashEncoder(16))
         again = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
         with pytest.raises(SpaceMismatch, match="Space 'small'"):
             again.spaces.know("small", HashEncoder(32))
@@ -82,17 +83,19 @@ class TestSpaces:
     @pytest.mark.parametrize("name", ["dense", "lexical", "tokens", "", "Bad name"])
     def test_names_that_are_taken_or_impossible(self, index, name) -> None:
         with pytest.raises(BadInput):
-            index.add_space(name, HashEncoder(16))
+            index.experts.add_space(name, HashEncoder(16))
         assert index.experts.list() == () and index.store.lacking() == []
         with pytest.raises(BadInput):
-            index.drop_space(name)
+            index.experts.drop_space(name)
 
 
 class TestUsers:
     def test_history_changes_nothing_until_it_is_chosen(self, index) -> None:
         before = index.search("whale", user="ann")
-        assert index.remember("ann", ["red fox", UserEvent.of("ann", "fox in the meadow")]) == 2
-        assert index.profile("ann").count == 2 and index.profile("ben").count == 0
+        assert (
+            index.users.remember("ann", ["red fox", UserEvent.of("ann", "fox in the meadow")]) == 2
+        )
+        assert index.users.profile("ann").count == 2 and index.users.profile("ben").count == 0
         assert index.search("whale", user="ann") == before
         personalisation.keep(index.store, Setting(strength=3.0, centred=False, prior=0.0))
         index.users.setting = personalisation.setting_of(index.store)
@@ -103,8 +106,8 @@ class TestUsers:
 
     def test_events_of_another_user_are_refused(self, index) -> None:
         with pytest.raises(BadInput, match="events of user 'ann'"):
-            index.remember("ann", [UserEvent.of("ben", "tea")])
-        assert index.profile("ann").count == 0
+            index.users.remember("ann", [UserEvent.of("ben", "tea")])
+        assert index.users.profile("ann").count == 0
 
     def test_forgetting_takes_documents_events_and_contexts(self, tmp_path) -> None:
         cache = tmp_path / "contexts.db"
@@ -113,14 +116,16 @@ class TestUsers:
         secret = "zyxwvut"
         own = Document(f"{secret}/1", f"{secret} is mine", user=secret)
         index.add([*documents(), own, Document("ben/1", "mine too", user="ben")])
-        index.remember(secret, [f"{secret} event"])
-        index.remember("ben", ["an event"])
+        index.users.remember(secret, [f"{secret} event"])
+        index.users.remember("ben", ["an event"])
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert any(secret.encode() in path.read_bytes() for path in files)
         assert index.forget(secret) == 2
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert [path for path in files if secret.encode() in path.read_bytes()] == []
-        assert index.document("ben/1", user="ben") and index.profile("ben").count == 1
+        assert (
+            index.contents.document("ben/1", user="ben") and index.users.profile("ben").count == 1
+        )
         assert len(index) == 4 and index.forget(secret) == 0
         assert index.forget("ben", events=["no such event"]) == 0 and len(index) == 4
 
@@ -128,7 +133,9 @@ class TestUsers:
 class TestSearching:
     def test_reranked(self, index) -> None:
         longest = FunctionReranker(lambda query, texts: [float(len(text)) for text in texts])
-        hits = index.reranked(longest).retrieve([Query("the sea of tea", k=3)])[0]
+        hits = Reranked(index.retriever, longest, rows=stored_rows(index.store)).retrieve(
+            [Query("the sea of tea", k=3)]
+        )[0]
         lengths = [len(hit.text) for hit in hits]
         assert lengths == sorted(lengths, reverse=True) and len(hits) == 3
         assert hits[0].parts[-1].leg == "rerank"
@@ -137,15 +144,15 @@ class TestSearching:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(256), chunk_tokens=40)
         index.add([Document(name, topics[name], name) for name in sorted(topics)[:8]])
         hits = index.search("augmented assignment statement", k=8)
-        found = index.passages("augmented assignment statement", 200, k=8)
+        found = index.contents.passages(index.search("augmented assignment statement", k=8), 200)
         assert {hit.id for one in found for hit in one.hits} == {hit.id for hit in hits}
         assert any(len(one.chunks) > 1 for one in found)
         for one in found:
-            text = index.document(one.doc_id).text[one.start : one.end]
+            text = index.contents.document(one.doc_id).text[one.start : one.end]
             assert text.startswith(one.chunks[0].text) and text.endswith(one.chunks[-1].text)
             assert one.tokens <= 200 or len(one.chunks) == 1
         with pytest.raises(BadInput, match="budget"):
-            index.passages("x", 0)
+            index.contents.passages(index.search("x"), 0)
 
 
 class TestSituate:
@@ -158,10 +165,13 @@ class TestSituate:
             sample=some,
             chunk_tokens=60,
         )
-        assert "nDCG@10" in index.stats()["situated"] or "No candidate" in index.stats()["situated"]
+        assert (
+            "nDCG@10" in index.contents.stats()["situated"]
+            or "No candidate" in index.contents.stats()["situated"]
+        )
         index.add(some[:2])
         again = Index.open(tmp_path / "kb", encoder=HashEncoder(128))
-        assert again.space.signature == index.space.signature
+        assert again.spaces.own.signature == index.spaces.own.signature
         assert again.add(some[:3]).added == 1
 
     def test_auto_needs_a_sample_and_nothing_else_does(self) -> None:
@@ -177,8 +187,8 @@ class TestOneWhereManyAreExpected:
         index = Index.in_memory(encoder=HashEncoder(64))
         assert index.add(Document("a", "The fox is red.")).added == 1
         assert index.sync(Document("b", "The sea is blue."), scope="facts").added == 1
-        assert index.remember("ann", UserEvent.of("ann", "foxes")) == 1
-        assert index.matching() == ["a", "b"] and index.profile("ann").count == 1
+        assert index.users.remember("ann", UserEvent.of("ann", "foxes")) == 1
+        assert index.contents.matching() == ["a", "b"] and index.users.profile("ann").count == 1
 
     @pytest.mark.parametrize(
         ("call", "complaint"),
@@ -189,15 +199,15 @@ class TestOneWhereManyAreExpected:
             (lambda index: index.add(7), "got int; write Document"),
             (lambda index: index.search_many("fox"), r"got one str; search\(\) takes one"),
             (lambda index: index.search_many(Query("fox")), r"got one rag_embed\.types\.Query"),
-            (lambda index: index.documents("a"), r"documents\(\) takes a list of ids"),
+            (lambda index: index.contents.documents("a"), r"documents\(\) takes a list of ids"),
             (lambda index: index.delete("a"), r"delete\(\) takes a list of ids"),
         ],
     )
     def test_anything_else_is_told(self, index, call, complaint) -> None:
-        before = index.matching()
+        before = index.contents.matching()
         with pytest.raises(BadInput, match=complaint):
             call(index)
-        assert index.matching() == before
+        assert index.contents.matching() == before
 
 
 class TestWhatComesFromAFramework:

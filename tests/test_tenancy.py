@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.filters import And, Filter, Or, field
+from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.rerankers import FunctionReranker
 
 USERS = (
@@ -98,13 +99,20 @@ def test_no_path_shows_what_is_anothers(index, user, where, word) -> None:
     assert numbers(both[0]) == told(hits) and {hit.chunk.user for hit in both[1]} <= {None}
     grouped = index.search(Query(word, k=50, where=where, user=user, group_by="document"))
     assert {c.user for hit in grouped for c in (hit.chunk, *hit.siblings)} <= seen
-    assert {c.user for one in index.passages(query, 100) for c in one.chunks} <= seen
+    assert {
+        c.user for one in index.contents.passages(index.search(query), 100) for c in one.chunks
+    } <= seen
     ids = [str(i) for i in range(len(USERS) + 3)]
-    assert {document.user for document in index.documents(ids, user=user)} <= seen
-    matching = index.matching(where, user=user)
+    assert {document.user for document in index.contents.documents(ids, user=user)} <= seen
+    matching = index.contents.matching(where, user=user)
     assert {one.user for one in index.store.view().documents(matching)} <= seen
     last = FunctionReranker(lambda _, texts: [float(len(text)) for text in texts])
-    assert {hit.chunk.user for hit in index.reranked(last).retrieve([query])[0]} <= seen
+    assert {
+        hit.chunk.user
+        for hit in Reranked(index.retriever, last, rows=stored_rows(index.store)).retrieve([query])[
+            0
+        ]
+    } <= seen
     if where is None and user in USERS:
         assert user in {hit.chunk.user for hit in index.search(Query("secret", k=50, user=user))}
 

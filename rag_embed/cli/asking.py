@@ -47,7 +47,7 @@ def query_of(
     return Query(
         text,
         k,
-        parsed(where or [], index.fields),
+        parsed(where or [], index.store.fields),
         user,
         min_relevance,
         diversity,

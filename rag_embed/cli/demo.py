@@ -129,7 +129,7 @@ def _markdown(text: str) -> str:
 
 def _answers(index: Index, system: str) -> dict[str, list[Hit]]:
     """Each question's hits, by one leg alone or by the whole retriever."""
-    retriever = index.hybrid()
+    retriever = index.experts.hybrid()
     if system != "rag_embed":
         retriever = retriever.alone({"dense": DENSE, "BM25": LEXICAL}[system])
     found = retriever.retrieve([Query(question, k=SHOWN) for question in QUESTIONS])

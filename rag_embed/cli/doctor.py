@@ -112,7 +112,7 @@ def _index(kb: str) -> Check:
     """Reads all that a search reads, and counts documents whose writing was interrupted."""
     index = Index.open(kb)
     index.search("a first question", k=1)
-    stats = index.stats()
+    stats = index.contents.stats()
     ids = list(index.store.document_ids())
     half = sum(not digest for digest, _ in index.store.known(ids).values())
     if half:
@@ -125,7 +125,9 @@ def _index(kb: str) -> Check:
     facts = ", ".join(
         f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
     )
-    facts += f"; {index.space.signature.model}; relevance by {stats['relevance']}"
+    facts += (
+        f"; {index.spaces.own.signature.model}; relevance by {index.experts.calibration.fitted_to}"
+    )
     empty = empty_fields(index)
     if empty:
         facts += f"; no document has the declared fields {', '.join(empty)}"
@@ -134,7 +136,7 @@ def _index(kb: str) -> Check:
 
 def empty_fields(index: Index) -> list[str]:
     """Declared fields that no document has, so that no filter on them finds anything."""
-    stats = index.stats()
+    stats = index.contents.stats()
     filled = stats.get("filled", {}) if stats["documents"] else {}
     return [name for name, chunks in filled.items() if not chunks]
 
@@ -144,10 +146,10 @@ def _cut_chunks(kb: str) -> Check:
     index = Index.open(kb)
     view = index.store.view()
     ids = list(index.store.document_ids())
-    signature = index.space.signature
+    signature = index.spaces.own.signature
     shown = titled if signature.chunks.startswith("titled") else _plain
     texts = (shown(chunk) for id in ids[:_LOOKED_AT] for chunk in view.document_chunks(id))
-    lengths = _lengths(index.splitter.encoder, signature.document_prompt, texts)
+    lengths = _lengths(index.spaces.own.encoder, signature.document_prompt, texts)
     what = f"chunks of the first {_LOOKED_AT} documents" if len(ids) > _LOOKED_AT else "chunks"
     return _cut("long texts", signature, lengths, what, "Build the index with shorter chunks")
 

@@ -114,7 +114,7 @@ def evaluate(
             else ev.evaluate(
                 systems(
                     index,
-                    where=parsed(where or [], index.fields),
+                    where=parsed(where or [], index.store.fields),
                     user=user,
                     min_relevance=min_relevance,
                     diversity=diversity,
@@ -124,7 +124,7 @@ def evaluate(
                 metrics=_metrics(metric),
             )
         )
-        signature = asdict(index.space.signature)
+        signature, cut = asdict(index.spaces.own.signature), index.spaces.cut
     report = ev.make_report(
         [measured],
         baseline="default" if routing else DENSE,
@@ -133,7 +133,7 @@ def evaluate(
         settings={
             "rag_embed": importlib.metadata.version("rag-embed"),
             "encoder": signature,
-            "chunk_tokens": index.splitter.max_tokens,
+            "chunk_tokens": cut.get("max_tokens"),
             **({"options": said} if said else {}),
             **({"labels": left_out} if left_out else {}),
         },
@@ -150,7 +150,7 @@ def evaluate(
 
 def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]:
     """Every leg of an index alone, and the retriever that `Index.search` asks."""
-    whole = index.hybrid()
+    whole = index.experts.hybrid()
     alone = {leg.name: whole.alone(leg.name) for leg in whole.legs}
     retrievers: Mapping[str, Retriever] = {**alone, "rag_embed": index.retriever}
     return {name: ev.from_retriever(one, **options) for name, one in retrievers.items()}
@@ -196,8 +196,8 @@ def _routing(
     from rag_embed.tuning.pilots import fitted
     from rag_embed.tuning.router_report import measure_routing
 
-    hybrid = index.hybrid()
-    pilots, held_out = fitted(hybrid, index.space.signature, [collection], seed=seed)
+    hybrid = index.experts.hybrid()
+    pilots, held_out = fitted(hybrid, index.spaces.own.signature, [collection], seed=seed)
     [routed] = measure_routing(hybrid, PilotRouter(pilots), held_out, metric=metric, seed=seed)
     return pilots, routed
 

@@ -60,7 +60,7 @@ def add_space(
     """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped."""
     index = Index.open(kb)
     with counted("encoding", "chunks") as progress:
-        done = index.add_space(name, model, progress=progress)
+        done = index.experts.add_space(name, model, progress=progress)
     err.print(
         f"added {name}: {done} chunks encoded; tune the router again to let it answer", markup=False
     )
@@ -69,7 +69,7 @@ def add_space(
 @app.command("drop-space")
 def drop_space(kb: _KB, name: _NAME) -> None:
     """Remove a space that was added, with its vectors and its expert."""
-    Index.open(kb).drop_space(name)
+    Index.open(kb).experts.drop_space(name)
     err.print(f"dropped {name}", markup=False)
 
 

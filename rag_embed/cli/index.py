@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.progress import Progress as Bar
@@ -23,7 +23,6 @@ from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.opening import remove_note
-from rag_embed.protocols import Encoder
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
 from rag_embed.situated.expressions import STANDARD, situated
@@ -123,9 +122,9 @@ def index(
 
     kb = opened_or_made(opened, new)
     with _no_empty_index_left(to) if made else nullcontext():
-        if tokens and not kb.space.signature.tokens and not dry_run:
+        if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
-                kb.keep_tokens(progress=told)
+                kb.experts.keep_tokens(progress=told)
         with documents_bar() as bar:
             task = bar.add_task("indexing", total=total, chunks=0, rate="")
             report = kb.add_files(
@@ -181,7 +180,7 @@ def _made(
         analyzer=Analyzer(language or "english"),
     )
     if situate == "auto":
-        err.print(str(kb.stats()["situated"]), markup=False)
+        err.print(str(kb.contents.stats()["situated"]), markup=False)
     return kb
 
 
@@ -196,19 +195,19 @@ def _opened(
     language: str | None,
 ) -> Index:
     kb = Index.open(to)
-    _check("--model", model and lasting(model), kb.space.signature.model)
-    _check("--chunk-tokens", chunk_tokens, kb.splitter.max_tokens)
+    _check("--model", model and lasting(model), kb.spaces.own.signature.model)
+    _check("--chunk-tokens", chunk_tokens, kb.spaces.cut.get("max_tokens"))
     if situate == "auto":
-        measured = "situated" in kb.stats()
-        _check("--situate", situate, situate if measured else kb.space.signature.chunks)
+        measured = "situated" in kb.contents.stats()
+        _check("--situate", situate, situate if measured else kb.spaces.own.signature.chunks)
     elif situate is not None:
-        way = situated(situate, cast(Encoder, kb.splitter.encoder)).signature.chunks
-        _check("--situate", way, kb.space.signature.chunks)
+        way = situated(situate, kb.spaces.own.encoder).signature.chunks
+        _check("--situate", way, kb.spaces.own.signature.chunks)
     if tokens is not True:
-        _check("--tokens", tokens, bool(kb.space.signature.tokens))
-    _check("--weight", weights or None, dict(kb.weights))
-    _check("--field", fields or None, dict(kb.fields.types))
-    _check("--language", language, kb.analyzer.language)
+        _check("--tokens", tokens, bool(kb.spaces.own.signature.tokens))
+    _check("--weight", weights or None, dict(kb.experts.weights))
+    _check("--field", fields or None, dict(kb.store.fields.types))
+    _check("--language", language, kb.store.analyzer.language)
     return kb
 
 

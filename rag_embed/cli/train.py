@@ -146,7 +146,7 @@ def train_situated(
 
     if (source / "settings.lance").is_dir():
         index = Index.open(source)
-        own = index.space.signature.model
+        own = index.spaces.own.signature.model
         cuts, pairs = clozed(cuts_of(index), made, seed=seed)
         kind = f"{len(pairs)} sentences cut out"
     else:

@@ -122,9 +122,14 @@ class MultiVectorEncoder(Remade):
             "document_prompt": document_prompt,
         }
         given = {name: value for name, value in options.items() if value is not None}
-        self.recipe = (  # nobody's code runs because an index says so
+        self._recipe = (  # nobody's code runs because an index says so
             None if trust_remote_code else Recipe("multivector", {"model": files.name, **given})
         )
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How it is made again; see `encoders.recipe`."""
+        return self._recipe
 
     def encode_query(self, texts: Sequence[str], /) -> Vectors:
         """See `protocols.Encoder`."""

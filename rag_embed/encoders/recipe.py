@@ -26,6 +26,13 @@ class Recipe:
 
 
 def recipe_of(thing: object) -> Recipe | None:
-    """What a thing says about how it is made again; None where it says nothing."""
-    found = getattr(thing, "recipe", None)
-    return found if isinstance(found, Recipe) else None
+    """What a thing says about how it is made again; None where it says nothing.
+
+    What a class has from a class of another module does not count: the recipe makes a thing of that other
+    class, and nobody knows how the two differ.
+    """
+    for one in type(thing).__mro__:
+        if "recipe" in vars(one) and one.__module__ == type(thing).__module__:
+            found = getattr(thing, "recipe", None)
+            return found if isinstance(found, Recipe) else None
+    return None

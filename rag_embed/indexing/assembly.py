@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
-from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders.absent import Absent
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
@@ -18,7 +17,7 @@ from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.space import kept_in
-from rag_embed.situated.tokens import MEASURED, WithTokens
+from rag_embed.situated.tokens import MEASURED, WithTokens, with_tokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
 _log = logging.getLogger(__name__)
@@ -81,9 +80,9 @@ def space_of(
     return WithTokens.of(space) if kept else space
 
 
-def say_what_is_cut(splitter: TokenSplitter, space: ChunkEncoder) -> None:
-    """Log a warning when chunks may be longer than what the model reads of a text."""
-    own, longest = space.signature, splitter.max_tokens
+def say_what_is_cut(longest: int | None, space: ChunkEncoder) -> None:
+    """Log a warning when chunks of so many tokens may be longer than what the model reads of a text."""
+    own = space.signature
     windows = "late" in own.chunks  # reads a chunk of any length, a window at a time
     if longest is not None and longest > own.max_tokens and not windows:
         _log.warning(
@@ -99,7 +98,7 @@ def say_what_is_cut(splitter: TokenSplitter, space: ChunkEncoder) -> None:
 
 def settings_of(
     space: ChunkEncoder,
-    splitter: TokenSplitter,
+    splitter: Mapping[str, Any],
     situated: str = "",
     weights: Mapping[str, float] | None = None,
     recipes: Mapping[str, Any] | None = None,
@@ -108,7 +107,7 @@ def settings_of(
 
     Args:
         space: How its chunks are encoded.
-        splitter: Cuts its documents.
+        splitter: How its documents are cut; see `cutting.chosen`.
         situated: Why chunks are situated as they are.
         weights: As chosen for the index; None for the defaults.
         recipes: How the space is made again; see `recipes.packed_space`.
@@ -116,11 +115,12 @@ def settings_of(
     Raises:
         BadInput: A weight does not fit.
     """
-    tokens, stages = (space.settings, [TOKENS]) if isinstance(space, WithTokens) else (None, [])
+    kept = with_tokens(space)
+    tokens, stages = (None, []) if kept is None else (kept.settings, [TOKENS])
     mixture = None if weights is None else checked(weights, [DENSE, LEXICAL], stages)
     return IndexSettings(
         space.signature,
-        splitter.settings,
+        splitter,
         tokens,
         weights=mixture,
         situated=situated,
@@ -133,7 +133,7 @@ def mixture_of(weights: Mapping[str, float] | None, space: ChunkEncoder) -> Mapp
     """How much each leg and second stage of an index counts: as chosen for it, or by default."""
     if weights is not None:
         return weights
-    kept = isinstance(space, WithTokens)
+    kept = with_tokens(space)
     return {name: one for name, one in WEIGHTS.items() if kept or name != TOKENS}
 
 

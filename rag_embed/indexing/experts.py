@@ -1,58 +1,81 @@
-"""Experts of an index: ways to search it beside its own two legs, added and removed at any time.
+"""What ranks the chunks of an index: its own two legs, experts beside them, and how much each counts.
 
 A *query* expert is a LoRA-tuned query encoder over the vectors that are there: adding one encodes no
 document. A *space* expert is another model with vectors of its own. Any other retriever, leg or second
-stage can be attached for as long as the process lives. An expert is asked when a router or
-`Index.weigh` gives it weight.
+stage can be attached for as long as the process lives. An expert is asked when a router or `weigh` gives
+it weight (RouterRetriever, Lee et al. 2024).
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
-from functools import partial
-from threading import Lock
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
-from rag_embed.indexing.recipes import contents, drop_unused, placed
-from rag_embed.indexing.settings import Expert, IndexSettings, read, write
+from rag_embed.errors import BadInput, RagEmbedError
+from rag_embed.indexing import expert_list, installed
+from rag_embed.indexing.assembly import Situate, mixture_of
+from rag_embed.indexing.expert_legs import ExpertLegs
+from rag_embed.indexing.own_legs import own_legs, own_stages
+from rag_embed.indexing.settings import Expert, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.paths import absolute
-from rag_embed.processes import PerProcess
-from rag_embed.protocols import Leg, QueryEncoder, Retriever, SecondStage, Store
-from rag_embed.ranking.legs import DenseLeg
+from rag_embed.protocols import (
+    Encoder,
+    LearnedRouter,
+    Leg,
+    Retriever,
+    Router,
+    SecondStage,
+    Store,
+)
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.ranking.retriever_leg import RetrieverLeg
+from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.space import asking
-from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature, Vectors
-
-_log = logging.getLogger(__name__)
+from rag_embed.situated.tokens import with_tokens
+from rag_embed.types import DENSE, LEXICAL, TOKENS, OnProgress
 
 _TAKEN = (DENSE, LEXICAL, TOKENS)
 
 
 class Experts:
-    """The experts of one index, kept in its settings.
+    """The legs, second stages, weights and router of one index; see the module.
 
     Args:
-        store: Of the index.
+        store: Store of the index.
         spaces: Its vector spaces.
+
+    Attributes:
+        router: Decides weights per query; None where the same ones serve all. What is set here lives as
+            long as the process; `Index.tune` and `Index.apply` learn one that is kept.
+
+    Examples:
+        >>> from rag_embed import Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.experts.weigh({"dense": 0.3, "lexical": 0.7})
+        >>> index.experts.weights
+        {'dense': 0.3, 'lexical': 0.7}
     """
 
     def __init__(self, store: Store, spaces: Spaces) -> None:
         self._store = store
         self._spaces = spaces
+        self._legs = ExpertLegs(store, spaces)
         self._attached: dict[str, Leg] = {}
         self._stages: dict[str, SecondStage] = {}
-        self._encoders: dict[Expert, _Later] = {}
-        self._missed: set[str] = set()
+        self.router: Router | None = installed.installed(store)
+        known = read(store)
+        self._weights = known.weights
+        self._fitted = known.calibration
 
     def list(self) -> tuple[Expert, ...]:
-        """All of them, in the order in which they were added; what is attached last."""
+        """All experts, in the order in which they were added; what is attached last."""
         attached = (*self._attached, *self._stages)
-        return (*self._stored(), *(Expert(name, "attached") for name in attached))
+        kept = expert_list.stored(self._store)
+        return (*kept, *(Expert(name, "attached") for name in attached))
 
     def get(self, name: str) -> Expert:
         """One of them.
@@ -71,45 +94,82 @@ class Experts:
 
         Args:
             folder: What train-expert or merge wrote; its files are copied into the index.
-            name: That of the folder when None.
+            name: Name of the expert; that of the folder when None.
 
         Raises:
             BadInput: The folder holds no adapter, or the name is taken.
             SpaceMismatch: It adapts another model than that of the index.
         """
-        from rag_embed.encoders.adapter import packed, read_adapter
-        from rag_embed.encoders.adapter_card import Card
+        self._check_free(name or os.path.basename(absolute(folder)))
+        asks = asking(self._spaces.own)
+        return self._put(expert_list.query_expert(self._store, folder, name, asks))
 
-        path = absolute(folder)
-        base = read_adapter(path).base
-        own = asking(self._spaces.own)
-        if difference := replace(own, chunks="", tokens="").difference(
-            replace(base, chunks="", tokens="")
-        ):
-            raise SpaceMismatch(
-                f"The adapter in {path!r} was trained on {base.model!r}; the index asks with "
-                f"{own.model!r}. They differ in {{field: (index, adapter)}} {difference}."
-            )
-        name, card = name or os.path.basename(path), asdict(Card.read(path))
-        self.check_free(name)
-        names: dict[str, str] = {}
-        if self._store.files is not None:
-            names, files = placed(packed(path))
-            self._store.files.put(files)
-        expert = Expert(name, "query", path, DENSE, base.weights, True, card, names)
-        return self._put(expert)
+    def add_space(
+        self,
+        name: str,
+        encoder: Encoder | str,
+        *,
+        situate: Situate | None = None,
+        progress: OnProgress | None = None,
+    ) -> int:
+        """Encode all chunks with another model too; the new space becomes an expert.
 
-    def add_space(self, name: str, signature: Signature) -> Expert:
-        """Let a space of the index that has a model of its own be an expert.
+        Batches survive being killed: call it again with the same arguments, and it goes on. Documents
+        added later are encoded in every space.
 
         Args:
-            name: Of the space, made by `Index.add_space`.
-            signature: Of its encoder.
+            name: Name of the space and of the expert.
+            encoder: An encoder, or the name or path of a sentence-transformers model. One that
+                cannot be loaded by its name is given to ``spaces.know`` after opening.
+            situate: As in `Index.create`; like the index's own space by default.
+            progress: Called with the chunks done and those there are to do.
+
+        Returns:
+            How many chunks were encoded.
 
         Raises:
             BadInput: The name is taken.
+            StoreError: The index cannot be written.
         """
-        return self._put(Expert(name, "space", signature.model, name, signature.weights))
+        self._check_free(name)
+        done = self._spaces.add(name, encoder, situate, progress)
+        signature = self._spaces.get(name).signature
+        self._put(Expert(name, "space", signature.model, name, signature.weights))
+        self._store.optimize()
+        return done
+
+    def drop_space(self, name: str) -> None:
+        """Remove a space that was added, and its expert.
+
+        Raises:
+            BadInput: There is none of that name, it is the index's own, or the weights count it.
+        """
+        if any(one.name == name and one.kind == "space" for one in self.list()):
+            self.remove(name)
+        self._spaces.drop(name)
+
+    def keep_tokens(self, *, progress: OnProgress | None = None) -> int:
+        """Switch token evidence on in an index that was built without it.
+
+        Chunks are encoded again, in batches that survive being killed: call it again, and it goes
+        on. Until the last one is done, searches are as before.
+
+        Args:
+            progress: Called with the chunks done and those there are to do.
+
+        Returns:
+            How many chunks were given their tokens; 0 when the index keeps them already.
+
+        Raises:
+            BadInput: The encoder gives no token vectors.
+            StoreError: The index cannot be written.
+        """
+        kept = with_tokens(self._spaces.own)
+        done = self._spaces.keep_tokens(progress)
+        if kept is None and self._weights is not None and TOKENS not in self._weights:
+            self.weigh({**self._weights, TOKENS: WEIGHTS[TOKENS] * sum(self._weights.values())})
+        self._store.optimize()
+        return done
 
     def attach(self, name: str, retriever: Retriever) -> Expert:
         """Let any retriever over the same chunks be an expert until the process ends.
@@ -125,7 +185,7 @@ class Experts:
         Raises:
             BadInput: Its name is taken.
         """
-        self.check_free(leg.name)
+        self._check_free(leg.name)
         self._attached[leg.name] = leg
         return self.get(leg.name)
 
@@ -135,7 +195,7 @@ class Experts:
         Raises:
             BadInput: Its name is taken.
         """
-        self.check_free(stage.name)
+        self._check_free(stage.name)
         self._stages[stage.name] = stage
         return self.get(stage.name)
 
@@ -147,7 +207,7 @@ class Experts:
         """
         self._check_unweighed(name)
         if self._attached.pop(name, None) is None and self._stages.pop(name, None) is None:
-            self._write(lambda stored: (one for one in stored if one.name != name))
+            expert_list.change(self._store, lambda kept: (e for e in kept if e.name != name))
 
     def enable(self, name: str, enabled: bool = True) -> Expert:
         """Let an expert be asked, or with ``enabled=False`` leave it aside.
@@ -160,12 +220,84 @@ class Experts:
             self._check_unweighed(name)
         if self.get(name).kind == "attached":
             raise BadInput(f"{name!r} is attached, not stored: remove it, and attach it again.")
-        self._write(
-            lambda stored: (
-                replace(one, enabled=enabled) if one.name == name else one for one in stored
-            )
+        expert_list.change(
+            self._store,
+            lambda kept: (replace(e, enabled=enabled) if e.name == name else e for e in kept),
         )
         return self.get(name)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """How much each leg and second stage counts where no router decides; see `weigh`."""
+        return mixture_of(self._weights, self._spaces.own)
+
+    def weigh(self, weights: Mapping[str, float] | None) -> None:
+        """Rank by other weights from now on, here and wherever the index is opened.
+
+        Relevance that was fitted to labels keeps its meaning.
+
+        Args:
+            weights: How much each leg and second stage counts, experts among them, each >= 0; one that
+                is not named counts nothing. None for the defaults.
+
+        Raises:
+            BadInput: A name is unknown or a number out of range, no leg counts, or the router of the
+                index was learned beside other weights.
+            StoreError: The index cannot be written.
+        """
+        legs = [leg.name for leg in (*own_legs(self._spaces.own), *self.legs())]
+        new = None if weights is None else checked(weights, legs, [s.name for s in self._seconds()])
+        before, self._weights = self._weights, new
+        try:
+            self.hybrid(routed=True)
+            write(self._store, lambda known: replace(known, weights=new))
+        except RagEmbedError:
+            self._weights = before
+            raise
+
+    @property
+    def calibration(self) -> Calibration:
+        """What relevance goes by: fitted to labels of the index, or measured for its model."""
+        return self.hybrid().calibration
+
+    def calibrate(self, fitted: Calibration | None) -> None:
+        """Measure relevance by this from now on, here and wherever the index is opened.
+
+        Args:
+            fitted: What `Index.tune` found; None for what the model comes with.
+        """
+        write(self._store, lambda known: replace(known, calibration=fitted))
+        self._fitted = fitted
+
+    def hybrid(self, *, routed: bool = False) -> Hybrid:
+        """The hybrid search inside `Index.retriever`: what a router or a history is fitted to.
+
+        All legs are in it, enabled experts among them, under the weights of the index; it is frozen,
+        and `dataclasses.replace` gives one with other weights, legs or pool. No history bends its
+        queries.
+
+        Args:
+            routed: With the router of the index, if it has one.
+        """
+        legs, stages, weights = own_legs(self._spaces.own), self._seconds(), self.weights
+        own = {leg.name for leg in legs} | {stage.name for stage in stages}
+        if not routed or self.router is not None or weights.keys() - own:
+            legs = (*legs, *self.legs())  # otherwise nobody would ask an expert
+        signature = self._spaces.own.signature
+        counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
+        calibration = self._fitted or default(signature.fingerprint, counting)
+        whole = Hybrid(self._store, legs, weights, calibration, stages)
+        if self.router is None or not routed:
+            return whole
+        router = self.router
+        if isinstance(router, LearnedRouter):
+            router = router.fitting(whole.mixture, signature)
+        return replace(whole, router=router)
+
+    def forget(self, documents: Collection[str]) -> None:
+        """Let the router in use forget what it learned from these documents."""
+        if isinstance(self.router, LearnedRouter):
+            self.router = self.router.without_documents(documents)
 
     def legs(self) -> tuple[Leg, ...]:
         """One leg per enabled expert; models are loaded when they are first asked.
@@ -176,96 +308,26 @@ class Experts:
         Raises:
             ModelUnavailable: The weights of the index count one that is not at hand.
         """
-        stored = [one for one in self._stored() if one.enabled and self._at_hand(one)]
-        return (*map(self._leg, stored), *self._attached.values())
+        enabled = [one for one in expert_list.stored(self._store) if one.enabled]
+        counted = {name for name, weight in self.weights.items() if weight}
+        return (*self._legs.of(enabled, counted), *self._attached.values())
 
-    def stages(self) -> tuple[SecondStage, ...]:
-        """The second stages that are attached."""
-        return tuple(self._stages.values())
-
-    def _leg(self, expert: Expert) -> Leg:
-        later = self._encoders.setdefault(expert, _Later(self._loader(expert)))
-        return DenseLeg(expert.name, later, expert.space)
-
-    def _loader(self, expert: Expert) -> Callable[[], QueryEncoder]:
-        if expert.kind == "space":
-            return partial(self._spaces.get, expert.space)
-        return partial(_adapted, self._store, expert)
-
-    def _at_hand(self, expert: Expert) -> bool:
-        if expert.kind == "space":
-            there = self._spaces.can_get(expert.space)
-            remedy = f"pass its encoder, index.spaces.know({expert.space!r}, encoder)"
-        else:
-            there = bool(expert.files) or os.path.isdir(expert.model)
-            remedy = f"its folder {expert.model!r} is gone: remove it, and add it again"
-        if not there and (read(self._store).weights or {}).get(expert.name):
-            raise ModelUnavailable(
-                f"The weights of the index count the expert {expert.name!r}, which is not at hand: "
-                f"{remedy}; or use Index.weigh."
-            )
-        if not there and expert.name not in self._missed:
-            self._missed.add(expert.name)
-            _log.warning("The expert %r is left aside: %s.", expert.name, remedy)
-        return there
-
-    def _stored(self) -> tuple[Expert, ...]:
-        return read(self._store).experts
+    def _seconds(self) -> tuple[SecondStage, ...]:
+        return *own_stages(self._store, self._spaces.own), *self._stages.values()
 
     def _put(self, expert: Expert) -> Expert:
-        self.check_free(expert.name)
-        self._write(lambda stored: (*stored, expert))
+        self._check_free(expert.name)
+        expert_list.change(self._store, lambda kept: (*kept, expert))
         return self.get(expert.name)
 
     def _check_unweighed(self, name: str) -> None:
         if (read(self._store).weights or {}).get(self.get(name).name):
-            raise BadInput(f"The weights of the index count {name!r}; use Index.weigh first.")
+            raise BadInput(
+                f"The weights of the index count {name!r}; use index.experts.weigh first."
+            )
 
-    def check_free(self, name: str) -> None:
-        """Refuse a name that another expert or a leg of the index has.
-
-        Raises:
-            BadInput: It is taken, or empty.
-        """
+    def _check_free(self, name: str) -> None:
         if not name or name in _TAKEN or any(one.name == name for one in self.list()):
             raise BadInput(
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
             )
-
-    def _write(self, change: Callable[[tuple[Expert, ...]], Iterable[Expert]]) -> None:
-        before: list[IndexSettings] = []
-
-        def changed(known: IndexSettings) -> IndexSettings:
-            before.append(known)
-            return replace(known, experts=tuple(change(known.experts)))
-
-        after = write(self._store, changed)
-        drop_unused(self._store.files, before[-1], after)
-
-
-def _adapted(store: Store, expert: Expert) -> QueryEncoder:
-    """The query encoder of an adapter that the index keeps, or of one that lies in its folder."""
-    from rag_embed.encoders import load_adapted
-    from rag_embed.encoders.adapter import unpacked
-
-    if not expert.files:
-        return load_adapted(expert.model)
-    return load_adapted(unpacked(contents(expert.files, store.files)))
-
-
-class _Later:
-    """A query encoder that is loaded when it is first used, in every process for itself."""
-
-    def __init__(self, load: Callable[[], QueryEncoder]) -> None:
-        self._load = load
-        self._turn = PerProcess(Lock)
-        self._encoder: QueryEncoder | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Later, (self._load,)
-
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        with self._turn.get():
-            if self._encoder is None:
-                self._encoder = self._load()
-        return self._encoder.encode_query(texts)

@@ -75,6 +75,6 @@ def _files(store: Store) -> Files:
     if store.files is None:
         raise BadInput(
             f"{type(store).__name__} keeps no files, so no router can be kept in it. Keep it with "
-            "routing.storage.save_router, and set index.router after opening."
+            "routing.storage.save_router, and set index.experts.router after opening."
         )
     return store.files

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from rag_embed.analysis import Analyzer
-from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.fields import Fields, FieldTypes
@@ -24,12 +23,12 @@ from rag_embed.indexing.assembly import (
     space_again,
     space_of,
 )
+from rag_embed.indexing.cutting import again, chosen
 from rag_embed.indexing.migration import migrate
 from rag_embed.indexing.recipes import ENCODER, packed_space, plain_model, put
 from rag_embed.indexing.settings import INDEX, IndexSettings, read
-from rag_embed.protocols import ChunkEncoder, Encoder, Store
+from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.situated.tokens import WithTokens
 from rag_embed.stores.places import local, place
 from rag_embed.types import DENSE, Document
 
@@ -40,7 +39,7 @@ meanwhile. It saves a second and decides nothing, what the store says counts."""
 Place: TypeAlias = str | os.PathLike[str] | Store
 """A folder, the URI of an object store, or a store of the caller's own."""
 
-Parts: TypeAlias = tuple[Store, TokenSplitter, ChunkEncoder]
+Parts: TypeAlias = tuple[Store, Splitter, ChunkEncoder]
 """What an index is put together from."""
 
 
@@ -50,6 +49,7 @@ class Shape(TypedDict, total=False):
     encoder: Encoder | str | None
     chunk_tokens: int | None
     chunk_overlap: int
+    splitter: Splitter | None
     situate: Situate
     sample: Iterable[Document] | None
     tokens: bool | None
@@ -106,6 +106,7 @@ def opened(
     path: Place,
     encoder: Encoder | str | None,
     situate: Situate | None,
+    splitter: Splitter | None,
     storage_options: Mapping[str, str] | None,
 ) -> Parts:
     """An index that is there; see `Index.open`."""
@@ -125,7 +126,7 @@ def opened(
     settings = read(store, where)
     given = loaded(encoder) if encoder else None
     own, space = space_again(settings, given, situate, where, store.files, load)
-    return store, TokenSplitter.from_settings(own, settings.splitter), space
+    return store, again(settings.splitter, own, splitter, where), space
 
 
 def reopened(path: Place, making: Making) -> Parts:
@@ -139,9 +140,10 @@ def reopened(path: Place, making: Making) -> Parts:
         path,
         making.get("encoder"),
         None if situate == "auto" else situate,
+        making.get("splitter"),
         making.get("storage_options"),
     )
-    store, splitter, space = parts
+    store, _, space = parts
     known = read(store)
     measured = situate if known.situated else space.signature.chunks
     wanted: list[tuple[str, object, object]] = [
@@ -149,12 +151,12 @@ def reopened(path: Place, making: Making) -> Parts:
         ("tokens", making.get("tokens"), bool(space.signature.tokens)),
         ("fields", fields and dict(Fields.of(fields).types), dict(store.fields.types)),
         ("analyzer", making.get("analyzer"), store.analyzer),
-        ("chunk_overlap", making.get("chunk_overlap"), splitter.overlap),
+        ("chunk_overlap", making.get("chunk_overlap"), known.splitter.get("overlap")),
         ("weights", making.get("weights"), mixture_of(known.weights, space)),
     ]
     given = [(name, value, own) for name, value, own in wanted if value is not None]
     if "chunk_tokens" in making:
-        given.append(("chunk_tokens", making["chunk_tokens"], splitter.max_tokens))
+        given.append(("chunk_tokens", making["chunk_tokens"], known.splitter.get("max_tokens")))
     for name, value, own in given:
         if value != own:
             where = os.fspath(path) if isinstance(path, str | os.PathLike) else type(path).__name__
@@ -187,24 +189,27 @@ def _check_bare(store: Store, given: Mapping[str, object]) -> None:
 
 def _shaped(
     shape: Shape,
-) -> tuple[TokenSplitter, ChunkEncoder, IndexSettings, dict[str, bytes]]:
+) -> tuple[Splitter, ChunkEncoder, IndexSettings, dict[str, bytes]]:
     """How documents are cut and chunks encoded, and what a new index remembers and keeps of it."""
     model = loaded(shape.get("encoder"))
-    splitter = TokenSplitter(model, shape.get("chunk_tokens", 200), shape.get("chunk_overlap", 0))
+    sizes: dict[str, Any] = {
+        name: shape[name] for name in ("chunk_tokens", "chunk_overlap") if name in shape
+    }
+    splitter, cut = chosen(shape.get("splitter"), model, sizes)
     situate, why = _decided(shape.get("situate", STANDARD), shape.get("sample"), splitter, model)
     weights = shape.get("weights")
     space = space_of(situate, model, shape.get("tokens"), weights)
-    say_what_is_cut(splitter, space)
+    say_what_is_cut(cut.get("max_tokens"), space)
     recipes, files = packed_space(model, situate, space)
-    return splitter, space, settings_of(space, splitter, why, weights, recipes), files
+    return splitter, space, settings_of(space, cut, why, weights, recipes), files
 
 
 def _token_spaces(space: ChunkEncoder) -> list[str]:
-    return [DENSE] if isinstance(space, WithTokens) else []
+    return [DENSE] if space.signature.tokens else []
 
 
 def _decided(
-    situate: Situate, sample: Iterable[Document] | None, splitter: TokenSplitter, encoder: Encoder
+    situate: Situate, sample: Iterable[Document] | None, splitter: Splitter, encoder: Encoder
 ) -> tuple[Situate, str]:
     """What ``"auto"`` stands for on a sample, and why; anything else as it is."""
     if (situate == "auto") != (sample is not None):

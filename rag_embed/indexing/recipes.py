@@ -17,7 +17,7 @@ from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, Files
 from rag_embed.situated.expressions import stored
 from rag_embed.situated.rebuilding import rebuilt_space
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.situated.tokens import without_tokens
 
 Told = Mapping[str, Any]
 """A recipe as JSON; its files are named where the store keeps them."""
@@ -50,9 +50,8 @@ def packed_space(
         situate: What made the space of the encoder.
         space: What it made.
     """
-    plain = space.space if isinstance(space, WithTokens) else space
     first, files = packed(encoder)
-    second, more = packed(situate, plain)
+    second, more = packed(situate, without_tokens(space))
     return {ENCODER: first, SITUATE: second}, {**files, **more}
 
 

@@ -21,9 +21,9 @@ from rag_embed.indexing.recipes import (
 )
 from rag_embed.indexing.settings import IndexSettings, read, write
 from rag_embed.processes import PerProcess
-from rag_embed.protocols import ChunkEncoder, Encoder, Store, TokenSpace
+from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store, TokenSpace
 from rag_embed.situated.space import kept_in
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.situated.tokens import WithTokens, without_tokens
 from rag_embed.types import DENSE, OnProgress
 
 
@@ -31,12 +31,17 @@ class Spaces:
     """How the chunks of one index are encoded.
 
     Args:
-        store: Of the index.
+        store: Store of the index.
         own: The space it was made with.
+        splitter: Cuts documents into chunks.
+
+    Attributes:
+        splitter: As given.
     """
 
-    def __init__(self, store: Store, own: ChunkEncoder) -> None:
+    def __init__(self, store: Store, own: ChunkEncoder, splitter: Splitter) -> None:
         self._store = store
+        self.splitter = splitter
         self._known: Mapping[str, ChunkEncoder] = {DENSE: own}
         self._turn = PerProcess(RLock)
 
@@ -44,6 +49,11 @@ class Spaces:
     def own(self) -> ChunkEncoder:
         """The space the index was made with."""
         return self._known[DENSE]
+
+    @property
+    def cut(self) -> Mapping[str, Any]:
+        """How documents are cut: ``max_tokens`` and ``overlap``, or the ``class`` that decides it."""
+        return read(self._store).splitter
 
     @property
     def at_hand(self) -> tuple[ChunkEncoder, ...]:
@@ -135,9 +145,9 @@ class Spaces:
         situate: Situate | None,
         progress: OnProgress | None,
     ) -> int:
-        """Encode all chunks with another model; see `Index.add_space`."""
-        plain = self.own.space if isinstance(self.own, WithTokens) else self.own
-        model, situate = loaded(encoder), situate or plain.signature.chunks
+        """Encode all chunks with another model; see `Experts.add_space`."""
+        model = loaded(encoder)
+        situate = situate or without_tokens(self.own).signature.chunks
         space = space_of(situate, model, tokens=False)
         parts, files = packed_space(model, situate, space)
         self._remember(space)
@@ -171,8 +181,8 @@ class Spaces:
         self._known = {other: one for other, one in self._known.items() if other != name}
 
     def keep_tokens(self, progress: OnProgress | None) -> int:
-        """Give the own space its tokens; see `Index.keep_tokens`."""
-        if isinstance(self.own, WithTokens):
+        """Give the own space its tokens; see `Experts.keep_tokens`."""
+        if self.own.signature.tokens:
             return 0
         plain = cast(TokenSpace, self.own)
         begun = read(self._store).filling

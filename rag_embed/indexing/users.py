@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from rag_embed.errors import BadInput
+from rag_embed.events import UserEvent, owned
 from rag_embed.indexing.personalisation import bend_of, events_of, personal, profiles_of, setting_of
 from rag_embed.personal.influence import Moved, moved_by
-from rag_embed.personal.profiles import Profiles
+from rag_embed.personal.profiles import Profile, Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import ChunkEncoder, Retriever, Store
 from rag_embed.types import Hit, Query
@@ -35,6 +36,27 @@ class Users:
     def profiles(self) -> Profiles:
         """Users' histories; see `personalisation.profiles_of`."""
         return profiles_of(self._store, self._space)
+
+    def remember(self, user: str, events: Iterable[UserEvent | str] | UserEvent) -> int:
+        """Remember what a user did; an event with a known id is replaced.
+
+        It changes no search until `tuning.personal` has found that it helps; see `setting`.
+
+        Args:
+            user: Whose; from your authentication, never from a text.
+            events: Events or texts, consumed lazily; or one event.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            BadInput: An event is another user's, or cannot be stored; batches before it are.
+        """
+        return self.profiles.remember(owned(user, events))
+
+    def profile(self, user: str, *, instruction: str = "") -> Profile:
+        """What is known of a user, on the whole or for a purpose; see `personal.profiles`."""
+        return self.profiles.profile(user, instruction=instruction)
 
     def around(self, retriever: Retriever) -> Retriever:
         """The retriever made personal; the very same one while the strength is 0."""

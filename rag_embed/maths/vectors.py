@@ -10,6 +10,8 @@ import numpy.typing as npt
 DIGITS = 5
 """Scores are compared to this many decimals: a float's last bits differ between machines."""
 
+_SMALL = 1e-12
+
 ROUNDING = 1e-6
 """How far from 1 the length of a unit row of float32 may be."""
 
@@ -31,11 +33,15 @@ def unit(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         [[0.6000000238418579, 0.800000011920929], [1.0, 0.0]]
     """
     scaled: npt.NDArray[np.float32] = np.array(rows, dtype=np.float32, order="C")
-    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-    zero = norms[:, 0] < np.finfo(np.float32).tiny
-    scaled[zero] = 0.0
-    scaled[zero, :1] = 1.0
-    norms[zero | (np.abs(norms[:, 0] - 1.0) < ROUNDING)] = 1.0
+    with np.errstate(over="ignore", under="ignore"):
+        norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    norms[np.abs(norms - 1.0) < ROUNDING] = 1.0
+    odd = ~((norms[:, 0] > _SMALL) & (norms[:, 0] < 1 / _SMALL))
+    if odd.any():  # squares of float32 lose their digits there
+        exact = scaled[odd].astype(np.float64)
+        lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+        exact[lengths[:, 0] == 0.0, :1] = lengths[lengths == 0.0] = 1.0
+        scaled[odd], norms[odd] = exact / lengths, 1.0
     scaled /= norms
     return scaled
 

@@ -146,7 +146,7 @@ class Reranker(Protocol):
 class Router(Protocol):
     """Decides how much legs and second stages count. Implementations: `rag_embed.routing`.
 
-    ``index.router = router`` is all it takes. One that was learned from examples can also be a
+    ``index.experts.router = router`` is all it takes. One that was learned from examples can also be a
     `LearnedRouter`.
     """
 

@@ -51,7 +51,7 @@ class StoredMaxSimReranker:
 
     Attributes:
         store: Where the chunks are.
-        space: What they were encoded with: ``index.space`` of an index with ``tokens=True``.
+        space: What they were encoded with: ``index.spaces.own`` of an index with ``tokens=True``.
         name: The space's name in the store.
 
     Raises:
@@ -63,7 +63,7 @@ class StoredMaxSimReranker:
         >>> index = Index.in_memory(tokens=True)
         >>> index.add([Document("a", "Ada likes chess."), Document("b", "Ben likes limes.")]).added
         2
-        >>> reranker = StoredMaxSimReranker(index.store, index.space)
+        >>> reranker = StoredMaxSimReranker(index.store, index.spaces.own)
         >>> Reranked(index.retriever, reranker).retrieve([Query("chess")])[0][0].text
         'Ada likes chess.'
     """

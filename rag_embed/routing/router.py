@@ -117,8 +117,8 @@ class PilotRouter:
         >>> documents = (Document("a", "red fox"), Document("b", "blue sea"))
         >>> added = index.add(documents)
         >>> labels = Collection("mine", documents, {"q": "the red fox"}, {"q": {"a": 1}})
-        >>> pilots = learned(index.hybrid(), index.space.signature, labels)
-        >>> index.router = PilotRouter(pilots)
+        >>> pilots = learned(index.experts.hybrid(), index.spaces.own.signature, labels)
+        >>> index.experts.router = PilotRouter(pilots)
         >>> index.search("a red fox")[0].route.pilots[0].text
         'the red fox'
     """

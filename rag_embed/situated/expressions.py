@@ -20,9 +20,10 @@ from typing import TypeVar, cast
 
 from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder, TokenEncoder, TokenSpace
+from rag_embed.situated.derived import DocumentMean, Headed, Heading
 from rag_embed.situated.described import Described
 from rag_embed.situated.late import Late
-from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
+from rag_embed.situated.residual import Residual
 from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.summary import summary
 from rag_embed.situated.titled import Isolated, Titled

@@ -129,8 +129,18 @@ class WithTokens:
         return replace(tokens, rows=unit(tokens.rows - self.mean))
 
 
+def with_tokens(space: ChunkEncoder) -> WithTokens | None:
+    """The space itself if it keeps tokens; None if it does not."""
+    return space if isinstance(space, WithTokens) else None
+
+
+def without_tokens(space: ChunkEncoder) -> ChunkEncoder:
+    """The space that gives the same vectors and keeps no tokens."""
+    return space.space if isinstance(space, WithTokens) else space
+
+
 def encoded(space: ChunkEncoder, cuts: Sequence[Cut]) -> tuple[Vectors, list[TokenBits] | None]:
     """The rows of a space, and the tokens of each chunk; None where the space keeps none."""
-    if isinstance(space, WithTokens):
-        return space.encode_chunk_tokens(cuts)
+    if (kept := with_tokens(space)) is not None:
+        return kept.encode_chunk_tokens(cuts)
     return space.encode_chunks(cuts), None

@@ -53,10 +53,10 @@ class RouterContract(OverIndex):
 
     def test_each_query_has_one_route(self, router: Router, index: Index) -> None:
         """Weights of known legs, finite and at least 0, one of them above it; none for no query."""
-        rows = index.space.encode_query([query.text for query in QUERIES])
+        rows = index.spaces.own.encode_query([query.text for query in QUERIES])
         routes = router.route(QUERIES, rows)
         assert len(routes) == len(QUERIES)
-        known = index.hybrid().mixture.keys()
+        known = index.experts.hybrid().mixture.keys()
         for route in routes:
             assert route.weights.keys() <= known
             assert all(isfinite(weight) and weight >= 0 for weight in route.weights.values())
@@ -65,7 +65,7 @@ class RouterContract(OverIndex):
 
     def test_a_batch_is_routed_like_single_queries(self, router: Router, index: Index) -> None:
         """No query of a batch changes another's route, and to ask again changes nothing."""
-        rows = index.space.encode_query([query.text for query in QUERIES])
+        rows = index.spaces.own.encode_query([query.text for query in QUERIES])
         together = router.route(QUERIES, rows)
         for i, route in enumerate(together):
             [alone] = router.route(QUERIES[i : i + 1], rows[i : i + 1])
@@ -73,7 +73,7 @@ class RouterContract(OverIndex):
 
     def test_vectors_are_used_as_given(self, router: Router, index: Index) -> None:
         """They are not written to, and any unit rows are answered: queries may come bent."""
-        rows = index.space.encode_query([query.text for query in QUERIES])
+        rows = index.spaces.own.encode_query([query.text for query in QUERIES])
         bent = np.ascontiguousarray(rows[::-1])
         before = bent.copy()
         bent.flags.writeable = False
@@ -81,12 +81,12 @@ class RouterContract(OverIndex):
         np.testing.assert_array_equal(bent, before)
 
     def test_an_index_follows_it(self, router: Router, index: Index) -> None:
-        """As ``index.router`` its weights are those of the parts of every hit."""
-        before, index.router = index.router, router
+        """As ``index.experts.router`` its weights are those of the parts of every hit."""
+        before, index.experts.router = index.experts.router, router
         try:
             found = index.search_many(QUERIES)
         finally:
-            index.router = before
+            index.experts.router = before
         for hits in found:
             for hit in hits:
                 assert hit.route is not None

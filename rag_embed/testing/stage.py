@@ -31,7 +31,7 @@ class SecondStageContract(OverIndex):
         ...     @pytest.fixture(scope="class")
         ...     @classmethod
         ...     def make(cls):
-        ...         return lambda index: TokenStage(index.space)
+        ...         return lambda index: TokenStage(index.spaces.own)
     """
 
     @pytest.fixture(scope="class")
@@ -60,7 +60,7 @@ class SecondStageContract(OverIndex):
     def test_what_legs_computed_saves_work_alone(self, stage: SecondStage, index: Index) -> None:
         """The answers of the legs change no score."""
         view, seen = index.store.view(), _seen(index)
-        answers = {leg.name: leg.ask(view, QUERIES) for leg in index.hybrid().legs}
+        answers = {leg.name: leg.ask(view, QUERIES) for leg in index.experts.hybrid().legs}
         evidence = stage.ask(view, QUERIES, answers)
         for i, (ids, some) in enumerate(zip(seen, _scores(stage, index), strict=True)):
             _same(evidence.score(i, ids), some)
@@ -78,7 +78,7 @@ class SecondStageContract(OverIndex):
 
     def test_hits_add_up_and_fewer_are_a_prefix(self, stage: SecondStage, index: Index) -> None:
         """In a search only the best have its part, and they stay in front."""
-        plain = index.hybrid()
+        plain = index.experts.hybrid()
         weights = {leg.name: 0.5 for leg in plain.legs} | {stage.name: 0.3}
         hybrid = replace(plain, stages=(stage,), weights=weights, depth=15)
         for query in QUERIES:

@@ -47,7 +47,7 @@ class Source:
             BadInput: There are no shared documents, or no label is left.
         """
         chunks = [chunk for _, some in cuts_of(index) for chunk in some]
-        corpus = Corpus.of_view(index.store.view(), chunks, index.space.signature)
+        corpus = Corpus.of_view(index.store.view(), chunks, index.spaces.own.signature)
         below: dict[str, list[str]] = {}
         for chunk in chunks:
             below.setdefault(chunk.doc_id, []).append(chunk.id)

@@ -38,7 +38,7 @@ def learned(
 
     Args:
         hybrid: Its legs are the experts, its weights the default mixture; a router is not asked.
-        signature: Of the base encoder, `Index.space.signature`.
+        signature: Of the base encoder, `Spaces.own.signature`.
         collection: The queries with their labels; its documents are in the index already. What is
             learned from must not be reported on: see `fitted`.
         mixtures: What to compare as whole experts; each leg alone when None.

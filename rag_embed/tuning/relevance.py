@@ -37,9 +37,9 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
     """
     queries = [labels.query(id, k=1) for id in labels.queries]
     grades = [labels.qrels.get(id, {}) for id in labels.queries]
-    hybrid = index.hybrid()
+    hybrid = index.experts.hybrid()
     legs = {leg.name: hybrid.weights.get(leg.name, 0.0) for leg in hybrid.legs}
-    basis = default(index.space.signature.fingerprint, legs)
+    basis = default(index.spaces.own.signature.fingerprint, legs)
     found = [
         (hits[0], grade.get(hits[0].chunk.doc_id, 0) > 0)
         for hits, grade in zip(index.search_many(queries), grades, strict=True)

@@ -29,7 +29,7 @@ def fit_router(
     """Learn from one half of each collection's queries, measure on the other.
 
     Args:
-        hybrid: `Index.hybrid`: all legs, experts included.
+        hybrid: `Experts.hybrid`: all legs, experts included.
         signature: Of the index's base encoder.
         collections: Labelled queries whose documents are in the index.
         seed: Of the split and the bootstrap.

@@ -22,8 +22,8 @@ from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, TokenEncoder
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.relevance import BASIS, default
+from rag_embed.situated.composed import encoded
 from rag_embed.situated.expressions import FULL, STANDARD, situated
-from rag_embed.situated.residual import encoded
 from rag_embed.situated.space import written
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.training.clozed import clozed

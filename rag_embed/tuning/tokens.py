@@ -15,7 +15,7 @@ from rag_embed.index import Index
 from rag_embed.maths.metrics import ndcg
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import TokenSpace
-from rag_embed.situated.tokens import WithTokens
+from rag_embed.situated.tokens import without_tokens
 from rag_embed.types import TOKENS, Cut, Document, Query
 
 _NEAR = 10
@@ -56,18 +56,16 @@ def token_gain(
     )
     if not asked:
         raise BadInput("There is no query whose answer is in the index; give labels for it.")
-    own = index.space.space if isinstance(index.space, WithTokens) else index.space
-    plain = cast(TokenSpace, own)  # in_memory checks it
+    plain = cast(TokenSpace, without_tokens(index.spaces.own))  # in_memory checks it
     trial = Index.in_memory(
         encoder=plain.encoder,
-        chunk_tokens=index.splitter.max_tokens,
-        chunk_overlap=index.splitter.overlap,
+        splitter=index.spaces.splitter,
         situate=lambda _: plain,
         tokens=True,
-        analyzer=index.analyzer,
+        analyzer=index.store.analyzer,
     )
     trial.add(part)
-    with_ = trial.hybrid()
+    with_ = trial.experts.hybrid()
     without = replace(with_, weights={**with_.weights, TOKENS: 0.0})
     scores = []
     for retriever in (with_, without):
@@ -96,12 +94,12 @@ def _labelled(
     }
     texts = sorted(judged)[:queries]
     right = {id for text in texts for id in judged[text]}
-    known = {document.id: document for document in index.documents(sorted(right))}
+    known = {document.id: document for document in index.contents.documents(sorted(right))}
     asked = {text: [id for id in judged[text] if id in known] for text in texts}
     asked = {text: ids for text, ids in asked.items() if ids}
     near = index.search_many(list(asked), k=_NEAR, group_by="document")
     beside = {hit.chunk.doc_id for some in near for hit in some} - known.keys()
-    return [*known.values(), *index.documents(sorted(beside))], asked
+    return [*known.values(), *index.contents.documents(sorted(beside))], asked
 
 
 def _cut(
@@ -109,8 +107,10 @@ def _cut(
 ) -> tuple[list[Document], Mapping[str, Sequence[str]]]:
     from rag_embed.training.clozed import clozed
 
-    ids = index.matching()
+    ids = index.contents.matching()
     order = np.random.default_rng(seed).permutation(len(ids))[:documents]
-    some = index.documents([ids[i] for i in sorted(order)])
-    cuts, pairs = clozed([Cut(one, index.splitter.split(one)) for one in some], queries, seed=seed)
+    some = index.contents.documents([ids[i] for i in sorted(order)])
+    cuts, pairs = clozed(
+        [Cut(one, index.spaces.splitter.split(one)) for one in some], queries, seed=seed
+    )
     return [document for document, _ in cuts], {pair.query: pair.documents for pair in pairs}

@@ -27,7 +27,6 @@ from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
 from rag_embed.indexing.installed import install, uninstall
 from rag_embed.indexing.personalisation import bend_of, keep
-from rag_embed.indexing.settings import write
 from rag_embed.personal.setting import Setting, grid
 from rag_embed.protocols import TokenSpace
 from rag_embed.tuning.personal import tune_personal
@@ -90,13 +89,13 @@ def _relevance(index: Index, task: Task) -> Verdict[Any]:
 
 
 def _weights(index: Index, task: Task) -> Verdict[Any]:
-    return fit_weights(index.hybrid(), task.labels, metric=task.metric, seed=task.seed)
+    return fit_weights(index.experts.hybrid(), task.labels, metric=task.metric, seed=task.seed)
 
 
 def _router(index: Index, task: Task) -> Verdict[Any]:
     return fit_router(
-        index.hybrid(),
-        index.space.signature,
+        index.experts.hybrid(),
+        index.spaces.own.signature,
         [task.labels],
         metric=task.metric,
         seed=task.seed,
@@ -110,7 +109,7 @@ def _personal(index: Index, task: Task) -> Verdict[Any]:
         settings = events + (grid("session") if any(task.labels.talks.values()) else [])
     if not settings:
         raise BadInput(
-            "There is nothing to bend queries by: no user has events (Index.remember), and no label "
+            "There is nothing to bend queries by: no user has events (Users.remember), and no label "
             "has earlier turns (Collection.talks)."
         )
     asked = [one for one in task.labels.labelled if one.query.user is not None]
@@ -120,9 +119,9 @@ def _personal(index: Index, task: Task) -> Verdict[Any]:
             "Collection.users."
         )
     return tune_personal(
-        index.hybrid(routed=True),
+        index.experts.hybrid(routed=True),
         settings,
-        lambda setting: bend_of(index.store, index.space, profiles, setting),
+        lambda setting: bend_of(index.store, index.spaces.own, profiles, setting),
         asked,
         metric=task.metric,
         seed=task.seed,
@@ -134,21 +133,21 @@ def _tokens(index: Index, task: Task) -> Verdict[Any]:
 
 
 def _situate(index: Index, task: Task) -> Verdict[Any]:
-    documents = index.documents(index.matching())
+    documents = index.contents.documents(index.contents.matching())
     names = CANDIDATES if task.candidates is None else task.candidates
-    encoder = cast(TokenSpace, index.space).encoder
-    return choose(documents, index.splitter, encoder, task.labels, candidates=names, seed=task.seed)
+    encoder = cast(TokenSpace, index.spaces.own).encoder
+    return choose(
+        documents, index.spaces.splitter, encoder, task.labels, candidates=names, seed=task.seed
+    )
 
 
 def _use_relevance(index: Index, verdict: Verdict[Any]) -> None:
-    fit = verdict.value if verdict.kept else None
-    write(index.store, lambda known: replace(known, calibration=fit))
-    index.calibration = fit
+    index.experts.calibrate(verdict.value if verdict.kept else None)
 
 
 def _use_weights(index: Index, verdict: Verdict[Any]) -> None:
     if verdict.kept or verdict.value is None:  # what was not better was compared with those in use
-        index.weigh(verdict.value)
+        index.experts.weigh(verdict.value)
 
 
 def _use_router(index: Index, verdict: Verdict[Any]) -> None:
@@ -156,7 +155,7 @@ def _use_router(index: Index, verdict: Verdict[Any]) -> None:
         install(index.store, verdict.value)
     else:
         uninstall(index.store)
-    index.router = verdict.value if verdict.kept else None
+    index.experts.router = verdict.value if verdict.kept else None
 
 
 def _use_personal(index: Index, verdict: Verdict[Any]) -> None:
@@ -167,13 +166,13 @@ def _use_personal(index: Index, verdict: Verdict[Any]) -> None:
 
 def _use_tokens(index: Index, verdict: Verdict[Any]) -> None:
     if verdict.kept:
-        index.keep_tokens()
+        index.experts.keep_tokens()
 
 
 def _use_situate(index: Index, verdict: Verdict[Any]) -> None:
-    if verdict.kept and verdict.value != index.space.signature.chunks:
+    if verdict.kept and verdict.value != index.spaces.own.signature.chunks:
         raise BadInput(
-            f"The chunks of this index are situated by {index.space.signature.chunks!r}; another way "
+            f"The chunks of this index are situated by {index.spaces.own.signature.chunks!r}; another way "
             f"needs another index: Index.create(path, situate={verdict.value!r})."
         )
 

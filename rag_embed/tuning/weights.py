@@ -32,7 +32,7 @@ def fit_weights(
     queries of both halves.
 
     Args:
-        hybrid: `Index.hybrid`; its weights are the start and the measure, all its legs and second
+        hybrid: `Experts.hybrid`; its weights are the start and the measure, all its legs and second
             stages are tried.
         labels: Judged queries whose documents are in the index.
         metric: As in `maths.metrics`.

@@ -10,6 +10,7 @@ import pytest
 from rag_embed import Document, Index, encoders
 from rag_embed.cli import doctor as module
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.recipe import Recipe
 
 
 def states(result) -> dict[str, str]:
@@ -109,6 +110,10 @@ class Short(HashEncoder):
     @property
     def signature(self):
         return replace(super().signature, max_tokens=10)
+
+    @property
+    def recipe(self):
+        return Recipe("model", {"model": "short"})
 
 
 def test_chunks_that_the_model_cuts_off(run, kb, tmp_path, monkeypatch) -> None:

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from rag_embed import Index
+from rag_embed.encoders import HashEncoder
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_no_experts_at_first(run, kb) -> None:
 
 def test_enable_and_disable(run, kb) -> None:
     index = Index.open(kb)
-    index.experts.add_space("other", index.space.signature)
+    index.experts.add_space("other", HashEncoder(16))
     [one] = run("experts", "list", kb, "--json").json
     assert (one["name"], one["kind"], one["enabled"]) == ("other", "space", True)
     assert run("experts", "disable", kb, "other").code == 0

@@ -9,6 +9,7 @@ import pytest
 
 from rag_embed import Document, Index, encoders
 from rag_embed.encoders import HashEncoder, load
+from rag_embed.encoders.recipe import Recipe
 
 
 def test_first_and_second_run(run, folder) -> None:
@@ -168,6 +169,10 @@ class Broken(HashEncoder):
     def __init__(self, good: int) -> None:
         super().__init__(64)
         self.good = good
+
+    @property
+    def recipe(self):
+        return Recipe("model", {"model": "broken"})
 
     def encode_document(self, texts, /):
         self.good -= len(texts)

@@ -9,7 +9,7 @@ from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.testing import LegContract
 
 MADE = {
-    "dense": lambda index: DenseLeg("dense", index.space),
+    "dense": lambda index: DenseLeg("dense", index.spaces.own),
     "lexical": lambda index: LexicalLeg(),
     "retriever": lambda index: RetrieverLeg("other", index.retriever),
 }

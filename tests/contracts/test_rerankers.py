@@ -13,7 +13,7 @@ from rag_embed.testing import RerankerContract
 
 
 def affinity(index):
-    index.remember("ann", [UserEvent(str(i), "ann", f"tea {i}", float(i)) for i in range(5)])
+    index.users.remember("ann", [UserEvent(str(i), "ann", f"tea {i}", float(i)) for i in range(5)])
     return Affinity(index.store, index.users.profiles)
 
 

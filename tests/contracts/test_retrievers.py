@@ -29,8 +29,8 @@ class ByLength:
 
 
 def remembering(index: Index) -> Index:
-    index.remember("ann", [UserEvent(str(i), "ann", f"tea {i}", float(i)) for i in range(5)])
-    index.remember("eve", [UserEvent(str(i), "eve", f"wine {i}", float(i)) for i in range(9)])
+    index.users.remember("ann", [UserEvent(str(i), "ann", f"tea {i}", float(i)) for i in range(5)])
+    index.users.remember("eve", [UserEvent(str(i), "eve", f"wine {i}", float(i)) for i in range(9)])
     return index
 
 
@@ -62,7 +62,7 @@ class TestRouted(RetrieverContract):
     def make(cls):
         def made(documents):
             index = indexed(documents)
-            index.router = ByLength()
+            index.experts.router = ByLength()
             return index.retriever
 
         return made
@@ -88,10 +88,10 @@ class TestStrangersLeg(RetrieverContract):
     def make(cls):
         def made(documents):
             index = indexed(documents)
-            other = index.hybrid().alone("lexical")
-            legs = (*index.hybrid().legs, RetrieverLeg("other", other))
+            other = index.experts.hybrid().alone("lexical")
+            legs = (*index.experts.hybrid().legs, RetrieverLeg("other", other))
             weights = {"dense": 0.5, "lexical": 0.5, "other": 0.25}
-            return replace(index.hybrid(), legs=legs, stages=(), weights=weights)
+            return replace(index.experts.hybrid(), legs=legs, stages=(), weights=weights)
 
         return made
 
@@ -104,7 +104,7 @@ class TestLexicalAlone(RetrieverContract):
             index = indexed(documents)
             weights = {"dense": 1e-9, "lexical": 1.0}
             assert LexicalLeg().name in weights
-            return replace(index.hybrid(), stages=(), weights=weights)
+            return replace(index.experts.hybrid(), stages=(), weights=weights)
 
         return made
 
@@ -115,16 +115,30 @@ RERANKERS = {
         FunctionReranker(lambda query, texts: [len(text) % 7 for text in texts]),
         rows=stored_rows(index.store),
     ),
-    "function beside": lambda index: index.reranked(
-        FunctionReranker(lambda query, texts: [-len(text) for text in texts]), weight=0.5
+    "function beside": lambda index: Reranked(
+        index.retriever,
+        FunctionReranker(lambda query, texts: [-len(text) for text in texts]),
+        weight=0.5,
+        rows=stored_rows(index.store),
     ),
-    "affinity": lambda index: index.reranked(
-        Affinity(index.store, index.users.profiles), weight=0.5, spread=False
+    "affinity": lambda index: Reranked(
+        index.retriever,
+        Affinity(index.store, index.users.profiles),
+        weight=0.5,
+        spread=False,
+        rows=stored_rows(index.store),
     ),
-    "neighbours": lambda index: index.reranked(
-        Neighbours(index.store), depth=100, weight=0.3, spread=False
+    "neighbours": lambda index: Reranked(
+        index.retriever,
+        Neighbours(index.store),
+        depth=100,
+        weight=0.3,
+        spread=False,
+        rows=stored_rows(index.store),
     ),
-    "best chunks": lambda index: index.reranked(BestChunks(), depth=100, spread=False),
+    "best chunks": lambda index: Reranked(
+        index.retriever, BestChunks(), depth=100, spread=False, rows=stored_rows(index.store)
+    ),
 }
 
 

@@ -27,7 +27,7 @@ def pilots(index):
     documents = corpus()
     asked = {d.id: " ".join(d.text.split()[:6]) for d in documents[:12] if d.user is None}
     labels = Collection("mine", documents, asked, {id: {id: 1} for id in asked})
-    return learned(index.hybrid(), index.space.signature, labels)
+    return learned(index.experts.hybrid(), index.spaces.own.signature, labels)
 
 
 MADE = {

@@ -14,7 +14,7 @@ class TestTokenStage(SecondStageContract):
     @pytest.fixture(scope="class")
     @classmethod
     def make(cls):
-        return lambda index: TokenStage(index.space, stop_words=frozenset({"the"}))
+        return lambda index: TokenStage(index.spaces.own, stop_words=frozenset({"the"}))
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -146,8 +146,8 @@ def test_an_index_keeps_the_tokens_and_opens_again(index, encoder, tmp_path, tin
 
 
 def test_stored_maxsim_is_the_formula_on_sign_bits(index, encoder) -> None:
-    mean = index.space.mean
-    reranker = StoredMaxSimReranker(index.store, index.space)
+    mean = index.spaces.own.mean
+    reranker = StoredMaxSimReranker(index.store, index.spaces.own)
     hits = index.search("the quick fox", k=5)
     [query] = encoder.encode_query_tokens(["the quick fox"], all_of)[1]
     expected = []
@@ -165,7 +165,7 @@ def test_stored_maxsim_is_the_formula_on_sign_bits(index, encoder) -> None:
 def test_a_chunk_deleted_since_comes_last(index) -> None:
     hits = index.search("fox", k=4)
     index.delete([hits[1].chunk.doc_id])
-    scores = StoredMaxSimReranker(index.store, index.space).rerank(Query("fox"), hits)
+    scores = StoredMaxSimReranker(index.store, index.spaces.own).rerank(Query("fox"), hits)
     gone = [hit.chunk.doc_id == hits[1].chunk.doc_id for hit in hits]
     assert not all(gone) and [score == 0.0 for score in scores] == gone
 
@@ -186,7 +186,7 @@ def test_maxsim_reranks_what_any_index_found(encoder) -> None:
 def test_only_spaces_with_tokens_can_be_scored_from_the_store(encoder) -> None:
     index = Index.in_memory(encoder=encoder)
     with pytest.raises(BadInput, match="tokens=True"):
-        StoredMaxSimReranker(index.store, index.space)
+        StoredMaxSimReranker(index.store, index.spaces.own)
 
 
 def test_models_of_another_kind_are_refused(build_colbert, tiny, tmp_path) -> None:

@@ -52,12 +52,12 @@ class TestDense(LegContract):
     @pytest.fixture(scope="class")
     @classmethod
     def make(cls):
-        return lambda index: index.hybrid().legs[0]
+        return lambda index: index.experts.hybrid().legs[0]
 
 
 MADE = {
-    "anew": lambda index: MaxSimReranker(index.space.space.encoder),
-    "stored": lambda index: StoredMaxSimReranker(index.store, index.space),
+    "anew": lambda index: MaxSimReranker(index.spaces.own.space.encoder),
+    "stored": lambda index: StoredMaxSimReranker(index.store, index.spaces.own),
 }
 
 

@@ -34,7 +34,7 @@ def test_labels_give_a_gain_with_an_interval_and_change_nothing(index) -> None:
     gain = verdict.gain
     assert gain.low <= gain.value <= gain.high and -0.2 < gain.value <= 1.0
     assert verdict.kept == (gain.low > 0) and verdict.name == "tokens"
-    assert index.search("Who likes chess?") == before and not index.space.signature.tokens
+    assert index.search("Who likes chess?") == before and not index.spaces.own.signature.tokens
     assert gain == token_gain(index, Collection.of(judged)).gain
 
 

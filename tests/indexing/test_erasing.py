@@ -48,7 +48,7 @@ def test_contexts_of_an_added_space_go_too(tmp_path) -> None:
     situate = described(lambda document, _: f"about {document.text}", name="w", cache=cache)
     index = Index.create(tmp_path / "kb", encoder=HashEncoder(32))
     index.add([Document("ann/1", "zyxwvut", user="ann"), Document("a", "shared")])
-    index.add_space("small", HashEncoder(16), situate=situate)
+    index.experts.add_space("small", HashEncoder(16), situate=situate)
     assert b"zyxwvut" in cache.read_bytes()
     assert index.forget("ann") == 1
     found = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -98,11 +98,11 @@ def test_a_file_of_earlier_days_forgets_too(tmp_path, written) -> None:
 
 
 def test_what_is_out_of_reach_is_a_reason_to_refuse(tmp_path, written) -> None:
-    written.remember("ann", ["an event"])
+    written.users.remember("ann", ["an event"])
     (tmp_path / "contexts.db").rename(tmp_path / "elsewhere.db")
     index = Index.open(tmp_path / "kb", encoder=HashEncoder(32))
     with pytest.raises(StoreError, match="Nothing of user 'ann' was erased.*not there"):
         index.forget("ann")
-    assert index.profile("ann").count == 1 and index.document("ann/1", user="ann")
+    assert index.users.profile("ann").count == 1 and index.contents.document("ann/1", user="ann")
     (tmp_path / "elsewhere.db").rename(tmp_path / "contexts.db")
     assert index.forget("ann") == 2 and traces(tmp_path) == []

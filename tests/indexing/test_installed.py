@@ -70,7 +70,7 @@ def test_killed_at_any_instant_the_old_one_or_the_new_one_is_there(kb) -> None:
         found = installed(LanceStore.open(kb))
         assert found is not None and len(found.pilots) in (3, 9, 13)
         assert found.pilots.texts == router.pilots.texts[: len(found.pilots)]
-        assert Index.open(kb, encoder=HashEncoder(32)).router is not None
+        assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
 
 
 if __name__ == "__main__":

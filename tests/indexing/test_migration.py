@@ -60,7 +60,7 @@ def test_it_answers_as_it_did(kb) -> None:
     again = opened(kb)
     assert answers(again) == TOLD["hits"] and remembered(again) == TOLD["settings"]
     assert len(installed(again.store).pilots) == 13
-    assert {user: again.profile(user).count for user in ("ann", "ben", "cem")} == {
+    assert {user: again.users.profile(user).count for user in ("ann", "ben", "cem")} == {
         "ann": 2,
         "ben": 1,
         "cem": 0,
@@ -104,5 +104,5 @@ def test_a_torn_router_does_not_lock_the_index(kb, how) -> None:
         told.write_text("{")
     with pytest.warns(UserWarning, match="Fit it again"):
         index = opened(kb)
-    assert index.router is None and ROUTER not in index.store.files.names()
+    assert index.experts.router is None and ROUTER not in index.store.files.names()
     assert opened(kb).search("a red fox", k=1)[0].chunk.doc_id == "fox-red"

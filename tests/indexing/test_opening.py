@@ -79,7 +79,7 @@ ENCODERS: dict[str, Callable[[], Encoder | str]] = {
 
 def check_as_before(index: Index, again: Index) -> None:
     queries = ["who hunts?", "calm water"]
-    rows, others = (one.space.encode_query(queries) for one in (index, again))
+    rows, others = (one.spaces.own.encode_query(queries) for one in (index, again))
     assert (rows * others).sum(axis=1).min() > 0.999  # maybe once by torch, once by OpenVINO
     for one, other in zip(index.search_many(queries), again.search_many(queries), strict=True):
         assert [hit.id for hit in one] == [hit.id for hit in other]
@@ -101,13 +101,13 @@ def test_the_encoder_is_made_again(here, elsewhere, name) -> None:
 def test_the_encoder_of_a_second_space_is_made_again(here, elsewhere, name) -> None:
     index = Index.create("kb", encoder=HashEncoder(48))
     index.add(DOCUMENTS)
-    index.add_space("second", ENCODERS[name]())
-    index.weigh({"dense": 0.5, "second": 0.5})
+    index.experts.add_space("second", ENCODERS[name]())
+    index.experts.weigh({"dense": 0.5, "second": 0.5})
     elsewhere()
     again = Index.open(here / "kb")
     check_as_before(index, again)
-    again.weigh({"dense": 1.0})
-    again.drop_space("second")
+    again.experts.weigh({"dense": 1.0})
+    again.experts.drop_space("second")
     assert set(read(again.store).recipes) == {"dense"}
 
 
@@ -137,16 +137,16 @@ class TestWhatOnlyAProgramCanMake:
         for work in (
             lambda: index.search("a fox"),
             lambda: index.add([NEW]),
-            lambda: index.remember("ann", ["foxes"]),
+            lambda: index.users.remember("ann", ["foxes"]),
         ):
             with pytest.raises(ModelUnavailable, match=r"'hosted-1'.*encoder=\.\.\."):
                 work()
 
     def test_what_needs_no_encoder_works(self, kb) -> None:
         index = Index.open(kb)
-        assert index.document("sea").title == "water"
-        assert index.matching() == ["fox", "owl", "sea"] and len(index) == 3
-        assert index.stats()["signature"]["model"] == "hosted-1"
+        assert index.contents.document("sea").title == "water"
+        assert index.contents.matching() == ["fox", "owl", "sea"] and len(index) == 3
+        assert index.contents.stats()["signature"]["model"] == "hosted-1"
         vector = np.array(embed(["an owl hunts at night"])[0], dtype=np.float32)
         found = index.search(Query("owl", vectors={"dense": vector}), k=1)
         assert found[0].chunk.doc_id == "owl"
@@ -161,14 +161,14 @@ class TestWhatOnlyAProgramCanMake:
     def test_a_second_space(self, tmp_path, caplog) -> None:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(48))
         index.add(DOCUMENTS)
-        index.add_space("second", FunctionEncoder(embed, name="hosted-1"))
+        index.experts.add_space("second", FunctionEncoder(embed, name="hosted-1"))
         again = Index.open(tmp_path / "kb")
-        again.router = Always({"dense": 1.0})
+        again.experts.router = Always({"dense": 1.0})
         assert again.search("an owl", k=1)[0].chunk.doc_id == "owl"
         assert again.search("calm sea", k=1)[0].chunk.doc_id == "sea"
         assert caplog.text.count("The expert 'second' is left aside") == 1
-        again.router = None
-        index.weigh({"dense": 0.5, "second": 0.5})
+        again.experts.router = None
+        index.experts.weigh({"dense": 0.5, "second": 0.5})
         expected = index.search("an owl")
         again, remedy = Index.open(tmp_path / "kb"), r"index\.spaces\.know\('second', encoder\)"
         for work in (lambda: again.search("an owl"), lambda: again.add([NEW])):
@@ -177,6 +177,20 @@ class TestWhatOnlyAProgramCanMake:
         again.spaces.know("second", FunctionEncoder(embed, name="hosted-1"))
         assert again.search("an owl") == expected
         assert again.add([NEW]).added == 1
+
+    def test_an_encoder_made_of_ours_is_not_taken_for_ours(self, tmp_path) -> None:
+        class Shouted(HashEncoder):
+            def encode_query(self, texts):
+                return super().encode_query([text.upper() for text in texts])
+
+        index = Index.create(tmp_path / "kb", encoder=Shouted(48))
+        index.add(DOCUMENTS)
+        again = Index.open(tmp_path / "kb")
+        with pytest.raises(ModelUnavailable, match="encoder="):
+            again.search("an owl")
+        assert Index.open(tmp_path / "kb", encoder=Shouted(48)).search("an owl") == index.search(
+            "an owl"
+        )
 
     def test_an_index_of_another_version(self, tmp_path) -> None:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(48))

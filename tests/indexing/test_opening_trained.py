@@ -99,7 +99,7 @@ def index(models, here) -> Index:
 
 def test_an_expert_is_copied_into_the_index(index, monkeypatch) -> None:
     index.experts.add("law")
-    index.weigh({"dense": 0.5, "law": 0.5})
+    index.experts.weigh({"dense": 0.5, "law": 0.5})
     before, expected = index.search_many(QUERIES), load_adapted("law").encode_query(QUERIES)
     gone("law")
     monkeypatch.chdir("/")
@@ -107,7 +107,7 @@ def test_an_expert_is_copied_into_the_index(index, monkeypatch) -> None:
     assert again.search_many(QUERIES) == before
     [leg] = again.experts.legs()
     np.testing.assert_array_equal(leg.encoder.encode_query(QUERIES), expected)
-    again.weigh(None)
+    again.experts.weigh(None)
     again.experts.remove("law")
     assert again.store.files.names("recipes/") == []
 
@@ -124,17 +124,17 @@ def test_an_expert_whose_folder_is_gone_is_left_aside_for_every_query(index, cap
     """As an older index has it, which reads the folder."""
     index.experts.add("law")
     index.store.configure({"experts": [{**index.store.settings()["experts"][0], "files": {}}]})
-    pilots = learned(index.hybrid(), index.space.signature, LABELS)
+    pilots = learned(index.experts.hybrid(), index.spaces.own.signature, LABELS)
     wished = pilots.gradients.copy()
     wished[:, pilots.legs.index("law")] = -1.0  # more of it lowers the loss
     router = PilotRouter(replace(pilots, gradients=wished))
     routed = Index.open("kb")
-    routed.router = router
+    routed.experts.router = router
     parts = {part.leg for query in QUERIES for part in routed.search(query)[0].parts}
     assert "law" in parts
     gone("law")
     routed = Index.open("kb")
-    routed.router = router
+    routed.experts.router = router
     parts = {part.leg for query in QUERIES for part in routed.search(query)[0].parts}
     assert parts == {"dense", "lexical"}
     assert caplog.text.count("'law' is left aside") == 1
@@ -178,12 +178,12 @@ class TestSituatedByAnAdapter:
         np.testing.assert_allclose(*rows, atol=1e-6)
 
     def test_queries_are_read_by_the_base_so_its_experts_fit(self, index) -> None:
-        encoder = load(index.splitter.encoder.signature.model)
+        encoder = load(index.spaces.own.encoder.signature.model)
         np.testing.assert_array_equal(
-            index.space.encode_query(QUERIES), encoder.encode_query(QUERIES)
+            index.spaces.own.encode_query(QUERIES), encoder.encode_query(QUERIES)
         )
         index.experts.add("law")
-        index.weigh({"dense": 0.5, "law": 0.5})
+        index.experts.weigh({"dense": 0.5, "law": 0.5})
         gone("law", "late")
         again = Index.open("kb")
         assert again.search_many(QUERIES) == index.search_many(QUERIES)
@@ -197,14 +197,14 @@ class TestSituatedByAnAdapter:
     def test_a_second_space(self, models, here) -> None:
         index = Index.create("two", encoder=str(models / "tiny"), chunk_tokens=20, tokens=False)
         index.add(DOCUMENTS)
-        index.add_space("late", str(models / "tiny"), situate=trained("late"))
-        index.weigh({"dense": 0.5, "late": 0.5})
+        index.experts.add_space("late", str(models / "tiny"), situate=trained("late"))
+        index.experts.weigh({"dense": 0.5, "late": 0.5})
         gone("late")
         again = Index.open("two")
         assert again.search_many(QUERIES) == index.search_many(QUERIES)
         assert again.add([Document("new", "a whale dives")]).added == 1
-        again.weigh(None)
-        again.drop_space("late")
+        again.experts.weigh(None)
+        again.experts.drop_space("late")
         assert again.store.files.names("recipes/") == []
 
 
@@ -220,10 +220,10 @@ def test_a_sitemb_checkpoint(models, here, monkeypatch) -> None:
     index.add(DOCUMENTS)
     monkeypatch.chdir("/")
     again = Index.open(index.store.uri)
-    assert again.space.signature.chunks == "sitemb(0.25,2)"
+    assert again.spaces.own.signature.chunks == "sitemb(0.25,2)"
     assert ids(again) == ids(index)
     assert again.add([*DOCUMENTS, Document("new", "a whale dives")]).unchanged == 3
-    assert again.remember("ann", ["whales"]) == 1
+    assert again.users.remember("ann", ["whales"]) == 1
     assert again.search("whales", user="ann")
 
 
@@ -236,5 +236,5 @@ def test_a_store_without_files_keeps_the_folder(models, here) -> None:
     store = plain.store
     store.__class__ = Bare
     del store.__dict__["files"]
-    expert = Index(store, plain.splitter, plain.space).experts.add("law")
+    expert = Index(store, plain.spaces.splitter, plain.spaces.own).experts.add("law")
     assert expert.files == {} and expert.model == str(here / "law")

@@ -45,7 +45,9 @@ def test_an_index_is_made_and_opened_in_a_store_of_ones_own() -> None:
     index.add([Document("a", "red fox", metadata={"n": 1}), Document("b", "blue sea")])
     again = Index.open(Wrapped(inner), encoder=ENCODER)
     assert again.search("fox", where=field("n") == 1) == index.search("fox", where=field("n") == 1)
-    assert again.splitter.max_tokens == 7 and again.add([Document("a", "red fox")]).replaced == 1
+    assert (
+        again.spaces.cut["max_tokens"] == 7 and again.add([Document("a", "red fox")]).replaced == 1
+    )
     with pytest.raises(IndexExists, match="holds an index already"):
         Index.create(Wrapped(inner), encoder=ENCODER)
     for made in ({"fields": {"n": int}}, {"storage_options": {}}, {"analyzer": Analyzer()}):
@@ -58,17 +60,20 @@ def test_an_index_is_made_and_opened_in_a_store_of_ones_own() -> None:
 def test_events_are_where_the_store_keeps_them() -> None:
     inner = MemoryStore({"dense": 32})
     index = index_over(Wrapped(inner))
-    assert index.remember("ann", ["green tea"]) == 1
+    assert index.users.remember("ann", ["green tea"]) == 1
     again = index_over(Wrapped(inner))
-    assert again.profile("ann").count == 1
+    assert again.users.profile("ann").count == 1
     assert inner.events(ENCODER.signature).users() == ["ann"]
-    assert again.forget("ann") == 1 and index.profile("ann").count == 0
+    assert again.forget("ann") == 1 and index.users.profile("ann").count == 0
 
 
 def test_a_store_that_keeps_none_says_so() -> None:
     index = index_over(Bare(MemoryStore({"dense": 32})))
     index.add([Document("a", "red fox"), Document("b", "hers", user="ann")])
-    for asked in (lambda: index.remember("ann", ["green tea"]), lambda: index.profile("ann")):
+    for asked in (
+        lambda: index.users.remember("ann", ["green tea"]),
+        lambda: index.users.profile("ann"),
+    ):
         with pytest.raises(BadInput, match="Bare keeps no events"):
             asked()
     assert index.search("fox", user="ann")[0].chunk.doc_id == "a"

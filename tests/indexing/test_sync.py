@@ -59,7 +59,7 @@ class TestFolders:
         index.add_files(a)
         assert index.add_files(b, prune=True).added == 2
         assert ids(index) == ["a/one.md", "a/readme.md", "b/readme.md", "b/two.md"]
-        assert index.document("a/readme.md").text == "fox"
+        assert index.contents.document("a/readme.md").text == "fox"
         (b / "two.md").unlink()
         report = index.add_files(b, prune=True)
         assert (report.unchanged, report.deleted) == (1, 1)
@@ -96,7 +96,7 @@ class TestFolders:
                 Document("mine", "from a program"),
                 Document("handbook/mine.md", "x", metadata={"path": "handbook/mine.md"}),
                 Document("own", "private", user="bob"),
-                replace(index.document("handbook/leave.md"), id="handbook/copy.md"),
+                replace(index.contents.document("handbook/leave.md"), id="handbook/copy.md"),
             ]
         )
         index.add(read(filled(folder.parent / "notes", {"a.md": "x"})))
@@ -204,7 +204,10 @@ class TestFolders:
         report = index.add_files(b, prune=True)
         assert report.added == 1 and [one.source for one in report.skipped] == ["1", "2"]
         assert "a/data.jsonl" in report.skipped[0].reason
-        assert (index.document("1").text, index.document("2").text) == ("of a", "of a program")
+        assert (index.contents.document("1").text, index.contents.document("2").text) == (
+            "of a",
+            "of a program",
+        )
         (a / "data.jsonl").rename(a / "moved.jsonl")
         assert index.add_files(a, prune=True).replaced == 1 and "1" in ids(index)
 
@@ -239,7 +242,7 @@ class TestFolders:
         with pytest.raises(BadInput, match="name of its own"):
             synced(index._ingest(lenient=True), late, Mode(False))
         assert ids(index) == ["handbook/leave.md"]
-        assert index.document("handbook/leave.md").text == "another"
+        assert index.contents.document("handbook/leave.md").text == "another"
         assert settings.read(index.store).roots["handbook"].place == str(other)
 
     def test_a_record_whose_id_is_taken_meanwhile_is_skipped_alone(
@@ -259,7 +262,8 @@ class TestFolders:
         report = index.add_files(path)
         assert report.added == 2 and "another owner" in report.skipped[0].reason
         assert (
-            ids(index) == ["r0", "r1", "r2"] and index.document("r1", user="ann").text == "secret"
+            ids(index) == ["r0", "r1", "r2"]
+            and index.contents.document("r1", user="ann").text == "secret"
         )
 
     def test_a_name_is_one_folders(self, index, folder, tmp_path) -> None:
@@ -410,7 +414,7 @@ class TestScopes:
         index.add([Document("a", "x"), Document("b", "x")])
         assert index.sync([Document("a", "x")], scope="one").replaced == 1
         report = index.sync([Document("a", "y"), Document("c", "x")], scope="two")
-        assert "'one'" in report.skipped[0].reason and index.document("a").text == "x"
+        assert "'one'" in report.skipped[0].reason and index.contents.document("a").text == "x"
         index.add([Document("a", "a program's again")])
         assert index.sync([Document("z", "x")], scope="one").deleted == 0
         assert ids(index) == ["a", "b", "c", "z"]

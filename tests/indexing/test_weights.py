@@ -38,18 +38,20 @@ def test_they_are_stored_and_found_again(tmp_path) -> None:
     memory = Index.in_memory(encoder=HashEncoder(), weights=MOSTLY_WORDS)
     memory.add(documents())
     for one in (index, again, memory):
-        assert one.weights == MOSTLY_WORDS
+        assert one.experts.weights == MOSTLY_WORDS
         assert weights_of(one.search("fox")[0]) == MOSTLY_WORDS
-    again.weigh({"lexical": 1})
-    assert index.weights == MOSTLY_WORDS
+    again.experts.weigh({"lexical": 1})
+    assert index.experts.weights == MOSTLY_WORDS
     last = Index.open(tmp_path / "kb", encoder=HashEncoder())
-    assert last.weights == {"lexical": 1.0} and weights_of(last.search("fox")[0]) == {"lexical": 1}
+    assert last.experts.weights == {"lexical": 1.0} and weights_of(last.search("fox")[0]) == {
+        "lexical": 1
+    }
 
 
 def test_nothing_is_stored_where_nothing_was_chosen() -> None:
     index = Index.in_memory(encoder=HashEncoder())
     assert read(index.store).weights is None
-    assert index.weights == {"dense": WEIGHTS["dense"], "lexical": WEIGHTS["lexical"]}
+    assert index.experts.weights == {"dense": WEIGHTS["dense"], "lexical": WEIGHTS["lexical"]}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +76,8 @@ def test_what_does_not_fit_is_refused(tmp_path, weights, message) -> None:
     index = Index.in_memory(encoder=HashEncoder())
     index.add(documents())
     with pytest.raises(BadInput, match=message):
-        index.weigh(weights)
-    assert index.weights == {"dense": 0.5, "lexical": 0.5} and index.search("fox")
+        index.experts.weigh(weights)
+    assert index.experts.weights == {"dense": 0.5, "lexical": 0.5} and index.search("fox")
     with pytest.raises(BadInput, match=message):
         Index.in_memory(encoder=HashEncoder(), weights=weights)
 
@@ -83,7 +85,7 @@ def test_what_does_not_fit_is_refused(tmp_path, weights, message) -> None:
 def test_an_index_that_is_there_was_made_with_them(tmp_path) -> None:
     for _ in range(2):
         index = Index.at(tmp_path / "kb", encoder=HashEncoder(), weights=MOSTLY_WORDS)
-        assert index.weights == MOSTLY_WORDS
+        assert index.experts.weights == MOSTLY_WORDS
     with pytest.raises(BadInput, match="was made with weights="):
         Index.at(tmp_path / "kb", encoder=HashEncoder(), weights={"dense": 1.0})
 
@@ -108,9 +110,9 @@ def test_relevance_stays_as_it_was_calibrated(tmp_path) -> None:
     labels = Collection.of({**answered, "bridges": [], "steel and glass": []})
     index.apply(replace(index.tune("relevance", labels), kept=True))
     before = {hit.id: hit.relevance for hit in index.search("fox of tea", k=24)}
-    index.weigh({"lexical": 1.0})
+    index.experts.weigh({"lexical": 1.0})
     for one in (index, Index.open(tmp_path / "kb", encoder=HashEncoder())):
-        assert one.calibration.weights == pytest.approx(MOSTLY_WORDS)
+        assert one.experts.calibration.weights == pytest.approx(MOSTLY_WORDS)
         hits = one.search("fox of tea", k=24)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         assert {hit.id: hit.relevance for hit in hits} == pytest.approx(before)
@@ -119,18 +121,18 @@ def test_relevance_stays_as_it_was_calibrated(tmp_path) -> None:
 def test_an_expert_answers_for_its_weight_alone(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", encoder=HashEncoder())
     index.add(documents())
-    index.add_space("small", HashEncoder(16))
+    index.experts.add_space("small", HashEncoder(16))
     assert "small" not in weights_of(index.search("fox")[0])
-    index.weigh({**MOSTLY_WORDS, "small": 0.1})
+    index.experts.weigh({**MOSTLY_WORDS, "small": 0.1})
     assert weights_of(index.search("fox")[0])["small"] == 0.1
     for leave in (index.experts.remove, lambda name: index.experts.enable(name, False)):
-        with pytest.raises(BadInput, match="count 'small'; use Index.weigh first"):
+        with pytest.raises(BadInput, match="count 'small'; use index.experts.weigh first"):
             leave("small")
-    with pytest.raises(BadInput, match="count 'small'; use Index.weigh first"):
-        index.drop_space("small")
+    with pytest.raises(BadInput, match="count 'small'; use index.experts.weigh first"):
+        index.experts.drop_space("small")
     assert "small" in index.store.view().spaces
-    index.weigh(MOSTLY_WORDS)
-    index.drop_space("small")
+    index.experts.weigh(MOSTLY_WORDS)
+    index.experts.drop_space("small")
     assert index.search("fox")
 
 
@@ -138,7 +140,7 @@ def test_what_was_attached_is_missed_in_the_next_process(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", encoder=HashEncoder())
     index.add(documents())
     index.experts.attach_leg(Twin("twin"))
-    index.weigh({"dense": 1.0, "twin": 1.0})
+    index.experts.weigh({"dense": 1.0, "twin": 1.0})
     assert index.search("fox")
     again = Index.open(tmp_path / "kb", encoder=HashEncoder())
     with pytest.raises(BadInput, match="count 'twin', which is not there.*attach what is missing"):
@@ -146,20 +148,23 @@ def test_what_was_attached_is_missed_in_the_next_process(tmp_path) -> None:
     again.experts.attach_leg(Twin("twin"))
     assert again.search("fox") == index.search("fox")
     other = Index.open(tmp_path / "kb", encoder=HashEncoder())
-    other.weigh({"dense": 1.0})
+    other.experts.weigh({"dense": 1.0})
     assert other.search("fox")
 
 
 def test_tokens_are_kept_for_a_weight(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", weights={"dense": 0.6, "lexical": 0.2})
     index.add(documents()[:6])
-    assert index.hybrid().stages == () and index.keep_tokens() == 6
-    assert index.weights == pytest.approx({"dense": 0.6, "lexical": 0.2, "tokens": 0.1})
+    assert index.experts.hybrid().stages == () and index.experts.keep_tokens() == 6
+    assert index.experts.weights == pytest.approx({"dense": 0.6, "lexical": 0.2, "tokens": 0.1})
     assert weights_of(index.search("fox")[0])["tokens"] == pytest.approx(0.1)
-    assert Index.open(tmp_path / "kb").weights == index.weights
-    index.weigh({"dense": 1.0, "tokens": 0.5})
-    assert index.keep_tokens() == 0 and index.weights == {"dense": 1.0, "tokens": 0.5}
+    assert Index.open(tmp_path / "kb").experts.weights == index.experts.weights
+    index.experts.weigh({"dense": 1.0, "tokens": 0.5})
+    assert index.experts.keep_tokens() == 0 and index.experts.weights == {
+        "dense": 1.0,
+        "tokens": 0.5,
+    }
     kept = Index.in_memory(tokens=True, weights={"dense": 1.0})
-    assert kept.weights == {"dense": 1.0} and len(kept.hybrid().stages) == 1
-    kept.keep_tokens()
-    assert kept.weights == {"dense": 1.0}
+    assert kept.experts.weights == {"dense": 1.0} and len(kept.experts.hybrid().stages) == 1
+    kept.experts.keep_tokens()
+    assert kept.experts.weights == {"dense": 1.0}

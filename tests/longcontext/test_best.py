@@ -8,7 +8,7 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.longcontext import BestChunks
-from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking.rerank import Reranked, stored_rows
 
 WORDS = [
     "red",
@@ -37,7 +37,9 @@ def index():
 
 
 def documents(index, take=2, pool=400) -> Reranked:
-    return index.reranked(BestChunks(take), depth=pool, spread=False)
+    return Reranked(
+        index.retriever, BestChunks(take), depth=pool, spread=False, rows=stored_rows(index.store)
+    )
 
 
 def whole(text, **options) -> Query:

@@ -44,8 +44,8 @@ def plain() -> Index:
 def check_like_the_measured_one(encoder, plain: Index) -> None:
     index = Index.in_memory(encoder=encoder)
     index.add(DOCUMENTS)
-    assert index.space.signature.tokens
-    assert index.stats()["relevance"] == _MINILM
+    assert index.spaces.own.signature.tokens
+    assert index.experts.calibration.fitted_to == _MINILM
     for mine, theirs in zip(
         index.search_many(QUESTIONS), plain.search_many(QUESTIONS), strict=True
     ):
@@ -84,7 +84,10 @@ def test_one_that_changes_short_texts_is_another_model(minilm, options) -> None:
     encoder = SentenceEncoder.wrap(extend(minilm, 1024, "recurrent", **options))
     assert encoder.signature.fingerprint not in FINGERPRINTS
     index = Index.in_memory(encoder=encoder)
-    assert not index.space.signature.tokens and index.stats()["relevance"] == ANY_MODEL.fitted_to
+    assert (
+        not index.spaces.own.signature.tokens
+        and index.experts.calibration.fitted_to == ANY_MODEL.fitted_to
+    )
 
 
 def test_centred_windows_are_another_space() -> None:
@@ -97,13 +100,13 @@ def test_centred_windows_are_another_space() -> None:
 def test_one_cut_short_works_with_tokens_and_says_what_relevance_goes_by() -> None:
     cut = SentenceTransformer(str(resolve(DEFAULT).path), truncate_dim=128)
     encoder = SentenceEncoder.wrap(cut)
-    assert not Index.in_memory(encoder=encoder).space.signature.tokens
+    assert not Index.in_memory(encoder=encoder).spaces.own.signature.tokens
     index = Index.in_memory(encoder=encoder, tokens=True)
     index.add(DOCUMENTS)
     assert [index.search(q, k=1)[0].chunk.doc_id for q in QUESTIONS] == ["fox", "files", "sea"]
     assert "tokens" in [part.leg for part in index.search(QUESTIONS[0], k=1)[0].parts]
-    assert index.stats()["relevance"] == ANY_MODEL.fitted_to
-    assert Index.in_memory().stats()["relevance"] == _MINILM
+    assert index.experts.calibration.fitted_to == ANY_MODEL.fitted_to
+    assert Index.in_memory().experts.calibration.fitted_to == _MINILM
 
 
 def test_one_cut_short_is_the_same_through_openvino(tiny, tmp_path) -> None:

@@ -113,8 +113,8 @@ def test_options_that_do_not_fit(options):
 
 
 def dense_only(index):
-    leg = DenseLeg("dense", index.space)
-    return replace(index.hybrid(), legs=(leg,), weights={"dense": 1.0})
+    leg = DenseLeg("dense", index.spaces.own)
+    return replace(index.experts.hybrid(), legs=(leg,), weights={"dense": 1.0})
 
 
 def test_max_sim_over_windows_is_an_index_of_chunks():

@@ -26,6 +26,13 @@ def test_unit_rows_have_length_one_whatever_comes(rows) -> None:
     np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), 1.0, rtol=1e-5)
 
 
+def test_rows_whose_squares_leave_float32_are_scaled_too() -> None:
+    rows = np.array([[3.0, 4.0]], dtype=np.float32) * np.array(
+        [[1e-30], [2e-22], [1e-12], [1.0], [1e13], [7e37]], dtype=np.float32
+    )
+    np.testing.assert_allclose(unit(rows), np.tile([[0.6, 0.8]], (6, 1)), rtol=1e-5)
+
+
 @given(st.integers(0, 2**32), st.integers(1, 2000))
 def test_unit_rows_stay_as_they_are_bit_for_bit(seed, dim) -> None:
     rows = unit(np.random.default_rng(seed).normal(size=(5, dim)))

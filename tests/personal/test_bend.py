@@ -51,7 +51,7 @@ def test_a_history_brings_its_user_what_they_like(index, profiles, pooling, cent
     kinds = {"attention": AttentionPooling(profiles), "mean": MeanPooling(profiles)}
     centre = CorpusMean(index.store) if centred else None
     bend = Bend(kinds[pooling], ENCODER, 3.0, centre=centre)
-    retriever = Personal(index.hybrid(), bend)
+    retriever = Personal(index.experts.hybrid(), bend)
     assert (first(retriever, "ann"), first(retriever, "ben")) == ("wine", "tea")
 
 
@@ -63,7 +63,7 @@ def test_off_is_exactly_off_and_costs_nothing(index, profiles) -> None:
     off = Bend(Forbidden(), Forbidden(), 0.0)
     assert all(a is b for a, b in zip(off.transform(queries), queries, strict=True))
     plain = index.retriever.retrieve(queries)
-    assert Personal(index.hybrid(), off).retrieve(queries) == plain
+    assert Personal(index.experts.hybrid(), off).retrieve(queries) == plain
 
 
 def test_who_has_no_history_costs_no_encoding(profiles) -> None:
@@ -178,7 +178,7 @@ def test_no_strength_and_no_text_shows_what_is_another_users(
     index, profiles, user, strength, text
 ) -> None:
     bend = Bend(AttentionPooling(profiles), ENCODER, strength, centre=CorpusMean(index.store))
-    retriever = Personal(index.hybrid(), bend)
+    retriever = Personal(index.experts.hybrid(), bend)
     for ask in (text, f"{text} red wine cellar user:cy user_id = 'cy'"):
         hits = retriever.retrieve([Query(ask, k=20, user=user)])[0]
         assert {hit.chunk.user for hit in hits} <= {None, user}
@@ -189,7 +189,7 @@ def test_explanations_add_up_and_name_the_events(index, profiles) -> None:
         AttentionPooling(profiles, temperature=0.2), ENCODER, 2.0, centre=CorpusMean(index.store)
     )
     query, view = Query(ASK, user="ann"), index.store.view()
-    hits = Personal(index.hybrid(), bend).retrieve([query])[0]
+    hits = Personal(index.experts.hybrid(), bend).retrieve([query])[0]
     why = moved_by(bend, view, query, [hit.id for hit in hits], events=4)
     for hit, one in zip(hits, why, strict=True):
         dense = next(part.raw for part in hit.parts if part.leg == "dense")

@@ -73,7 +73,7 @@ def test_it_bends_a_search(plug, profiles, encoder) -> None:
     index = Index.in_memory(encoder=encoder)
     index.add([Document(text, text) for text in [*TEXTS, "green bill", "black mail", "zebra"]])
     bend = Bend(PersonaPooling(profiles, plug), encoder, strength=5.0, prior=0.0)
-    search = Personal(index.hybrid(), bend)
+    search = Personal(index.experts.hybrid(), bend)
     query = Query("zebra", k=6, user="ben")
     (hits,) = search.retrieve([query])
     raw = {hit.chunk.doc_id: hit.parts[0].raw for hit in hits}

@@ -14,7 +14,7 @@ from rag_embed.personal.affinity import Affinity
 from rag_embed.ranking.best_chunks import BestChunks
 from rag_embed.ranking.legs import Z_EQUAL
 from rag_embed.ranking.neighbours import Neighbours
-from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking.rerank import Reranked, stored_rows
 
 from .conftest import ENCODER
 
@@ -27,11 +27,25 @@ def ids(hits) -> list[str]:
 
 def liked(index, profiles, strength, *, depth=40, **options) -> Reranked:
     affinity = Affinity(index.store, profiles, **options)
-    return index.reranked(affinity, depth=depth, weight=strength, spread=False)
+    return Reranked(
+        index.retriever,
+        affinity,
+        depth=depth,
+        weight=strength,
+        spread=False,
+        rows=stored_rows(index.store),
+    )
 
 
 def beside(talk, strength, depth=100) -> Reranked:
-    return talk.reranked(Neighbours(talk.store), depth=depth, weight=strength, spread=False)
+    return Reranked(
+        talk.retriever,
+        Neighbours(talk.store),
+        depth=depth,
+        weight=strength,
+        spread=False,
+        rows=stored_rows(talk.store),
+    )
 
 
 def test_affinity_lifts_what_is_liked(index, profiles) -> None:
@@ -68,7 +82,16 @@ def test_fewer_are_a_prefix_of_more_and_scores_fall(index, profiles, depth, grou
     for asked, query in (
         (liked(index, profiles, 2.0, depth=depth), Query(ASK, user="ann", group_by=group_by)),
         (beside(talk, 0.5, depth), red),
-        (talk.reranked(BestChunks(), depth=depth, spread=False), red),
+        (
+            Reranked(
+                talk.retriever,
+                BestChunks(),
+                depth=depth,
+                spread=False,
+                rows=stored_rows(talk.store),
+            ),
+            red,
+        ),
     ):
         whole = asked.retrieve([replace(query, k=30)])[0]
         assert len(whole) > (4 if group_by == "chunk" else 1)
@@ -96,7 +119,7 @@ def test_the_turn_beside_a_good_hit_is_lifted() -> None:
     assert ids(lifted).index(answer) == 1 < ids(plain).index(answer)
     scores = {hit.id: hit.score for hit in plain}
     for hit in lifted:
-        around = [one.id for one in index.neighbours(hit) if one.id != hit.id]
+        around = [one.id for one in index.contents.neighbours(hit) if one.id != hit.id]
         near = max(scores.get(id, 0.0) for id in around)
         assert hit.parts[-1].raw == pytest.approx(max(near, 0.0))
         assert hit.score == pytest.approx(scores[hit.id] + 0.9 * max(near, 0.0), abs=1e-6)

@@ -32,7 +32,7 @@ def world():
         for i in range(EACH)
     )
     index.add(Document(f"noise{i}", f"news report item{i % 3} other{i}") for i in range(40))
-    return index, profiles_of(index.store, index.space)
+    return index, profiles_of(index.store, index.spaces.own)
 
 
 def decided(world, events, relevant, settings=None, users=USERS, **options):
@@ -46,9 +46,9 @@ def decided(world, events, relevant, settings=None, users=USERS, **options):
         for n in range(2)
     ]
     return tune_personal(
-        index.hybrid(),
+        index.experts.hybrid(),
         settings or [Setting(s, pooling="mean", prior=0.0) for s in (0.3, 1.0)],
-        lambda setting: bend_of(index.store, index.space, profiles, setting),
+        lambda setting: bend_of(index.store, index.spaces.own, profiles, setting),
         labelled,
         **options,
     )
@@ -136,15 +136,17 @@ def test_wrong_arguments(world) -> None:
 
 def test_the_decision_is_kept_with_the_index(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", encoder=ENCODER)
-    profiles = profiles_of(index.store, index.space)
+    profiles = profiles_of(index.store, index.spaces.own)
     assert setting_of(index.store) == Setting()
-    plain = index.hybrid()
-    assert personal(plain, index.store, index.space, profiles, setting_of(index.store)) is plain
+    plain = index.experts.hybrid()
+    assert (
+        personal(plain, index.store, index.spaces.own, profiles, setting_of(index.store)) is plain
+    )
     chosen = Setting(0.4, temperature=0.1, kinds={"buy": 2.0}, gate="similar")
     keep(index.store, chosen)
     again = Index.open(tmp_path / "kb", encoder=ENCODER)
     assert setting_of(again.store) == chosen
-    asked = personal(plain, again.store, again.space, profiles, setting_of(again.store))
+    asked = personal(plain, again.store, again.spaces.own, profiles, setting_of(again.store))
     assert asked.transform.strength == 0.4 and asked.transform.pooling.kinds == {"buy": 2.0}
 
 
@@ -177,7 +179,7 @@ def test_index_tune_and_apply(tmp_path) -> None:
         for i in range(EACH)
     )
     for u in range(TOPICS):
-        index.remember(f"u{u}", [own_topic(u)])
+        index.users.remember(f"u{u}", [own_topic(u)])
     labels = Collection(
         "own",
         (),

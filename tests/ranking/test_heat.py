@@ -11,7 +11,7 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.cli.why import found_words, page
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import BadInput
+from rag_embed.indexing.own_legs import token_matches
 from rag_embed.situated.described import described
 from rag_embed.types import TOKENS, Cut
 
@@ -34,7 +34,9 @@ def test_shares_add_up_to_the_evidence(index) -> None:
     query = "which writer lived in Portugal's capital?"
     hits = index.search(query)
     assert len(hits) == 4
-    for hit, heat in zip(hits, index.heat(query, hits), strict=True):
+    for hit, heat in zip(
+        hits, token_matches(index.store, index.spaces.own, Query(query), hits), strict=True
+    ):
         [evidence] = [part.raw for part in hit.parts if part.leg == TOKENS]
         assert sum(match.share for match in heat.matches) == pytest.approx(evidence, abs=1e-6)
         assert len(heat.warmth) == len(heat.spans) and (heat.warmth >= 0).all()
@@ -49,7 +51,7 @@ def test_words_find_their_like(index) -> None:
     query = "which writer lived in Portugal's capital?"
     [hit] = index.search(query, k=1)
     assert hit.chunk.doc_id == "a"
-    [heat] = index.heat(query, [hit])
+    [heat] = token_matches(index.store, index.spaces.own, Query(query), [hit])
     found = {match.word: match.found for match in found_words(heat)}
     assert found["writer"] in ("author", "wrote") and "which" not in found
     assert heat.text[slice(*heat.spans[int(np.argmax(heat.warmth))])] in found.values()
@@ -57,8 +59,8 @@ def test_words_find_their_like(index) -> None:
 
 def test_a_query_without_words_has_no_matches(index) -> None:
     [hit] = index.search("author", k=1)
-    for query in ("the?", Query("", vectors={"dense": np.ones(384, np.float32)})):
-        [heat] = index.heat(query, [hit])
+    for query in (Query("the?"), Query("", vectors={"dense": np.ones(384, np.float32)})):
+        [heat] = token_matches(index.store, index.spaces.own, query, [hit])
         assert heat.matches == () and not heat.warmth.any() and found_words(heat) == []
 
 
@@ -75,8 +77,8 @@ def test_the_page_shows_the_text_and_nothing_but_the_text(index) -> None:
 def test_without_tokens_there_is_no_heat() -> None:
     index = Index.in_memory(encoder=HashEncoder(16))
     index.add([Document("a", "text")])
-    with pytest.raises(BadInput, match="keeps no tokens"):
-        index.heat("text", index.search("text"))
+    assert token_matches(index.store, index.spaces.own, Query("text"), index.search("text")) == []
+    assert [one.tokens for one in index.explain("text")] == [None]
 
 
 LONG = " ".join(f"Sentence {i} tells of {w}." for i, w in enumerate(("owls", "tea", "rivers") * 9))
@@ -89,11 +91,15 @@ def test_the_text_is_what_was_encoded(situate) -> None:
     document = Document("a", LONG, "Nights")
     index.add([document, Document("b", "Cats sleep most of the day.")])
     chunks = index.store.view().document_chunks("a")
-    texts = index.space.space.texts([Cut(document, chunks)])
+    texts = index.spaces.own.space.texts([Cut(document, chunks)])
     expected = {chunk.id: text for chunk, text in zip(chunks, texts, strict=True)}
     hits = [hit for hit in index.search("owls drink tea") if hit.id in expected]
     assert len(hits) > 2
-    for hit, heat in zip(hits, index.heat("owls drink tea", hits), strict=True):
+    for hit, heat in zip(
+        hits,
+        token_matches(index.store, index.spaces.own, Query("owls drink tea"), hits),
+        strict=True,
+    ):
         assert heat.text == expected[hit.id] and heat.matches
 
 
@@ -108,7 +114,7 @@ def test_contexts_are_shown_and_never_written_again(tmp_path) -> None:
     index.add([Document("a", "It hunts at night.", "Owls"), Document("b", "They bark.", "Dogs")])
     assert len(asked) == 2
     [hit] = index.search("who hunts?", k=1)
-    [heat] = index.heat("who hunts?", [hit])
+    [heat] = token_matches(index.store, index.spaces.own, Query("who hunts?"), [hit])
     assert heat.text == "A note on Owls.\nOwls\nIt hunts at night." and len(asked) == 2
     assert heat.matches[0].found == "hunts"
     again = Index.open(tmp_path / "kb")

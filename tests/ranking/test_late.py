@@ -52,8 +52,8 @@ def part(hit, leg: str):
 
 def test_words_are_found_that_one_vector_blurs(index) -> None:
     dense = {"dense": 1.0}
-    plain = replace(index.hybrid(), weights=dense)
-    late = replace(index.hybrid(), weights={**dense, TOKENS: 1.0}, depth=len(index))
+    plain = replace(index.experts.hybrid(), weights=dense)
+    late = replace(index.experts.hybrid(), weights={**dense, TOKENS: 1.0}, depth=len(index))
     pairs = list(zip(LIKES, LIKES[3:] + LIKES[:3], strict=True))
     wanted = [{d.id for d in people() if a in d.text and b in d.text} for a, b in pairs]
     queries = [Query(f"{a} and {b}", k=len(w)) for (a, b), w in zip(pairs, wanted, strict=True)]
@@ -69,12 +69,12 @@ def test_words_are_found_that_one_vector_blurs(index) -> None:
 
 
 def test_the_evidence_is_the_formula_on_the_models_tokens(index, minilm) -> None:
-    assert isinstance(index.space, WithTokens)
+    assert isinstance(index.spaces.own, WithTokens)
     text = "disco and limes"
     hit = index.search(text)[0]
     [query] = minilm.encode_query_tokens([text], lambda tokens: tokens)[1]
     [document] = minilm.encode_document_tokens([hit.text], lambda tokens: tokens)[1]
-    mean = index.space.mean
+    mean = index.spaces.own.mean
     words = [text[start:end] for start, end in query.spans]
     weights = index.store.view().frequencies("dense").idf(query.ids)
     weights *= [word != "and" for word in words]  # the only stop word
@@ -87,9 +87,9 @@ def test_the_evidence_is_the_formula_on_the_models_tokens(index, minilm) -> None
 def test_stop_words_and_punctuation_have_no_weight(index) -> None:
     hits = index.search("Who is it? (And why?!)", k=40)
     assert hits and all(part(hit, TOKENS) is None for hit in hits)
-    [stage] = index.hybrid().stages
+    [stage] = index.experts.hybrid().stages
     text = "Who's (really) The whoever?"
-    kept = stage.said(text, index.space.read_query([text])[1][0])
+    kept = stage.said(text, index.spaces.own.read_query([text])[1][0])
     said = {text[start:end].lower() for start, end in kept.spans}
     assert "really" in said and not said & {"the", "(", ")", "?", "'"}
     assert {"who", "ever"} & said or "whoever" in said  # a part of another word is no stop word
@@ -138,7 +138,7 @@ def test_relevance_does_not_depend_on_the_evidence(index) -> None:
 
 
 def _without(index):
-    return replace(index.hybrid(), weights={"dense": 0.5, "lexical": 0.5})
+    return replace(index.experts.hybrid(), weights={"dense": 0.5, "lexical": 0.5})
 
 
 def test_without_weight_the_order_is_that_of_the_other_evidence(index, minilm) -> None:
@@ -164,8 +164,8 @@ def test_an_index_with_tokens_opens_again(tmp_path, minilm) -> None:
     index = Index.create(tmp_path / "kb", encoder=minilm, tokens=True)
     index.add(people())
     again = Index.open(tmp_path / "kb")
-    assert isinstance(again.space, WithTokens)
-    np.testing.assert_array_equal(again.space.mean, index.space.mean)
+    assert isinstance(again.spaces.own, WithTokens)
+    np.testing.assert_array_equal(again.spaces.own.mean, index.spaces.own.mean)
     assert again.search("limes") == index.search("limes")
     assert again.add([Document("new", "Kim likes zithers.")]).added == 1
     assert again.search("zithers")[0].chunk.doc_id == "new"

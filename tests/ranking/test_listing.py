@@ -10,7 +10,7 @@ import pytest
 from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.ranking.best_chunks import BestChunks
-from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking.rerank import Reranked, stored_rows
 
 LATE = field("metadata.n") >= 3
 
@@ -79,10 +79,10 @@ def test_fewer_are_a_prefix_of_more(index, options):
     for k in (0, 1, 5, 101, 150):
         assert index.search("", where=LATE, k=k, **options) == every[:k]
     if options.get("group_by") == "document":
-        assert sorted({hit.chunk.doc_id for hit in every}) == index.matching(
+        assert sorted({hit.chunk.doc_id for hit in every}) == index.contents.matching(
             LATE, user=options.get("user")
         )
-        assert len(every) == len(index.matching(LATE, user=options.get("user")))
+        assert len(every) == len(index.contents.matching(LATE, user=options.get("user")))
 
 
 def test_it_stands_beside_other_queries_of_a_batch(index):
@@ -107,9 +107,11 @@ def test_wrappers_leave_the_order(index):
             return np.arange(len(hits), dtype=np.float32)
 
     query = Query("", 5, where=LATE)
-    assert index.reranked(Backwards()).retrieve([query])[0] == index.search(query)
+    assert Reranked(index.retriever, Backwards(), rows=stored_rows(index.store)).retrieve([query])[
+        0
+    ] == index.search(query)
     documents = replace(query, group_by="document")
     wrapped = Reranked(index.retriever, BestChunks(), depth=400, spread=False)
     best = wrapped.retrieve([documents])[0]
     assert [hit.id for hit in best] == [hit.id for hit in index.search(documents)]
-    assert [one.start for one in index.passages(query, 100)] == [0, 0]
+    assert [one.start for one in index.contents.passages(index.search(query), 100)] == [0, 0]

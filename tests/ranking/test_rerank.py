@@ -196,7 +196,7 @@ def test_diversity_is_mmr_on_the_new_scores(index) -> None:
 
 
 def test_a_query_without_text_keeps_its_order(index, recording) -> None:
-    row = index.space.encode_query(["blue tide"])[0]
+    row = index.spaces.own.encode_query(["blue tide"])[0]
     query = Query("", k=50, vectors={"dense": row})
     [hits] = reranked(index, recording).retrieve([query])
     assert hits == index.retriever.retrieve([query])[0] and hits and not recording.asked

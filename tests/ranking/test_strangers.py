@@ -155,7 +155,7 @@ def test_a_leg_and_a_second_stage_join_an_index(index) -> None:
         ("shout", "attached"),
     ]
     assert ids(index.search("fox")) == ids(index.search("fox")) and stage.asked == []
-    index.weigh({"dense": 0.5, "lexical": 0.5, "recent": 0.4, "shout": 2.0})
+    index.experts.weigh({"dense": 0.5, "lexical": 0.5, "recent": 0.4, "shout": 2.0})
     full = index.search("fox river", k=150, where=field("year") >= 2003)
     assert len(full) > 100 and stage.asked == ["fox river"] and stage.looked == [40]
     for place, hit in enumerate(full):
@@ -168,7 +168,7 @@ def test_a_leg_and_a_second_stage_join_an_index(index) -> None:
     asked = [Query("fox", k=5), Query("fox?", k=5), Query("fox", k=5, user="ann")]
     assert [ids(hits) for hits in index.search_many(asked)] == [ids(index.search(q)) for q in asked]
     assert all("shout" not in parts(hit) for hit in index.search("fox?"))
-    index.weigh({"dense": 0.5, "lexical": 0.5})
+    index.experts.weigh({"dense": 0.5, "lexical": 0.5})
     index.experts.remove("shout")
     index.experts.remove("recent")
     assert index.experts.list() == ()
@@ -178,7 +178,7 @@ def test_relevance_does_not_hear_of_them(index) -> None:
     before = {hit.id: hit.relevance for hit in index.search("fox river", k=160)}
     index.experts.attach_leg(Recent())
     index.experts.attach_stage(Shout())
-    plain = index.hybrid()
+    plain = index.experts.hybrid()
     for weights in ({"recent": 1.0}, {"dense": 1.0, "shout": 1.0}):
         other = Hybrid(index.store, plain.legs, weights, plain.calibration, plain.stages)
         for hit in other.retrieve([Query("fox river", k=100)])[0]:
@@ -198,7 +198,7 @@ def test_a_router_and_diversity_read_a_strangers_vectors(index) -> None:
         index.store,
         (Letters(),),
         {"letters": 1.0},
-        index.hybrid().alone("dense").calibration,
+        index.experts.hybrid().alone("dense").calibration,
         (stage,),
         router=Router(),
     )
@@ -211,23 +211,23 @@ def test_a_router_and_diversity_read_a_strangers_vectors(index) -> None:
 def test_pilots_learn_about_them(index) -> None:
     index.experts.attach_leg(Recent())
     index.experts.attach_stage(Shout())
-    index.weigh({"dense": 0.5, "lexical": 0.5, "shout": 0.1})
+    index.experts.weigh({"dense": 0.5, "lexical": 0.5, "shout": 0.1})
     asked = {f"q{i}": f"whale number {i}" for i in range(1, 40, 7)}
     labels = Collection(
         "mine", tuple(documents()), asked, {q: {f"d{int(q[1:]):03}": 1} for q in asked}
     )
-    pilots = learned(index.hybrid(), index.space.signature, labels)
+    pilots = learned(index.experts.hybrid(), index.spaces.own.signature, labels)
     assert pilots.legs == ("dense", "lexical", "recent", "shout")
     assert np.abs(pilots.gradients[:, 2:]).sum(axis=0).min() > 0
-    index.router = PilotRouter(pilots)
+    index.experts.router = PilotRouter(pilots)
     assert set(index.search("whale number 8")[0].route.weights) == set(pilots.legs)
     with pytest.raises(BadInput, match="learned beside the mixture"):
-        index.weigh({"dense": 0.5, "lexical": 0.5})
-    assert index.weights == {"dense": 0.5, "lexical": 0.5, "shout": 0.1}
+        index.experts.weigh({"dense": 0.5, "lexical": 0.5})
+    assert index.experts.weights == {"dense": 0.5, "lexical": 0.5, "shout": 0.1}
 
 
 def test_a_leg_without_vectors_serves_no_router_and_no_diversity(index) -> None:
-    words = index.hybrid().alone("lexical")
+    words = index.experts.hybrid().alone("lexical")
     with pytest.raises(BadInput, match="Diversity compares the chunks' vectors"):
         words.retrieve([Query("fox", diversity=0.5)])
     with pytest.raises(BadInput, match="A router reads"):
@@ -235,7 +235,7 @@ def test_a_leg_without_vectors_serves_no_router_and_no_diversity(index) -> None:
     with pytest.raises(BadInput, match="must count a leg that compares vectors"):
         learned(
             words,
-            index.space.signature,
+            index.spaces.own.signature,
             Collection("c", tuple(documents()[:1]), {"q": "fox"}, {"q": {"d000": 1}}),
         )
     with pytest.raises(BadInput, match="There is no leg 'x'; there are: lexical"):
@@ -265,7 +265,7 @@ class Broken(Recent):
 )
 def test_a_broken_leg_is_named(index, leg, message) -> None:
     index.experts.attach_leg(leg)
-    index.weigh({"recent": 1.0})
+    index.experts.weigh({"recent": 1.0})
     with pytest.raises(BadInput, match=message):
         index.search("fox")
 
@@ -282,10 +282,10 @@ def test_a_broken_stage_or_vector_leg_is_named(index) -> None:
             return RecentAnswers(view)
 
     index.experts.attach_stage(Half())
-    index.weigh({"dense": 1.0, "shout": 1.0})
+    index.experts.weigh({"dense": 1.0, "shout": 1.0})
     with pytest.raises(BadInput, match="'shout' must give one finite score per candidate"):
         index.search("fox")
-    hybrid = index.hybrid().alone("dense")
+    hybrid = index.experts.hybrid().alone("dense")
     flat = Hybrid(
         index.store,
         (Flat(),),
@@ -313,5 +313,5 @@ def test_a_query_takes_one_forward_pass(monkeypatch) -> None:
     assert read == [["fox", "whale", "fox"]] and all("tokens" in parts(one[0]) for one in hits)
     bent = Query("tea", vectors={"dense": np.ones(384, np.float32)})
     assert "tokens" in parts(index.search(bent)[0]) and read[1:] == [["tea"]]
-    index.weigh({"dense": 1.0})
+    index.experts.weigh({"dense": 1.0})
     assert "tokens" not in parts(index.search("wine")[0]) and read[2:] == [["wine"]]

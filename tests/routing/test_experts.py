@@ -95,15 +95,15 @@ def adapter(tmp_path, minilm, name="expert"):
 
 
 def test_two_query_encoders_search_one_space(small) -> None:
-    expert = Counting(small.space)
-    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
+    expert = Counting(small.spaces.own)
+    legs = (*small.experts.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.experts.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
     fox, sea = hybrid.retrieve([Query("red fox"), Query("sea")])
     assert expert.asked == ["red fox"]  # only the query that was routed to it
     assert [part.leg for part in fox[0].parts] == ["dense", "lexical", "reversed"]
     assert [part.leg for part in sea[0].parts] == ["dense", "lexical"]
     part = {one.leg: one for one in fox[0].parts}
-    row = small.space.encode_query(["fox red"])[0]
+    row = small.spaces.own.encode_query(["fox red"])[0]
     [vector] = small.store.view().vectors("dense", [fox[0].id])
     assert part["reversed"].raw == pytest.approx(float(vector @ row), abs=1e-5)
     alone = hybrid.retrieve([Query("sea")])[0]
@@ -111,10 +111,10 @@ def test_two_query_encoders_search_one_space(small) -> None:
 
 
 def test_a_given_vector_is_for_the_leg_it_names_alone(small) -> None:
-    expert = Counting(small.space)
-    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
-    sea, wine = small.space.encode_query(["sea", "wine"])
+    expert = Counting(small.spaces.own)
+    legs = (*small.experts.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.experts.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
+    sea, wine = small.spaces.own.encode_query(["sea", "wine"])
 
     def raw(vectors):
         [hit, *_] = hybrid.retrieve([Query("red fox", vectors=vectors)])[0]
@@ -122,22 +122,22 @@ def test_a_given_vector_is_for_the_leg_it_names_alone(small) -> None:
         return row, {part.leg: part.raw for part in hit.parts}
 
     row, parts = raw({"dense": sea})
-    [read] = small.space.encode_query(["fox red"])
+    [read] = small.spaces.own.encode_query(["fox red"])
     assert parts["dense"] == pytest.approx(float(row @ sea), abs=1e-5)
     assert parts["reversed"] == pytest.approx(float(row @ read), abs=1e-5)
     row, parts = raw({"reversed": wine})
-    [read] = small.space.encode_query(["red fox"])
+    [read] = small.spaces.own.encode_query(["red fox"])
     assert parts["dense"] == pytest.approx(float(row @ read), abs=1e-5)
     assert parts["reversed"] == pytest.approx(float(row @ wine), abs=1e-5)
 
 
 def test_a_history_bends_the_base_leg_and_no_expert(small) -> None:
-    profiles = Profiles(MemoryEvents(64), small.space.encoder)
+    profiles = Profiles(MemoryEvents(64), small.spaces.own.encoder)
     profiles.remember(UserEvent.of("ann", "the sea is blue", time=float(i)) for i in range(9))
-    bend = Bend(AttentionPooling(profiles), small.space, strength=2.0)
-    expert = Counting(small.space)
-    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
+    bend = Bend(AttentionPooling(profiles), small.spaces.own, strength=2.0)
+    expert = Counting(small.spaces.own)
+    legs = (*small.experts.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.experts.hybrid(), legs=legs, router=Fixed("fox", "reversed"))
     query = Query("red fox", user="ann")
     [hit, *_] = Personal(hybrid, bend).retrieve([query])[0]
     [bent] = bend.bent([query])
@@ -146,50 +146,53 @@ def test_a_history_bends_the_base_leg_and_no_expert(small) -> None:
     assert parts["dense"] == pytest.approx(float(row @ bent.vector), abs=1e-5)
     assert expert.asked == ["red fox"]
     assert parts["reversed"] == pytest.approx(
-        float(row @ small.space.encode_query(["fox red"])[0]), abs=1e-5
+        float(row @ small.spaces.own.encode_query(["fox red"])[0]), abs=1e-5
     )
 
 
 def test_a_query_without_text_is_not_routed(small) -> None:
-    expert = Counting(small.space)
-    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
-    hybrid = replace(small.hybrid(), legs=legs, router=Fixed("", "reversed"))
-    [row] = small.space.encode_query(["fox"])
+    expert = Counting(small.spaces.own)
+    legs = (*small.experts.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    hybrid = replace(small.experts.hybrid(), legs=legs, router=Fixed("", "reversed"))
+    [row] = small.spaces.own.encode_query(["fox"])
     hits, others = hybrid.retrieve([Query("", vectors={"dense": row}), Query("sea")])
-    assert hits == small.hybrid().retrieve([Query("", vectors={"dense": row})])[0]
+    assert hits == small.experts.hybrid().retrieve([Query("", vectors={"dense": row})])[0]
     assert hits[0].route is None and others[0].route and expert.asked == ["sea"]
 
 
 def test_an_attached_retriever_reads_the_text_not_the_vector_of_another_leg(small) -> None:
     listed = Listed(small.search("sea"))
-    legs = (*small.hybrid().legs, RetrieverLeg("list", listed))
-    weights = {**small.hybrid().weights, "list": 1.0}
-    [row] = small.space.encode_query(["sea"])
-    replace(small.hybrid(), legs=legs, weights=weights).retrieve(
+    legs = (*small.experts.hybrid().legs, RetrieverLeg("list", listed))
+    weights = {**small.experts.hybrid().weights, "list": 1.0}
+    [row] = small.spaces.own.encode_query(["sea"])
+    replace(small.experts.hybrid(), legs=legs, weights=weights).retrieve(
         [Query("red fox", vectors={"dense": row})]
     )
     assert [(query.text, dict(query.vectors)) for query in listed.asked] == [("red fox", {})]
 
 
 def test_a_leg_without_weight_is_not_asked(small) -> None:
-    expert = Counting(small.space)
-    legs = (*small.hybrid().legs, DenseLeg("reversed", expert, "dense"))
-    more = replace(small.hybrid(), legs=legs)
-    assert more.retrieve([Query("fox")]) == small.hybrid().retrieve([Query("fox")])
+    expert = Counting(small.spaces.own)
+    legs = (*small.experts.hybrid().legs, DenseLeg("reversed", expert, "dense"))
+    more = replace(small.experts.hybrid(), legs=legs)
+    assert more.retrieve([Query("fox")]) == small.experts.hybrid().retrieve([Query("fox")])
     assert expert.asked == []
     with pytest.raises(BadInput, match="'reversd', which is not there"):
         replace(more, weights={"reversd": 1.0})
 
 
 def test_an_expert_of_another_width_is_refused(small) -> None:
-    legs = (*small.hybrid().legs, DenseLeg("wide", HashEncoder(65), "dense"))
+    legs = (*small.experts.hybrid().legs, DenseLeg("wide", HashEncoder(65), "dense"))
     with pytest.raises(BadInput, match="has 64 dimensions"):
-        replace(small.hybrid(), legs=legs, weights={"wide": 1.0}).retrieve([Query("fox")])
+        replace(small.experts.hybrid(), legs=legs, weights={"wide": 1.0}).retrieve([Query("fox")])
 
 
 def test_names_of_legs_are_distinct(small) -> None:
     with pytest.raises(BadInput, match="name of its own"):
-        replace(small.hybrid(), legs=(*small.hybrid().legs, small.hybrid().legs[0]))
+        replace(
+            small.experts.hybrid(),
+            legs=(*small.experts.hybrid().legs, small.experts.hybrid().legs[0]),
+        )
 
 
 class Listed:
@@ -207,7 +210,9 @@ def test_any_retriever_is_an_expert(small) -> None:
     hits = small.search("red fox sea", user="ann", k=9)
     foreign = replace(hits[0], chunk=replace(hits[0].chunk, id="elsewhere#0-1"))
     leg = RetrieverLeg("list", Listed([foreign, *hits]))
-    hybrid = replace(small.hybrid(), legs=(*small.hybrid().legs, leg), weights={"list": 1.0})
+    hybrid = replace(
+        small.experts.hybrid(), legs=(*small.experts.hybrid().legs, leg), weights={"list": 1.0}
+    )
     found = hybrid.retrieve([Query("fox")])[0]
     assert [hit.id for hit in found] == [h.id for h in hits if h.chunk.user is None]
     normalised = [part.normalised for hit in found for part in hit.parts if part.leg == "list"]
@@ -220,13 +225,13 @@ def test_any_retriever_is_an_expert(small) -> None:
 
 def test_what_a_retriever_did_not_find_counts_nothing(small) -> None:
     hits = [hit for hit in small.search("fox") if hit.chunk.doc_id == "d0"]
-    legs = (*small.hybrid().legs, RetrieverLeg("list", Listed(hits)))
-    weights = {**small.hybrid().weights, "list": 1.0}
-    hybrid = replace(small.hybrid(), legs=legs, weights=weights)
+    legs = (*small.experts.hybrid().legs, RetrieverLeg("list", Listed(hits)))
+    weights = {**small.experts.hybrid().weights, "list": 1.0}
+    hybrid = replace(small.experts.hybrid(), legs=legs, weights=weights)
     found = hybrid.retrieve([Query("sea fox")])[0]
     said = {h.chunk.doc_id: p.normalised for h in found for p in h.parts if p.leg == "list"}
     assert said == {"d0": 1.0, "d1": 0.0}
-    nothing = replace(hybrid, legs=(*small.hybrid().legs, RetrieverLeg("list", Listed([]))))
+    nothing = replace(hybrid, legs=(*small.experts.hybrid().legs, RetrieverLeg("list", Listed([]))))
     parts = [p for p in nothing.retrieve([Query("sea")])[0][0].parts if p.leg == "list"]
     assert parts[0].normalised == 0.0
 
@@ -240,12 +245,12 @@ def test_a_trained_expert_is_kept_with_the_index(index, minilm, tmp_path) -> Non
     np.testing.assert_array_equal(
         before, again.store.view().vectors("dense", sorted(_ids(index))[:5])
     )
-    assert [leg.name for leg in again.hybrid().legs] == ["dense", "lexical", "expert"]
-    assert [leg.name for leg in again.hybrid(routed=True).legs] == [
+    assert [leg.name for leg in again.experts.hybrid().legs] == ["dense", "lexical", "expert"]
+    assert [leg.name for leg in again.experts.hybrid(routed=True).legs] == [
         "dense",
         "lexical",
     ]  # nobody asks it yet
-    routed = replace(again.hybrid(), router=Fixed("number", "expert"))
+    routed = replace(again.experts.hybrid(), router=Fixed("number", "expert"))
     hits = routed.retrieve([Query("number 12345")])[0]
     raw = next(part.raw for part in hits[0].parts if part.leg == "expert")
     [row] = load_adapted(folder).encode_query(["number 12345"])
@@ -253,7 +258,7 @@ def test_a_trained_expert_is_kept_with_the_index(index, minilm, tmp_path) -> Non
     assert raw == pytest.approx(float(vector @ row), abs=1e-4)
     assert raw != pytest.approx(hits[0].parts[0].raw, abs=1e-4)
     assert not index.experts.enable("expert", False).enabled
-    assert [leg.name for leg in index.hybrid().legs] == ["dense", "lexical"]
+    assert [leg.name for leg in index.experts.hybrid().legs] == ["dense", "lexical"]
     index.experts.remove("expert")
     assert index.experts.list() == ()
 
@@ -284,7 +289,7 @@ def test_attached_retrievers_live_as_long_as_the_process(small) -> None:
 
 def test_an_index_keeps_its_router(index, collections, minilm) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
-    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
+    router = PilotRouter(learned(index.experts.hybrid(), index.spaces.own.signature, part))
     assert installed(index.store) is None
     install(index.store, router)
     try:
@@ -299,23 +304,24 @@ def test_an_index_keeps_its_router(index, collections, minilm) -> None:
 
 def test_a_router_fits_its_index_only(small, index, collections) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
-    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
+    router = PilotRouter(learned(index.experts.hybrid(), index.spaces.own.signature, part))
     with pytest.raises(SpaceMismatch, match="pilots were encoded"):
-        router.fitting(small.hybrid().mixture, small.space.signature)
-    heavier = replace(index.hybrid(), weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
+        router.fitting(small.experts.hybrid().mixture, small.spaces.own.signature)
+    heavier = replace(index.experts.hybrid(), weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
     with pytest.raises(BadInput, match="fit it again"):
-        router.fitting(heavier.mixture, index.space.signature)
+        router.fitting(heavier.mixture, index.spaces.own.signature)
 
 
 def test_an_expert_that_is_gone_leaves_the_router(index, collections) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
     more = replace(
-        index.hybrid(), legs=(*index.hybrid().legs, RetrieverLeg("list", index.hybrid()))
+        index.experts.hybrid(),
+        legs=(*index.experts.hybrid().legs, RetrieverLeg("list", index.experts.hybrid())),
     )
-    router = PilotRouter(learned(more, index.space.signature, part))
-    left = router.fitting(index.hybrid().mixture, index.space.signature)
+    router = PilotRouter(learned(more, index.spaces.own.signature, part))
+    left = router.fitting(index.experts.hybrid().mixture, index.spaces.own.signature)
     assert left.pilots.legs == ("dense", "lexical", "tokens")
-    assert replace(index.hybrid(), router=left).retrieve([Query("number 1")])[0]
+    assert replace(index.experts.hybrid(), router=left).retrieve([Query("number 1")])[0]
 
 
 def _ids(index):
@@ -334,26 +340,26 @@ class Strange:
 
 
 def test_any_router_plugs_in(small) -> None:
-    small.add_space("other", HashEncoder(16))
-    small.router = Strange({"dense": 0.0, "lexical": 1.0, "other": 1.0})
+    small.experts.add_space("other", HashEncoder(16))
+    small.experts.router = Strange({"dense": 0.0, "lexical": 1.0, "other": 1.0})
     hit = small.search("red fox", k=1)[0]
     assert {part.leg: part.weight for part in hit.parts}["other"] == 1.0
     assert hit.route is not None and hit.route.weights["lexical"] == 1.0
-    assert small.forget("ann") == 1 and isinstance(small.router, Strange)
+    assert small.forget("ann") == 1 and isinstance(small.experts.router, Strange)
 
 
 def test_what_a_router_must_not_say_is_told_by_its_name(small) -> None:
-    small.router = Strange({"dense": 1.0, "colour": 1.0})
+    small.experts.router = Strange({"dense": 1.0, "colour": 1.0})
     with pytest.raises(BadInput, match=r"Strange weighs the legs \['colour'\]"):
         small.search("red fox")
-    small.router = Strange({"dense": 1.0}, count=1)
+    small.experts.router = Strange({"dense": 1.0}, count=1)
     with pytest.raises(BadInput, match=r"Strange\.route\(\) must give one Route per query, 2"):
         small.search_many(["red fox", "sea"])
 
 
 def test_what_is_forgotten_leaves_the_router_in_use(index, collections) -> None:
     part = collections[1].subset(list(collections[1].queries)[:10])
-    router = PilotRouter(learned(index.hybrid(), index.space.signature, part))
+    router = PilotRouter(learned(index.experts.hybrid(), index.spaces.own.signature, part))
     gone, *others = sorted(router.pilots.answered)
     left = router.without_documents([gone])
     assert left.pilots.answered == frozenset(others)

@@ -20,7 +20,7 @@ from rag_embed.tuning.router_report import DEFAULT, INSTANCE_ORACLE, PAPER, SOFT
 
 @pytest.fixture(scope="module")
 def fit(index, collections):
-    return fitted(index.hybrid(), index.space.signature, collections)
+    return fitted(index.experts.hybrid(), index.spaces.own.signature, collections)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def router(fit):
 
 
 def test_every_mixture_is_ordered_as_the_retriever_orders_it(index, collections) -> None:
-    hybrid = replace(index.hybrid(), depth=7)
+    hybrid = replace(index.experts.hybrid(), depth=7)
     queries = [Query(text, k=100) for text in list(collections[0].queries.values())[:5]]
     for weights in ({"dense": 1.0}, {"dense": 0.4, "lexical": 0.6, "tokens": 0.5}):
         found = replace(hybrid, weights=weights).retrieve(queries)
@@ -38,10 +38,10 @@ def test_every_mixture_is_ordered_as_the_retriever_orders_it(index, collections)
 
 
 def test_token_evidence_is_looked_up_once_and_the_same_in_any_company(index, collections) -> None:
-    [one] = gathered(index.hybrid(), [Query(next(iter(collections[0].queries.values())))])
+    [one] = gathered(index.experts.hybrid(), [Query(next(iter(collections[0].queries.values())))])
     places = list(range(12))
     whole = one.said("tokens", places)
-    [again] = gathered(index.hybrid(), [Query(next(iter(collections[0].queries.values())))])
+    [again] = gathered(index.experts.hybrid(), [Query(next(iter(collections[0].queries.values())))])
     few = [
         again.said("tokens", places[5:8]),
         again.said("tokens", [7, 2]),
@@ -57,13 +57,13 @@ def test_token_evidence_is_looked_up_once_and_the_same_in_any_company(index, col
 def test_without_token_evidence_its_column_is_empty(documents, collections, minilm) -> None:
     index = Index.in_memory(encoder=minilm, tokens=False)
     index.add(documents[:10])
-    [one] = gathered(index.hybrid(), [Query("a sly hunter")])
+    [one] = gathered(index.experts.hybrid(), [Query("a sly hunter")])
     assert one.said("tokens", [0, 1]).tolist() == [0.0, 0.0]
 
 
 def test_routing_helps_on_documents_nobody_learned_from(index, router, fit) -> None:
     by_name = {}
-    for one in measure_routing(index.hybrid(), router, fit[1]):
+    for one in measure_routing(index.experts.hybrid(), router, fit[1]):
         evaluation = one.evaluation
         by_name[evaluation.collection] = {
             name: evaluation.mean(name, "ndcg@10") for name in evaluation.systems
@@ -102,7 +102,7 @@ def test_paper_mode_is_the_paper(index, router) -> None:
     texts = ["number 55555", "where near Lima is a bird?", "Spare part"]
     hard = replace(router, mode="paper")
     for route, vector in zip(
-        _routes(index, hard, texts), index.space.encode_query(texts), strict=True
+        _routes(index, hard, texts), index.spaces.own.encode_query(texts), strict=True
     ):
         scores = {name: np.mean([vector @ c for c in cs]) for name, cs in library.items() if cs}
         assert route.scores == pytest.approx(scores, abs=1e-5)
@@ -121,13 +121,13 @@ def test_far_from_all_pilots_the_default_answers(index, router) -> None:
     text = "What is the meaning of justice?"
     [route] = _routes(index, strict, [text])
     assert route.weights == pytest.approx(router.pilots.default) and route.confidence == 0.0
-    plain = index.hybrid().retrieve([Query(text)])[0]
-    routed = replace(index.hybrid(), router=strict).retrieve([Query(text)])[0]
+    plain = index.experts.hybrid().retrieve([Query(text)])[0]
+    routed = replace(index.experts.hybrid(), router=strict).retrieve([Query(text)])[0]
     assert [hit.id for hit in plain] == [hit.id for hit in routed]
 
 
 def test_a_route_explains_itself(index, router) -> None:
-    hits = replace(index.hybrid(), router=router).retrieve([Query("number 12345", k=3)])[0]
+    hits = replace(index.experts.hybrid(), router=router).retrieve([Query("number 12345", k=3)])[0]
     route = hits[0].route
     assert [one.source for one in route.pilots] == ["numbers (train)"] * 3
     similarities = [one.similarity for one in route.pilots]
@@ -139,7 +139,7 @@ def test_a_route_explains_itself(index, router) -> None:
 
 
 def test_relevance_keeps_its_meaning(index, router) -> None:
-    plain, routed = index.hybrid(), replace(index.hybrid(), router=router)
+    plain, routed = index.experts.hybrid(), replace(index.experts.hybrid(), router=router)
     query = Query("number 12345", k=50)
     known = {hit.id: hit.relevance for hit in plain.retrieve([query])[0]}
     hits = routed.retrieve([query])[0]
@@ -152,7 +152,7 @@ def test_relevance_keeps_its_meaning(index, router) -> None:
 
 
 def test_batches_and_prefixes(index, router) -> None:
-    routed = replace(index.hybrid(), router=router)
+    routed = replace(index.experts.hybrid(), router=router)
     texts = ["number 12345", "where near Rome is a rider?", "number 12345"]
     together = routed.retrieve([Query(text, k=20) for text in texts])
     for text, hits in zip(texts, together, strict=True):
@@ -164,12 +164,12 @@ def test_batches_and_prefixes(index, router) -> None:
 def test_feedback_becomes_a_pilot(index, router) -> None:
     text = "number 777 of the museum"
     hit = index.search("Spare part red")[0]
-    pilots = confirmed(router.pilots, index.hybrid(), index.space.signature, text, hit)
+    pilots = confirmed(router.pilots, index.experts.hybrid(), index.spaces.own.signature, text, hit)
     assert len(pilots) == len(router.pilots) + 1
     assert hit.chunk.doc_id in pilots.answered
     [route] = _routes(index, replace(router, pilots=pilots), [text])
     assert route.pilots[0].text == text and route.pilots[0].similarity == pytest.approx(1, abs=1e-3)
-    again = confirmed(pilots, index.hybrid(), index.space.signature, text, hit)
+    again = confirmed(pilots, index.experts.hybrid(), index.spaces.own.signature, text, hit)
     assert len(again) == len(pilots)
 
 
@@ -178,19 +178,21 @@ def test_what_belongs_to_a_user_becomes_no_pilot(index, router) -> None:
     owned = replace(hit, chunk=replace(hit.chunk, user="ann"))
     for query, one in ((Query("my part", user="ann"), hit), (Query("my part"), owned)):
         with pytest.raises(BadInput, match="shown to every user"):
-            confirmed(router.pilots, index.hybrid(), index.space.signature, query, one)
+            confirmed(router.pilots, index.experts.hybrid(), index.spaces.own.signature, query, one)
 
 
 def test_an_expert_leaves_exactly(index, collections) -> None:
     """Without a leg the pilots are what they would be had it never been there."""
-    signature = index.space.signature
-    twin = replace(index.space)
+    signature = index.spaces.own.signature
+    twin = replace(index.spaces.own)
     from rag_embed.ranking.legs import DenseLeg
 
-    more = replace(index.hybrid(), legs=(*index.hybrid().legs, DenseLeg("twin", twin)))
+    more = replace(
+        index.experts.hybrid(), legs=(*index.experts.hybrid().legs, DenseLeg("twin", twin))
+    )
     small = collections[1].subset(list(collections[1].queries)[:8])
     with_ = learned(more, signature, small)
-    without = learned(index.hybrid(), signature, small)
+    without = learned(index.experts.hybrid(), signature, small)
     assert with_.legs == ("dense", "lexical", "twin", "tokens")
     left = with_.without_leg("twin")
     assert (left.legs, left.mixtures) == (without.legs, without.mixtures)
@@ -208,7 +210,7 @@ def test_an_expert_leaves_exactly(index, collections) -> None:
 def test_gradients_are_taken_at_the_default(index, collections) -> None:
     """A small step against the gradient lowers the pilots' loss."""
     small = collections[0].subset(list(collections[0].queries)[:6])
-    pilots = learned(index.hybrid(), index.space.signature, small)
+    pilots = learned(index.experts.hybrid(), index.spaces.own.signature, small)
     slope = pilots.gradients.astype(np.float64).sum(axis=0)
     curvature = pilots.hessians.astype(np.float64).sum(axis=0)
     step = -1e-3 * slope
@@ -245,7 +247,7 @@ def test_damaged_files_are_refused(router, tmp_path) -> None:
 
 def test_known_documents_cannot_be_reported_on(index, router, collections) -> None:
     with pytest.raises(BadInput, match="answers a pilot too"):
-        measure_routing(index.hybrid(), router, [collections[0]])
+        measure_routing(index.experts.hybrid(), router, [collections[0]])
 
 
 def test_bad_settings(router, index) -> None:
@@ -266,8 +268,8 @@ def test_bad_settings(router, index) -> None:
     with pytest.raises(SpaceMismatch):
         router.pilots.joined(replace(router.pilots, model="another"))
     with pytest.raises(BadInput, match="compares vectors"):
-        replace(index.hybrid(), weights={"lexical": 1.0}, router=router)
+        replace(index.experts.hybrid(), weights={"lexical": 1.0}, router=router)
 
 
 def _routes(index, router, texts):
-    return router.route([Query(text) for text in texts], index.space.encode_query(texts))
+    return router.route([Query(text) for text in texts], index.spaces.own.encode_query(texts))

@@ -98,7 +98,7 @@ def test_one_lost_chunk_stops_the_batch_and_keeps_the_others(tmp_path) -> None:
     )
     with pytest.raises(NoContext, match=r"1 of \d+ chunks.*bat#0-18.*3 times.*try later"):
         index.add(DOCUMENTS)
-    assert index.stats()["documents"] == 0
+    assert index.contents.stats()["documents"] == 0
     written = sum(scribe.calls.values())
     again = Index.open(
         tmp_path / "kb", encoder=HashEncoder(), situate=described(scribe, name="s", cache=cache)
@@ -120,7 +120,7 @@ def test_without_the_writer_an_index_can_be_searched_but_not_added_to(tmp_path) 
     assert index.search("about bat")[0].chunk.doc_id == "bat"
     with pytest.raises(BadInput, match=r"described:s.*situate="):
         index.add([Document("new", "text")])
-    assert index.stats()["documents"] == 2
+    assert index.contents.stats()["documents"] == 2
 
 
 @pytest.mark.parametrize("options", [{"name": ""}, {"workers": 0}, {"attempts": 0}])

@@ -13,9 +13,10 @@ from rag_embed import Document
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
+from rag_embed.situated.derived import DocumentMean, Headed, Heading
 from rag_embed.situated.described import described
 from rag_embed.situated.expressions import FULL, STANDARD, situated
-from rag_embed.situated.residual import DocumentMean, Headed, Heading, Residual
+from rag_embed.situated.residual import Residual
 from rag_embed.situated.titled import Isolated, Titled
 from rag_embed.types import Chunk, TokenRows
 

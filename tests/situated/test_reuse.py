@@ -115,10 +115,10 @@ def test_only_the_changed_document_is_encoded(made, situate) -> None:
     index = made(situate)
     others = [page(*range(10 * i, 10 * i + 6), id=f"d{i}", title=f"T{i}") for i in range(2, 6)]
     index.add([page(1, 2, 3, 4, 5, 6), *others])
-    index.space.encoder.asked.clear()
+    index.spaces.own.encoder.asked.clear()
     report = index.add([page(1, 2, 3, 9, 5, 6), *others])
     assert (report.replaced, report.unchanged) == (1, 4)
-    asked = " ".join(index.space.encoder.asked)
+    asked = " ".join(index.spaces.own.encoder.asked)
     assert "9" in asked and not any(f"Rule {i}" in asked for i in range(20, 60))
 
 
@@ -127,19 +127,19 @@ def test_of_the_document_only_what_changed_is_encoded(made) -> None:
     index = made(STANDARD)
     before = page(1, 2, 3, 4, 5, 6)
     index.add([before])
-    asked = index.space.encoder.asked
+    asked = index.spaces.own.encoder.asked
     asked.clear()
     index.add([page(7, 1, 2, 3, 4, 5, 6)])
     assert asked == ["Rules\nRule 7 says that number 7 wins the game of chess.", "Rules"]
     asked.clear()
     index.add([replace(page(7, 1, 2, 3, 4, 5, 6), metadata={"n": 1})])
-    assert asked == [] and index.document("page").metadata == {"n": 1}
+    assert asked == [] and index.contents.document("page").metadata == {"n": 1}
 
 
 def test_windows_with_the_same_text_are_not_read_again(made) -> None:
     index = made("late(16,0)")
     index.add([page(*range(10, 40))])
-    asked = index.space.encoder.asked
+    asked = index.spaces.own.encoder.asked
     whole = len(asked)
     asked.clear()
     index.add([page(*range(10, 39), 99)])
@@ -172,9 +172,9 @@ def test_foreign_spaces_are_encoded_whole(made) -> None:
 
     index = made(Foreign)
     index.add([page(1, 2, 3, 4)])
-    index.space.encoder.asked.clear()
+    index.spaces.own.encoder.asked.clear()
     index.add([page(1, 2, 3, 5)])
-    assert len(index.space.encoder.asked) == 4
+    assert len(index.spaces.own.encoder.asked) == 4
     assert sources(Foreign(Counting()), []) is None
 
 

@@ -48,7 +48,7 @@ def test_lancedb_says_at_once_that_a_forked_process_cannot_use_it(index: Index, 
     work = {
         "search": lambda: index.search("a red fox"),
         "add": lambda: index.add([Document("new", "A blue whale.")]),
-        "remember": lambda: index.remember("ann", ["whales"]),
+        "remember": lambda: index.users.remember("ann", ["whales"]),
         "open": lambda: Index.open(index.store.uri, encoder=ENCODER),
     }
     with pytest.raises(StoreError, match="spawn"):
@@ -104,7 +104,7 @@ def test_a_pool_of_spawned_processes_after_a_search(index: Index) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         found = pool.starmap(_worker, [(index.store.uri, turn) for turn in range(4)])
     assert found == [(10, 1)] * 4
-    assert index.stats()["documents"] == len(FOXES) + 4
+    assert index.contents.stats()["documents"] == len(FOXES) + 4
 
 
 def _open_or_make(path: Path, turn: int, together: threading.Barrier) -> None:
@@ -125,7 +125,7 @@ def test_processes_that_make_one_index_at_one_moment(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    assert Index.open(tmp_path / "kb", encoder=ENCODER).stats()["documents"] == 3
+    assert Index.open(tmp_path / "kb", encoder=ENCODER).contents.stats()["documents"] == 3
 
 
 def _add_mine(uri: str, turn: int, folder: Path, together: threading.Barrier) -> None:
@@ -172,7 +172,7 @@ def test_threads_that_add_to_an_index_in_memory_lose_nothing() -> None:
     index = Index.in_memory(encoder=ENCODER)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda document: index.add([document]), FOXES * 2))
-    assert sorted(index.matching()) == sorted(document.id for document in FOXES)
+    assert sorted(index.contents.matching()) == sorted(document.id for document in FOXES)
     for document in FOXES:
         assert index.search(document.text, k=1)[0].chunk.doc_id == document.id
 
@@ -181,7 +181,7 @@ async def test_tasks_that_add_to_an_index_in_memory_lose_nothing() -> None:
     index = Index.in_memory(encoder=ENCODER)
     await asyncio.gather(*(asyncio.to_thread(index.add, [document]) for document in FOXES))
     await asyncio.gather(*(asyncio.to_thread(index.delete, [d.id]) for d in FOXES[:10]))
-    assert sorted(index.matching()) == sorted(document.id for document in FOXES[10:])
+    assert sorted(index.contents.matching()) == sorted(document.id for document in FOXES[10:])
 
 
 class Slow(Mapping[str, bytes]):
@@ -219,7 +219,7 @@ def test_threads_that_remember_at_the_same_time_lose_nothing() -> None:
 
     def remember(turn: int) -> None:
         together.wait()
-        index.remember("ann", [f"event {turn}"])
+        index.users.remember("ann", [f"event {turn}"])
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(remember, range(8)))
@@ -261,7 +261,7 @@ def test_who_waits_is_told_for_whom(index: Index, monkeypatch, caplog) -> None:
         told.wait()
     writer.join()
     assert "another thread of this process has been writing since 20" in caplog.text
-    assert index.document("new") is not None
+    assert index.contents.document("new") is not None
 
 
 def test_who_waits_for_another_process_learns_its_number(index: Index) -> None:
@@ -281,7 +281,7 @@ def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch) -> None
     assert index.store.uri == events.uri == str(tmp_path / "kb")
     index.add(FOXES)
     assert (tmp_path / "kb" / "writing.lock").exists()
-    index.remember("ann", ["foxes"])
+    index.users.remember("ann", ["foxes"])
     assert len(index.search("a red fox", k=3)) == 3
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -301,7 +301,7 @@ def test_the_home_folder_of_sources_and_contexts(home: Path) -> None:
     (home / "docs" / "a.txt").write_text("The fox is red.")
     index = Index.in_memory(encoder=ENCODER)
     assert index.add_files("~/docs").added == index.add_files("~/docs/a.txt").unchanged == 1
-    assert [one.id for one in read("~/docs")] == index.matching() == ["docs/a.txt"]
+    assert [one.id for one in read("~/docs")] == index.contents.matching() == ["docs/a.txt"]
     OnDisk("~/contexts.db")
     assert (home / "contexts.db").is_file()
 

@@ -125,7 +125,7 @@ def test_an_index_with_a_trained_late_part(installed, tmp_path) -> None:
     np.testing.assert_allclose(stored, expected, atol=1e-5)
     plain = Late(encoder, 64, 8).encode_chunks(groups)
     assert np.abs(plain - late).max() > 0.01
-    queries = index.space.encode_query(["a fox in the barn"])
+    queries = index.spaces.own.encode_query(["a fox in the barn"])
     np.testing.assert_allclose(queries, encoder.encode_query(["a fox in the barn"]), atol=1e-6)
     again = Index.open(tmp_path / "kb", encoder=encoder, situate=trained(folder))
     assert again.search("fox")[0].id == index.search("fox")[0].id

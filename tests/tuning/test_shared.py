@@ -81,14 +81,14 @@ def test_the_verdict_is_that_without_private_things(alone, beside, what) -> None
 def test_nothing_but_private_labels_is_an_error(beside, what) -> None:
     private = Collection.of({f"{SECRET} {i}": [f"n{i}"] for i in range(30)})
     private = replace(private, users=dict.fromkeys(private.queries, "ann"))
-    beside.remember("ann", ["a note"])
+    beside.users.remember("ann", ["a note"])
     with pytest.raises(BadInput, match="No label of 'labels' is left. Left out 30 labels: 30 that"):
         beside.tune(what, private)
 
 
 def test_pilots_are_refused_and_those_of_another_day_left_aside(alone, beside) -> None:
     with pytest.raises(BadInput, match="shown to everybody.*1 that only private"):
-        learned(beside.hybrid(), beside.space.signature, ALL)
+        learned(beside.experts.hybrid(), beside.spaces.own.signature, ALL)
     router = alone.tune("router", OPEN).value
     index = made(*SHARED)
     install(index.store, router)
@@ -98,7 +98,10 @@ def test_pilots_are_refused_and_those_of_another_day_left_aside(alone, beside) -
     index.add([Document(taken, SECRET, user="ann")])  # the id is a user's now
     assert taken not in installed(index.store).pilots.answered
     assert index.forget("ann") == 1
-    assert taken not in Index(index.store, index.splitter, index.space).router.pilots.answered
+    assert (
+        taken
+        not in Index(index.store, index.spaces.splitter, index.spaces.own).router.pilots.answered
+    )
 
 
 @given(

@@ -45,7 +45,7 @@ def mean_ndcg(hybrid, collection) -> float:
 
 
 def test_weights_follow_the_labels(index, labels) -> None:
-    hybrid = index.hybrid()
+    hybrid = index.experts.hybrid()
     found = fit_weights(hybrid, labels)
     assert found.kept and found.value["lexical"] > 0.3
     assert found.value["dense"] + found.value["lexical"] == pytest.approx(1, abs=1e-3)
@@ -60,22 +60,22 @@ def test_a_verdict_takes_effect(tmp_path, labels) -> None:
     index = Index.create(tmp_path / "kb", encoder=HashEncoder(4), weights=start)
     index.add(labels.documents)
     verdict = index.tune("weights", labels)
-    assert verdict == fit_weights(index.hybrid(), labels) and index.weights == start
+    assert verdict == fit_weights(index.experts.hybrid(), labels) and index.experts.weights == start
     index.apply(verdict)
     again = Index.open(tmp_path / "kb", encoder=HashEncoder(4))
-    assert index.weights == again.weights == verdict.value
+    assert index.experts.weights == again.experts.weights == verdict.value
     second = again.tune("weights", labels, metric="mrr@10")
     assert not second.kept and "mrr@10" in second.reason
     again.apply(second)
-    assert again.weights == verdict.value
+    assert again.experts.weights == verdict.value
     reset(again, "weights")
-    assert again.weights == {"dense": 0.5, "lexical": 0.5}
+    assert again.experts.weights == {"dense": 0.5, "lexical": 0.5}
 
 
 def test_what_has_no_weight_yet_is_tried(labels) -> None:
     index = Index.in_memory(encoder=HashEncoder(4), weights={"dense": 1.0})
     index.add(labels.documents)
-    found = fit_weights(index.hybrid(), labels)
+    found = fit_weights(index.experts.hybrid(), labels)
     assert found.kept and found.value["lexical"] > 0.04
 
 
@@ -83,6 +83,8 @@ def test_labels_that_say_nothing_change_nothing(index, labels) -> None:
     rng = np.random.default_rng(1)
     wrong = {q: {f"d{rng.integers(120)}": 1} for q in labels.queries}
     noise = Collection("noise", labels.documents, labels.queries, wrong)
-    assert not fit_weights(index.hybrid(), noise).kept
+    assert not fit_weights(index.experts.hybrid(), noise).kept
     with pytest.raises(BadInput, match="no query with a relevant document"):
-        fit_weights(index.hybrid(), Collection("none", labels.documents, labels.queries, {}))
+        fit_weights(
+            index.experts.hybrid(), Collection("none", labels.documents, labels.queries, {})
+        )

@@ -175,7 +175,7 @@ class RagEmbedTranslator(Visitor):
     its ends. Dates are compared as times.
 
     Args:
-        fields: The declared fields of the index (``index.fields``), if there are any.
+        fields: The declared fields of the index (``index.store.fields``), if there are any.
 
     Examples:
         >>> recent = Comparison(comparator=Comparator.GTE, attribute="year", value=2020)

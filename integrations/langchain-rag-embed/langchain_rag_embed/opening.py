@@ -35,7 +35,7 @@ def index_of_whole_documents(
         index = Index.in_memory(encoder=encoder, chunk_tokens=None, fields=fields)
     else:
         index = _at(index, encoder, fields, storage_options)
-    if index.splitter.settings["max_tokens"] is not None:
+    if index.spaces.cut.get("max_tokens", ...) is not None:
         raise BadInput(
             "A vector store keeps documents whole, and this index cuts them. Search it with "
             "RagEmbedRetriever, or make it with Index.create(..., chunk_tokens=None)."
@@ -59,10 +59,10 @@ def _at(
             storage_options=storage_options,
         ),
     )
-    if fields is not None and Fields.of(fields) != index.fields:
+    if fields is not None and Fields.of(fields) != index.store.fields:
         raise BadInput(
             f"The index at {os.fspath(path)!r} was made with the fields "
-            f"{dict(index.fields.types)}, got {dict(Fields.of(fields).types)}; leave fields out, "
+            f"{dict(index.store.fields.types)}, got {dict(Fields.of(fields).types)}; leave fields out, "
             "or build a new index."
         )
     return index

@@ -33,7 +33,7 @@ def search(
     if pool is not None:
         if pool < 1:
             raise BadInput(f"fetch_k must be at least 1, got {pool}.")
-        smaller = replace(index.hybrid(routed=True), pool=max(pool, query.k))
+        smaller = replace(index.experts.hybrid(routed=True), pool=max(pool, query.k))
         retriever = index.users.around(smaller)
     return [(_stored(index, hit), hit) for hit in retriever.retrieve([query])[0]]
 
@@ -42,7 +42,7 @@ def _stored(index: Index, hit: Hit) -> LangChainDocument:
     """A whole document is its only chunk; one without visible text is a chunk of its title."""
     chunk = hit.chunk
     whole = Document(chunk.doc_id, chunk.text, metadata=chunk.metadata)
-    kept = None if chunk.text else index.document(chunk.doc_id, user=chunk.user)
+    kept = None if chunk.text else index.contents.document(chunk.doc_id, user=chunk.user)
     return from_document(kept or whole)
 
 

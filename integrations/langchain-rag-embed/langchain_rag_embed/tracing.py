@@ -23,7 +23,7 @@ def tracing_params(index: object) -> LangSmithRetrieverParams:
         return params
     store = type(index.store).__name__
     params["ls_vector_store_provider"] = _STORES.get(store, store)
-    provider, model = _provider(index.space.signature.model)
+    provider, model = _provider(index.spaces.own.signature.model)
     params["ls_embedding_provider"] = provider
     params["ls_embedding_model"] = model
     return params

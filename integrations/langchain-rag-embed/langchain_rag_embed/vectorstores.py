@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import Embeddings
@@ -92,7 +92,7 @@ class RagEmbedVectorStore(VectorStore):
     @property
     def embeddings(self) -> Embeddings:
         """The model of the index."""
-        encoder = cast(Encoder, self.index.splitter.encoder)
+        encoder = self.index.spaces.own.encoder
         if isinstance(encoder, EmbeddingsEncoder):
             return encoder.embeddings
         return RagEmbedEmbeddings(encoder)
@@ -164,7 +164,7 @@ class RagEmbedVectorStore(VectorStore):
         if ids is None:
             raise BadInput(
                 "delete() needs ids. To delete everything, pass them all: "
-                "store.delete(store.index.matching()), or make a new index."
+                "store.delete(store.index.contents.matching()), or make a new index."
             )
         self.index.delete(ids)
         return True
@@ -175,7 +175,9 @@ class RagEmbedVectorStore(VectorStore):
         """Those of the documents that exist and that the user sees, in the order of ``ids``."""
         if isinstance(ids, str):
             raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
-        return [from_document(document) for document in self.index.documents(ids, user=user)]
+        return [
+            from_document(document) for document in self.index.contents.documents(ids, user=user)
+        ]
 
     async def aget_by_ids(
         self, ids: Sequence[str], /, *, user: str | None = None

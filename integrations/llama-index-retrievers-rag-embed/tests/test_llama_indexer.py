@@ -18,7 +18,7 @@ from rag_embed.errors import BadInput
 @pytest.fixture
 def index(tmp_path):
     index = Index.create(tmp_path / "kb", encoder=HashEncoder(), situate="titled")
-    index.add_space("other", HashEncoder(dim=16))
+    index.experts.add_space("other", HashEncoder(dim=16))
     return index
 
 
@@ -58,7 +58,7 @@ def test_a_cache_does_not_stand_in(index) -> None:
     pipeline.run(documents=documents())
     index.delete(["fox"])
     pipeline.run(documents=documents())
-    assert index.matching() == ["fox", "sea"]
+    assert index.contents.matching() == ["fox", "sea"]
 
 
 def test_a_docstore_saves_work(index) -> None:
@@ -70,7 +70,7 @@ def test_a_docstore_saves_work(index) -> None:
     assert len(pipeline.run(documents=documents())) == 2
     changed = Document(id_="sea", text="The sea is red.")
     assert [one.id_ for one in pipeline.run(documents=[documents()[0], changed])] == ["sea"]
-    assert index.document("sea").text == "The sea is red."
+    assert index.contents.document("sea").text == "The sea is red."
 
 
 def test_what_cannot_be_searched_is_told(index) -> None:
@@ -78,7 +78,7 @@ def test_what_cannot_be_searched_is_told(index) -> None:
     captioned = ImageNode(id_="q", text="A fox.", image_url="http://here/fox.png")
     with pytest.warns(UserWarning, match="p was not added: it has neither text nor title"):
         RagEmbedIndexer(index)([picture, captioned])
-    assert index.matching() == ["q"]
+    assert index.contents.matching() == ["q"]
 
 
 def test_it_goes_to_other_processes_by_path(tmp_path, minilm) -> None:

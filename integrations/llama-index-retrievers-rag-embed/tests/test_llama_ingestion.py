@@ -215,5 +215,5 @@ def test_an_llm_writes_contexts() -> None:
     index.add([OwnDocument("a", "They are red.", title="Foxes")])
     assert index.search("red", k=1)[0].text == "They are red."
     chunk = index.search("red", k=1)[0].chunk
-    prompt = write(index.document("a"), chunk)
+    prompt = write(index.contents.document("a"), chunk)
     assert "Foxes" in prompt and "They are red." in prompt

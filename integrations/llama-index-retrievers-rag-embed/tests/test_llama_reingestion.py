@@ -180,7 +180,7 @@ def test_parts_of_one_file_stay_together(run, folder) -> None:
 def test_an_index_knows_files_by_their_path(folder) -> None:
     index = Index.in_memory(encoder=HashEncoder())
     assert index.add(to_documents(loaded(folder))).added == 2
-    assert index.matching() == sorted(str(path) for path in folder.iterdir())
+    assert index.contents.matching() == sorted(str(path) for path in folder.iterdir())
     assert index.add(to_documents(loaded(folder))).unchanged == 2
     (folder / "fox.txt").write_text("Ein grüner Frosch springt.")
     report = index.add(to_documents(loaded(folder)))
@@ -193,7 +193,7 @@ def test_two_users_may_load_one_folder(folder) -> None:
     for user in (None, "ada", "bob"):
         for _ in range(2):
             index.add(to_documents(loaded(folder), user=user))
-    assert len(index.matching()) == 2 and len(index.matching(user="ada")) == 4
+    assert len(index.contents.matching()) == 2 and len(index.contents.matching(user="ada")) == 4
 
 
 def test_parts_of_a_file_have_ids_of_their_own_whatever_the_batch(folder) -> None:

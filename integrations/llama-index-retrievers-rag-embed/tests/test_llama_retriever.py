@@ -47,7 +47,10 @@ def test_your_metadata_is_never_replaced(index) -> None:
     assert node.metadata == {"rag_embed": "mine", "tags": ["a"]}
     assert node.excluded_llm_metadata_keys == []
     node.metadata["tags"].append("b")
-    assert index.document("note", user="ada").metadata == {"rag_embed": "mine", "tags": ["a"]}
+    assert index.contents.document("note", user="ada").metadata == {
+        "rag_embed": "mine",
+        "tags": ["a"],
+    }
 
 
 @pytest.mark.parametrize(

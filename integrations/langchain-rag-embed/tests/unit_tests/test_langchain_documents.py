@@ -45,7 +45,7 @@ def test_no_page_is_lost_in_batches(size):
     index = Index.in_memory(encoder=HashEncoder())
     for start in range(0, 6, size):
         assert index.add(to_documents(PAGES[start : start + size])).skipped == ()
-    assert index.matching() == sorted(ids(PAGES))
+    assert index.contents.matching() == sorted(ids(PAGES))
     assert index.add(to_documents(reversed(PAGES))).unchanged == 6
 
 

@@ -182,7 +182,7 @@ async def test_delete_needs_ids(store):
     assert store.delete(["unknown"]) is True
     with pytest.raises(BadInput, match="list of ids"):
         store.get_by_ids("fox")
-    assert store.delete(store.index.matching()) is True
+    assert store.delete(store.index.contents.matching()) is True
     assert store.similarity_search("fox") == []
 
 
@@ -199,7 +199,7 @@ async def test_a_store_is_made_of_texts_or_documents(tmp_path):
     made = RagEmbedVectorStore.from_documents(documents, embedding, path=tmp_path / "two")
     assert made.get_by_ids(["The red"]) == documents[:1]
     made = await RagEmbedVectorStore.afrom_documents(documents, embedding, fields={"year": int})
-    assert made.index.fields.types == {"year": "int"}
+    assert made.index.store.fields.types == {"year": "int"}
 
 
 def test_a_store_is_opened_again(tmp_path, minilm):
@@ -212,7 +212,7 @@ def test_a_store_is_opened_again(tmp_path, minilm):
         RagEmbedVectorStore(Index.open(path)),
     ):
         assert ids(again.similarity_search("fox", filter={"year": 2020})) == ["a"]
-        assert again.index.document("a").title == "Fox"
+        assert again.index.contents.document("a").title == "Fox"
     with pytest.raises(SpaceMismatch):
         RagEmbedVectorStore(path, embedding=HashEncoder())
     with pytest.raises(BadInput, match="fields"):
@@ -242,7 +242,7 @@ def test_titles_come_from_the_key_that_is_named():
     for key in ("title", "headline", None):
         store = RagEmbedVectorStore(embedding=HashEncoder(), title_key=key)
         store.add_documents(documents)
-        titles.append(store.index.document("a").title)
+        titles.append(store.index.contents.document("a").title)
     assert titles == ["", "Owls", ""]
 
 
@@ -271,7 +271,7 @@ async def test_concurrent_writers_and_readers(store):
 
 
 def test_a_users_history_counts_as_it_does_in_the_index(store):
-    store.index.remember("ada", ["blue fish of the sea", "deep blue sea"])
+    store.index.users.remember("ada", ["blue fish of the sea", "deep blue sea"])
     store.index.users.setting = Setting(2.0, prior=0.0)
     plain, bent = (ids(store.similarity_search("animals", 4, user=user)) for user in (None, "ada"))
     assert bent == [hit.chunk.doc_id for hit in store.index.search("animals", k=4, user="ada")]
@@ -279,5 +279,5 @@ def test_a_users_history_counts_as_it_does_in_the_index(store):
     spread = store.max_marginal_relevance_search("animals", 4, fetch_k=100, user="ada")
     hits = store.index.search("animals", k=4, user="ada", diversity=0.5)
     assert ids(spread) == [hit.chunk.doc_id for hit in hits]
-    [row] = store.index.space.encode_query(["animals"])
+    [row] = store.index.spaces.own.encode_query(["animals"])
     assert ids(store.similarity_search_by_vector(row.tolist(), 4, user="ada"))[0] == "sea"

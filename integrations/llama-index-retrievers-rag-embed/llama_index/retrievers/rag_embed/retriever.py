@@ -216,11 +216,13 @@ class RagEmbedRetriever(BaseRetriever):
                     "custom_embedding_strs need an encoder, and only an Index has one; "
                     f"got {class_of(self._index)}. Leave them out, or pass the Index."
                 )
-            vectors = {"dense": self._index.space.encode_query(texts).mean(axis=0)}
+            vectors = {"dense": self._index.spaces.own.encode_query(texts).mean(axis=0)}
         return replace(self._options, text=bundle.query_str, vectors=vectors)
 
     def _filter(self, where: Where) -> Any:  # noqa: ANN401
-        return to_filter(where, self._index.fields if isinstance(self._index, Index) else None)
+        return to_filter(
+            where, self._index.store.fields if isinstance(self._index, Index) else None
+        )
 
 
 def _opened(index: Index | Retriever | str | os.PathLike[str]) -> Index | Retriever:

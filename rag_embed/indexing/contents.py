@@ -1,0 +1,108 @@
+"""`Contents`: what an index holds, read as it was added, and what lies around a hit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rag_embed.errors import BadInput
+from rag_embed.filters import Filter
+from rag_embed.indexing.settings import read
+from rag_embed.indexing.spaces import Spaces
+from rag_embed.protocols import Store
+from rag_embed.ranking.joining import Passage, passages
+from rag_embed.ranking.visibility import visible
+from rag_embed.types import Chunk, Document, Hit, Query
+
+
+class Contents:
+    """The documents and chunks of one index.
+
+    Args:
+        store: Store of the index.
+        spaces: Its vector spaces.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add(Document("a", "The fox is red.")).added
+        1
+        >>> index.contents.document("a").text
+        'The fox is red.'
+    """
+
+    def __init__(self, store: Store, spaces: Spaces) -> None:
+        self._store = store
+        self._spaces = spaces
+
+    def document(self, id: str, *, user: str | None = None) -> Document | None:
+        """A document as it was added; None when there is none that the user sees."""
+        return next(iter(self.documents([id], user=user)), None)
+
+    def documents(self, ids: Sequence[str], *, user: str | None = None) -> list[Document]:
+        """Those of the documents that the user sees, as they were added, in the order of ``ids``.
+
+        Args:
+            ids: Ids of documents.
+            user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+        """
+        found = self._store.view().documents(listed("documents()", ids))
+        return [document for document in found if document.user in (None, user)]
+
+    def matching(self, where: Filter | None = None, *, user: str | None = None) -> list[str]:
+        """Ids of the documents with a chunk that matches and that the user sees, sorted.
+
+        Raises:
+            BadInput: The filter does not fit the fields.
+        """
+        view = self._store.view()
+        return view.matching(visible(Query("", where=where, user=user), view))
+
+    def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
+        """The chunk with those before and after it in its document, in reading order."""
+        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        first, last = chunk.ordinal - before, chunk.ordinal + after
+        all_chunks = self._store.view().document_chunks(chunk.doc_id)
+        return [one for one in all_chunks if first <= one.ordinal <= last]
+
+    def section(self, chunk: Chunk | Hit) -> list[Chunk]:
+        """All chunks under the same headings, in reading order; the document if it has none."""
+        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        depth = len(chunk.headings)
+        all_chunks = self._store.view().document_chunks(chunk.doc_id)
+        return [one for one in all_chunks if one.headings[:depth] == chunk.headings]
+
+    def passages(self, hits: Sequence[Hit], budget: int) -> list[Passage]:
+        """Neighbouring hits joined into the best contiguous passages.
+
+        Args:
+            hits: What was found, best first.
+            budget: Tokens of a passage at most.
+
+        Returns:
+            Passages of whole chunks that cover all hits, best first; see `ranking.joining`.
+
+        Raises:
+            BadInput: The budget is out of range.
+        """
+        counted = self._spaces.own.encoder.token_spans
+        return passages(self._store.view(), hits, budget, counted)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, sizes, the signature of the index's own space, why chunks are situated so."""
+        why = read(self._store).situated
+        own = {"signature": asdict(self._spaces.own.signature)}
+        return {**self._store.stats(), **own, **({"situated": why} if why else {})}
+
+
+def listed(what: str, ids: Sequence[str]) -> list[str]:
+    """Ids as a list; one str alone is refused, since its letters would be taken for ids.
+
+    Raises:
+        BadInput: It is one str.
+    """
+    if isinstance(ids, str):
+        raise BadInput(f"{what} takes a list of ids, got one str; wrap it in a list.")
+    return list(ids)

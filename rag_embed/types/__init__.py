@@ -1,0 +1,47 @@
+"""The nouns: everything that travels between the parts of rag_embed.
+
+Frozen, slotted dataclasses and array aliases live here; anything that *does* something does not.
+"""
+
+from rag_embed.types.documents import Chunk, Cut, Document, Skipped, doc_id_of, place_of
+from rag_embed.types.progress import OnProgress, Progress
+from rag_embed.types.rows import ChunkRows
+from rag_embed.types.searching import Grouping, Hit, Near, Part, Query, Route
+from rag_embed.types.vectors import (
+    DENSE,
+    LEXICAL,
+    TOKENS,
+    Scores,
+    Signature,
+    Spans,
+    TokenBits,
+    TokenRows,
+    Vectors,
+)
+
+__all__ = [
+    "Chunk",
+    "ChunkRows",
+    "Cut",
+    "DENSE",
+    "Document",
+    "Grouping",
+    "Hit",
+    "LEXICAL",
+    "Near",
+    "OnProgress",
+    "Part",
+    "Progress",
+    "Query",
+    "Route",
+    "Scores",
+    "Signature",
+    "Skipped",
+    "Spans",
+    "TOKENS",
+    "TokenBits",
+    "TokenRows",
+    "Vectors",
+    "doc_id_of",
+    "place_of",
+]

@@ -1,0 +1,148 @@
+"""Documents and the chunks they are cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rag_embed.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text with an identity.
+
+    Attributes:
+        id: Unique in an index; adding a document with a known id replaces the old one.
+        text: The whole text. Offsets everywhere in rag_embed count characters of this string.
+        title: Shown with hits, read by the encoders and by lexical search. May be empty.
+        metadata: Values as `rag_embed.values.plain` takes them: what JSON holds, dates, UUIDs,
+            decimals, enums, numpy scalars. The declared ``fields`` among them are columns.
+        user: Owner. ``None`` means shared with everybody.
+
+    Examples:
+        >>> Document("guide", "Use a context manager.", title="Files").title
+        'Files'
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    user: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("id", "text", "title"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise BadInput(
+                    f"Document.{name} must be a str, got {type(value).__name__}; convert it first."
+                )
+        if not self.id:
+            raise BadInput("Document.id is empty; give every document an id that stays the same.")
+        if self.user is not None and (not isinstance(self.user, str) or not self.user):
+            raise BadInput("Document.user must be a non-empty str, or None for a shared document.")
+        if not isinstance(self.metadata, Mapping):
+            raise BadInput(
+                f"Document.metadata must be a mapping, got {type(self.metadata).__name__}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A contiguous part of a document: ``text == document.text[start:end]``.
+
+    Attributes:
+        id: ``"{doc_id}#{start}-{end}"``; the same part of the same document always has the same id.
+        doc_id: The document it was cut from.
+        text: The exact characters.
+        start: Offset of the first character in the document.
+        end: Offset after the last character.
+        ordinal: Position among the chunks of its document, from 0.
+        title: The document's title.
+        headings: The headings above it, outermost first.
+        metadata: The document's metadata.
+        user: The document's owner, ``None`` when shared.
+    """
+
+    id: str
+    doc_id: str
+    text: str
+    start: int
+    end: int
+    ordinal: int = 0
+    title: str = ""
+    headings: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    user: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        document: Document,
+        start: int,
+        end: int,
+        *,
+        ordinal: int = 0,
+        headings: tuple[str, ...] = (),
+    ) -> Chunk:
+        """Cut ``document.text[start:end]`` and give it its deterministic id.
+
+        Examples:
+            >>> Chunk.of(Document("d", "one two"), 4, 7).text
+            'two'
+        """
+        return cls(
+            id=f"{document.id}#{start}-{end}",
+            doc_id=document.id,
+            text=document.text[start:end],
+            start=start,
+            end=end,
+            ordinal=ordinal,
+            title=document.title,
+            headings=headings,
+            metadata=document.metadata,
+            user=document.user,
+        )
+
+
+class Cut(NamedTuple):
+    """A document with its chunks, or with some of them, in reading order."""
+
+    document: Document
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that could not become a document.
+
+    Attributes:
+        source: Path (with ``:line`` for a line of a file) or document id.
+        reason: Why, in words for the user.
+    """
+
+    source: str
+    reason: str
+
+
+def doc_id_of(chunk_id: str) -> str:
+    """The document a chunk id belongs to.
+
+    Examples:
+        >>> doc_id_of("notes#1.md#0-40")
+        'notes#1.md'
+    """
+    return chunk_id.rpartition("#")[0]
+
+
+def place_of(chunk_id: str) -> tuple[str, int]:
+    """Where a chunk stands: its document, and its first character there; puts ids in reading order.
+
+    Examples:
+        >>> sorted(["b#0-5", "a#40-90", "a#5-40"], key=place_of)
+        ['a#5-40', 'a#40-90', 'b#0-5']
+    """
+    doc_id, _, span = chunk_id.rpartition("#")
+    return doc_id, int(span.partition("-")[0])

@@ -1,0 +1,185 @@
+"""What is asked, and what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from numbers import Real
+from typing import Any, Literal, TypeAlias, get_args
+
+from rag_embed.errors import BadInput, adapter_of, class_of
+from rag_embed.filters import Filter
+from rag_embed.text import storable
+from rag_embed.types.documents import Chunk
+from rag_embed.types.vectors import Vectors
+
+Grouping: TypeAlias = Literal["chunk", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. The only thing that travels at query time.
+
+    Attributes:
+        text: The question or keywords; half a surrogate pair becomes U+FFFD, here and in ``previous``,
+            as in documents. Without any, and without vectors, what passes ``where`` is
+            listed in reading order, with score 0 and relevance 1; nothing where that is None.
+        k: How many hits at most, >= 0.
+        where: Only chunks that match this filter.
+        user: Sees shared chunks and this user's own; ``None`` sees shared chunks only.
+            Take it from your authentication, never from the query text.
+        min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
+        diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
+        group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
+        vectors: Leg -> ``(dim,)`` query vector that this leg uses instead of encoding the text; its
+            length does not matter. ``"dense"`` is the base leg; an expert over the same vectors has
+            a name of its own and encodes the text. A query without text is not routed.
+        previous: Earlier turns of the conversation, oldest first; read by `personal` alone. A list
+            becomes a tuple.
+    """
+
+    text: str
+    k: int = 10
+    where: Filter | None = None
+    user: str | None = None
+    min_relevance: float = 0.0
+    diversity: float = 0.0
+    group_by: Grouping = "chunk"
+    vectors: Mapping[str, Vectors] = field(default_factory=dict, hash=False, compare=False)
+    previous: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise BadInput(f"Query.text must be a str, got {type(self.text).__name__}.")
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 0:
+            raise BadInput(f"Query.k must be an integer >= 0, got {self.k!r}.")
+        if self.where is not None and not isinstance(self.where, Filter):
+            adapter = adapter_of(self.where)
+            remedy = f"; convert it with {adapter}.to_filter" if adapter else ""
+            raise BadInput(
+                "Query.where is a filter such as field('year') >= 2020, "
+                f"got {class_of(self.where)}{remedy}."
+            )
+        if self.user is not None and not _can_own(self.user):
+            raise BadInput(
+                f"Query.user must be None, or a non-empty str without half a surrogate pair, got {self.user!r}."
+            )
+        for name in ("min_relevance", "diversity"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+                raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
+        if not isinstance(self.vectors, Mapping):
+            raise BadInput(
+                f"Query.vectors maps names of legs to vectors, got {type(self.vectors).__name__}."
+            )
+        turns = self.previous
+        if not isinstance(turns, list | tuple) or not all(isinstance(one, str) for one in turns):
+            raise BadInput(f"Query.previous is a list or tuple of str, got {turns!r}.")
+        object.__setattr__(self, "text", storable(self.text))
+        object.__setattr__(self, "previous", tuple(map(storable, turns)))
+        if self.group_by not in get_args(Grouping):
+            raise BadInput(
+                f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
+            )
+
+
+def _can_own(user: object) -> bool:
+    """Whether this can be the name of an owner as it is: one that had to be altered could be another's."""
+    return isinstance(user, str) and bool(user) and storable(user) == user
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one leg said about one hit.
+
+    Attributes:
+        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``.
+        raw: Its own score (cosine, BM25).
+        normalised: The score on the common scale of the fusion.
+        weight: The weight the fusion gave this leg for this query.
+    """
+
+    leg: str
+    raw: float
+    normalised: float
+    weight: float
+
+    @property
+    def contribution(self) -> float:
+        """Share of the fused score: ``weight * normalised``."""
+        return self.weight * self.normalised
+
+    @property
+    def explained(self) -> dict[str, str | float]:
+        """All of it for a JSON document: the attributes, and ``contribution``."""
+        return {**asdict(self), "contribution": self.contribution}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A pilot near a query.
+
+    Attributes:
+        text: The pilot query.
+        similarity: Cosine of the two.
+        expert: What served the pilot best; empty where several did equally well.
+        source: The collection it comes from.
+    """
+
+    text: str
+    similarity: float
+    expert: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a router decided for one query.
+
+    Attributes:
+        weights: Weight of each leg by name; a leg that is not named counts nothing.
+        confidence: In [0, 1]: how much the pilots, and not the default mixture, decided.
+        pilots: The nearest ones, nearest first.
+        scores: Each expert's score, where the router chose one of them.
+    """
+
+    weights: Mapping[str, float] = field(hash=False)
+    confidence: float
+    pilots: tuple[Near, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def explained(self) -> dict[str, Any]:
+        """All of it for a JSON document."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that answers a query.
+
+    Attributes:
+        chunk: What was found.
+        score: Fused score, higher is better; comparable within one query only.
+        relevance: Calibrated to [0, 1]; comparable between queries.
+        parts: Each leg's contribution; they add up to ``score``.
+        siblings: With ``group_by="document"``: further chunks of the document that were found.
+        route: What the router decided for the query; None where it was not routed.
+    """
+
+    chunk: Chunk
+    score: float
+    relevance: float
+    parts: tuple[Part, ...] = ()
+    siblings: tuple[Chunk, ...] = ()
+    route: Route | None = None
+
+    @property
+    def text(self) -> str:
+        """The chunk's text."""
+        return self.chunk.text
+
+    @property
+    def id(self) -> str:
+        """The chunk's id."""
+        return self.chunk.id

@@ -1,0 +1,63 @@
+"""A splitter of the program's own: given when an index is made, and again to add to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_embed import Chunk, Document, Index
+from rag_embed.chunking import TokenSplitter
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, ModelUnavailable
+
+LINES = Document("d", "a red fox\nthe calm sea\nold wine")
+
+
+class Lines:
+    """A chunk per line."""
+
+    def split(self, document):
+        chunks, start = [], 0
+        for line in document.text.splitlines():
+            chunks.append(Chunk.of(document, start, start + len(line), ordinal=len(chunks)))
+            start += len(line) + 1
+        return chunks
+
+
+def test_it_cuts_what_is_added_before_and_after_opening(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(48), splitter=Lines())
+    assert index.add(LINES).chunks == 3
+    again = Index.open(tmp_path / "kb", splitter=Lines())
+    assert again.add([Document("e", "one\ntwo")]).chunks == 2
+    assert again.spaces.cut["class"].endswith("Lines")
+    hits = Index.at(tmp_path / "kb", encoder=HashEncoder(48), splitter=Lines()).search(
+        "a red fox", k=1
+    )
+    assert hits[0].text == "a red fox"
+    assert index.contents.passages(hits, 10)[0].tokens == 3
+
+
+def test_without_it_an_index_is_searched_and_says_what_to_pass(tmp_path) -> None:
+    Index.create(tmp_path / "kb", encoder=HashEncoder(48), splitter=Lines()).add(LINES)
+    bare = Index.open(tmp_path / "kb")
+    assert bare.search("calm sea", k=1)[0].text == "the calm sea"
+    with pytest.raises(ModelUnavailable, match=r"Lines.*Index\.open\(.*splitter=\.\.\.\)"):
+        bare.add([Document("e", "more")])
+    assert bare.delete(["d"]) == 1
+
+
+def test_one_that_does_not_belong_is_refused(tmp_path) -> None:
+    Index.create(tmp_path / "kb", encoder=HashEncoder(48))
+    for way in (
+        lambda: Index.open(tmp_path / "kb", splitter=Lines()),
+        lambda: Index.at(tmp_path / "kb", encoder=HashEncoder(48), splitter=Lines()),
+    ):
+        with pytest.raises(BadInput, match="Leave splitter out"):
+            way()
+    with pytest.raises(BadInput, match="leave out chunk_tokens and chunk_overlap"):
+        Index.in_memory(encoder=HashEncoder(48), splitter=Lines(), chunk_tokens=9, chunk_overlap=2)
+
+
+def test_a_splitter_of_ours_may_be_given_too(tmp_path) -> None:
+    encoder = HashEncoder(48)
+    index = Index.in_memory(encoder=encoder, splitter=TokenSplitter(encoder, 3))
+    assert index.add(LINES).chunks == 3
