@@ -13,13 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("results")
 PACKAGES = ("rag-embed", "lancedb", "numpy", "sentence-transformers", "torch", "openvino")
-
-Cell: TypeAlias = "str | int | float | Sequence[str | int | float] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +27,13 @@ class Table:
     Attributes:
         name: What it shows; its title where a part has several.
         columns: Head of each column -> how its numbers are written (``".3f"``), empty for names.
-        rows: As many cells each. Three numbers are a value with its interval; other lists are shown
-            side by side.
+        rows: As many cells each: text, numbers, None. Three numbers in a list are a value with its
+            interval; other lists are shown side by side.
     """
 
     name: str
     columns: Mapping[str, str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Any]]
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -61,7 +59,7 @@ class Table:
         return "\n".join("| " + " | ".join(cell or " " for cell in line) + " |" for line in lines)
 
 
-def _text(cell: Cell, spec: str) -> str:
+def _text(cell: Any, spec: str) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
     if isinstance(cell, Sequence):
@@ -85,8 +83,6 @@ class Result:
         arguments: What the command was given, defaults included.
         versions: Of packages that matter.
         cores: Of the machine.
-        source: The page that the tables were taken over from, where the command wrote no file yet;
-            `commit` is then the one that wrote the figures there.
     """
 
     suite: str
@@ -98,19 +94,16 @@ class Result:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     cores: int | None = None
-    source: str = ""
 
     @classmethod
     def now(
         cls, suite: str, part: str, command: str, arguments: Mapping[str, Any], tables: list[Table]
     ) -> Result:
         """Measured here, today, by what is checked out."""
-        installed = {d.metadata["Name"] for d in importlib.metadata.distributions()}
-        versions = {p: importlib.metadata.version(p) for p in PACKAGES if p in installed}
-        day, made = date.today().isoformat(), tuple(tables)
-        return cls(
-            suite, part, day, checked_out(), command, made, arguments, versions, os.cpu_count()
-        )
+        day, cores = date.today().isoformat(), os.cpu_count()
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        known = (day, checked_out(), command, tuple(tables), arguments, versions, cores)
+        return cls(suite, part, *known)
 
     @classmethod
     def read(cls, file: Path) -> Result:
@@ -127,8 +120,14 @@ class Result:
 
 
 def checked_out() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=9", "--exclude=*"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    """The commit, with ``-dirty`` where what measures or is measured differs from it."""
+    commit = _git("rev-parse", "--short=9", "HEAD")
+    paths = ("rag_embed", "benchmarks", ":!benchmarks/results")
+    return f"{commit}-dirty" if _git("status", "--porcelain", "--", *paths) else commit
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -1,13 +1,16 @@
-"""The documentation shows what was measured: its tables are those of the files in benchmarks/results."""
+"""Suites run, and the documentation shows what was measured: the tables in benchmarks/results."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks import render
+from benchmarks.__main__ import about, names, parser_of, run, suite_of
 from benchmarks.records import RESULTS, ROOT, Result, Table
 
 
@@ -22,6 +25,7 @@ def test_every_result_is_shown_and_was_measured_at_a_commit() -> None:
     for file in RESULTS.glob("*.json"):
         result = Result.read(file)
         assert file.name == f"{result.suite}.{result.part}.{result.commit}.json"
+        assert result.part in suite_of(result.suite).parts, f"{file.name}: nothing measures it"
         assert re.fullmatch("[0-9a-f]{9,40}", result.commit), (
             f"{file.name}: measure what is committed"
         )
@@ -34,7 +38,7 @@ def made(**changes: object) -> Result:
 
 
 def test_a_result_survives_its_file(tmp_path) -> None:
-    result = Result.now("s", "p", "command", {"sets": ["x"]}, list(made().tables))
+    result = Result.now("s", "p", "command", {"sets": ["x"]}, [*made().tables])
     assert Result.read(result.write(tmp_path)) == result
 
 
@@ -59,3 +63,61 @@ def test_what_is_not_there_is_an_error(block, tmp_path) -> None:
 def test_a_row_fits_its_columns() -> None:
     with pytest.raises(ValueError, match="a cell for each"):
         Table("t", {"a": "", "b": ""}, [["x"]])
+
+
+TOWNS = ("Aachen", "Bremen", "Coburg", "Dessau", "Erfurt", "Fulda", "Giessen", "Hanau", "Ilmenau")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Two small sets of pages in sections, as the public ones are laid out."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, thing in (("ports", "harbour"), ("fairs", "market")):
+        rows = {
+            f"{town}/{part}": f"The {thing} of {town} {what}"
+            for town in TOWNS
+            for part, what in (("hours", "opens at six."), ("fees", "takes two coins a day."))
+        }
+        asked = {id: f"{thing} {id.split('/')[1]} {id.split('/')[0]}" for id in rows}
+        lines = {
+            "corpus.jsonl": [
+                {"_id": id, "title": id.split("/")[1], "text": text, "doc_id": id.split("/")[0]}
+                for id, text in rows.items()
+            ],
+            "queries.jsonl": [{"_id": f"q{id}", "text": text} for id, text in asked.items()],
+        }
+        (folder / name).mkdir()
+        for file, some in lines.items():
+            (folder / name / file).write_text("\n".join(map(json.dumps, some)))
+        (folder / name / "qrels.tsv").write_text("\n".join(f"q{id}\t{id}\t1" for id in rows))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "quality --sets ports fairs",
+        "tokens --sets ports fairs --parts gain --weights 0.25",
+        "rerank --sets ports --queries 5",
+        "routing --sets ports fairs --parts sets mixed",
+        "situated --sets ports fairs --parts ways --ways titled isolated",
+    ],
+)
+def test_a_suite_measures(words, data, tmp_path) -> None:
+    """From the public layout to a file that pages can show."""
+    name, *rest = words.split()
+    files = run(name, [*rest, "--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path)])
+    for file in files:
+        result = Result.read(file)
+        assert str(tmp_path) not in file.read_text() and "--data DATA" in result.command
+        assert all(table.rows and table.markdown() for table in result.tables)
+        assert result.arguments["sets"] == ["ports", "fairs"][: len(result.arguments["sets"])]
+
+
+def test_every_suite_says_what_it_is(capsys) -> None:
+    for name in names():
+        parser = parser_of(name, suite_of(name))
+        assert about(name).endswith(".") and "--parts" in parser.format_help()
+    with pytest.raises(SystemExit):
+        parser_of("quality", suite_of("quality")).parse_args(["--parts", "peers"])
+    assert "--data" in capsys.readouterr().err

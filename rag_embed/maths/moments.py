@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 FOR_MEAN, FOR_SPREAD = 2.0, 8.0
 """Rows that what is expected of any corpus counts as, for the mean of scores and for their spread.
-Chosen, as the two below, on one half of six public sets; ``benchmarks/relevance_sizes.py``
+Chosen, as the two below, on one half of six public sets; ``python -m benchmarks relevance``
 reports on the other."""
 
 TOWARDS_QUERY = 0.9

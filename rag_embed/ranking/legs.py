@@ -35,7 +35,7 @@ class DenseLeg:
     ``sign(z) * |z / 4.8|^1.5`` with ``z`` against the whole corpus (see `maths.moments`). It keeps
     how *sure* the space is of a query: where nothing stands out it stays small, and the lexical leg
     decides; what stands out far counts more than in proportion. Power and scale were chosen on
-    one document-disjoint half of nine public sets, ``benchmarks/fusion.py`` reports on the other.
+    one document-disjoint half of nine public sets, ``python -m benchmarks quality`` reports on the other.
 
     Several encoders can search one space, each a leg with a name of its own: documents are encoded
     once, an expert is another way to encode the query. A vector in `Query.vectors` is for the leg it

@@ -75,7 +75,7 @@ ANY_MODEL = Calibration(
 _MINILM = Calibration(5.93, 4.26, -6.19, fitted_to="public data sets with all-MiniLM-L6-v2")
 
 MEASURED = dict.fromkeys(FINGERPRINTS, _MINILM)
-"""By fingerprint of the space; fitted by ``benchmarks/relevance.py``."""
+"""By fingerprint of the space; fitted by ``python -m benchmarks relevance``."""
 
 RIDGE = 1e-4
 """Weight of the squared coefficients."""
@@ -112,7 +112,7 @@ def fitted(
     ``1 / (negatives + 2)``; a little ridge keeps the fit finite when the classes can be separated.
 
     Give it each query's best hit only: among the lower hits of answerable queries a high cosine is
-    the rule, and the fit would learn to distrust it (measured: benchmarks/relevance.py).
+    the rule, and the fit would learn to distrust it (measured: benchmarks, suite relevance).
 
     Args:
         scores: ``(n,)`` fused scores.

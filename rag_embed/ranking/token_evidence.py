@@ -17,7 +17,7 @@ from rag_embed.text import word_around
 from rag_embed.types import DENSE, TOKENS, Query, Scores, TokenRows
 
 EQUAL = 1 / 6
-"""MaxSim that counts as much as the best lexical hit; chosen by benchmarks/tokens.py."""
+"""MaxSim that counts as much as the best lexical hit; chosen by ``python -m benchmarks tokens``."""
 
 
 @dataclass(frozen=True, slots=True)

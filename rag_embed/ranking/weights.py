@@ -10,7 +10,7 @@ from rag_embed.errors import BadInput
 from rag_embed.types import DENSE, LEXICAL, TOKENS
 
 WEIGHTS: Mapping[str, float] = {DENSE: 0.5, LEXICAL: 0.5, TOKENS: 0.125}
-"""The default mixture; see benchmarks/quality.py and benchmarks/tokens.py."""
+"""The default mixture; see ``python -m benchmarks`` quality and tokens."""
 
 
 def checked(

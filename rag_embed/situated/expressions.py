@@ -31,8 +31,8 @@ from rag_embed.situated.titled import Isolated, Titled
 T = TypeVar("T")
 
 STANDARD = "titled+0.25*heading(titled)"
-"""Title, headings and text, and the vector of title and headings once more: one pass. Of the weights in
-benchmarks/situated.py 0.375 is a little better on average, 0.25 where chunks speak for themselves."""
+"""Title, headings and text, and the vector of title and headings once more: one pass. Of the weights
+that were tried 0.375 is a little better on average, 0.25 where chunks speak for themselves."""
 
 FULL = "titled+0.25*heading(titled)+0.25*late(titled)"
 """With the passage around it too, at two and a half times the price."""

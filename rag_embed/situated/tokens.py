@@ -19,7 +19,7 @@ from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vect
 
 MEASURED = FINGERPRINTS
 """Fingerprints of the spaces with which token evidence was found to help; see
-``benchmarks/tokens.py``. For others `tuning.tokens` measures it."""
+``python -m benchmarks tokens``. For others `tuning.tokens` measures it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

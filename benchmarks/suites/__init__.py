@@ -1,0 +1,1 @@
+"""A module per subject; each names its parts in ``SUITE``."""
