@@ -100,7 +100,9 @@ def test_pilots_are_refused_and_those_of_another_day_left_aside(alone, beside) -
     assert index.forget("ann") == 1
     assert (
         taken
-        not in Index(index.store, index.spaces.splitter, index.spaces.own).router.pilots.answered
+        not in Index(
+            index.store, index.spaces.splitter, index.spaces.own
+        ).experts.router.pilots.answered
     )
 
 
