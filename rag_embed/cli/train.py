@@ -139,8 +139,8 @@ def train_situated(
     from rag_embed.encoders.minilm import DEFAULT
     from rag_embed.training.clozed import clozed
     from rag_embed.training.loop import Schedule
-    from rag_embed.training.situated import SituatedRecipe
     from rag_embed.training.situated import train_situated as train
+    from rag_embed.training.situated_recipe import SituatedRecipe
     from rag_embed.training.sources import cuts_of, read_chunk_set
     from rag_embed.training.splits import split
 

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from rag_embed.training.expert import Recipe, train_expert
     from rag_embed.training.loop import Schedule
     from rag_embed.training.merge import Domain, merge_experts
-    from rag_embed.training.situated import SituatedRecipe, train_situated
+    from rag_embed.training.situated import train_situated
+    from rag_embed.training.situated_recipe import SituatedRecipe
     from rag_embed.training.sources import Source
 
 _HOMES = {
     "Domain": "training.merge",
     "Recipe": "training.expert",
     "Schedule": "training.loop",
-    "SituatedRecipe": "training.situated",
+    "SituatedRecipe": "training.situated_recipe",
     "Source": "training.sources",
     "merge_experts": "training.merge",
     "train_expert": "training.expert",

@@ -25,7 +25,8 @@ from rag_embed.training.expert import install
 from rag_embed.training.loop import Schedule
 from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import pooled_rows, read_windows
-from rag_embed.training.situated import SituatedRecipe, train_situated
+from rag_embed.training.situated import train_situated
+from rag_embed.training.situated_recipe import SituatedRecipe
 from rag_embed.training.splits import split
 from rag_embed.types import Chunk, Cut, Progress
 
