@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +17,12 @@ from rich.text import Text
 
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.cli.show import emit, out
-from rag_embed.errors import RagEmbedError
+from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
+from rag_embed.indexing.settings import read as read_settings
 from rag_embed.reading import read
+from rag_embed.stores.places import place
+from rag_embed.stores.traces import NOT_COVERED, scanned
 from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature
 
@@ -56,14 +61,25 @@ def doctor(
             help="Name or folder of the model that would read the texts of --corpus whole."
         ),
     ] = None,
+    traces: Annotated[
+        str | None,
+        typer.Option(help="Text to look for in every file and every version of the index."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check the installation, the default model and, if given, an index; exit 1 if it is bad."""
+    """Check the installation, the default model and, if given, an index; exit 1 if it is bad.
+
+    With --traces it is bad, too, that the text is found.
+    """
+    if traces is not None and (kb is None or not traces):
+        raise BadInput("--traces looks for a text in an index: rag-embed doctor KB --traces TEXT")
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
     checks.append(_checked("encoder", _encoder) if kb is None else _checked(kb, lambda: _index(kb)))
     if kb is not None and checks[-1].state != "bad":
         checks.append(_checked("long texts", lambda: _cut_chunks(kb)))
+    if kb is not None and traces:
+        checks.append(_checked("traces", lambda: _traces(kb, traces)))
     if corpus is not None:
         checks.append(_checked(str(corpus), lambda: _cut_documents(corpus, model)))
     if as_json:
@@ -132,6 +148,25 @@ def _index(kb: str) -> Check:
     if empty:
         facts += f"; no document has the declared fields {', '.join(empty)}"
     return Check(kb, "note" if empty else "ok", facts)
+
+
+def _traces(kb: str, text: str) -> Check:
+    """Is a text anywhere, as it is, in lower case, or as JSON writes it?"""
+    forms = (text, text.lower(), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    wanted = list(dict.fromkeys(form.encode("utf-8", "surrogatepass") for form in forms))
+    contexts = read_settings(Index.open(kb).store).contexts
+    missing = [file for file in contexts if not os.path.isfile(file)]
+    scan = scanned(place(kb), wanted, contexts)
+    places = list(dict.fromkeys(f"{one.where} {one.column}".strip() for one in scan.found))
+    covered = (
+        f"{len(scan.files)} files, and the rows of {len(scan.tables)} tables in "
+        f"{sum(len(one.versions) for one in scan.tables)} versions"
+    )
+    unseen = "; ".join([*NOT_COVERED, *(f"{file}, which is not there" for file in missing)])
+    finding = f"found in {', '.join(places)}" if places else "found nowhere"
+    return Check(
+        "traces", "bad" if places else "ok", f"{finding}; read {covered}. Not read: {unseen}."
+    )
 
 
 def empty_fields(index: Index) -> list[str]:

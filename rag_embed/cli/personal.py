@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from rag_embed.cli.show import emit, err, facts, out
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.events import check_user
 from rag_embed.index import Index
+from rag_embed.indexing.certificate import certified
 from rag_embed.personal.exchange import exported, read_events
 from rag_embed.personal.influence import Moved
 from rag_embed.personal.profiles import Profile
+from rag_embed.stores.places import place
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 User = Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")]
@@ -47,9 +52,28 @@ def forget(
     event: Annotated[
         list[str] | None, typer.Option(help="Erase only the event of this id; repeat it for more.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(help="Scan everything afterwards, and write what was seen to this JSON file."),
+    ] = None,
 ) -> None:
     """Erase a user's documents and events, or some events, from every file."""
-    count = Index.open(kb).forget(check_user(user), event or None)
+    if certificate is not None and event:
+        raise BadInput("--certificate is for a whole user; leave out --event.")
+    index, user = Index.open(kb), check_user(user)
+    if certificate is None:
+        count = index.forget(user, event or None)
+    else:
+        seen = certified(place(kb), index.store, index.space, user, lambda: index.forget(user))
+        shown = json.dumps(seen.shown, ensure_ascii=False, indent=1)
+        certificate.write_text(f"{shown}\n", encoding="utf-8")
+        if seen.left:
+            raise StoreError(
+                f"Something of user {user!r} is left, in {seen.left[0]!r} and {len(seen.left) - 1} more "
+                f"places, which {os.fspath(certificate)!r} lists. Forget again, and report it."
+            )
+        count = seen.erased
+        err.print(f"scanned {len(seen.scan.files)} files, found nothing")
     err.print(f"forgot {count} {'events' if event else 'documents and events'}")
     if not count:
         raise typer.Exit(3)

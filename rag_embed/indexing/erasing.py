@@ -60,16 +60,17 @@ def _events(gone: Forgotten) -> int:
 
 
 def _contexts(gone: Forgotten) -> int:
+    at_hand = {file for space in gone.spaces for file in kept_in(space)}
+    kept = at_hand | set(read(gone.store).contexts)
+    if missing := sorted(file for file in kept if not os.path.isfile(file)):
+        raise StoreError(
+            f"Nothing of user {gone.user!r} was erased: contexts that were written about documents "
+            f"are kept in {missing[0]!r}, which is not there. Put it back and forget again; if it was "
+            "deleted, put an empty file there."
+        )
     for space in gone.spaces:
         forget_written(space, gone.user, gone.documents)
-    at_hand = {file for space in gone.spaces for file in kept_in(space)}
-    for file in set(read(gone.store).contexts) - at_hand:
-        if not os.path.isfile(file):
-            raise StoreError(
-                f"Nothing of user {gone.user!r} was erased: contexts that were written about documents "
-                f"are kept in {file!r}, which is not there. Put it back and forget again; if it was "
-                "deleted, put an empty file there."
-            )
+    for file in kept - at_hand:
         OnDisk(file).forget(gone.user, [])
     return 0
 

@@ -147,3 +147,14 @@ def test_documents_that_the_model_would_cut_off(run, tmp_path, monkeypatch) -> N
     assert ("short",) in asked and found["state"] == "note"
     assert "1 of 2 documents are longer than the 10 tokens" in found["detail"]
     assert "rag-embed extend" in found["detail"]
+
+
+def test_traces_of_a_text(run, kb) -> None:
+    there = run("doctor", kb, "--traces", "fox of Ann", "--json")
+    assert there.code == 1 and states(there)["traces"] == "bad"
+    assert "documents, version" in there.out and "full-text" in there.out
+    assert run("forget", kb, "ann").code == 0
+    gone = run("doctor", kb, "--traces", "fox of Ann", "--json")
+    assert gone.code == 0 and states(gone)["traces"] == "ok" and "found nowhere" in gone.out
+    for wrong in (("doctor", "--traces", "x"), ("doctor", kb, "--traces", "")):
+        assert run(*wrong).code == 1

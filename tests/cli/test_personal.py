@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -57,6 +58,56 @@ def test_to_forget_a_user_takes_their_documents(run, kb, events) -> None:
     assert "own" not in {hit["doc_id"] for hit in hits}
     files = [path for path in Path(kb).rglob("*") if path.is_file()]
     assert not any(b"fox of Ann" in path.read_bytes() for path in files)
+
+
+def test_a_certificate_says_what_was_read_and_that_nothing_is_left(run, kb, events) -> None:
+    run("remember", kb, events, "--user", "ann")
+    done = run("forget", kb, "ann", "--certificate", "ann.json")
+    assert done.code == 0 and "found nothing" in done.err
+    text = Path("ann.json").read_text()
+    shown = json.loads(text)
+    assert (shown["user"], shown["erased"], shown["found"]) == ("ann", 4, [])
+    assert "blue whale" not in text and "fox of Ann" not in text
+    looked_for = set(shown["looked_for"]["sha256"])
+    for trace in (b"red fox\n", b"blue whale [bold]x[/bold]"):
+        assert (hashlib.sha256(trace).hexdigest() in looked_for) == (trace[:4] == b"blue")
+    files = {path.relative_to(kb).as_posix() for path in Path(kb).rglob("*") if path.is_file()}
+    assert {one["path"] for one in shown["files"]} == files
+    for one in shown["files"]:
+        assert one["sha256"] == hashlib.sha256((Path(kb) / one["path"]).read_bytes()).hexdigest()
+    tables = {one["name"]: one for one in shown["tables"]}
+    assert tables["documents"]["rows"] == 4
+    for one in tables.values():
+        after, before = one["versions_after"], one["versions_before"]
+        assert after and before and min(after) >= max(before)
+    assert run("forget", kb, "ann", "--certificate", "again.json").code == 3
+
+
+def test_a_certificate_tells_what_is_left(run, kb, events, monkeypatch) -> None:
+    run("remember", kb, events, "--user", "ann")
+    (Path(kb) / "notes.txt").write_text("kept by hand: blue whale [bold]x[/bold]")
+    done = run("forget", kb, "ann", "--certificate", "ann.json")
+    assert done.code == 1 and "Something of user 'ann' is left" in done.err
+    assert json.loads(Path("ann.json").read_text())["found"] == ["notes.txt"]
+    both = run("forget", kb, "ann", "--certificate", "b.json", "--event", "1")
+    assert both.code == 1 and "--event" in both.err
+
+
+def test_a_certificate_of_a_forget_that_forgot_nothing(run, kb, events, monkeypatch) -> None:
+    run("remember", kb, events, "--user", "ann")
+    monkeypatch.setattr(Index, "forget", lambda *_: 4)
+    assert run("forget", kb, "ann", "--certificate", "ann.json").code == 1
+    left = json.loads(Path("ann.json").read_text())["found"]
+    assert "rows of the user" in left and any("events" in one for one in left)
+
+
+def test_what_others_say_too_is_not_taken_for_a_trace(run, kb, events) -> None:
+    run("remember", kb, events, "--user", "ann")
+    run("remember", kb, events, "--user", "ben")
+    done = run("forget", kb, "ann", "--certificate", "ann.json")
+    shown = json.loads(Path("ann.json").read_text())
+    assert done.code == 0 and shown["looked_for"]["said_by_others_too"] >= 2
+    assert run("profile", kb, "ben", "--json").json["events"] == 3
 
 
 def test_events_fade(run, kb, events) -> None:
