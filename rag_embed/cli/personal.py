@@ -64,7 +64,7 @@ def forget(
     if certificate is None:
         count = index.forget(user, event or None)
     else:
-        seen = certified(place(kb), index.store, index.space, user, lambda: index.forget(user))
+        seen = certified(place(kb), index.store, index.spaces.own, user, lambda: index.forget(user))
         shown = json.dumps(seen.shown, ensure_ascii=False, indent=1)
         certificate.write_text(f"{shown}\n", encoding="utf-8")
         if seen.left:
