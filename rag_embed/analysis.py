@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from rag_embed.errors import BadInput
 
@@ -105,7 +105,7 @@ class Analyzer:
     @property
     def blocked(self) -> tuple[str, ...]:
         """The stop words and their stems: the index drops words after stemming ("any" is "ani")."""
-        return tuple(dict.fromkeys((*self.stopped, *self._stems(list(self.stopped)))))
+        return _blocked(self)
 
     def _stems(self, words: list[str]) -> list[str]:
         if not self.stem:
@@ -131,3 +131,10 @@ def _folded(letter: str) -> str:
     if letter.isascii() or not unicodedata.name(letter, "").startswith(_FOLDED):
         return letter
     return "".join(c for c in unicodedata.normalize("NFKD", letter) if c.isalnum())
+
+
+@lru_cache(maxsize=64)
+def _blocked(analyzer: Analyzer) -> tuple[str, ...]:
+    """Remembered, since it is asked for every text and takes longer than all the rest."""
+    stopped = analyzer.stopped
+    return tuple(dict.fromkeys((*stopped, *analyzer._stems(list(stopped)))))

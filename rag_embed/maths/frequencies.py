@@ -45,7 +45,8 @@ class Frequencies:
         ids = np.concatenate(filled).astype(np.int64)
         size = int(ids.max()) + 1
         chunk = np.repeat(np.arange(len(filled)), [len(some) for some in filled])
-        distinct = np.unique(chunk * size + ids) % size
+        pairs = np.sort(chunk * size + ids)
+        distinct = pairs[np.diff(pairs, prepend=-1) > 0] % size
         return cls(len(chunks), np.bincount(distinct, minlength=size), len(ids))
 
     def plus(self, other: Frequencies) -> Frequencies:

@@ -61,9 +61,9 @@ class Moments:
             >>> Moments.of(np.array([[1, 0], [0, 1]], dtype=np.float32)).mean.tolist()
             [0.5, 0.5]
         """
-        count, dim = rows.shape
-        products = np.zeros((dim, dim))
-        for start in range(0, count, _BLOCK):
+        count, first = len(rows), rows[:_BLOCK]
+        products = (first.T @ first).astype(np.float64)
+        for start in range(_BLOCK, count, _BLOCK):
             some = rows[start : start + _BLOCK]
             products += some.T @ some
         return cls(count, rows.sum(axis=0, dtype=np.float64), products)

@@ -18,12 +18,11 @@ from rag_embed.maths.running import Running
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.judging import Judge
 from rag_embed.stores.metadata_scan import Scan, scanned
+from rag_embed.stores.roster import FEW, Mask, Rows, room
 from rag_embed.stores.schema import token_columns
 from rag_embed.types import TokenBits, Vectors
 
 Bytes = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 _OWNERS = 64
@@ -63,7 +62,7 @@ class Matrix:
         self.sources = (f"v_{space}",)
         self.filled = Growing(np.bool_)
         self.moments = PerOwner(self._moments)
-        self.whole = False
+        self.most = None
         self._dim = dim
         self._rows = Growing(np.float32, dim)
 
@@ -73,7 +72,7 @@ class Matrix:
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
-        size = int(slots.max(initial=-1)) + 1
+        size = room(self.filled, slots)
         column = table[self.sources[0]]
         self._rows.upto(size)[slots] = matrix_of(column, self._dim)
         self.filled.upto(size)[slots] = column.is_valid().to_numpy()
@@ -96,14 +95,14 @@ class HeldTokens:
         self.sources = tuple(token_columns(space))
         self.filled = Growing(np.bool_)
         self.frequencies = PerOwner(self._frequencies)
-        self.whole = False
+        self.most = None
         self._width = -(-dim // 8)
         self._parts: list[tuple[_Flat, _Flat]] = []
         self._places = Growing(np.int32, 2)
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
-        size = int(slots.max(initial=-1)) + 1
+        size = room(self.filled, slots)
         ids, bits = (_Flat.of(table[name]) for name in self.sources)
         places = self._places.upto(size)
         places[slots, 0] = len(self._parts)
@@ -134,7 +133,7 @@ class Verdict:
     def __init__(self, where: Filter, fields: Fields, passing: Mask, known: Mask) -> None:
         self.sources = scanned(columns(where), fields)
         self.filled = Growing(np.bool_)
-        self.whole = True
+        self.most = FEW
         self._where, self._fields = where, fields
         self._passing = Growing(np.bool_)
         self.filled.upto(len(known))[:] = known
@@ -146,7 +145,7 @@ class Verdict:
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
-        size = int(slots.max(initial=-1)) + 1
+        size = room(self.filled, slots)
         judge = Judge(len(table), Scan(table.select, self._fields).values)
         self._passing.upto(size)[slots[judge.rows(self._where)]] = True
         self.filled.upto(size)[slots] = True

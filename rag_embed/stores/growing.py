@@ -30,6 +30,11 @@ class Growing(Generic[T]):
     def __init__(self, dtype: type[T], *shape: int) -> None:
         self._array: npt.NDArray[T] = np.zeros((0, *shape), dtype=dtype)
 
+    @property
+    def room(self) -> int:
+        """Rows that there is an array for."""
+        return len(self._array)
+
     def upto(self, rows: int) -> npt.NDArray[T]:
         """The first rows, for reading, and for writing those that nobody reads yet."""
         if rows > len(self._array):

@@ -13,7 +13,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.private_texts import PrivateTexts
 from rag_embed.stores.resident import Resident
-from rag_embed.stores.roster import Mask, Numbers, Rows, row_numbers
+from rag_embed.stores.roster import Mask, Numbers, Rows, room, row_numbers
 
 SAMPLE = 4096
 """Shared chunks whose words are counted for the mean length of a text."""
@@ -36,7 +36,7 @@ class Lexicon:
 
     def __init__(self, analyzer: Analyzer, known: Mask) -> None:
         self.sources = ("lexical_text",)
-        self.whole = True
+        self.most = SAMPLE
         self.filled = Growing(np.bool_)
         self.filled.upto(len(known))[:] = known
         self._analyzer = analyzer
@@ -48,7 +48,7 @@ class Lexicon:
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
-        size = int(slots.max(initial=-1)) + 1
+        size = room(self.filled, slots)
         lengths, filled = self._lengths.upto(size), self.filled.upto(size)
         for slot, text in zip(slots.tolist(), table["lexical_text"].to_pylist(), strict=True):
             words = self._analyzer.words(text or "")

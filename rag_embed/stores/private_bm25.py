@@ -22,8 +22,8 @@ from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import Counts, Postings
 from rag_embed.stores.judging import remembered
 from rag_embed.stores.lexicon import SAMPLE, Lexicon
-from rag_embed.stores.resident import FEW, Resident
-from rag_embed.stores.roster import Mask, Numbers, Rows, row_numbers
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.roster import FEW, Mask, Numbers, Rows, row_numbers
 from rag_embed.stores.snapshot import OWNED, SHARED, Snapshot
 from rag_embed.types import Scores
 
@@ -59,6 +59,8 @@ class OwnedInMemory:
     analyzer: Analyzer
     holders: Holders
     _allowed: dict[Filter | None, dict[str, Mask]] = field(default_factory=dict)
+    _holding: dict[str, int] = field(default_factory=dict)
+    _shared: tuple[int, float] | None = None
 
     def find(self, texts: Sequence[str], where: Filter | None, /) -> list[Found]:
         """See `Owned`."""
@@ -68,15 +70,9 @@ class OwnedInMemory:
             if not allowed:
                 return [([], np.empty(0, np.float32)) for _ in texts]
             lexicon = version.filled("words", lambda: Lexicon(self.analyzer, version.live))
-            count, mean = lexicon.length(version)
             found = []
             for text in texts:
-                pairs = self.analyzer.pairs(text)
-                holding = {
-                    word: lexicon.holding(word, version, partial(self._numbers, said))
-                    for said, word in pairs
-                }
-                beside = Counts(count, count * mean, holding)
+                beside = self._beside(text, lexicon)
                 words, parts = self.analyzer.words(text), []
                 for owner, mask in allowed.items():
                     own = lexicon.texts(owner, version, partial(self._read, owner))
@@ -84,6 +80,18 @@ class OwnedInMemory:
                 slots = np.concatenate([slots for slots, _ in parts]).tolist()
                 found.append(([ids[i] for i in slots], np.concatenate([one for _, one in parts])))
             return found
+
+    def _beside(self, text: str, lexicon: Lexicon) -> Counts:
+        """What BM25 of owned chunks must know of the shared ones."""
+        version, pairs = self.resident, self.analyzer.pairs(text)
+        if self._shared is None:
+            self._shared = lexicon.length(version)
+        for said, word in pairs:
+            if word not in self._holding:
+                find = partial(self._numbers, said)
+                self._holding[word] = lexicon.holding(word, version, find)
+        count, mean = self._shared
+        return Counts(count, count * mean, {word: self._holding[word] for _, word in pairs})
 
     def _by_owner(self, where: Filter | None) -> dict[str, Mask]:
         """Owner -> slots that pass, as a mask."""

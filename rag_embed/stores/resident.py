@@ -17,15 +17,22 @@ import numpy as np
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
-from rag_embed.stores.roster import NOBODY, Column, Known, Mask, Numbers, Roster, Rows, row_numbers
+from rag_embed.stores.roster import (
+    FEW,
+    NOBODY,
+    Column,
+    Known,
+    Mask,
+    Numbers,
+    Roster,
+    Rows,
+    row_numbers,
+)
 
 C = TypeVar("C", bound=Column)
 
-FEW = 1000
-"""Rows that are read by their numbers; for more, all rows are read."""
-
 _COLUMNS = 128
-"""Columns that are kept: of spaces, filters and words."""
+"""Columns that are kept of those that can be made anew, such as filters."""
 
 _SPARE = 1024
 """Slots without a row that are always borne."""
@@ -65,8 +72,8 @@ class Version(Protocol):
         """Narrow columns of all rows, or of those that pass, with their row numbers ``_rowid``."""
         ...
 
-    def stream(self, columns: Sequence[str], /) -> Iterator[pa.Table]:
-        """Columns of all rows with their row numbers, part by part."""
+    def stream(self, columns: Sequence[str], where: Expr | None = None, /) -> Iterator[pa.Table]:
+        """Columns of all rows, or of those that pass, with their row numbers, part by part."""
         ...
 
     def at(self, numbers: Numbers, columns: Sequence[str], /) -> pa.Table:
@@ -87,7 +94,7 @@ class Resident:
     roster: Roster
     snapshot: Version
     live: Mask
-    _columns: dict[Hashable, Any] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
     def loaded(cls, snapshot: Version) -> Resident:
@@ -131,7 +138,7 @@ class Resident:
         if len(strange) <= FEW:
             table = snapshot.at(strange, self._wanted(snapshot))
         else:
-            table = snapshot.scan(_BASE)
+            table = snapshot.scan(_BASE, _between(strange))
             table = table.filter(np.isin(row_numbers(table), strange))
         return self._with(snapshot, live, table)
 
@@ -181,8 +188,8 @@ class Resident:
     def owners(self, among: Mask) -> list[str]:
         """Whose some chunks are, in the order in which they were first seen."""
         users = list(self.roster.users)
-        codes = np.unique(self.roster.owners[: self.size][among])
-        return [users[code] for code in codes.tolist() if code != NOBODY]
+        owned = np.bincount(self.roster.owners[: self.size][among] - NOBODY)
+        return [users[code] for code in (np.flatnonzero(owned[1:])).tolist()]
 
     def slot(self, chunk_id: str) -> int | None:
         """Where a chunk is; None where this version has none of that id."""
@@ -221,21 +228,25 @@ class Resident:
             key: The column's name in the roster.
             make: Makes an empty one.
         """
-        if key not in self._columns:
+        found: C | None = self._kept.get(key)
+        if found is None:
             with self.roster.lock:
-                self._columns[key] = self._fill(key, make)
-        found: C = self._columns[key]
+                found = self._fill(key, make)
+            if found.most is None:
+                self._kept[key] = found
         return found
 
     def _fill(self, key: Hashable, make: Callable[[], C]) -> C:
-        known = self.roster.columns.pop(key, None)
+        columns = self.roster.columns
+        known = columns.pop(key, None)
         if known is None or not self._usable(known):
-            column = make()
-            known = Known(column, _fields(self.snapshot, column.sources))
-            while len(self.roster.columns) >= _COLUMNS:
-                self.roster.columns.pop(next(iter(self.roster.columns)))
-        self.roster.columns[key] = known  # the last are those that were asked for last
-        column = known.column
+            made = make()
+            known = Known(made, _fields(self.snapshot, made.sources))
+            cheap = [one for one, other in columns.items() if other.column.most is not None]
+            for one in cheap[: max(0, len(cheap) - _COLUMNS + 1)]:
+                del columns[one]
+        columns[key] = known  # the last are those that were asked for last
+        column: C = known.column
         missing = self._missing(column)
         for table in self._read(np.flatnonzero(missing), column.sources):
             slots = self.roster.slots(row_numbers(table))[0]
@@ -249,17 +260,27 @@ class Resident:
     def _usable(self, known: Known) -> bool:
         if known.fields != _fields(self.snapshot, known.column.sources):
             return False
-        return not (known.column.whole and np.count_nonzero(self._missing(known.column)) > FEW)
+        most = known.column.most
+        return most is None or np.count_nonzero(self._missing(known.column)) <= most
 
     def _missing(self, column: Column) -> Mask:
         missing: Mask = self.live & ~column.filled.upto(self.size)
         return missing
 
     def _read(self, slots: Rows, columns: Sequence[str]) -> Iterator[pa.Table]:
-        if len(slots) > FEW:
+        numbers = self.roster.numbers[slots]
+        if 2 * len(slots) > self.count:
             yield from self.snapshot.stream(columns)
+        elif len(slots) > FEW:
+            yield from self.snapshot.stream(columns, _between(numbers))
         elif len(slots):
-            yield self.snapshot.at(self.roster.numbers[slots], columns)
+            yield self.snapshot.at(numbers, columns)
+
+
+def _between(numbers: Numbers) -> Expr:
+    """From the first to the last of some rows: those that came together lie together."""
+    first, last = int(numbers.min()), int(numbers.max())
+    return (col("_rowid") >= lit(first)) & (col("_rowid") <= lit(last))
 
 
 def _in_order(table: pa.Table) -> pa.Table:

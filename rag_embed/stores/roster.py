@@ -17,6 +17,9 @@ Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
+FEW = 1000
+"""Rows that are read by their numbers; for more, all rows are read."""
+
 NOBODY = -1
 """In place of the owner of a shared chunk."""
 
@@ -35,8 +38,8 @@ class Column(Protocol):
         ...
 
     @property
-    def whole(self) -> bool:
-        """Whether making it anew is cheaper than reading many rows."""
+    def most(self) -> int | None:
+        """Rows up to which reading them is cheaper than making it anew; None if it always is."""
         ...
 
     def put(self, slots: Rows, table: pa.Table, /) -> None:
@@ -116,6 +119,11 @@ class Roster:
         while slot is not None:
             yield slot
             slot = self._older.get(slot)
+
+
+def room(filled: Growing[np.bool_], slots: Rows) -> int:
+    """Slots that a column should have room for, so that its arrays grow together and seldom."""
+    return max(filled.room, int(slots.max(initial=-1)) + 1)
 
 
 def row_numbers(table: pa.Table) -> Numbers:

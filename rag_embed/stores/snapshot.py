@@ -113,9 +113,9 @@ class Snapshot:
         with explained("read the index", self.uri):
             return search.to_batches(_NARROW).read_all()
 
-    def stream(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+    def stream(self, columns: Sequence[str], where: Expr | None = None) -> Iterator[pa.Table]:
         """See `resident.Version`."""
-        search = self.table.search().select(list(columns)).with_row_id(True)
+        search = narrowed(self.table.search().select(list(columns)).with_row_id(True), where)
         with explained("read the index", self.uri):
             for batch in search.to_batches():
                 yield pa.Table.from_batches([batch])

@@ -235,6 +235,30 @@ def test_memory_is_bounded_when_rows_are_replaced_for_ever(store) -> None:
         assert answers(store.view()) == answers(rebuilt(store))
 
 
+def test_many_filters_neither_pile_up_nor_displace_vectors(store) -> None:
+    view = store.view()
+    for i in range(300):
+        view.nearest("dense", UNITS[:1], 5, field("year") < i)
+    roster = resident(view).roster
+    assert len(roster.columns) <= 130
+    write(store, "new", 1)
+    with mock.patch.object(Snapshot, "stream", side_effect=AssertionError("read everything")):
+        assert resident(store.view()).roster is roster
+
+
+def test_rows_that_were_moved_are_read_and_no_others(store) -> None:
+    """LanceDB gives rows of small files other numbers when it merges them."""
+    answers(store.view())
+    store.optimize()
+    before = resident(store.view())
+    for i in range(5):
+        write(store, f"small{i}", i)
+    answers(store.view())
+    store.optimize()
+    assert answers(store.view()) == answers(rebuilt(store))
+    assert resident(store.view()).roster is before.roster
+
+
 def test_an_index_made_anew_in_the_same_place_is_another(store) -> None:
     """Ids and row numbers are the same, vectors are not."""
     before = answers(store.view())
