@@ -126,7 +126,23 @@ class Fields:
             BadInput: It reads a column that does not exist, or compares one with a value of
                 another type.
         """
-        return None if where is None else mapped(simplified(where), self._resolved)
+        if where is None:
+            return None
+        fitting: set[tuple[str, str, type]] = set()
+
+        def resolved(leaf: Leaf) -> Leaf:
+            """Those that fit as they are do so for the type of their value, which is seen once."""
+            if not isinstance(leaf, Compare):
+                return self._resolved(leaf)
+            key = leaf.field, leaf.op, type(leaf.value)
+            if key in fitting:
+                return leaf
+            new = self._resolved(leaf)
+            if new is leaf:
+                fitting.add(key)
+            return new
+
+        return mapped(simplified(where), resolved)
 
     def _resolved(self, leaf: Leaf) -> Leaf:
         key = leaf.field.removeprefix(METADATA)

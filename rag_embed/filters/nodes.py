@@ -15,6 +15,9 @@ Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 METADATA = "metadata."
 """The name of a metadata key begins with this where the key is not a declared field."""
 
+_ENDS = 32
+"""Parts at both ends of a chain that its hash is made of."""
+
 DEEPEST = 100
 """Levels of ``&``, ``|`` and ``~`` within each other; a chain ``a | b | c | ...`` is one level."""
 
@@ -29,17 +32,21 @@ class _Node:
         """What makes two nodes of one class equal."""
         raise NotImplementedError
 
+    def _sample(self) -> tuple[Any, ...]:
+        """What two nodes with equal keys have in common: enough to tell most others apart."""
+        return self._key()
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Node):
             return NotImplemented
         return self is other or (type(self) is type(other) and self._key() == other._key())
 
     def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            object.__setattr__(self, "_hash", hash((type(self), *self._key())))
-            return self._hash
+        found: int | None = getattr(self, "_hash", None)
+        if found is None:
+            found = hash((type(self), self._sample()))
+            object.__setattr__(self, "_hash", found)
+        return found
 
     def __and__(self, other: Filter) -> And:
         return And((self, other))  # type: ignore[arg-type]
@@ -156,6 +163,9 @@ class _Chain(_Node):
 
     def _key(self) -> tuple[Any, ...]:
         return self.parts
+
+    def _sample(self) -> tuple[Any, ...]:
+        return len(self.parts), self.parts[:_ENDS], self.parts[-_ENDS:]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(parts={self.parts!r})"

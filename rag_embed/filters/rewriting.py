@@ -64,6 +64,8 @@ def simplified(where: Filter) -> Filter:
     match where:
         case And(parts):
             flat = _with(where, parts, [simplified(part) for part in parts])
+            if len(flat.parts) > 1 and not any(map(_excluding, flat.parts)):
+                return flat
             return _one(flat, _exclusions(flat.parts))
         case Or(parts):
             flat = _with(where, parts, [simplified(part) for part in parts])
@@ -89,6 +91,10 @@ def _sets(parts: Iterable[Filter]) -> list[Filter]:
             case _:
                 others.append(part)
     return others + [_among(name, some) for name, some in values.items()]
+
+
+def _excluding(part: Filter) -> bool:
+    return isinstance(part, Not) or (isinstance(part, Compare) and part.op == "!=")
 
 
 def _exclusions(parts: Iterable[Filter]) -> list[Filter]:

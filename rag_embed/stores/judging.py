@@ -1,4 +1,4 @@
-"""Filters judged by us: each column is sorted once, and a comparison is a few of its rows.
+"""Filters judged by us: each column is sorted once, and a comparison is a stretch of it.
 
 LanceDB judges small filters on columns. What it cannot judge, judges otherwise than
 `filters.matches`, or takes long for, is judged here, and everything of a store in memory.
@@ -6,14 +6,11 @@ LanceDB judges small filters on columns. What it cannot judge, judges otherwise 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from rag_embed.filters import (
     And,
@@ -28,105 +25,14 @@ from rag_embed.filters import (
     Or,
     Scalar,
 )
-from rag_embed.values import KINDS, Kind, time_of
+from rag_embed.stores.boxes import Box, Term, filled
+from rag_embed.stores.sorted_columns import Column, Mask, Rows, Sorted
+from rag_embed.values import KINDS
 
 T = TypeVar("T")
 
 _FILTERS = 64
 """Filters of which something is remembered."""
-
-Rows = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sorted:
-    """Rows in the order of their values of one kind.
-
-    Attributes:
-        place: Distinct value -> its place in the order.
-        values: The distinct values in order.
-        starts: ``(values + 1,)`` where the rows of each value begin.
-        rows: All rows with a value, ``starts[i]:starts[i + 1]`` those of ``values[i]``.
-    """
-
-    place: dict[Any, int]
-    values: list[Any]
-    starts: Rows
-    rows: Rows
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[Any, int]]) -> Sorted:
-        """Sort values with their rows; values that equal nothing, as NaN does, are left out."""
-        groups: dict[Any, list[int]] = {}
-        for value, row in pairs:
-            if value == value:
-                groups.setdefault(value, []).append(row)
-        values = sorted(groups)
-        starts = np.cumsum([0, *(len(groups[value]) for value in values)], dtype=np.intp)
-        rows = np.array([row for value in values for row in groups[value]], dtype=np.intp)
-        return cls({value: i for i, value in enumerate(values)}, values, starts, rows)
-
-    def equal(self, values: Iterable[Any]) -> Rows:
-        """Rows with one of some values."""
-        places = [self.place[value] for value in values if value in self.place]
-        if len(places) < 2:
-            return self.between(places[0], places[0] + 1) if places else self.rows[:0]
-        hit = np.zeros(len(self.values), dtype=np.bool_)
-        hit[places] = True
-        return self.rows[np.repeat(hit, np.diff(self.starts))]
-
-    def compared(self, op: str, value: Any) -> Rows:  # noqa: ANN401
-        """Rows whose value is ``< <= > >=`` another."""
-        after = op in ("<=", ">")
-        at = (bisect_right if after else bisect_left)(self.values, value)
-        return self.between(0, at) if op in ("<", "<=") else self.between(at, len(self.values))
-
-    def between(self, first: int, last: int) -> Rows:
-        """Rows of the values at some places."""
-        return self.rows[self.starts[first] : self.starts[last]]
-
-
-class Column:
-    """The values of one name, one per row; ``None`` where there is none."""
-
-    def __init__(self, values: Sequence[object]) -> None:
-        self._values = values
-        self._known: dict[tuple[Kind, bool], Sorted] = {}
-
-    @cached_property
-    def missing(self) -> Mask:
-        """Rows without a value."""
-        return np.array([value is None for value in self._values], dtype=np.bool_)
-
-    def sorted(self, kind: Kind, elements: bool) -> Sorted:
-        """Values of one kind; ``elements`` for those in lists, else those that are no lists."""
-        if (kind, elements) not in self._known:
-            pairs = self._elements if elements else enumerate(self._values)
-            if kind == "time":
-                found = ((time_of(value), row) for row, value in pairs)
-                self._known[kind, elements] = Sorted.of(p for p in found if p[0] is not None)
-            else:
-                same = ((v, row) for row, v in pairs if KINDS.get(type(v)) == kind)
-                self._known[kind, elements] = Sorted.of(same)
-        return self._known[kind, elements]
-
-    @cached_property
-    def _elements(self) -> list[tuple[int, object]]:
-        lists = ((row, v) for row, v in enumerate(self._values) if isinstance(v, list | tuple))
-        return [(row, element) for row, some in lists for element in some]
-
-    def equal(self, values: Sequence[Scalar], *, lists_only: bool) -> list[Rows]:
-        """Rows whose value, or an element of it, is one of some."""
-        by_kind: dict[Kind, list[Scalar]] = {}
-        for value in values:
-            by_kind.setdefault(KINDS[type(value)], []).append(value)
-        inside = [True] if self._elements else []
-        return [
-            self.sorted(kind, elements).equal(some)
-            for kind, some in by_kind.items()
-            for elements in (inside if lists_only else [False, *inside])
-        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,73 +41,115 @@ class Judge:
 
     Attributes:
         count: Number of rows.
-        read: Name of a column -> its values, one per row.
+        read: Name of a column -> row -> value, for the rows that have one.
     """
 
     count: int
-    read: Callable[[str], Sequence[object]]
+    read: Callable[[str], Mapping[int, object]]
     _columns: dict[str, Column] = field(default_factory=dict)
 
     def rows(self, where: Filter) -> Rows:
         """The rows that match a resolved filter, in order."""
-        return np.flatnonzero(self._mask(where))
+        return np.flatnonzero(self._mask(where, True))
 
-    def _mask(self, where: Filter) -> Mask:
+    def _mask(self, where: Filter, wanted: bool) -> Mask:
+        """The rows of which a filter is true, or false."""
         match where:
-            case And(parts):
-                found = np.ones(self.count, dtype=np.bool_)
-                for part in parts:
-                    found &= self._mask(part)
-                    if not found.any():
-                        break
-                return found
-            case Or(parts):
-                found = np.zeros(self.count, dtype=np.bool_)
-                elements: dict[str, list[Scalar]] = {}
-                for part in parts:
-                    if isinstance(part, And | Or | Not):
-                        found |= self._mask(part)
-                    elif isinstance(part, Has):
-                        elements.setdefault(part.field, []).append(part.value)
-                    else:
-                        self._mark(found, part)
-                for name, values in elements.items():
-                    self._mark_equal(found, name, values, lists_only=True)
-                return found
             case Not(part):
-                return ~self._mask(part)
+                return self._mask(part, not wanted)
+            case And(parts):  # false where a part is
+                found = self._any(parts, False)
+                return ~found if wanted else found
+            case Or(parts):
+                found = self._any(parts, True)
+                return found if wanted else ~found
             case _:
                 found = np.zeros(self.count, dtype=np.bool_)
-                self._mark(found, where)
-                return found
+                found[self._matching(where)] = True
+                return found if wanted else ~found
 
-    def _mark(self, found: Mask, leaf: Leaf) -> None:
-        """Set the rows that match a comparison."""
+    def _any(self, parts: Iterable[Filter], wanted: bool) -> Mask:
+        """The rows of which at least one of some filters is true, or false."""
+        return filled(self._boxes(parts, wanted), self.count)
+
+    def _boxes(self, parts: Iterable[Filter], wanted: bool) -> Iterator[Box]:
+        elements: dict[str, list[Scalar]] = {}
+        for part, goal in _alternatives(parts, wanted):
+            if goal and isinstance(part, Has):
+                elements.setdefault(part.field, []).append(part.value)
+            else:
+                yield self._box(part, goal)
+        for name, values in elements.items():
+            yield self._column(name).equal(values, lists_only=True), ()
+
+    def _box(self, where: Filter, wanted: bool) -> Box:
+        """The rows of which a comparison is true, or false, or all of several are."""
+        rows: Rows | None = None
+        terms: list[Term] = []
+        for part in where.parts if isinstance(where, (And, Or)) else (where,):
+            own, goal = (part.part, not wanted) if isinstance(part, Not) else (part, wanted)
+            some = self._terms(own, goal) if isinstance(own, (Compare, Missing)) else None
+            if some is not None:
+                terms += some
+                continue
+            if goal and not isinstance(own, (And, Or, Not)):
+                mine = self._matching(own)
+            else:
+                mine = np.flatnonzero(self._mask(own, goal))
+            rows = mine if rows is None else np.intersect1d(rows, mine)
+        return rows, terms
+
+    def _terms(self, leaf: Compare | Missing, wanted: bool) -> Sequence[Term] | None:
+        """The rows of which a comparison is true, or false, as stretches of places; None where they are not."""
+        column = self._column(leaf.field)
+        if isinstance(leaf, Missing):
+            return [(*column.nowhere, wanted)]
+        op = leaf.op
+        if op in ("==", "!=") and column.has_lists:
+            return None
+        axis = column.sorted(KINDS[type(leaf.value)], False)
+        if op != "!=":
+            return [(axis, *axis.stretch(op, leaf.value), wanted)]
+        equal = (axis, *axis.stretch("==", leaf.value), not wanted)
+        if wanted:
+            return [equal, (*column.nowhere, False)]
+        return None if column.missing.any() else [equal]
+
+    def _matching(self, leaf: Leaf) -> Rows:
+        """The rows that match a comparison, in any order, some perhaps twice."""
         column = self._column(leaf.field)
         match leaf:
             case Missing():
-                found |= column.missing
+                return np.flatnonzero(column.missing)
             case Contains():
-                found[_containing(column.sorted("text", elements=False), leaf)] = True
-            case Compare(_, "!=", value):
-                found |= ~(self._mask(Compare(leaf.field, "==", value)) | column.missing)
+                return _containing(column.sorted("text", elements=False), leaf)
+            case Compare(name, "!=", value):
+                equal = self._mask(Compare(name, "==", value), True)
+                return np.flatnonzero(~(equal | column.missing))
             case Compare(_, op, value) if op != "==":
-                kind = KINDS[type(value)]
-                found[column.sorted(kind, elements=False).compared(op, value)] = True
+                axis = column.sorted(KINDS[type(value)], elements=False)
+                return axis.between(*axis.stretch(op, value))
+            case In(_, values):
+                return column.equal(values, lists_only=False)
             case _:
-                values = leaf.values if isinstance(leaf, In) else (leaf.value,)
-                self._mark_equal(found, leaf.field, values, lists_only=isinstance(leaf, Has))
-
-    def _mark_equal(
-        self, found: Mask, name: str, values: Sequence[Scalar], *, lists_only: bool
-    ) -> None:
-        for rows in self._column(name).equal(values, lists_only=lists_only):
-            found[rows] = True
+                return column.equal([leaf.value], lists_only=isinstance(leaf, Has))
 
     def _column(self, name: str) -> Column:
         if name not in self._columns:
-            self._columns[name] = Column(self.read(name))
+            self._columns[name] = Column(self.read(name), self.count)
         return self._columns[name]
+
+
+def _alternatives(parts: Iterable[Filter], wanted: bool) -> Iterator[tuple[Filter, bool]]:
+    """What makes one of some filters true, or false, as alternatives that are no chains of such."""
+    for part in parts:
+        goal = wanted
+        while type(part) is Not:
+            part, goal = part.part, not goal
+        if type(part) is (Or if goal else And):
+            yield from _alternatives(part.parts, goal)
+        else:
+            yield part, goal
 
 
 def remembered(known: dict[Filter | None, T], where: Filter | None, found: Callable[[], T]) -> T:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
-from rag_embed.filters import Filter, value_of
+from rag_embed.filters import METADATA, Filter
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.judging import Judge, remembered
+from rag_embed.stores.sorted_columns import Metadata, present
 from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
 
 Rows: TypeAlias = npt.NDArray[np.intp]
@@ -40,6 +41,7 @@ class MemoryView:
     judge: Judge = field(init=False)
     known_rows: dict[Filter | None, Rows] = field(init=False, default_factory=dict)
     known_moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
+    known_metadata: list[Metadata] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", list(self.chunks_by_id))
@@ -152,8 +154,12 @@ class MemoryView:
 
         return remembered(self.known_rows, where, rows)
 
-    def _column(self, name: str) -> list[object]:
-        return [value_of(self.rows[id], name) for id in self.ids]
+    def _column(self, name: str) -> Mapping[int, object]:
+        if name.startswith(METADATA):
+            if not self.known_metadata:
+                self.known_metadata.append(Metadata([self.rows[id]["metadata"] for id in self.ids]))
+            return self.known_metadata[0].values(name)
+        return present(self.rows[id][name] for id in self.ids)
 
     def _best(self, scores: Scores, allowed: Rows, n: int) -> tuple[list[str], Scores]:
         order = allowed[best([self.ids[i] for i in allowed], scores[allowed], n)]

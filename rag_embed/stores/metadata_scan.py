@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 
 from rag_embed.fields import Fields
-from rag_embed.filters import METADATA, value_of
+from rag_embed.filters import METADATA
 from rag_embed.stores.schema import field_columns, field_values
+from rag_embed.stores.sorted_columns import Metadata, present
 
 
 def scanned(names: Iterable[str], fields: Fields) -> list[str]:
@@ -38,22 +38,21 @@ class Scan:
         self._fields = fields
         self.ids: list[str] = read(["id"])["id"].to_pylist()
 
-    def values(self, name: str) -> list[Any]:
-        """The values of one name of a resolved filter, one per chunk."""
+    def values(self, name: str) -> Mapping[int, object]:
+        """The values of one name of a resolved filter, by the number of the chunk."""
         if name.startswith(METADATA):
-            return [value_of({"metadata": metadata}, name) for metadata in self._metadata]
+            return self._metadata.values(name)
         if name in self._fields.types:
             table = self._columns(field_columns(name))
-            return field_values(table, name, self._fields.types[name])
-        values: list[Any] = self._columns([name])[name].to_pylist()
-        return values
+            return present(field_values(table, name, self._fields.types[name]))
+        return present(self._columns([name])[name].to_pylist())
 
     @cached_property
-    def _metadata(self) -> list[Mapping[str, Any]]:
+    def _metadata(self) -> Metadata:
         """Parsed metadata; chunks of one document share it."""
         sources = self._columns(["metadata_json"])["metadata_json"].to_pylist()
         parsed = {source: json.loads(source) for source in set(sources)}
-        return [parsed[source] for source in sources]
+        return Metadata([parsed[source] for source in sources])
 
     def _columns(self, names: Sequence[str]) -> pa.Table:
         table = self._read(list(dict.fromkeys(["id", *names])))
