@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.common import Bench, Row, gain
 from benchmarks.records import Table
+from benchmarks.suites._personal_trial import Once
 from rag_embed import Document, Index, Query
 from rag_embed.evaluation import Labelled
 from rag_embed.maths.metrics import Metric
@@ -27,19 +28,21 @@ TURN = 64
 DEPTH = 100
 
 
-@dataclass(frozen=True)
-class Shuffled:
-    """What `Neighbours` asks of a store, the turns of each talk in another order: the control."""
+class Turns:
+    """What `Neighbours` asks of a store, read once; shuffled, for the control, in another order."""
 
-    store: Store
+    def __init__(self, store: Store, shuffled: bool) -> None:
+        view, self.known = store.view(), {}
+        for id in store.document_ids():
+            chunks = view.document_chunks(id)
+            order = np.random.default_rng(len(chunks)).permutation(len(chunks))
+            self.known[id] = [chunks[i] for i in order] if shuffled else chunks
 
-    def view(self) -> Shuffled:
+    def view(self) -> Turns:
         return self
 
     def document_chunks(self, doc_id: str) -> list[Chunk]:
-        chunks = self.store.view().document_chunks(doc_id)
-        order = np.random.default_rng(len(chunks)).permutation(len(chunks))
-        return [chunks[i] for i in order]
+        return self.known[doc_id]
 
 
 def chats(bench: Bench) -> tuple[Index, list[Labelled]]:
@@ -81,8 +84,8 @@ def scores(retriever: Retriever, some: Sequence[Labelled], whole: bool) -> dict[
 def talks(bench: Bench) -> Iterator[Table]:
     rows: dict[str, list[list[Any]]] = {name: [] for name in METRICS}
     for name, (index, some) in (("lihua", chats(bench)), ("chatlogs", log(bench))):
-        retriever, whole = index.experts.hybrid(), name == "lihua"
-        shuffled: Any = Shuffled(index.store)
+        retriever, whole = Once(index.experts.hybrid()), name == "lihua"
+        turns: list[Any] = [Turns(index.store, shuffled) for shuffled in (False, True)]
         base = scores(retriever, some, whole)
         for metric in METRICS:
             rows[metric].append([name, 0.0, base[metric].mean(), None, None])
@@ -93,7 +96,7 @@ def talks(bench: Bench) -> Iterator[Table]:
                     some,
                     whole,
                 )
-                for store in (index.store, shuffled)
+                for store in turns
             )
             for metric in METRICS:
                 a, b = own[metric], wrong[metric]

@@ -1,7 +1,7 @@
 """Texts per second of the encoders against sentence-transformers as it comes, on real chunks.
 
-Encoders take turns on the same texts. Cosines compare every text with stock sentence-transformers in
-float32. A cold start is a new process, from its start to one encoded query, the converted model cached.
+Cosines are to stock sentence-transformers in float32, the worst of all texts. A cold start is a new process,
+from its start to one encoded query, the converted model cached.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """Texts longer than the model reads: what each method finds, and what it costs.
 
-*Passkey*: Acc@1 at each length of the ``passkey`` set (in words, 1.3 tokens each), among documents of the same
-length; whole texts are made one vector up to ``--longest`` words, the longest of them for a sample, as the
-table says. *Centred*: less the mean vector of those documents. *Documents*: nDCG@10 on ``qmsum_docs``, whole
-meetings, chunks of 200 tokens: how many chunks of a document count is chosen on one half, split by document,
-and reported on the other. *Costs*: processor seconds per document against length, all cores together; texts
-repeat nothing, since encoders encode equal windows once.
+*Passkey*: Acc@1 among documents of the same length, in words; *centred* is less the mean vector of these.
+*Documents*: nDCG@10 on whole meetings; how many chunks of one count is chosen on one half, split by document.
+*Costs*: processor seconds against length; texts repeat nothing, since equal windows are encoded once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a second look at the best 40 candidates of the default brings, and how much longer a query takes.
 
-All look at the same 40 chunks (of 200 tokens, one hit per document): *default* as they are, without token
-evidence; *tokens* with it; *maxsim, bits*: the same bits, each word counting the same; models that are
-named, alone and added with a weight of 0.5. Times are medians over queries, taking turns.
+*Default*: they stay as they are, without token evidence; *tokens* with it; *maxsim, bits*: the same bits, each
+word counting the same; models that are named, alone and added with a weight of 0.5.
 """
 
 from __future__ import annotations

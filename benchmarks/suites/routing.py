@@ -1,14 +1,12 @@
 """Routers beside single experts, the default mixture and oracles, on documents that nobody learned from.
 
-*Sets*: nine sets, each with the default index (chunks of 200 tokens, token evidence, one hit per document);
-pilots are one half of each set's queries, figures come from the other, and the halves share no answering
-document. One router holds the pilots of all sets; *other domains* is the same without the pilots of the set
-at hand. *Mixed*: all corpora in one index. *Cost*: a query with and without the router, taking turns.
+*Sets*: an index per set; pilots are one half of each set's queries, figures come from the other. One router
+holds the pilots of all sets; *other domains* is the same without those of the set at hand. *Mixed*: all corpora
+in one index. *Cost*: a query with and without the router, taking turns.
 """
 
 from __future__ import annotations
 
-import random
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -28,11 +26,6 @@ from rag_embed.tuning.pilots import learned
 from rag_embed.tuning.router_report import DEFAULT, measure_routing
 
 OTHERS = "other domains"
-MORE = 1500
-"""Queries at most that a further set gives."""
-
-KIN = {"policyqa_ctx": ("policyqa_train",), "squad_ctx": ("squad_train",)}
-"""Further sets of the same domain as a set, so that they are no *other domain*."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +52,6 @@ def only(index: Index, experts: Sequence[Path]) -> None:
             index.experts.add(folder)
     for name in known:
         index.experts.enable(name, name in wanted)
-
-
-def some(collection: ev.Collection) -> ev.Collection:
-    """At most `MORE` of the queries."""
-    ids = sorted(collection.judged)
-    random.Random(0).shuffle(ids)
-    return collection.subset(ids[:MORE])
 
 
 def paged(collection: ev.Collection) -> ev.Collection:
@@ -96,14 +82,12 @@ def apart(bench: Bench) -> tuple[list[Case], PilotRouter]:
 
 
 def learn(bench: Bench, cases: Sequence[Case]) -> PilotRouter:
-    """A router of all training halves and of further sets."""
-    further = [bench.collection(name) for name in bench.options.pilots]
-    pairs = [(case.index, case.train) for case in cases]
-    pairs += [(opened(bench, one), some(paged(one))) for one in further]
+    """One router of all training halves."""
     known: list[Pilots] = []
-    for index, train in pairs:
-        known.append(learned(index.experts.hybrid(), index.spaces.own.signature, train))
-        bench.say(f"{train.name}: {len(known[-1])} pilots")
+    for case in cases:
+        signature = case.index.spaces.own.signature
+        known.append(learned(case.index.experts.hybrid(), signature, case.train))
+        bench.say(f"{case.train.name}: {len(known[-1])} pilots")
     return PilotRouter(reduce(Pilots.joined, known))
 
 
@@ -111,8 +95,7 @@ def report(cases: Sequence[Case], router: PilotRouter) -> Iterator[Table]:
     """All other halves; *other domains* is the router without the pilots of the set at hand."""
     routed = []
     for case in cases:
-        kin = [case.train.name, *KIN.get(case.name, ())]
-        others = PilotRouter(router.pilots.without_sources(kin))
+        others = PilotRouter(router.pilots.without_sources([case.train.name]))
         hybrid = case.index.experts.hybrid()
         routed += measure_routing(hybrid, router, [case.test], also={OTHERS: others})
     found = [one.evaluation for one in routed]
@@ -172,6 +155,5 @@ SUITE = Suite(
     sets=NINE,
     options={
         "--expert": {"type": Path, "nargs": "*", "default": [], "help": "folders of adapters"},
-        "--pilots": {"nargs": "*", "default": [], "help": "further sets to learn from only"},
     },
 )

@@ -1,9 +1,7 @@
-"""Every way to put a chunk into its document, side by side.
+"""Every way to put a chunk into its document, side by side, and what it costs to index.
 
-*Ways*: nDCG@10 and R@20 with the chunks that the sets give, for dense evidence alone and with lexical evidence,
-half each; ``anthropic_docs`` are pages with their sections as chunks, each under its heading, and the end of
-the address as the page's title. *Controls*: short entries, where there is nothing to situate. *Costs*: seconds
-to index some of ``squad_ctx``, taking turns.
+*Ways*: nDCG@10 and R@20 with the chunks that the sets give; ``anthropic_docs`` are pages with their sections as
+chunks, the end of the address as the page's title. *Controls*: short entries, nothing to situate.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Token evidence: what it brings, and what it costs.
 
-*Gain*: the default index (chunks of 200 tokens, one hit per document) with and without. The weight is
-chosen on one half of each set's queries, the best average among those that lose no set more than .01,
-and reported on the other.
-*Costs*: index time, disk and query time, taking turns.
+*Gain*: the default index, one hit per document. A weight is chosen on one half of each set's queries, the best
+average among those that lose no set more than .01. *Costs*: index time, disk and query time, taking turns.
 """
 
 from __future__ import annotations

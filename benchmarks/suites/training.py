@@ -1,10 +1,7 @@
 """Trained adapters: an expert per set, and one encoder of several.
 
-*Experts*: at most 1,250 labelled pairs a set train a query adapter over frozen document vectors; steps and
-strength are chosen on one side of a document-disjoint split, the gain is measured on another; those of
-``policyqa_train`` and ``squad_train`` also on ``policyqa_ctx`` and ``squad_ctx``, which share no document with
-them. *Merge*: one encoder of the experts of `MERGED` that are better than the model. Adapters and cards stay
-in ``--work``; a set that has a card there is not trained again.
+*Experts*: gains on documents that training has not seen, for two sets also on a set of the same kind. *Merge*:
+one encoder of the experts of `MERGED` that are better than the model. A card in ``--work`` is used again.
 """
 
 from __future__ import annotations
