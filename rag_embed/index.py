@@ -34,6 +34,8 @@ from rag_embed.protocols import (
 )
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.types import (
+    ANYONE,
+    Anyone,
     Document,
     Grouping,
     Hit,
@@ -283,9 +285,25 @@ class Index:
     def _ingest(self, lenient: bool = False) -> Ingest:
         return Ingest(self.store, self.spaces.splitter, self.spaces.writing(), lenient)
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Delete documents by id; returns how many were there. Unknown ids are no error."""
-        deleted = self.store.delete(listed("delete()", ids))
+    def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:
+        """Delete documents by id; unknown ids are no error.
+
+        Args:
+            ids: Ids of documents.
+            user: The owner of what may be deleted, ``None`` for shared documents alone; those of others
+                stay. Whoever they belong to, by default.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            BadInput: ``ids`` is one str.
+            StoreError: The index cannot be written.
+        """
+        ids = listed("delete()", ids)
+        if user is not ANYONE:
+            ids = [id for id, (_, owner) in self.store.known(ids).items() if owner == user]
+        deleted = self.store.delete(ids)
         if deleted:
             self.store.optimize()
         return deleted

@@ -2,7 +2,7 @@
 
 Python blocks of a file run one after the other in one empty folder; bash blocks run line by line in
 the same folder, as far as they are commands of this project, and in this process: starting one costs
-seconds.
+seconds. A text block is what the block before it prints, or some lines of that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILES = [
     *sorted((ROOT / "integrations").glob("*/README.md")),
 ]
 _FENCE = re.compile(r"^(`{3,})(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
-_SHOWN_ONLY = {"console", "text", "json"}
+_SHOWN_ONLY = {"console", "json"}
 
 
 def blocks(path: Path) -> list[tuple[str, str, int]]:
@@ -58,12 +58,14 @@ def called(main: Callable[[], object], words: list[str]) -> tuple[int, str]:
     return 0, said.getvalue()
 
 
-def run_line(line: str) -> None:
+def run_line(line: str) -> str:
+    """Run or check a line; returns what it printed."""
     words = shlex.split(line, comments=True)
     match words:
         case ["rag-embed", *_]:
             code, said = called(cli.main, words)
             assert code == 0, f"{line}: exit {code}\n{said}"
+            return said
         case ["make", *targets]:
             makefile = (ROOT / "Makefile").read_text()
             for target in targets:
@@ -81,6 +83,7 @@ def run_line(line: str) -> None:
             parser.parse_args(arguments)  # exits where it does not fit
         case _:
             pytest.fail(f"no rule runs or checks this line: {line}")
+    return ""
 
 
 def installable(requirement: str) -> None:
@@ -98,14 +101,23 @@ def installable(requirement: str) -> None:
 def test_blocks(path, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "docs"}
+    printed = ""
     for language, code, line in blocks(path):
         where = f"{path.name}:{line}"
         if language == "python":
             # Line numbers of the file, so that a traceback points at it.
-            exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
+            with redirect_stdout(io.StringIO()) as said:
+                exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
+            printed = said.getvalue()
         elif language == "bash":
-            for command in lines(code):
-                run_line(command)
+            printed = "".join(run_line(command) for command in lines(code))
+        elif language == "text":
+            left = printed
+            for shown in code.splitlines():
+                assert shown in left, (
+                    f"{where}: the block before does not print {shown!r}:\n{printed}"
+                )
+                left = left.split(shown, 1)[1]
         else:
             assert language in _SHOWN_ONLY, f"{where}: nothing is known about {language!r} blocks"
 
@@ -122,6 +134,26 @@ def test_no_block_is_overlooked() -> None:
     for path in FILES:
         fences = re.findall(r"^\s*(?:`{3,}|~{3,})", path.read_text("utf-8"), re.MULTILINE)
         assert len(fences) == 2 * len(blocks(path)), path
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link into a page may name, as Python-Markdown makes it of headings."""
+    text = _FENCE.sub("", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    words = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
+    return {re.sub(r"[-\s]+", "-", one) for one in words}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path) -> None:
+    text = _FENCE.sub("", path.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        page = (path.parent / name).resolve() if name else path
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page), target
 
 
 @pytest.mark.parametrize(

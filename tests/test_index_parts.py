@@ -151,6 +151,18 @@ class TestSearching:
             text = index.contents.document(one.doc_id).text[one.start : one.end]
             assert text.startswith(one.chunks[0].text) and text.endswith(one.chunks[-1].text)
             assert one.tokens <= 200 or len(one.chunks) == 1
+            shown, best = one.as_hit, one.hits[0]
+            assert (
+                shown.text == one.text == text and shown.id == f"{one.doc_id}#{one.start}-{one.end}"
+            )
+            assert (shown.score, shown.relevance, shown.parts) == (
+                best.score,
+                best.relevance,
+                best.parts,
+            )
+            assert shown.siblings == one.chunks
+            for chunk in one.chunks:
+                assert chunk.headings[: len(shown.chunk.headings)] == shown.chunk.headings
         with pytest.raises(BadInput, match="budget"):
             index.contents.passages(index.search("x"), 0)
 

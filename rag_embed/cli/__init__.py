@@ -18,6 +18,7 @@ import typer
 from rag_embed.cli import (
     demo,
     doctor,
+    documents,
     evaluate,
     experts,
     extend,
@@ -62,6 +63,8 @@ def options(
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("ask-why")(search.ask_why)
+app.command("show")(documents.show)
+app.command("delete")(documents.delete)
 app.command("eval")(evaluate.evaluate)
 app.command("remember")(personal.remember)
 app.command("forget")(personal.forget)

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from rag_embed import ranking
 from rag_embed.cli.conditions import parsed
+from rag_embed.errors import BadInput
 from rag_embed.index import Index
-from rag_embed.types import Grouping, Query
+from rag_embed.ranking import Reranked, stored_rows
+from rag_embed.types import Grouping, Hit, Query
+
+_CHUNKS = 400
+"""Chunks among which a document's best ones are looked for."""
 
 K = Annotated[int, typer.Option("-k", min=0, help="Number of hits at most.")]
 Where = Annotated[
@@ -26,6 +32,23 @@ Diversity = Annotated[
     float, typer.Option(min=0, max=1, help="Prefer hits that differ from each other.")
 ]
 GroupBy = Annotated[Grouping, typer.Option(help="One hit per chunk, or at most one per document.")]
+Rerank = Annotated[
+    str | None,
+    typer.Option(help="Name or folder of a cross-encoder that scores the best 40 hits again."),
+]
+BestChunks = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Score a hit by the mean of its document's best so many chunks; with --group-by document.",
+    ),
+]
+PassageTokens = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Join neighbouring hits into passages of at most so many tokens, best first."
+    ),
+]
 
 
 def query_of(
@@ -54,3 +77,48 @@ def query_of(
         group_by,
         previous=tuple(previous or ()),
     )
+
+
+def found(
+    index: Index,
+    asked: Query,
+    rerank: str | None,
+    best_chunks: int | None,
+    passage_tokens: int | None,
+) -> list[Hit]:
+    """The hits of a query, or the passages they are part of.
+
+    Raises:
+        BadInput: Two re-rankers are named, or an option is out of range.
+        ModelUnavailable: A model cannot be loaded.
+    """
+    if rerank is not None and best_chunks is not None:
+        raise BadInput("--rerank and --best-chunks both decide the order; leave one of them out.")
+    retriever = index.retriever
+    if rerank is not None:
+        from rag_embed.encoders import CrossEncoderReranker  # needs torch
+
+        rows = stored_rows(index.store)
+        retriever = Reranked(retriever, CrossEncoderReranker(rerank), rows=rows)
+    if best_chunks is not None:
+        best = ranking.BestChunks(best_chunks)
+        retriever = Reranked(
+            retriever, best, depth=_CHUNKS, spread=False, rows=stored_rows(index.store)
+        )
+    [hits] = retriever.retrieve([asked])
+    if passage_tokens is None:
+        return hits
+    return [one.as_hit for one in index.contents.passages(hits, passage_tokens)]
+
+
+def weighed(text: str) -> tuple[str, float]:
+    """A leg and how much it counts, as typed: ``dense=0.3``.
+
+    Raises:
+        BadInput: It cannot be read.
+    """
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise BadInput(f"A weight is name=number, such as dense=0.3; got {text!r}.") from None

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from rag_embed.cli.asking import weighed
 from rag_embed.cli.show import counted, emit, err, out
 from rag_embed.index import Index
 
@@ -56,11 +57,18 @@ def add_space(
     kb: _KB,
     name: _NAME,
     model: Annotated[str, typer.Argument(help="Name or folder of a sentence-transformers model.")],
+    situate: Annotated[
+        str | None,
+        typer.Option(
+            help="How chunks know their document, a name such as titled.",
+            show_default="as in the index's own space",
+        ),
+    ] = None,
 ) -> None:
     """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped."""
     index = Index.open(kb)
     with counted("encoding", "chunks") as progress:
-        done = index.experts.add_space(name, model, progress=progress)
+        done = index.experts.add_space(name, model, situate=situate, progress=progress)
     err.print(
         f"added {name}: {done} chunks encoded; tune the router again to let it answer", markup=False
     )
@@ -92,6 +100,25 @@ def disable(kb: _KB, name: _NAME) -> None:
     """Leave an expert aside; it is kept."""
     Index.open(kb).experts.enable(name, enabled=False)
     err.print(f"disabled {name}", markup=False)
+
+
+@app.command("weigh")
+def weigh(
+    kb: _KB,
+    weights: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LEG=NUMBER...",
+            help="How much a leg counts, such as dense=0.3; what is not named counts nothing.",
+        ),
+    ],
+) -> None:
+    """Rank by other weights from now on; tune KB weights --reset brings the standard back."""
+    experts = Index.open(kb).experts
+    experts.weigh(dict(map(weighed, weights)))
+    err.print(
+        ", ".join(f"{leg} {weight:g}" for leg, weight in experts.weights.items()), markup=False
+    )
 
 
 def _gain(card: Any) -> str:  # noqa: ANN401

@@ -11,25 +11,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
 
 from rag_embed.analysis import Analyzer
+from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
-from rag_embed.cli.show import counted, documents_bar, emit, err, facts, out
+from rag_embed.cli.reporting import advance, tell
+from rag_embed.cli.show import counted, documents_bar, emit, err
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
-from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.opening import remove_note
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
 from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.stores.opening import opened_or_made
-from rag_embed.types import Document, Progress
+from rag_embed.types import Document
 
-_SHOWN = 20
 _SAMPLE = 2000
 """Documents that the best way to situate chunks is looked for among."""
 
@@ -44,6 +42,20 @@ def index(
     chunk_tokens: Annotated[
         int | None,
         typer.Option(help="Longest chunk in tokens, for a new index.", show_default="200"),
+    ] = None,
+    chunk_overlap: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens, in whole sentences, that a chunk repeats from the one before it, for a "
+            "new index.",
+            show_default="0",
+        ),
+    ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only files that match, such as docs/**/*.md; repeat it.", show_default="all"
+        ),
     ] = None,
     situate: Annotated[
         str | None,
@@ -105,18 +117,22 @@ def index(
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
     there = [one for one in sources if one.exists()] if allow_empty else sources
-    total = _expected(there)
-    fields, weights = dict(map(_declared, field or [])), dict(map(_weighed, weight or []))
+    total = _expected(there, pattern)
+    fields, weights = dict(map(_declared, field or [])), dict(map(weighed, weight or []))
     made = False
 
     def opened() -> Index:
-        return _opened(to, model, chunk_tokens, situate, tokens, weights, fields, language)
+        return _opened(
+            to, model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language
+        )
 
     def new() -> Index:
         nonlocal made
         if dry_run:
             return Index.in_memory(encoder=HashEncoder(), fields=fields)
-        kb = _made(to, there, model, chunk_tokens, situate, tokens, weights, fields, language)
+        sample = _sample(there, pattern) if situate == "auto" else None
+        shape = model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language
+        kb = _made(to, sample, *shape)
         made = True
         return kb
 
@@ -125,55 +141,62 @@ def index(
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
                 kb.experts.keep_tokens(progress=told)
-        with documents_bar() as bar:
-            task = bar.add_task("indexing", total=total, chunks=0, rate="")
+        with documents_bar() as shown:
+            task = shown.add_task("indexing", total=total, chunks=0, rate="")
             report = kb.add_files(
                 *sources,
                 name=name,
+                patterns=pattern,
                 user=user,
                 prune=prune,
                 allow_empty=allow_empty,
                 dry_run=dry_run,
-                progress=lambda now: _advance(bar, task, now, started),
+                progress=lambda now: advance(shown, task, now, started),
             )
             done = report.documents + len(report.skipped)
-            bar.update(task, total=done, completed=done)
+            shown.update(task, total=done, completed=done)
     seconds = time.perf_counter() - started
     empty = empty_fields(kb)
     if as_json:
         emit({**asdict(report), "empty_fields": empty, "seconds": round(seconds, 3), "index": to})
     else:
-        _print(report, seconds, to, dry_run)
+        tell(report, seconds, to, dry_run)
         for name in empty:
             err.print(f"no document has a value in the declared field {name!r}", markup=False)
     if strict and report.skipped:
         raise typer.Exit(4)
 
 
-def _expected(sources: Sequence[Path]) -> int | None:
+def _expected(sources: Sequence[Path], pattern: list[str] | None) -> int | None:
     """How many documents are to come; None where one file may hold many."""
-    files = list(paths(sources))
+    files = list(paths(sources, patterns=pattern))
     return None if any(holds_many(path) for path in files) else len(files)
+
+
+def _sample(sources: Sequence[Path], pattern: list[str] | None) -> list[Document]:
+    found = (one for path in sources for one in read(path, patterns=pattern))
+    return list(islice((one for one in found if isinstance(one, Document)), _SAMPLE))
 
 
 def _made(
     to: str,
-    sources: Sequence[Path],
+    sample: list[Document] | None,
     model: str | None,
     chunk_tokens: int | None,
+    chunk_overlap: int | None,
     situate: str | None,
     tokens: bool | None,
     weights: dict[str, float],
     fields: dict[str, str],
     language: str | None,
 ) -> Index:
-    documents = (one for path in sources for one in read(path) if isinstance(one, Document))
     kb = Index.create(
         to,
         encoder=model,
         chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
+        chunk_overlap=chunk_overlap or 0,
         situate=situate or STANDARD,
-        sample=list(islice(documents, _SAMPLE)) if situate == "auto" else None,
+        sample=sample,
         tokens=tokens,
         weights=weights or None,
         fields=fields,
@@ -188,6 +211,7 @@ def _opened(
     to: str,
     model: str | None,
     chunk_tokens: int | None,
+    chunk_overlap: int | None,
     situate: str | None,
     tokens: bool | None,
     weights: dict[str, float],
@@ -197,6 +221,7 @@ def _opened(
     kb = Index.open(to)
     _check("--model", model and lasting(model), kb.spaces.own.signature.model)
     _check("--chunk-tokens", chunk_tokens, kb.spaces.cut.get("max_tokens"))
+    _check("--chunk-overlap", chunk_overlap, kb.spaces.cut.get("overlap"))
     if situate == "auto":
         measured = "situated" in kb.contents.stats()
         _check("--situate", situate, situate if measured else kb.spaces.own.signature.chunks)
@@ -240,44 +265,3 @@ def _declared(text: str) -> tuple[str, str]:
     if not colon:
         raise BadInput(f"--field takes name:type, such as year:int; got {text!r}.")
     return name, kind
-
-
-def _weighed(text: str) -> tuple[str, float]:
-    name, _, number = text.partition("=")
-    try:
-        return name, float(number)
-    except ValueError:
-        raise BadInput(f"--weight takes name=number, such as dense=0.3; got {text!r}.") from None
-
-
-def _advance(bar: Bar, task: TaskID, now: Progress, started: float) -> None:
-    """Show what is written; the bar is full when all is done, after tidying up, and not before."""
-    total = bar.tasks[task].total
-    rate = now.chunks / (time.perf_counter() - started)
-    bar.update(
-        task,
-        completed=now.done if total is None else min(now.done, max(total - 1, 0)),
-        chunks=now.chunks,
-        rate=f" ({rate:.0f}/s)" if now.chunks else "",
-    )
-
-
-def _print(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
-    for change in report.planned:
-        out.print(f"{change.action:8}{change.id}", markup=False, soft_wrap=True)
-    rows: dict[str, object] = {
-        "added": report.added,
-        "replaced": report.replaced,
-        "unchanged": report.unchanged,
-        "deleted": report.deleted,
-        "chunks written": report.chunks,
-        "skipped": len(report.skipped),
-        "seconds": f"{seconds:.1f}",
-    }
-    out.print(facts(to, rows))
-    if dry_run:
-        err.print("a dry run: nothing was changed")
-    for skipped in report.skipped[:_SHOWN]:
-        err.print(f"skipped {skipped.source}: {skipped.reason}", markup=False)
-    if len(report.skipped) > _SHOWN:
-        err.print(f"... and {len(report.skipped) - _SHOWN} more; --json lists all")

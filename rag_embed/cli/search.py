@@ -9,13 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from rag_embed.cli.asking import (
+    BestChunks,
     Diversity,
     GroupBy,
     K,
     MinRelevance,
+    PassageTokens,
     Previous,
+    Rerank,
     User,
     Where,
+    found,
     query_of,
 )
 from rag_embed.cli.personal import moved_line
@@ -50,20 +54,23 @@ def search(
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
     group_by: GroupBy = "chunk",
+    rerank: Rerank = None,
+    best_chunks: BestChunks = None,
+    passage_tokens: PassageTokens = None,
     as_json: Json = False,
 ) -> None:
     """Search an index."""
     index = Index.open(kb)
     asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
     started = time.perf_counter()
-    hits = index.search(asked)
+    hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
     if as_json:
         rows = [hit_json(hit, rank) for rank, hit in enumerate(hits, 1)]
         emit({"query": query, "seconds": round(seconds, 4), "hits": rows})
     else:
         print_hits(hits)
-    _found(hits)
+    _some(hits)
 
 
 def ask_why(
@@ -82,21 +89,21 @@ def ask_why(
     """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
     asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
-    found = index.explain(asked)
+    explained = index.explain(asked)
     if html is not None:
-        html.write_text(page(query, found), encoding="utf-8")
-    hits = [one.hit for one in found]
+        html.write_text(page(query, explained), encoding="utf-8")
+    hits = [one.hit for one in explained]
     route = hits[0].route if hits else None
     if as_json:
-        rows = [_why_json(one, rank) for rank, one in enumerate(found, 1)]
+        rows = [_why_json(one, rank) for rank, one in enumerate(explained, 1)]
         emit({"query": query, "hits": rows, **({"route": route.explained} if route else {})})
     elif hits:
         out.print(why_table(hits))
         for line in route_lines(route) if route else []:
             out.print(line, markup=False)
-        for rank, one in enumerate(found, 1):
+        for rank, one in enumerate(explained, 1):
             _print_why(one, rank)
-    _found(hits)
+    _some(hits)
 
 
 def _why_json(one: Explanation, rank: int) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def _print_why(one: Explanation, rank: int) -> None:
         out.print(f"   user: {moved_line(one.personal)}", markup=False)
 
 
-def _found(hits: list[Hit]) -> None:
+def _some(hits: list[Hit]) -> None:
     if not hits:
         err.print("nothing found")
         raise typer.Exit(3)

@@ -8,7 +8,8 @@ exactly, not greedily.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ class Passage:
         hits: Those of the chunks that were found, best first.
         value: Relevance of the hits less the costs of the chunks.
         tokens: Length, as the caller counts it.
+        text: Its exact characters, where the document was at hand; `cover` alone leaves it empty.
     """
 
     doc_id: str
@@ -45,6 +47,24 @@ class Passage:
     hits: tuple[Hit, ...]
     value: float
     tokens: int
+    text: str = ""
+
+    @property
+    def as_hit(self) -> Hit:
+        """The passage in the place of its best hit, whose score, relevance and parts it has.
+
+        Its siblings are the chunks it is made of, and its headings those that all of them share.
+        """
+        first, best = self.chunks[0], self.hits[0]
+        levels = zip(*(chunk.headings for chunk in self.chunks), strict=False)
+        chunk = replace(
+            first,
+            id=f"{self.doc_id}#{self.start}-{self.end}",
+            text=self.text,
+            end=self.end,
+            headings=tuple(one[0] for one in takewhile(lambda one: len(set(one)) == 1, levels)),
+        )
+        return replace(best, chunk=chunk, siblings=self.chunks)
 
 
 def cover(
@@ -201,5 +221,7 @@ def passages(
     """
     ids = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))
     chunks = {id: view.document_chunks(id) for id in ids}
-    counts = {one.id: TokenCounts.of(spans(one.text)) for one in view.documents(ids)}
-    return cover(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))
+    texts = {one.id: one.text for one in view.documents(ids)}
+    counts = {id: TokenCounts.of(spans(text)) for id, text in texts.items()}
+    found = cover(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))
+    return [replace(one, text=texts[one.doc_id][one.start : one.end]) for one in found]

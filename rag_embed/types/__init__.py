@@ -3,7 +3,16 @@
 Frozen, slotted dataclasses and array aliases live here; anything that *does* something does not.
 """
 
-from rag_embed.types.documents import Chunk, Cut, Document, Skipped, doc_id_of, place_of
+from rag_embed.types.documents import (
+    ANYONE,
+    Anyone,
+    Chunk,
+    Cut,
+    Document,
+    Skipped,
+    doc_id_of,
+    place_of,
+)
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
 from rag_embed.types.searching import Grouping, Hit, Near, Part, Query, Route
@@ -20,6 +29,8 @@ from rag_embed.types.vectors import (
 )
 
 __all__ = [
+    "ANYONE",
+    "Anyone",
     "Chunk",
     "ChunkRows",
     "Cut",

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from enum import Enum
+from typing import Any, Final, NamedTuple
 
 from rag_embed.errors import BadInput
+
+
+class Anyone(Enum):
+    """Stands for every owner, and for none; ``None`` stands for no owner."""
+
+    ANYONE = "anyone"
+
+
+ANYONE: Final = Anyone.ANYONE
+"""Whoever it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

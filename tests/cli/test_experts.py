@@ -100,3 +100,22 @@ def test_a_space_is_added_and_dropped(run, kb) -> None:
     assert run("experts", "drop-space", kb, "other").code == 0
     assert run("experts", "list", kb, "--json").json == []
     assert run("experts", "drop-space", kb, "dense").code == 1
+
+
+def test_a_space_may_be_situated_otherwise(run, kb) -> None:
+    assert run("experts", "add-space", kb, "other", "hash", "--situate", "isolated").code == 0
+    index = Index.open(kb)
+    assert index.spaces.get("other").signature.chunks == "isolated"
+    assert index.spaces.own.signature.chunks != "isolated"
+
+
+def test_weights_of_an_existing_index(run, kb) -> None:
+    done = run("experts", "weigh", kb, "lexical=0.75")
+    assert done.code == 0 and "lexical 0.75" in done.err
+    parts = run("search", kb, "word3", "--json").json["hits"][0]["parts"]
+    assert [(part["leg"], part["weight"]) for part in parts] == [("lexical", 0.75)]
+    for wrong, why in (("dense", "name=number"), ("words=1", "'words'")):
+        done = run("experts", "weigh", kb, wrong)
+        assert done.code == 1 and why in done.err
+    assert run("tune", kb, "weights", "--reset").code == 0
+    assert dict(Index.open(kb).experts.weights) == {"dense": 0.5, "lexical": 0.5}

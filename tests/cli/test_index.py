@@ -224,13 +224,14 @@ def test_bad_fields(run, folder, wrong, tmp_path) -> None:
 
 def test_options_of_an_existing_index(run, folder) -> None:
     create = ("--field", "year:int", "--chunk-tokens", "50", "--language", "german")
-    create = (*create, "--weight", "dense=0.25", "--weight", "lexical=1")
+    create = (*create, "--weight", "dense=0.25", "--weight", "lexical=1", "--chunk-overlap", "10")
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb").code == 0
     for other in (
         ("--field", "year:str"),
         ("--chunk-tokens", "60"),
+        ("--chunk-overlap", "5"),
         ("--language", "french"),
         ("--model", "another"),
         ("--situate", "isolated"),
@@ -330,3 +331,13 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
         assert [hit["doc_id"] for hit in hits] == ["notes/new.md"]
     [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "kb"]
     assert check["state"] == "note" and check["detail"].endswith("declared fields colour")
+
+
+def test_chunks_overlap_and_patterns_choose(run, folder) -> None:
+    shape = ("--chunk-tokens", "40", "--chunk-overlap", "20", "--pattern", "*.txt")
+    (folder / "kitchen.txt").write_text("One two three. Four five six. Seven eight. " * 9)
+    assert run("index", folder, "--to", "kb", *shape, "--json").json["added"] == 1
+    index = Index.open("kb")
+    assert index.contents.matching() == ["handbook/kitchen.txt"]
+    first, second, *_ = index.store.view().document_chunks("handbook/kitchen.txt")
+    assert second.start < first.end

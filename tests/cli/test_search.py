@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from rag_embed import Index
+from rag_embed.ranking import Calibration
+
 
 def found(result) -> set[str]:
     return {hit["doc_id"] for hit in result.json["hits"]}
@@ -156,3 +159,42 @@ def test_ask_why_table_and_json(run, kb) -> None:
 def test_ask_why_page_that_cannot_be_written(run, kb) -> None:
     done = run("ask-why", kb, "fox", "--html", "no/such/folder.html")
     assert done.code == 1 and "error: No such file" in done.err and "Traceback" not in done.err
+
+
+def test_passages_and_best_chunks(run, kb) -> None:
+    Index.open(kb).experts.calibrate(Calibration(1.0, 0.0, 5.0))  # all of it is relevant
+    hits = run("search", kb, "whales sing", "--json", "-k", "9").json["hits"]
+    joined = run("search", kb, "whales sing", "--json", "-k", "9", "--passage-tokens", "500").json
+    [long] = [hit for hit in joined["hits"] if hit["doc_id"] == "long"]
+    own = [hit for hit in hits if hit["doc_id"] == "long"]
+    assert len(own) > 1 and long["siblings"] and long["score"] == own[0]["score"]
+    assert (long["start"], long["end"]) == (
+        min(hit["start"] for hit in own),
+        max(hit["end"] for hit in own),
+    )
+    best = run(
+        "search", kb, "whales sing", "--json", "--best-chunks", "2", "--group-by", "document"
+    )
+    assert best.json["hits"][0]["parts"][-1]["leg"] == "rerank"
+    both = run("search", kb, "fox", "--best-chunks", "2", "--rerank", "some-model")
+    assert both.code == 1 and "leave one of them out" in both.err
+    assert run("search", kb, "fox", "--passage-tokens", "0").code == 2
+    assert run("search", kb, "fox", "--rerank", "no-such-model").code == 1
+
+
+def test_delete(run, kb) -> None:
+    assert run("delete", kb, "own", "old", "--user", "ben").code == 3
+    done = run("delete", kb, "own", "old", "nowhere", "--user", "ann")
+    assert done.code == 0 and "deleted 1 documents" in done.err
+    assert "own" not in found(run("search", kb, "red fox", "--user", "ann", "--json"))
+    assert "deleted 2 documents" in run("delete", kb, "old", "new").err
+    assert "old" not in found(run("search", kb, "red fox", "--json"))
+
+
+def test_show(run, kb) -> None:
+    assert run("show", kb).out.split() == ["long", "new", "old", "xss"]
+    assert run("show", kb, "--user", "ann", "--where", "year=2019", "--json").json == ["old"]
+    assert run("show", kb, "own").code == 3
+    assert run("show", kb, "own", "--user", "ann").out == "The red fox of Ann.\n"
+    [one] = run("show", kb, "new", "old", "--where", "year>2020", "--json").json
+    assert (one["id"], one["title"], one["metadata"]["year"]) == ("new", "New fox", 2024)

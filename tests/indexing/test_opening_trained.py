@@ -9,23 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_adapters import TESTS, write_models
 
 from rag_embed import Document, Index
-from rag_embed.encoders import SentenceEncoder, load, load_adapted
-from rag_embed.encoders.adapter import Adapter, write_adapter
-from rag_embed.encoders.adapter_card import Card
+from rag_embed.encoders import load, load_adapted
 from rag_embed.encoders.sitemb import SitEmb
 from rag_embed.errors import ModelUnavailable, SpaceMismatch
 from rag_embed.evaluation import Collection
-from rag_embed.maths.resampling import Difference
 from rag_embed.routing.router import PilotRouter
-from rag_embed.situated.expressions import STANDARD
 from rag_embed.situated.trained import trained
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.tuning.pilots import learned
-
-TESTS = Path(__file__).parents[1]
-WRITE_TINY = runpy.run_path(str(TESTS / "encoders" / "conftest.py"))["write_tiny"]
 
 DOCUMENTS = [
     Document("fox", "the red fox runs over the hill. it hunts mice in the snow all winter long."),
@@ -43,14 +37,7 @@ LABELS = Collection(
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
-    """``tiny``, a model; ``law`` and ``late``, adapters of it; ``qwen3``, another model."""
-    folder = tmp_path_factory.mktemp("models")
-    WRITE_TINY(folder / "tiny")
-    encoder = SentenceEncoder(str(folder / "tiny"), device="cpu")
-    write(folder / "law", encoder, "expert", {})
-    settings = {"own": STANDARD, "window": 40, "overlap": 8, "weights": {"trained": 0.75}}
-    write(folder / "late", encoder, "situated", settings)
-    return folder
+    return write_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -61,24 +48,6 @@ def here(models, tmp_path, monkeypatch) -> Path:
     for name in ("law", "late"):
         shutil.copytree(models / name, name)
     return tmp_path / "here"
-
-
-def write(folder: Path, encoder: SentenceEncoder, kind: str, settings: dict) -> None:
-    """An adapter as training writes it, with made-up numbers."""
-    rng = np.random.default_rng(len(kind))
-    factors = {
-        f"encoder.layer.{i}.attention.self.value": (
-            rng.normal(size=(4, 32)).astype(np.float32) * 0.3,
-            rng.normal(size=(32, 4)).astype(np.float32) * 0.3,
-        )
-        for i in range(2)
-    }
-    write_adapter(Adapter(encoder.signature, factors), folder)
-    own = encoder.signature
-    no_pairs: dict[str, int] = {"held_out": 1}
-    gain = Difference(1.0, 0.5, 1.0, 0.01)
-    told = (kind, folder.name, "", own.model, own.weights, no_pairs, {}, settings)
-    Card(*told, 1, 1.0, 0.0, (), "ndcg@10", 0.0, 1.0, gain).write(folder)
 
 
 def gone(*names: str) -> None:

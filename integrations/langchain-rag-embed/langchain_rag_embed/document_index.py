@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -15,10 +16,12 @@ from langchain_core.indexing.base import DeleteResponse, DocumentIndex
 from langchain_core.retrievers import LangSmithRetrieverParams
 from langchain_core.runnables.config import run_in_executor
 from pydantic import ConfigDict, Field
+from typing_extensions import Unpack
 
-from langchain_rag_embed.filters import FilterLike
+from langchain_rag_embed.searching import SearchOptions
 from langchain_rag_embed.tracing import tracing_params
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
+from rag_embed.types import ANYONE, Anyone
 
 
 class RagEmbedDocumentIndex(DocumentIndex):
@@ -58,15 +61,23 @@ class RagEmbedDocumentIndex(DocumentIndex):
         ids = self.store.add_documents(items, user=user, batch_size=batch_size)
         return {"succeeded": ids, "failed": []}
 
-    def delete(self, ids: list[str] | None = None) -> DeleteResponse:  # type: ignore[override]
-        """Delete documents; unknown ids are no failure.
+    def delete(  # type: ignore[override]  # the base swallows unknown options
+        self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE
+    ) -> DeleteResponse:
+        """Delete documents; unknown ids, and those of other owners, are no failure.
+
+        Args:
+            ids: Ids of documents.
+            user: See `RagEmbedVectorStore.delete`.
 
         Raises:
             BadInput: No ids are given.
         """
-        there = self.store.index.store.known(ids or [])
-        self.store.delete(ids)
-        gone = [id for id in dict.fromkeys(ids or []) if id in there]
+        known = self.store.index.store.known
+        there = known(ids or [])
+        self.store.delete(ids, user=user)
+        left = known(list(there))
+        gone = [id for id in dict.fromkeys(ids or []) if id in there and id not in left]
         return {"num_deleted": len(gone), "succeeded": gone, "num_failed": 0, "failed": []}
 
     def get(  # type: ignore[override]
@@ -81,12 +92,10 @@ class RagEmbedDocumentIndex(DocumentIndex):
         *,
         run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
-        filter: FilterLike = None,
-        user: str | None = None,
+        **options: Unpack[SearchOptions],
     ) -> list[LangChainDocument]:
         """See `RagEmbedVectorStore.similarity_search`."""
-        k = self.k if k is None else k
-        return self.store.similarity_search(query, k, filter=filter, user=user)
+        return self.store.similarity_search(query, self.k if k is None else k, **options)
 
     async def _aget_relevant_documents(
         self,
@@ -94,19 +103,11 @@ class RagEmbedDocumentIndex(DocumentIndex):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
         k: int | None = None,
-        filter: FilterLike = None,
-        user: str | None = None,
+        **options: Unpack[SearchOptions],
     ) -> list[LangChainDocument]:
         """See `BaseRetriever`: the synchronous search in a worker thread."""
-        return await run_in_executor(
-            None,
-            self._get_relevant_documents,
-            query,
-            run_manager=run_manager.get_sync(),
-            k=k,
-            filter=filter,
-            user=user,
-        )
+        asked = partial(self._get_relevant_documents, run_manager=run_manager.get_sync(), k=k)
+        return await run_in_executor(None, partial(asked, query, **options))
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:  # noqa: ANN401
         return tracing_params(self.store.index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
@@ -23,7 +23,7 @@ from langchain_rag_embed.documents import from_hit
 from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
-from rag_embed import Hit, Index, Query
+from rag_embed import Hit, Index, Query, UserEvent
 from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
@@ -43,6 +43,7 @@ class RetrieverOptions(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
+    passage_tokens: int | None
 
 
 def _opened(source: Source) -> Index | Retriever:
@@ -73,6 +74,9 @@ class RagEmbedRetriever(BaseRetriever):
         min_relevance: Drop chunks less relevant than this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``, or ``"document"`` for at most one chunk per document.
+        passage_tokens: Join neighbouring chunks that were found into passages of at most so many
+            tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
+            its best chunk. ``None`` leaves chunks as they are.
 
     Examples:
         >>> from rag_embed import Document
@@ -97,6 +101,7 @@ class RagEmbedRetriever(BaseRetriever):
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
     diversity: float = Field(default=0.0, ge=0.0, le=1.0)
     group_by: Grouping = "chunk"
+    passage_tokens: int | None = Field(default=None, ge=1, strict=True)
 
     def explain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
         """Find, and say of each hit all that can be said of why; see `rag_embed.Index.explain`.
@@ -108,13 +113,42 @@ class RagEmbedRetriever(BaseRetriever):
         Raises:
             BadInput: This retriever asks something else than an `Index`.
         """
-        if not isinstance(self.index, Index):
-            raise BadInput(f"explain() needs an Index, got {class_of(self.index)}.")
-        return self.index.explain(self._query(query, options))
+        return self._whole_index("explain()").explain(self._query(query, options))
 
     async def aexplain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
         """`explain` in a worker thread."""
         return await run_in_executor(None, partial(self.explain, query, **options))
+
+    def remember(self, user: str, events: Iterable[UserEvent | str] | UserEvent) -> int:
+        """Remember what a user did; see `rag_embed.indexing.Users.remember`.
+
+        Args:
+            user: Whose events they are; from your authentication.
+            events: Events or texts; or one event.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            BadInput: An event is another user's, or this retriever asks something else than an `Index`.
+        """
+        return self._whole_index("remember()").users.remember(user, events)
+
+    def forget(self, user: str, events: Sequence[str] | None = None) -> int:
+        """Erase a user's documents and events, or some events; see `rag_embed.Index.forget`.
+
+        Args:
+            user: Who is forgotten.
+            events: Ids of events; only these are, and no document.
+
+        Returns:
+            How many documents and events there were.
+
+        Raises:
+            BadInput: The user id is none, or this retriever asks something else than an `Index`.
+            StoreError: It could not be finished.
+        """
+        return self._whole_index("forget()").forget(user, events)
 
     def _get_relevant_documents(
         self,
@@ -126,9 +160,9 @@ class RagEmbedRetriever(BaseRetriever):
     ) -> list[LangChainDocument]:
         """See `BaseRetriever`; ``_found`` gives the hits of an item of a batch."""
         if _found is not None:
-            return [from_hit(hit) for hit in _found()]
+            return self._documents(_found(), options)
         [hits] = self._retriever.retrieve([self._query(query, options)])
-        return [from_hit(hit) for hit in hits]
+        return self._documents(hits, options)
 
     async def _aget_relevant_documents(
         self,
@@ -140,7 +174,7 @@ class RagEmbedRetriever(BaseRetriever):
     ) -> list[LangChainDocument]:
         """See `BaseRetriever`: the synchronous search in a worker thread."""
         if _found is not None:
-            return [from_hit(hit) for hit in await _found()]
+            return self._documents(await _found(), options)
         asked = partial(self._get_relevant_documents, run_manager=run_manager.get_sync(), **options)
         return await run_in_executor(None, asked, query)
 
@@ -191,10 +225,23 @@ class RagEmbedRetriever(BaseRetriever):
         limit = configured[0][1].get("max_concurrency") if configured else None
         return await gather_with_concurrency(limit, *(one(i) for i in range(len(configured))))
 
+    def _whole_index(self, what: str) -> Index:
+        if not isinstance(self.index, Index):
+            raise BadInput(f"{what} needs an Index, got {class_of(self.index)}.")
+        return self.index
+
     @property
     def _retriever(self) -> Retriever:
         source = self.index.retriever if isinstance(self.index, Index) else self.index
         return cast(Retriever, source)  # paths were opened
+
+    def _documents(self, hits: Sequence[Hit], options: RetrieverOptions) -> list[LangChainDocument]:
+        """What was found, or the passages it is part of."""
+        budget = options.get("passage_tokens", self.passage_tokens)
+        if budget is not None:
+            joined = self._whole_index("passage_tokens").contents.passages(hits, budget)
+            hits = [one.as_hit for one in joined]
+        return [from_hit(hit) for hit in hits]
 
     def _shared(self, inputs: Sequence[str], options: Mapping[str, Any]) -> SharedSearch:
         return SharedSearch(self._retriever, lambda text: self._query(text, options), inputs)
@@ -214,6 +261,7 @@ class RagEmbedRetriever(BaseRetriever):
         if unknown := sorted(given.keys() - names.keys()):
             raise TypeError(f"RagEmbedRetriever has no option {unknown}; known: {sorted(names)}.")
         options = {name: given[name] if name in given else getattr(self, name) for name in names}
+        del options["passage_tokens"]  # says what is made of what was found
         return Query(text, **{**options, "where": to_filter(options["where"])})
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:  # noqa: ANN401

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypedDict
 
 import numpy as np
 from langchain_core.documents import Document as LangChainDocument
@@ -14,6 +15,19 @@ from rag_embed import Document, Hit, Index, Query
 from rag_embed.errors import BadInput
 
 _SPACE = "dense"
+
+
+class VectorOptions(TypedDict, total=False):
+    """What a search by a vector may be given."""
+
+    filter: FilterLike
+    user: str | None
+
+
+class SearchOptions(VectorOptions, total=False):
+    """What a search by a text may be given; the meaning is that of `rag_embed.Query`."""
+
+    previous: Sequence[str]
 
 
 def search(
@@ -51,10 +65,35 @@ def documents(found: list[tuple[LangChainDocument, Hit]]) -> list[LangChainDocum
     return [document for document, _ in found]
 
 
-def by_vector(embedding: Sequence[float], k: int, filter: FilterLike, user: str | None) -> Query:
-    """A query that is nothing but a vector: only dense evidence counts."""
+def query_of(text: str, k: int, options: SearchOptions) -> Query:
+    """The query of a call.
+
+    Raises:
+        BadInput: An option is out of range.
+        TypeError: There is no such option.
+    """
+    given = _known(options, SearchOptions)
+    where = to_filter(given.get("filter"))
+    return Query(text, k, where, given.get("user"), previous=tuple(given.get("previous", ())))
+
+
+def by_vector(embedding: Sequence[float], k: int, options: VectorOptions) -> Query:
+    """A query that is nothing but a vector: only dense evidence counts.
+
+    Raises:
+        BadInput: An option is out of range.
+        TypeError: There is no such option.
+    """
+    given = _known(options, VectorOptions)
     vector = np.asarray(embedding, dtype=np.float32)
-    return Query("", k, to_filter(filter), user, vectors={_SPACE: vector})
+    return Query("", k, to_filter(given.get("filter")), given.get("user"), vectors={_SPACE: vector})
+
+
+def _known(options: Mapping[str, Any], kind: type) -> Mapping[str, Any]:
+    if unknown := sorted(options.keys() - kind.__annotations__.keys()):
+        known = sorted(kind.__annotations__)
+        raise TypeError(f"A RagEmbedVectorStore has no option {unknown} here; known: {known}.")
+    return options
 
 
 def diverse(query: Query, lambda_mult: float) -> Query:

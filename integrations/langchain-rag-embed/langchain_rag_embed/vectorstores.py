@@ -5,30 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
-from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.opening import index_of_whole_documents
-from langchain_rag_embed.searching import by_vector, diverse, documents, search
-from rag_embed import Index, Query
+from langchain_rag_embed.searching import (
+    SearchOptions,
+    VectorOptions,
+    by_vector,
+    diverse,
+    documents,
+    query_of,
+    search,
+)
+from rag_embed import Index
 from rag_embed.errors import BadInput
 from rag_embed.fields import FieldTypes
 from rag_embed.protocols import Encoder
+from rag_embed.types import ANYONE, Anyone
 
 
 class RagEmbedVectorStore(VectorStore):
     """Whole LangChain documents in a rag_embed index, found by dense and lexical evidence together.
 
     What comes back is what was stored: id, text and metadata. Cut long documents with a LangChain
-    splitter first, or let rag_embed cut them: `rag_embed.Index` with `RagEmbedRetriever`.
+    splitter first, or let rag_embed cut them: `rag_embed.Index` with `RagEmbedRetriever`. A search asks
+    what `rag_embed.Index.search` asks: router, experts and users' histories count.
 
     Args:
         index: An index that keeps documents whole (``chunk_tokens=None``), or a path, where an
@@ -155,8 +165,15 @@ class RagEmbedVectorStore(VectorStore):
             self.index.add(distinct[start : start + size])
         return [document.id for document in named]
 
-    def delete(self, ids: list[str] | None = None) -> bool:  # type: ignore[override]
+    def delete(  # type: ignore[override]  # the base swallows unknown options
+        self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE
+    ) -> bool:
         """Delete documents; unknown ids are no error.
+
+        Args:
+            ids: Ids of documents.
+            user: The owner of what may be deleted, ``None`` for shared documents alone; those of others
+                stay. Whoever they belong to, by default.
 
         Raises:
             BadInput: No ids are given, which might have meant everything.
@@ -166,8 +183,23 @@ class RagEmbedVectorStore(VectorStore):
                 "delete() needs ids. To delete everything, pass them all: "
                 "store.delete(store.index.contents.matching()), or make a new index."
             )
-        self.index.delete(ids)
+        self.index.delete(ids, user=user)
         return True
+
+    def forget(self, user: str) -> int:
+        """Erase a user's documents and events from every file; see `rag_embed.Index.forget`.
+
+        Args:
+            user: Who is forgotten.
+
+        Returns:
+            How many documents and events there were.
+
+        Raises:
+            BadInput: The user id is none.
+            StoreError: It could not be finished.
+        """
+        return self.index.forget(user)
 
     def get_by_ids(
         self, ids: Sequence[str], /, *, user: str | None = None
@@ -186,82 +218,53 @@ class RagEmbedVectorStore(VectorStore):
         return await run_in_executor(None, self.get_by_ids, ids, user=user)
 
     def similarity_search(  # type: ignore[override]  # the base swallows unknown options
-        self,
-        query: str,
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[LangChainDocument]:
         """Find documents.
 
         Args:
             query: A question or keywords.
             k: How many at most.
-            filter: A rag_embed filter, or a dictionary; see `to_filter`.
-            user: Sees shared documents and this user's own.
+            **options: ``filter``, a rag_embed filter or a dictionary (see `to_filter`); ``user``, who
+                sees shared documents and their own; ``previous``, earlier turns of the conversation.
 
         Raises:
             BadInput: An argument is wrong.
+            TypeError: There is no such option.
         """
-        return documents(search(self.index, Query(query, k, to_filter(filter), user)))
+        return documents(search(self.index, query_of(query, k, options)))
 
     def similarity_search_with_score(
-        self,
-        query: str,
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """`similarity_search` with rag_embed's fused score: higher is better, within one query."""
-        found = search(self.index, Query(query, k, to_filter(filter), user))
+        found = search(self.index, query_of(query, k, options))
         return [(document, hit.score) for document, hit in found]
 
     def _similarity_search_with_relevance_scores(  # type: ignore[override]
-        self,
-        query: str,
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """Relevance is in [0, 1] and comparable between queries."""
-        found = search(self.index, Query(query, k, to_filter(filter), user))
+        found = search(self.index, query_of(query, k, options))
         return [(document, hit.relevance) for document, hit in found]
 
     async def _asimilarity_search_with_relevance_scores(  # type: ignore[override]
-        self,
-        query: str,
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         search = self._similarity_search_with_relevance_scores
-        return await run_in_executor(None, search, query, k, filter=filter, user=user)
+        return await run_in_executor(None, partial(search, query, k, **options))
 
     def similarity_search_by_vector(  # type: ignore[override]
-        self,
-        embedding: Sequence[float],
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, embedding: Sequence[float], k: int = 4, **options: Unpack[VectorOptions]
     ) -> list[LangChainDocument]:
         """Find the documents nearest to a vector of the index's model."""
-        return documents(search(self.index, by_vector(embedding, k, filter, user)))
+        return documents(search(self.index, by_vector(embedding, k, options)))
 
     def similarity_search_with_score_by_vector(
-        self,
-        embedding: Sequence[float],
-        k: int = 4,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        self, embedding: Sequence[float], k: int = 4, **options: Unpack[VectorOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """`similarity_search_by_vector` with scores, higher is better."""
-        found = search(self.index, by_vector(embedding, k, filter, user))
+        found = search(self.index, by_vector(embedding, k, options))
         return [(document, hit.score) for document, hit in found]
 
     def max_marginal_relevance_search(  # type: ignore[override]
@@ -270,9 +273,7 @@ class RagEmbedVectorStore(VectorStore):
         k: int = 4,
         fetch_k: int = 20,
         lambda_mult: float = 0.5,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        **options: Unpack[SearchOptions],
     ) -> list[LangChainDocument]:
         """Find documents that differ from each other.
 
@@ -281,11 +282,10 @@ class RagEmbedVectorStore(VectorStore):
             k: How many at most.
             fetch_k: How many candidates of each leg to choose from.
             lambda_mult: 1 ranks by score alone, 0 by difference alone.
-            filter: See `similarity_search`.
-            user: See `similarity_search`.
+            **options: See `similarity_search`.
         """
-        asked = Query(query, k, to_filter(filter), user)
-        return documents(search(self.index, diverse(asked, lambda_mult), fetch_k))
+        asked = diverse(query_of(query, k, options), lambda_mult)
+        return documents(search(self.index, asked, fetch_k))
 
     def max_marginal_relevance_search_by_vector(  # type: ignore[override]
         self,
@@ -293,10 +293,8 @@ class RagEmbedVectorStore(VectorStore):
         k: int = 4,
         fetch_k: int = 20,
         lambda_mult: float = 0.5,
-        *,
-        filter: FilterLike = None,
-        user: str | None = None,
+        **options: Unpack[VectorOptions],
     ) -> list[LangChainDocument]:
         """`max_marginal_relevance_search` for a vector of the index's model."""
-        asked = by_vector(embedding, k, filter, user)
-        return documents(search(self.index, diverse(asked, lambda_mult), fetch_k))
+        asked = diverse(by_vector(embedding, k, options), lambda_mult)
+        return documents(search(self.index, asked, fetch_k))

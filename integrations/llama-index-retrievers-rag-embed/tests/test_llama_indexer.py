@@ -100,3 +100,15 @@ def test_the_user_is_checked(index) -> None:
         RagEmbedIndexer(index, user="")
     with pytest.raises(TypeError):
         RagEmbedIndexer(index, owner="ada")
+
+
+def test_only_what_is_the_owners_is_deleted(index) -> None:
+    shared, own = RagEmbedIndexer(index), RagEmbedIndexer(index, user="ann")
+    shared([documents()[1]])
+    own([documents()[0]])
+    assert RagEmbedIndexer(index, user="ben").delete(["fox", "sea"]) == 0
+    assert own.delete(["fox", "sea", "nowhere"]) == 1
+    assert index.contents.matching(user="ann") == ["sea"]
+    assert shared.delete(["sea"]) == 1 and len(index) == 0
+    with pytest.raises(BadInput, match="list of ids"):
+        shared.delete("sea")

@@ -11,6 +11,7 @@ from llama_index.retrievers.rag_embed import RagEmbedRetriever, to_documents, to
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.ranking import Calibration
 
 
 def sources(nodes):
@@ -184,3 +185,41 @@ def test_a_reader_feeds_the_index() -> None:
 def test_own_documents_are_no_llama_documents() -> None:
     with pytest.raises(BadInput, match=r"Index\.add"):
         list(to_documents([Document("a", "text")]))
+
+
+def test_passages_of_what_was_found() -> None:
+    index = Index.in_memory(encoder=HashEncoder(), chunk_tokens=8)
+    text = "A red fox hunts mice. It hears them in the snow. It sleeps by day."
+    index.add(Document("fox", text))
+    index.experts.calibrate(Calibration(1.0, 0.0, 5.0))  # all of it is relevant
+    hits = index.search("fox snow day", k=10)
+    [passage] = index.contents.passages(hits, 100)
+    [found] = RagEmbedRetriever(index, passage_tokens=100).retrieve("fox snow day")
+    assert len(hits) > 1 and found.text == passage.text and found.score == hits[0].score
+    plain = RagEmbedRetriever(index)
+    joined = plain.with_(passage_tokens=100)
+    assert joined.retrieve_many(["fox snow day"]) == [[found]]
+    assert len(plain.retrieve("fox snow day")) == len(hits)
+    assert len(joined.with_(passage_tokens=None).retrieve("fox snow day")) == len(hits)
+    for make in (
+        lambda: RagEmbedRetriever(index, passage_tokens=0),
+        lambda: plain.with_(passage_tokens=0),
+    ):
+        with pytest.raises(BadInput, match="passage_tokens"):
+            make()
+
+
+def test_what_only_an_index_can_do(index, retriever) -> None:
+    assert retriever.remember("ada", ["She likes foxes."]) == 1
+    [event] = index.users.profiles.history("ada").events
+    assert retriever.forget("ada", [event.id]) == 1 and retriever.forget("ada") == 1
+    assert "note" not in sources(retriever.with_(user="ada", k=9).retrieve("note of Ada"))
+    other = RagEmbedRetriever(index.retriever, passage_tokens=9)
+    for call in (
+        lambda: other.remember("ada", ["x"]),
+        lambda: other.forget("ada"),
+        lambda: other.explain("fox"),
+        lambda: other.retrieve("fox"),
+    ):
+        with pytest.raises(BadInput, match="needs an Index"):
+            call()

@@ -136,3 +136,23 @@ def test_loaded_documents_may_be_one_users():
     index = Index.in_memory(encoder=HashEncoder())
     index.add(to_documents(OWN, user="ada"))
     assert index.search("fox") == [] and len(index.search("fox", user="ada")) == 1
+
+
+async def test_only_what_is_the_owners_is_deleted(store):
+    store.add_documents(OWN, user="ada")
+    documents = RagEmbedDocumentIndex(store=store)
+    for user in ("bob", None):
+        assert store.delete(["own"], user=user) and await store.adelete(["own"], user=user)
+        assert documents.delete(["own"], user=user)["succeeded"] == []
+    assert store.delete(["shared"], user="ada")
+    assert len(store.get_by_ids(["own", "shared"], user="ada")) == 2
+    told = await documents.adelete(["own", "shared"], user="ada")
+    assert told["succeeded"] == ["own"] and told["num_deleted"] == 1
+    assert store.delete(["shared"], user=None) and store.get_by_ids(["shared"]) == []
+
+
+def test_a_store_forgets_a_user(store):
+    store.add_documents(OWN, user="ada")
+    store.index.users.remember("ada", ["She likes foxes."])
+    assert store.forget("ada") == 2
+    assert store.get_by_ids(["own"], user="ada") == [] and len(store.get_by_ids(["shared"])) == 1

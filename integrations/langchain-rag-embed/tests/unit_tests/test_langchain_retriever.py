@@ -12,8 +12,10 @@ from langchain_core.tools import create_retriever_tool
 from langchain_rag_embed import EmbeddingsEncoder, RagEmbedRetriever
 from pydantic import ValidationError
 
-from rag_embed import Hit, Index, field
-from rag_embed.errors import NoIndex
+from rag_embed import Document, Hit, Index, field
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, NoIndex
+from rag_embed.ranking import Calibration
 from rag_embed.types import Chunk
 
 QUERY = "Where does the red fox hunt mice?"
@@ -30,6 +32,8 @@ OPTIONS = [
     {"diversity": 0.9},
     {"group_by": "document"},
     {"previous": ["What lives in the sea?"]},
+    {"passage_tokens": 40},
+    {"passage_tokens": None},
     {"k": 2, "user": "ada", "where": {"$not": {"about": "fox"}}, "diversity": 0.5},
 ]
 
@@ -234,3 +238,41 @@ def test_traces_name_the_model(retriever):
     other = RagEmbedRetriever(index=Index.in_memory(encoder=encoder))
     assert other._get_ls_params()["ls_embedding_provider"] == "DeterministicFakeEmbedding"
     assert other._get_ls_params()["ls_vector_store_provider"] == "memory"
+
+
+async def test_passages_of_what_was_found(tmp_path):
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=8)
+    index.add(Document("fox", "A red fox hunts mice. It hears them in the snow. It sleeps by day."))
+    index.experts.calibrate(Calibration(1.0, 0.0, 5.0))  # all of it is relevant
+    hits = index.search("fox snow day", k=4)
+    [passage] = index.contents.passages(hits, 100)
+    retriever = RagEmbedRetriever(index=index, passage_tokens=100)
+    [found] = retriever.invoke("fox snow day")
+    assert len(hits) > 1 and found.page_content == passage.text
+    assert (found.score, found.metadata["rag_embed"]["end"]) == (hits[0].score, passage.end)
+    assert (
+        await retriever.abatch(["fox snow day"]) == retriever.batch(["fox snow day"]) == [[found]]
+    )
+    assert len(retriever.invoke("fox snow day", passage_tokens=None)) == len(hits)
+    with pytest.raises(ValidationError):
+        RagEmbedRetriever(index=index, passage_tokens=0)
+    with pytest.raises(BadInput, match="budget >= 1"):
+        retriever.invoke("fox", passage_tokens=0)
+
+
+def test_what_only_an_index_can_do(retriever, index):
+    assert retriever.remember("ada", ["She likes foxes."]) == 1
+    [event] = index.users.profiles.history("ada").events
+    assert retriever.forget("ada", [event.id]) == 1 and retriever.forget("ada") == 1
+    assert ids(retriever.invoke("red fox called Rob", k=9, user="ada")) == ids(
+        retriever.invoke("red fox called Rob", k=9)
+    )
+    other = RagEmbedRetriever(index=index.retriever)
+    for call in (
+        lambda: other.remember("ada", ["x"]),
+        lambda: other.forget("ada"),
+        lambda: other.explain("fox"),
+        lambda: other.invoke("fox", passage_tokens=9),
+    ):
+        with pytest.raises(BadInput, match="needs an Index"):
+            call()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from langchain_rag_embed import RagEmbedVectorStore
+from langchain_rag_embed import RagEmbedDocumentIndex, RagEmbedVectorStore
 
+from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.indexing.personalisation import keep
+from rag_embed.personal.setting import Setting
 
 TEXTS = {
     "fox": "The red fox hunts mice.",
@@ -112,3 +115,28 @@ async def test_as_retriever_with_every_search_type(store):
         search_type="similarity_score_threshold", search_kwargs={"score_threshold": 0.0}
     )
     assert len(low.invoke("red fox")) == len(await low.ainvoke("red fox")) == 4
+
+
+def test_earlier_turns_count_as_in_the_index(store):
+    keep(store.index.store, Setting(2.0, pooling="session", prior=0.0))
+    store = RagEmbedVectorStore(Index.open(store.index.store.uri))
+    previous = ["What swims in the sea?", "fish"]
+    hits = store.index.search("What about snow?", k=4, previous=previous)
+    assert [hit.score for hit in hits] != [h.score for h in store.index.search("What about snow?")]
+    found = store.similarity_search_with_score("What about snow?", previous=previous)
+    assert [score for _, score in found] == [hit.score for hit in hits]
+    assert ids(
+        RagEmbedDocumentIndex(store=store).invoke("What about snow?", previous=previous)
+    ) == [hit.chunk.doc_id for hit in hits]
+
+
+async def test_an_unknown_option_is_an_error(store):
+    vector = store.embeddings.embed_query("red fox")
+    for call in (
+        lambda: store.similarity_search("fox", where={"n": 1}),
+        lambda: store.similarity_search_with_score("fox", users="ada"),
+        lambda: store.similarity_search_by_vector(vector, previous=["sea"]),
+        lambda: store.max_marginal_relevance_search_by_vector(vector, previous=["sea"]),
+    ):
+        with pytest.raises(TypeError, match="has no option"):
+            call()

@@ -91,6 +91,21 @@ class RagEmbedIndexer(TransformComponent):
             warnings.warn(f"{one.source} was not added: {one.reason}", stacklevel=2)
         return nodes
 
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete documents by the ids under which they are stored; unknown ids are no error.
+
+        Args:
+            ids: Ids of documents. Only those of this user are deleted; without a user, shared ones.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            BadInput: ``ids`` is one str.
+            StoreError: The index cannot be written.
+        """
+        return self._index.delete(ids, user=self.user)
+
     async def acall(
         self,
         nodes: Sequence[BaseNode],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -22,10 +22,11 @@ from llama_index.retrievers.rag_embed.nodes import to_node
 from typing_extensions import Unpack
 
 from rag_embed.errors import BadInput, class_of
+from rag_embed.events import UserEvent
 from rag_embed.index import Index
 from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
-from rag_embed.types import Grouping, Query
+from rag_embed.types import Grouping, Hit, Query
 
 _dispatcher = get_dispatcher(__name__)
 
@@ -40,6 +41,7 @@ class RetrieverOptions(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
+    passage_tokens: int | None
 
 
 class RagEmbedRetriever(BaseRetriever):
@@ -59,6 +61,9 @@ class RagEmbedRetriever(BaseRetriever):
         min_relevance: Drop hits below, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference.
         group_by: ``"chunk"`` or ``"document"``.
+        passage_tokens: Join neighbouring chunks that were found into passages of at most so many
+            tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
+            its best chunk. ``None`` leaves chunks as they are.
         callback_manager: See `BaseRetriever`.
         object_map: See `BaseRetriever`.
         objects: See `BaseRetriever`.
@@ -91,6 +96,7 @@ class RagEmbedRetriever(BaseRetriever):
         min_relevance: float = 0.0,
         diversity: float = 0.0,
         group_by: Grouping = "chunk",
+        passage_tokens: int | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, Any] | None = None,
         objects: list[IndexNode] | None = None,
@@ -107,6 +113,7 @@ class RagEmbedRetriever(BaseRetriever):
             diversity=diversity,
             group_by=group_by,
         )
+        self._passage_tokens = _budget(passage_tokens)
         super().__init__(callback_manager, object_map, objects, verbose)
 
     @property
@@ -119,7 +126,7 @@ class RagEmbedRetriever(BaseRetriever):
 
         Args:
             **options: ``k``, ``user``, ``where``, ``previous``, ``min_relevance``, ``diversity``,
-                ``group_by``; those left out stay as they are.
+                ``group_by``, ``passage_tokens``; those left out stay as they are.
 
         Raises:
             BadInput: An option is out of range.
@@ -134,6 +141,8 @@ class RagEmbedRetriever(BaseRetriever):
                 f"with_() has no option {unknown}; known: {sorted(RetrieverOptions.__annotations__)}."
             )
         other = copy.copy(self)
+        if "passage_tokens" in changed:
+            other._passage_tokens = _budget(changed.pop("passage_tokens"))
         other._options = replace(self._options, **changed)
         return other
 
@@ -166,14 +175,43 @@ class RagEmbedRetriever(BaseRetriever):
         Raises:
             BadInput: This retriever asks something else than an `Index`.
         """
-        if not isinstance(self._index, Index):
-            raise BadInput(f"explain() needs an Index, got {class_of(self._index)}.")
         bundle = QueryBundle(query) if isinstance(query, str) else query
-        return self._index.explain(self._query(bundle))
+        return self._whole_index("explain()").explain(self._query(bundle))
 
     async def aexplain(self, query: QueryType) -> list[Explanation]:
         """`explain` in a worker thread."""
         return await asyncio.to_thread(self.explain, query)
+
+    def remember(self, user: str, events: Iterable[UserEvent | str] | UserEvent) -> int:
+        """Remember what a user did; see `rag_embed.indexing.Users.remember`.
+
+        Args:
+            user: Whose events they are; from your authentication.
+            events: Events or texts; or one event.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            BadInput: An event is another user's, or this retriever asks something else than an `Index`.
+        """
+        return self._whole_index("remember()").users.remember(user, events)
+
+    def forget(self, user: str, events: Sequence[str] | None = None) -> int:
+        """Erase a user's documents and events, or some events; see `rag_embed.Index.forget`.
+
+        Args:
+            user: Who is forgotten.
+            events: Ids of events; only these are, and no document.
+
+        Returns:
+            How many documents and events there were.
+
+        Raises:
+            BadInput: The user id is none, or this retriever asks something else than an `Index`.
+            StoreError: It could not be finished.
+        """
+        return self._whole_index("forget()").forget(user, events)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._found([query_bundle])[0]
@@ -205,7 +243,19 @@ class RagEmbedRetriever(BaseRetriever):
         queries = [self._query(bundle) for bundle in bundles]
         index = self._index
         retriever = index.retriever if isinstance(index, Index) else index
-        return [[to_node(hit) for hit in hits] for hits in retriever.retrieve(queries)]
+        return [[to_node(one) for one in self._shown(hits)] for hits in retriever.retrieve(queries)]
+
+    def _shown(self, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """What was found, or the passages it is part of."""
+        if self._passage_tokens is None:
+            return hits
+        contents = self._whole_index("passage_tokens").contents
+        return [one.as_hit for one in contents.passages(hits, self._passage_tokens)]
+
+    def _whole_index(self, what: str) -> Index:
+        if not isinstance(self._index, Index):
+            raise BadInput(f"{what} needs an Index, got {class_of(self._index)}.")
+        return self._index
 
     def _query(self, bundle: QueryBundle) -> Query:
         texts = bundle.custom_embedding_strs
@@ -223,6 +273,12 @@ class RagEmbedRetriever(BaseRetriever):
         return to_filter(
             where, self._index.store.fields if isinstance(self._index, Index) else None
         )
+
+
+def _budget(tokens: int | None) -> int | None:
+    if tokens is not None and tokens < 1:
+        raise BadInput(f"passage_tokens must be at least 1, or None for chunks, got {tokens}.")
+    return tokens
 
 
 def _opened(index: Index | Retriever | str | os.PathLike[str]) -> Index | Retriever:

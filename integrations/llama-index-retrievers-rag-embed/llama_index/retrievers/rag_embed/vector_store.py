@@ -26,7 +26,11 @@ from rag_embed.stores import LanceStore, place
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):
-    """Nodes with their embeddings, in a folder or an object store.
+    """Nodes with their embeddings, in a folder or an object store: vectors and words, and **no** `Index`.
+
+    LlamaIndex makes the vectors, so nothing that an index knows takes part in a search: no router, no
+    experts, no situated chunks, no token evidence, no histories, no relevance. For these fill an index
+    with `RagEmbedIndexer` and search it with `RagEmbedRetriever`.
 
     Adding a node with a known id replaces it, and a document that is handed over again replaces
     itself without a docstore: its nodes go when nodes of another edition of it come, and when the

@@ -1,0 +1,69 @@
+"""``rag-embed show`` and ``rag-embed delete``: documents of an index, by id."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from rag_embed.cli.asking import User, Where
+from rag_embed.cli.conditions import parsed
+from rag_embed.cli.show import emit, err, out
+from rag_embed.events import check_user
+from rag_embed.index import Index
+from rag_embed.types import ANYONE
+
+Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
+
+
+def show(
+    kb: Kb,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID...]", help="Ids of documents; without any, ids are listed."),
+    ] = None,
+    where: Where = None,
+    user: User = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print documents as they were added, or list the ids of those that match."""
+    index = Index.open(kb)
+    listed = index.contents.matching(parsed(where or [], index.store.fields), user=user)
+    if not ids:
+        found = listed
+        if as_json:
+            emit(found)
+        else:
+            out.print("\n".join(found), markup=False, soft_wrap=True)
+    else:
+        passing = set(listed)
+        there = index.contents.documents(ids, user=user)
+        documents = [one for one in there if not where or one.id in passing]
+        found = [one.id for one in documents]
+        if as_json:
+            emit([asdict(one) for one in documents])
+        else:
+            for one in documents:
+                out.print(one.text, markup=False, soft_wrap=True)
+    if not found:
+        err.print("nothing found")
+        raise typer.Exit(3)
+
+
+def delete(
+    kb: Kb,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of documents.")],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help="Delete only what belongs to this user.", show_default="whoever it belongs to"
+        ),
+    ] = None,
+) -> None:
+    """Delete documents by their ids; what is unknown is no error."""
+    owner = ANYONE if user is None else check_user(user)
+    count = Index.open(kb).delete(ids, user=owner)
+    err.print(f"deleted {count} documents")
+    if not count:
+        raise typer.Exit(3)

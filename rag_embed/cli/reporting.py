@@ -1,0 +1,48 @@
+"""What ``rag-embed index`` shows while it runs, and when it is done."""
+
+from __future__ import annotations
+
+import time
+
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from rag_embed.cli.show import err, facts, out
+from rag_embed.indexing.ingest import AddReport
+from rag_embed.types import Progress
+
+_SHOWN = 20
+
+
+def advance(shown: Bar, task: TaskID, now: Progress, started: float) -> None:
+    """Show what is written; the bar is full when all is done, after tidying up, and not before."""
+    total = shown.tasks[task].total
+    rate = now.chunks / (time.perf_counter() - started)
+    shown.update(
+        task,
+        completed=now.done if total is None else min(now.done, max(total - 1, 0)),
+        chunks=now.chunks,
+        rate=f" ({rate:.0f}/s)" if now.chunks else "",
+    )
+
+
+def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
+    """Print what was done, or would be, and what was skipped."""
+    for change in report.planned:
+        out.print(f"{change.action:8}{change.id}", markup=False, soft_wrap=True)
+    rows: dict[str, object] = {
+        "added": report.added,
+        "replaced": report.replaced,
+        "unchanged": report.unchanged,
+        "deleted": report.deleted,
+        "chunks written": report.chunks,
+        "skipped": len(report.skipped),
+        "seconds": f"{seconds:.1f}",
+    }
+    out.print(facts(to, rows))
+    if dry_run:
+        err.print("a dry run: nothing was changed")
+    for skipped in report.skipped[:_SHOWN]:
+        err.print(f"skipped {skipped.source}: {skipped.reason}", markup=False)
+    if len(report.skipped) > _SHOWN:
+        err.print(f"... and {len(report.skipped) - _SHOWN} more; --json lists all")

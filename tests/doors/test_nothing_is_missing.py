@@ -1,0 +1,138 @@
+"""Whatever is added to one way in has to be added to the others, or to be given a reason."""
+
+from __future__ import annotations
+
+import inspect
+from typing import get_type_hints
+
+import pytest
+import typer
+from langchain_rag_embed.retrievers import RetrieverOptions as LangChainOptions
+from llama_index.retrievers.rag_embed.retriever import RetrieverOptions as LlamaOptions
+
+from rag_embed import Index
+from rag_embed.cli import app
+from rag_embed.index import Options
+from rag_embed.indexing.contents import Contents
+from rag_embed.indexing.experts import Experts
+from rag_embed.indexing.opening import Making
+from rag_embed.indexing.users import Users
+
+ROOT = typer.main.get_command(app)
+PASSAGES = {"passage_tokens"}
+
+
+def command(path: str):
+    """A command of the shell by its words."""
+    found = ROOT
+    for word in path.split():
+        found = found.commands[word]
+    return found
+
+
+def options(path: str) -> set[str]:
+    return {one.name for one in command(path).params}
+
+
+def test_a_search_takes_the_same_everywhere() -> None:
+    asked = set(get_type_hints(Options))
+    assert set(LangChainOptions.__annotations__) == asked | PASSAGES
+    assert set(LlamaOptions.__annotations__) == asked | PASSAGES
+    rest = {"kb", "query", "as_json"}
+    assert options("ask-why") == asked | rest | {"html"}
+    assert options("search") == asked | rest | PASSAGES | {"rerank", "best_chunks"}
+
+
+MADE = {
+    "encoder": "model",
+    "chunk_tokens": "chunk_tokens",
+    "chunk_overlap": "chunk_overlap",
+    "situate": "situate",
+    "sample": "situate",  # auto takes one of the files
+    "tokens": "tokens",
+    "weights": "weight",
+    "fields": "field",
+    "analyzer": "language",
+    "splitter": None,  # a program's own
+    "storage_options": None,  # object stores read credentials from the environment
+}
+ADDED = {"paths": "sources", "patterns": "pattern", "progress": None}  # shown on standard error
+
+
+def test_a_shell_makes_what_python_makes() -> None:
+    there = options("index")
+    assert set(get_type_hints(Making)) == MADE.keys()
+    assert {name for name in MADE.values() if name} <= there
+    named = set(inspect.signature(Index.add_files).parameters) - {"self"}
+    assert {ADDED.get(name, name) for name in named} - {None} <= there
+
+
+INDEX = {
+    "at": "index",
+    "create": "index",
+    "open": "search",
+    "in_memory": None,  # it ends with the process
+    "add": None,  # a program's own documents
+    "add_files": "index",
+    "sync": None,  # a program's own documents; folders: index --prune
+    "delete": "delete",
+    "search": "search",
+    "search_many": None,  # a shell asks one question at a time
+    "explain": "ask-why",
+    "tune": "tune",
+    "apply": "tune",
+    "forget": "forget",
+    "retriever": "search",
+}
+EXPERTS = {
+    "list": "experts list",
+    "get": "experts list",
+    "add": "experts add",
+    "add_space": "experts add-space",
+    "drop_space": "experts drop-space",
+    "keep_tokens": "index",
+    "remove": "experts remove",
+    "enable": "experts enable",
+    "weigh": "experts weigh",
+    "weights": "experts weigh",
+    "calibrate": "tune",
+    "calibration": "doctor",
+    "attach": None,  # a program's own retriever
+    "attach_leg": None,  # a program's own leg
+    "attach_stage": None,  # a program's own stage
+    "legs": None,  # for programs that ask them
+    "hybrid": None,  # for programs that wrap it
+    "forget": "forget",
+}
+USERS = {
+    "profiles": "profile",
+    "remember": "remember",
+    "profile": "profile",
+    "around": "search",
+    "fade": "remember",
+    "forget": "forget",
+    "moved": "ask-why",
+}
+CONTENTS = {
+    "document": "show",
+    "documents": "show",
+    "matching": "show",
+    "passages": "search",
+    "neighbours": None,  # takes a hit that a program holds
+    "section": None,  # the same
+    "stats": "doctor",
+}
+
+
+@pytest.mark.parametrize(
+    ("of", "commands"), [(Index, INDEX), (Experts, EXPERTS), (Users, USERS), (Contents, CONTENTS)]
+)
+def test_a_shell_has_what_python_has(of, commands) -> None:
+    assert {name for name in dir(of) if not name.startswith("_")} == commands.keys()
+    for path in filter(None, commands.values()):
+        assert command(path).help
+
+
+def test_what_a_space_is_made_of_in_a_shell() -> None:
+    named = set(inspect.signature(Experts.add_space).parameters) - {"self", "progress", "encoder"}
+    assert named | {"model"} <= options("experts add-space")
