@@ -1,0 +1,202 @@
+"""Forgetting under fire: killed at random instants, beside a reader and a writer, derived data included.
+
+``FORGETS=1000 python -m pytest tests/test_forgetting_storm.py`` makes it as long as wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query
+from rag_embed.encoders import HashEncoder
+from rag_embed.events import UserEvent
+from rag_embed.situated.described import described
+from rag_embed.stores.traces import scanned
+
+FORGETS = int(os.environ.get("FORGETS", "40"))
+KILLED = 0.2
+"""Share of the forgets that are killed at least once."""
+
+SECRET = "zyxwvutsrq"
+ENCODER = HashEncoder(16)
+SHARED = [Document(f"shared/{i}", f"ordinary words number {i} of a text") for i in range(20)]
+STABLE = [Document(f"bob/{i}", f"ordinary notes number {i} of bob", user="bob") for i in range(5)]
+
+
+def user(i: int) -> str:
+    return f"ann-7c1e-{i:04}"
+
+
+def private(i: int) -> list[Document]:
+    texts = [f"{SECRET} number {i} part {part} of a private text" for part in range(2)]
+    return [
+        Document(f"{user(i)}/{at}", text, SECRET, user=user(i)) for at, text in enumerate(texts)
+    ]
+
+
+def events(name: str, word: str, count: int) -> list[UserEvent]:
+    return [UserEvent(str(n), name, f"{word} asked {n}", float(n)) for n in range(count)]
+
+
+def written(n: int) -> Document:
+    return Document(f"bob/w{n}", f"ordinary writing number {n}", user="bob")
+
+
+def about(document: Document, chunk: object) -> str:
+    return f"a context about {document.text}"
+
+
+def opened(folder: Path) -> Index:
+    situate = described(about, name="w", cache=folder / "contexts.db")
+    return Index.at(folder / "kb", encoder=ENCODER, situate=situate)
+
+
+def forgets(index: Index) -> None:
+    """Says when each is gone."""
+    say("ready")
+    for line in sys.stdin:
+        index.forget(line.strip())
+        say("gone")
+
+
+def writes(index: Index) -> None:
+    """One document and one event of bob at a time, until told to stop; says how many."""
+    say("ready")
+    n = 0
+    while not stopped():
+        index.add(written(n))
+        index.users.remember("bob", [UserEvent(f"w{n}", "bob", f"writing {n}", 100.0 + n)])
+        n += 1
+    say(n)
+
+
+def reads(index: Index) -> None:
+    """Bob and nobody in particular find all that is theirs, and nothing of others, all the time."""
+    say("ready")
+    n = 0
+    while not stopped():
+        mine = index.search(Query("ordinary number", k=500, user="bob"))
+        assert {one.id for one in STABLE} <= {hit.chunk.doc_id for hit in mine}
+        open_ = index.search(Query(f"ordinary number {SECRET}", k=500))
+        assert {hit.chunk.doc_id for hit in open_} == {one.id for one in SHARED}
+        assert not any(SECRET in hit.text for hit in mine)
+        n += 1
+    say(n)
+
+
+def say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def stopped() -> bool:
+    return Path(sys.argv[3]).exists()
+
+
+class Worker:
+    """A process of this file."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        command = [sys.executable, __file__, str(folder), what, str(folder / "stop")]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        assert self.told() == "ready", self.process.communicate()[1]
+
+    def told(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.communicate()
+
+    def end(self) -> str:
+        """What it says once nothing more is told to it."""
+        out, complaints = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, complaints
+        return out.strip()
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[dict[str, int]]:
+    """A reader and a writer; how much each did is known at the end."""
+    workers = {what: Worker(folder, what) for what in ("writes", "reads")}
+    done: dict[str, int] = {}
+    try:
+        yield done
+        (folder / "stop").touch()
+        done |= {what: int(worker.end()) for what, worker in workers.items()}
+    finally:
+        for worker in workers.values():
+            worker.kill()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
+    chance, killed, took = random.Random(0), 0, 0.1
+    index = opened(tmp_path)
+    index.add([*SHARED, *STABLE, *(one for i in range(FORGETS) for one in private(i))])
+    for i in range(FORGETS):
+        index.users.remember(user(i), events(user(i), SECRET, 2))
+    index.users.remember("bob", events("bob", "ordinary", 3))
+    traces = [SECRET.encode(), b"ann-7c1e"]
+    contexts = (str(tmp_path / "contexts.db"),)
+    assert scanned(str(tmp_path / "kb"), traces, contexts).found
+    worker = Worker(tmp_path, "forgets")
+    with beside(tmp_path) as done:
+        for i in range(FORGETS):
+            while chance.random() < KILLED or not (i or killed):
+                worker.tell(user(i))
+                time.sleep(chance.uniform(0.0, 1.2 * took))
+                worker.kill()
+                killed += 1
+                worker = Worker(tmp_path, "forgets")
+            started = time.perf_counter()
+            worker.tell(user(i))
+            assert worker.told() == "gone", worker.process.communicate()[1]
+            took = time.perf_counter() - started
+    assert worker.end() == ""
+    assert killed and done["reads"] and done["writes"]
+    assert scanned(str(tmp_path / "kb"), traces, contexts).found == ()
+    check_the_rest(tmp_path, done["writes"])
+
+
+def check_the_rest(folder: Path, count: int) -> None:
+    """What others own is what it would be without anybody forgotten."""
+    kept = [*SHARED, *STABLE, *(written(n) for n in range(count))]
+    situate = described(about, name="w", cache=folder / "again.db")
+    expected = Index.in_memory(encoder=ENCODER, situate=situate)
+    expected.add(kept)
+    found = Index.at(folder / "kb", encoder=ENCODER).store
+    assert sorted(found.document_ids()) == sorted(one.id for one in kept)
+    one, other = found.view(), expected.store.view()
+    ids = one.passing(None)
+    assert ids == other.passing(None) and one.chunks(ids) == other.chunks(ids)
+    assert np.array_equal(one.vectors("dense", ids), other.vectors("dense", ids))
+    assert one.documents([d.id for d in kept]) == kept
+    history = Index.at(folder / "kb", encoder=ENCODER).users.profiles.history("bob")
+    assert [event.text for event in history.events] == [
+        *(event.text for event in events("bob", "ordinary", 3)),
+        *(f"writing {n}" for n in range(count)),
+    ]
+
+
+if __name__ == "__main__":
+    {"forgets": forgets, "writes": writes, "reads": reads}[sys.argv[2]](opened(Path(sys.argv[1])))
