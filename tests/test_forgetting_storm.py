@@ -11,22 +11,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
+from rag_embed.errors import StoreError
 from rag_embed.events import UserEvent
 from rag_embed.situated.described import described
 from rag_embed.stores.traces import scanned
 
 FORGETS = int(os.environ.get("FORGETS", "40"))
-KILLED = 0.2
+KILLED = 0.12
 """Share of the forgets that are killed at least once."""
+
+T = TypeVar("T")
 
 SECRET = "zyxwvutsrq"
 ENCODER = HashEncoder(16)
@@ -75,8 +80,9 @@ def writes(index: Index) -> None:
     say("ready")
     n = 0
     while not stopped():
-        index.add(written(n))
-        index.users.remember("bob", [UserEvent(f"w{n}", "bob", f"writing {n}", 100.0 + n)])
+        event = UserEvent(f"w{n}", "bob", f"writing {n}", 100.0 + n)
+        persistently(partial(index.add, written(n)))
+        persistently(partial(index.users.remember, "bob", event))
         n += 1
     say(n)
 
@@ -86,13 +92,21 @@ def reads(index: Index) -> None:
     say("ready")
     n = 0
     while not stopped():
-        mine = index.search(Query("ordinary number", k=500, user="bob"))
+        mine = persistently(partial(index.search, Query("ordinary number", k=500, user="bob")))
         assert {one.id for one in STABLE} <= {hit.chunk.doc_id for hit in mine}
-        open_ = index.search(Query(f"ordinary number {SECRET}", k=500))
+        open_ = persistently(partial(index.search, Query(f"ordinary number {SECRET}", k=500)))
         assert {hit.chunk.doc_id for hit in open_} == {one.id for one in SHARED}
         assert not any(SECRET in hit.text for hit in mine)
         n += 1
     say(n)
+
+
+def persistently(do: Callable[[], T]) -> T:
+    """The version that is read may be dropped meanwhile; then it is read again, as an error says."""
+    for _ in range(5):
+        with suppress(StoreError):
+            return do()
+    return do()
 
 
 def say(what: object) -> None:
@@ -159,20 +173,23 @@ def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
     traces = [SECRET.encode(), b"ann-7c1e"]
     contexts = (str(tmp_path / "contexts.db"),)
     assert scanned(str(tmp_path / "kb"), traces, contexts).found
-    worker = Worker(tmp_path, "forgets")
     with beside(tmp_path) as done:
-        for i in range(FORGETS):
-            while chance.random() < KILLED or not (i or killed):
+        worker = Worker(tmp_path, "forgets")
+        try:
+            for i in range(FORGETS):
+                while chance.random() < KILLED or not (i or killed):
+                    worker.tell(user(i))
+                    time.sleep(chance.uniform(0.0, 1.2 * took))
+                    worker.kill()
+                    killed += 1
+                    worker = Worker(tmp_path, "forgets")
+                started = time.perf_counter()
                 worker.tell(user(i))
-                time.sleep(chance.uniform(0.0, 1.2 * took))
-                worker.kill()
-                killed += 1
-                worker = Worker(tmp_path, "forgets")
-            started = time.perf_counter()
-            worker.tell(user(i))
-            assert worker.told() == "gone", worker.process.communicate()[1]
-            took = time.perf_counter() - started
-    assert worker.end() == ""
+                assert worker.told() == "gone"
+                took = time.perf_counter() - started
+            assert worker.end() == ""
+        finally:
+            worker.kill()
     assert killed and done["reads"] and done["writes"]
     assert scanned(str(tmp_path / "kb"), traces, contexts).found == ()
     check_the_rest(tmp_path, done["writes"])
