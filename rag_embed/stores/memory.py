@@ -83,9 +83,8 @@ class MemoryStore:
         self._events: tuple[Signature, MemoryEvents] | None = None
         self._settings: dict[str, Any] = {}
         self._growth = Growth({}, ())
-        self._lexical: dict[str, str] = {}
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
-        self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces})
+        self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces}, {})
 
     @_one_at_a_time
     def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> MemoryEvents:
@@ -113,7 +112,7 @@ class MemoryStore:
         """See `protocols.Store`."""
         documents, chunks = _own(documents, rows.chunks)
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
-        words = lexical_texts(rows)
+        texts = lexical_texts(rows)
         replaced = {document.id for document, _ in documents}
         owners = {id: owner for id, (_, owner) in self.known(list(replaced)).items()}
         check_owners([document for document, _ in documents], owners)
@@ -131,15 +130,15 @@ class MemoryStore:
             )
             for name in self.spaces
         }
-        self._lexical = {old[i].id: self._lexical[old[i].id] for i in kept}
-        self._lexical |= {chunk.id: text for chunk, text in zip(chunks, words, strict=True)}
+        words = {old[i].id: self._view.words[old[i].id] for i in kept}
+        words |= {c.id: self.analyzer.words(text) for c, text in zip(chunks, texts, strict=True)}
         known = {**self._view.stored, **{d.id: (d, digest) for d, digest in documents}}
         kept_tokens = {
             name: {old[i].id: self._view.kept[name][old[i].id] for i in kept}
             | {chunk.id: one for chunk, one in zip(chunks, some, strict=True)}
             for name, some in rows.tokens.items()
         }
-        self._view = self._built(by_id, filters, known, matrix, kept_tokens)
+        self._view = self._built(by_id, filters, known, matrix, kept_tokens, words)
 
     @_one_at_a_time
     def delete(self, doc_ids: Sequence[str], /) -> int:
@@ -148,13 +147,13 @@ class MemoryStore:
         self._forget(gone)
         keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
         ids = [self._view.ids[i] for i in keep]
-        self._lexical = {id: self._lexical[id] for id in ids}
         self._view = self._built(
             {id: self._view.chunks_by_id[id] for id in ids},
             {id: self._view.rows[id] for id in ids},
             {id: value for id, value in self._view.stored.items() if id not in gone},
             {name: matrix[keep] for name, matrix in self._view.matrix.items()},
             {name: {id: some[id] for id in ids} for name, some in self._view.kept.items()},
+            {id: self._view.words[id] for id in ids},
         )
         return len(gone)
 
@@ -268,17 +267,18 @@ class MemoryStore:
         documents: Mapping[str, tuple[Document, str]],
         matrix: Mapping[str, Vectors],
         kept: Mapping[str, Mapping[str, TokenBits]],
+        words: Mapping[str, Sequence[str]],
     ) -> MemoryView:
         owned: dict[str | None, list[int]] = {None: []}
-        words = [self.analyzer.words(self._lexical[id]) for id in by_id]
         for i, chunk in enumerate(by_id.values()):
             owned.setdefault(chunk.user, []).append(i)
+        ids = list(by_id)
         postings = {
-            user: (Postings.of([words[i] for i in some]), np.array(some, dtype=np.intp))
+            user: (Postings.of([words[ids[i]] for i in some]), np.array(some, dtype=np.intp))
             for user, some in owned.items()
         }
         return MemoryView(
-            by_id, rows, documents, matrix, postings, self.analyzer, self.fields, kept
+            by_id, rows, documents, matrix, postings, self.analyzer, self.fields, kept, words
         )
 
 

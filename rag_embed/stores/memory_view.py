@@ -36,6 +36,7 @@ class MemoryView:
     analyzer: Analyzer
     fields: Fields
     kept: Mapping[str, Mapping[str, TokenBits]]
+    words: Mapping[str, Sequence[str]]
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
     judge: Judge = field(init=False)
