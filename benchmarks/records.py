@@ -36,6 +36,8 @@ class Table:
     rows: Sequence[Sequence[Any]]
 
     def __post_init__(self) -> None:
+        if not self.rows:
+            raise ValueError(f"{self.name}: expected rows, got none; nothing was measured")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -63,6 +64,16 @@ def test_what_is_not_there_is_an_error(block, tmp_path) -> None:
 def test_a_row_fits_its_columns() -> None:
     with pytest.raises(ValueError, match="a cell for each"):
         Table("t", {"a": "", "b": ""}, [["x"]])
+
+
+def test_what_was_not_measured_is_no_table() -> None:
+    with pytest.raises(ValueError, match="nothing was measured"):
+        Table("t", {"a": ""}, [])
+    with (
+        mock.patch("pytest.main", lambda *_: 2),
+        pytest.raises(SystemExit, match="cannot be loaded"),
+    ):
+        run("frameworks", ["--parts", "conformance"])
 
 
 TOWNS = ("Aachen", "Bremen", "Coburg", "Dessau", "Erfurt", "Fulda", "Giessen", "Hanau", "Ilmenau")
