@@ -25,7 +25,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.fields import Fields
 from rag_embed.indexing import content_hash
 from rag_embed.stores import LanceStore
-from rag_embed.types import Chunk
+from rag_embed.types import Chunk, ChunkRows
 
 PARSERS = [
     RagEmbedNodeParser(chunk_tokens=40),
@@ -244,8 +244,10 @@ def test_a_store_of_the_first_format_is_read_and_added_to(tmp_path) -> None:
     stored = OwnDocument("a", before.text, metadata={k: v for k, v in metadata.items() if v != []})
     old.replace(
         [(stored, content_hash(stored))],
-        [Chunk.of(stored, 0, len(stored.text))],
-        {"dense": np.array([before.embedding], dtype=np.float32)},
+        ChunkRows(
+            [Chunk.of(stored, 0, len(stored.text))],
+            {"dense": np.array([before.embedding], dtype=np.float32)},
+        ),
     )
     store = RagEmbedVectorStore(tmp_path / "store")
     before.embedding = None
