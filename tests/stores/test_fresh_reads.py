@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_embed import Chunk, Document
+from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter, field
 from rag_embed.stores.held import Held
@@ -23,7 +24,7 @@ from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
-from rag_embed.types import ChunkRows, TokenBits
+from rag_embed.types import ChunkRows, TokenBits, place_of
 
 DIM, WORDS = 4, ("fox", "tea", "whale", "wine")
 FIELDS = Fields.of({"year": int})
@@ -138,6 +139,7 @@ def take(step: tuple, store: LanceStore) -> None:
             store.adopt({})
         case "look", which, _:
             store.view().nearest("dense", UNITS, 5, FILTERS[which])
+            store.view().lexical(WORDS, 5, FILTERS[which])
 
 
 @settings(max_examples=25)
@@ -149,6 +151,7 @@ def test_patched_equals_rebuilt(taken) -> None:
         for i in range(6):
             write(store, f"d{i}", i, OWNERS[i % 3])
         looked = [(store.view(), answers(store.view()))]
+        read_from_tables(store.view())
         for step in taken:
             take(step, store)
             if step[0] == "look":
@@ -164,10 +167,11 @@ def answers_again(view: LanceView) -> dict[str, object]:
     """What a version that may be dropped from disk still says."""
     [(every, _)] = view.nearest("dense", UNITS[:1], len(view), None)
     moments = view.moments("dense")
-    found = {"count": len(view), "private": view.private, "ids": sorted(every)}
+    found = {"count": len(view), "private": view.private, "ids": sorted(every, key=place_of)}
     for k in (1, 3, 100):
         for row, (ids, scores) in zip(UNITS, view.nearest("dense", UNITS, k, None), strict=True):
             found[f"nearest {None} {k} {row}"] = ids, scores.tolist()
+    found["vectors"] = view.vectors("dense", found["ids"]).tolist()
     found["moments None"] = moments.count, moments.mean.tolist(), moments.second.tolist()
     return found
 
@@ -219,6 +223,19 @@ def test_what_is_held_goes_with_the_last_view(store) -> None:
     del other
     gc.collect()
     assert roster() is None
+
+
+def test_a_chunk_that_went_is_unknown_to_later_versions_only(store) -> None:
+    before = store.view()
+    [chunk, *_] = [chunk.id for chunk in before.document_chunks("d8")]
+    kept = before.vectors("dense", [chunk]), before.tokens("dense", [chunk])[0].ids
+    store.delete(["d8"])
+    for ask in (store.view().vectors, store.view().tokens):
+        with pytest.raises(BadInput, match="Unknown chunk ids"):
+            ask("dense", [chunk])
+    write(store, "d8", 1000, OWNERS[8 % 3])
+    assert np.array_equal(before.vectors("dense", [chunk]), kept[0])
+    assert np.array_equal(before.tokens("dense", [chunk])[0].ids, kept[1])
 
 
 def test_memory_is_bounded_when_rows_are_replaced_for_ever(store) -> None:
