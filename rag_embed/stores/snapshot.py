@@ -136,8 +136,12 @@ class Snapshot:
         """Chunks that a user sees: the shared ones and the user's own."""
         if not self.private:
             return len(self)
+        resident = self.resident if self.held.begun else None
         for owner in {None, user} - self._counted.keys():
-            self._counted[owner] = self.count(self.of(owner))
+            if resident is None:
+                self._counted[owner] = self.count(self.of(owner))
+            else:
+                self._counted[owner] = int(np.count_nonzero(resident.of(owner)))
         return sum(self._counted[owner] for owner in {None, user})
 
     def resolved(self, where: Filter | None) -> Filter | None:

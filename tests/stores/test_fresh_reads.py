@@ -94,6 +94,7 @@ def answers(view: LanceView) -> dict[str, object]:
         moments, frequencies = view.moments("dense", user), view.frequencies("dense", user)
         said[f"moments {user}"] = moments.count, moments.mean.tolist(), moments.second.tolist()
         rarity = frequencies.idf(np.arange(12, dtype=np.int32)).tolist()
+        said[f"seen {user}"] = view.count(user)
         said[f"frequencies {user}"] = frequencies.count, frequencies.mean_length, rarity
     return said
 
