@@ -1,9 +1,11 @@
-"""What a million events cost, for `personal`: random unit vectors, 100 events for each user."""
+"""What events cost, for `personal`: a million of many users, and ever more of one."""
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,18 +15,23 @@ from benchmarks.common import Bench, seconds
 from benchmarks.records import Table
 from rag_embed import Query
 from rag_embed.encoders import HashEncoder
-from rag_embed.events import UserEvent
+from rag_embed.events import History, UserEvent
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.bend import Bend
+from rag_embed.personal.pooling import AttentionPooling
 from rag_embed.personal.profiles import Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.stores.events import LanceEvents
+from rag_embed.types import DENSE, Vectors
 
 DIM, EACH = 384, 100
 WRITE = 250
 """Users in one write."""
 
 FORGOTTEN = 5
+
+TOPICS, ASKED, MANY = 500, 24, 10_000
+"""Of one user's events; queries; events in one write."""
 
 
 def measured(profiles: Profiles, bend: Bend, someone: Sequence[str]) -> dict[str, float]:
@@ -43,6 +50,57 @@ def measured(profiles: Profiles, bend: Bend, someone: Sequence[str]) -> dict[str
         spent = [seconds(act, user)[1] for user in users]
         found[f"{name}, ms"] = 1000 * statistics.median(spent)
     return found
+
+
+def history(bench: Bench) -> Iterator[Table]:
+    """One user with ever more events, which lie around `TOPICS` as what a person does lies around few."""
+    encoder, rng, rows = HashEncoder(DIM), np.random.default_rng(0), []
+    topics = unit(rng.normal(size=(TOPICS, DIM)))
+
+    def around(n: int) -> Vectors:
+        return unit(topics[rng.integers(TOPICS, size=n)] + 0.05 * rng.normal(size=(n, DIM)))
+
+    ways = {"no decay": Setting(0.2, prior=0.0, centred=False)}
+    ways["half-life of 1,000 events"] = replace(ways["no decay"], half_life=1000.0)
+    first: dict[str, float] = {}
+    for size in sorted(bench.options.events):
+        with TemporaryDirectory() as folder:
+            store = LanceEvents(folder, encoder.signature)
+            for at in range(0, size, MANY):
+                numbers = range(at, min(at + MANY, size))
+                events = [UserEvent(str(i), "ann", f"asked {i}", float(i)) for i in numbers]
+                vectors = around(len(events))
+                store.add(events, vectors, vectors)
+            asked = [Query("x", user="ann", vectors={DENSE: row}) for row in around(ASKED)]
+            everything = store.history("ann")
+            for name, setting in ways.items():
+                bend = setting.bend(Profiles(store, encoder), encoder, lambda user: np.zeros(DIM))
+                bend.bent(asked[:2])
+                spent = [processor_seconds(bend.bent, [query]) for query in asked]
+                took = 1000 * statistics.median(spent)
+                pooling = AttentionPooling(Profiles(store, encoder), half_life=setting.half_life)
+                kept = [_kept(pooling, everything, query.vectors[DENSE]) for query in asked]
+                rows.append([name, size, took, took / first.setdefault(name, took), np.mean(kept)])
+        bench.say(f"{size} events: done")
+    columns = {"way": "", "events": ",d", "ms of a processor": ".1f", "times the first": ".2f"}
+    yield Table("a bent query of one user", {**columns, "share of full attention": ".4f"}, rows)
+
+
+def _kept(pooling: AttentionPooling, everything: History, row: Vectors) -> float:
+    """How much of what attention over everything picks was found."""
+    full = pooling.pooled(everything, row)
+    [look] = pooling.ask([Query("x", user="ann")])
+    assert look is not None
+    found = {event.id for event in look(row).events}
+    ids = (event.id in found for event in full.events)
+    return float(full.shares @ np.fromiter(ids, np.float64, len(full.events)))
+
+
+def processor_seconds(act: Callable[..., object], *arguments: object) -> float:
+    """Neighbours on the machine do not count."""
+    start = time.process_time()
+    act(*arguments)
+    return time.process_time() - start
 
 
 def costs(bench: Bench) -> Iterator[Table]:

@@ -3,6 +3,7 @@
 Settings stand against strength 0 and against the histories of other users; users count alike. *Ikat*: a user's
 facts are both corpus and history, the talk so far is the session. *Movielens*: liked films are the history, the
 query names the twenty liked last, and films of the history are left out of the search.
+*History*: one user's events, from 1,000 on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from benchmarks.common import Bench, Suite, gain
 from benchmarks.records import Table
-from benchmarks.suites._personal_costs import costs
+from benchmarks.suites._personal_costs import costs, history
 from benchmarks.suites._personal_trial import Trial
 from benchmarks.suites._talks import talks
 from rag_embed import Document, Index, Query
@@ -142,8 +143,21 @@ def movielens(bench: Bench) -> Iterator[Table]:
 
 
 SUITE = Suite(
-    {"tenancy": tenancy, "ikat": ikat, "movielens": movielens, "talks": talks, "costs": costs},
+    {
+        "tenancy": tenancy,
+        "ikat": ikat,
+        "movielens": movielens,
+        "talks": talks,
+        "costs": costs,
+        "history": history,
+    },
     options={
-        "--users": {"nargs": "+", "type": int, "default": [100, 1000, 10_000], "help": "of costs"}
+        "--users": {"nargs": "+", "type": int, "default": [100, 1000, 10_000], "help": "of costs"},
+        "--events": {
+            "nargs": "+",
+            "type": int,
+            "default": [1000, 10_000, 100_000],
+            "help": "of one user, in history",
+        },
     },
 )

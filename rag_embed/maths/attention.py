@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +13,90 @@ from rag_embed.maths.vectors import best, unit
 
 Row = npt.NDArray[np.float32]
 Row64 = npt.NDArray[np.float64]
+
+_LARGEST = 700.0
+"""``exp`` of more is no float."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What an event's share depends on: ``w_i * f_kind * 2^(t_i / half_life) * exp(s_i / temperature)``.
+
+    Attributes:
+        temperature: > 0; infinity gives the weighted mean, small values the nearest event.
+        half_life: Seconds after which an event counts half; ``None`` for no decay.
+        kinds: Factor of each kind of event, >= 0; kinds that are not named have 1.
+
+    Raises:
+        BadInput: A value is out of range.
+    """
+
+    temperature: float = 0.05
+    half_life: float | None = None
+    kinds: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0 or (self.half_life is not None and not self.half_life > 0):
+            raise BadInput(
+                "temperature and half_life must be above 0, "
+                f"got {self.temperature!r} and {self.half_life!r}."
+            )
+        if any(not factor >= 0 for factor in self.kinds.values()):
+            raise BadInput(f"kinds maps kinds of events to factors >= 0, got {dict(self.kinds)}.")
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Kinds whose events have no share."""
+        return frozenset(kind for kind, factor in self.kinds.items() if factor == 0)
+
+    def weighted(self, weights: Row64, kinds: Sequence[str]) -> Row64:
+        """``(n,)`` weights of events, each times the factor of its kind."""
+        return weights * np.array([self.kinds.get(kind, 1.0) for kind in kinds], np.float64)
+
+    def logits(
+        self,
+        similarities: npt.NDArray[np.floating],
+        weights: npt.NDArray[np.floating],
+        times: npt.NDArray[np.floating],
+        newest: float,
+    ) -> Row64:
+        """``(n,)`` logarithms of the shares, up to one number for all.
+
+        Args:
+            similarities: ``(n,)`` cosines of the query with the keys.
+            weights: ``(n,)`` >= 0, of which 0 gives minus infinity; see `weighted`.
+            times: ``(n,)`` seconds.
+            newest: The time that decay is counted from, in seconds.
+        """
+        with np.errstate(divide="ignore"):
+            logits = np.log(np.asarray(weights, np.float64))
+        logits += np.asarray(similarities, np.float64) / self.temperature
+        if self.half_life is not None:
+            logits += np.log(2.0) * (np.asarray(times, np.float64) - newest) / self.half_life
+        return logits
+
+    def beyond(self, logit: float, similarity: float, newest: float) -> tuple[float, float] | None:
+        """Where events lie that have a greater logit than this, though no greater cosine.
+
+        The bound is that of the threshold algorithm (Fagin, Lotem and Naor, 2001): what weight and age
+        must add where the cosine adds no more than ``similarity``.
+
+        Args:
+            logit: To be exceeded; see `logits`.
+            similarity: The largest cosine that they may have.
+            newest: The time that decay is counted from; no event is newer.
+
+        Returns:
+            A weight and a time, in seconds: each of them has a greater weight or a later time.
+            ``None`` when they can be anywhere.
+        """
+        lead = logit - similarity / self.temperature
+        lead -= float(np.log(max(1.0, *self.kinds.values()) if self.kinds else 1.0))
+        if lead >= 0:
+            return float(np.exp(min(lead, _LARGEST))), float("inf")
+        if self.half_life is None or lead == -float("inf"):
+            return None
+        return 1.0, newest + lead * self.half_life / float(np.log(2.0))
 
 
 def attention(
@@ -45,21 +132,14 @@ def attention(
         >>> even.round(6).tolist()
         [0.75, 0.25]
     """
-    if not temperature > 0 or (half_life is not None and not half_life > 0):
-        raise BadInput(
-            f"temperature and half_life must be above 0, got {temperature!r} and {half_life!r}."
-        )
+    made = Attention(temperature, half_life)
     if top is not None and top < 1:
         raise BadInput(f"top must be at least 1 or None, got {top!r}.")
     shares = np.zeros(len(similarities))
     some = np.flatnonzero(np.asarray(weights) > 0)
     if not some.size:
         return shares
-    logits = np.asarray(similarities, np.float64)[some] / temperature
-    logits += np.log(np.asarray(weights, np.float64)[some])
-    if half_life is not None:
-        newest = float(np.max(times))
-        logits += np.log(2.0) * (np.asarray(times, np.float64)[some] - newest) / half_life
+    logits = made.logits(similarities, weights, times, float(np.max(times)))[some]
     if top is not None and top < some.size:
         kept = best([f"{i:012d}" for i in some], logits, top)
         some, logits = some[kept], logits[kept]
@@ -83,18 +163,24 @@ def similar_gate(similarity: float, threshold: float, width: float) -> float:
     return float(0.5 * (1.0 + np.tanh(0.5 * (similarity - threshold) / width)))
 
 
-def focus_gate(shares: Row64) -> float:
+def focus_gate(shares: Row64, count: int | None = None) -> float:
     """One minus the normalised entropy of the shares: 0 when uniform, 1 when one event has all.
+
+    Args:
+        shares: ``(n,)`` that add up to 1.
+        count: Events that there were to choose from; those without a row in ``shares`` have none.
+            ``None`` for ``n``.
 
     Examples:
         >>> focus_gate(np.array([0.25, 0.25, 0.25, 0.25])), focus_gate(np.array([0.0, 1.0]))
         (0.0, 1.0)
     """
-    if len(shares) < 2:
+    among = len(shares) if count is None else count
+    if among < 2:
         return 1.0
     some = shares[shares > 0]
     entropy = -float(some @ np.log(some))
-    return min(1.0, max(0.0, 1.0 - entropy / float(np.log(len(shares)))))
+    return min(1.0, max(0.0, 1.0 - entropy / float(np.log(among))))
 
 
 def bent(query: Row, profile: Row, strength: float) -> Row:

@@ -63,7 +63,7 @@ class Similar:
 
 def focused(pooled: Pooled) -> float:
     """Believes a history as far as attention picks few events: one minus normalised entropy."""
-    return focus_gate(pooled.shares)
+    return focus_gate(pooled.shares, pooled.count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from rag_embed.errors import BadInput
 from rag_embed.events import History, UserEvent
-from rag_embed.maths.attention import attention
+from rag_embed.maths.attention import Attention, attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Histories, QueryEncoder, Totals
 from rag_embed.types import Query, Vectors
+
+WHOLE = 512
+"""Events that are read as a whole, once for all queries of a user; searching more is cheaper."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +31,8 @@ class Pooled:
         count: Events that were there to choose from.
         similarity: Largest cosine of the query with a key; with ``vector`` where no single event
             was looked at.
-        events: Those that were looked at; empty for a running sum and for turns of a talk.
+        events: Those that were looked at, with all that have a share; empty for a running sum and for
+            turns of a talk.
         values: ``(n, dim)`` what was looked at.
         shares: ``(n,)`` float64, how much of the vector is each one's; adds up to 1.
     """
@@ -56,12 +60,15 @@ class Pooling(Protocol):
 class AttentionPooling:
     """Attends to what was asked, pools what was chosen: `maths.attention.attention`.
 
+    A long history is searched first and attended to afterwards, as DARE (ICLR 2025) does: the shares
+    are those of attention over all, since only the ``top`` of them count.
+
     Attributes:
         histories: Where events come from.
         encoder: Encodes the instruction with the query; needed for an instruction alone.
         temperature: > 0. The published 1.0 weighs nearly all events alike; .02 to .1 select.
         half_life: Seconds after which an event counts half; ``None`` for no decay.
-        top: Events that may count; ``None`` for all.
+        top: Events that may count; ``None`` for all, which reads the whole history.
         kinds: Factor of each kind of event, >= 0; kinds that are not named have 1.
         instruction: What the profile is for, such as ``"films this user enjoys"``. Events are then
             attended to by this text and the query together (InstructUE, 2025, does it by training).
@@ -79,35 +86,38 @@ class AttentionPooling:
     instruction: str = ""
 
     def __post_init__(self) -> None:
-        none = np.zeros(0)
-        attention(
-            none,
-            none,
-            none,
-            temperature=self.temperature,
-            half_life=self.half_life,
-            top=self.top,
-        )
-        if any(not factor >= 0 for factor in self.kinds.values()):
-            raise BadInput(f"kinds maps kinds of events to factors >= 0, got {dict(self.kinds)}.")
+        self._attention()
+        if self.top is not None and self.top < 1:
+            raise BadInput(f"top must be at least 1 or None, got {self.top!r}.")
         if self.instruction and self.encoder is None:
             raise BadInput("An instruction must be encoded; give AttentionPooling an encoder.")
 
     def ask(self, queries: Sequence[Query], /) -> list[Callable[[Vectors], Pooled] | None]:
         """See `protocols.Pooling`."""
-        users = dict.fromkeys(query.user for query in queries)
-        known = {user: self.histories.history(user) for user in users if user is not None}
+        users = dict.fromkeys(query.user for query in queries if query.user is not None)
+        ignored = self._attention().ignored
+        counts = {user: self.histories.count(user, ignored) for user in users}
+        looks = {user: self._look(user) for user, count in counts.items() if count}
         return [
-            partial(self._pooled, known[query.user], query.text)
-            if query.user is not None and self._weights(known[query.user]).any()
+            partial(self._pooled, looks[query.user], counts[query.user], query.text)
+            if query.user in looks
             else None
             for query in queries
         ]
 
-    def pooled(self, history: History, row: Vectors) -> Pooled:
-        """A history seen from one ``(dim,)`` vector; its weights must not all be 0."""
+    def pooled(self, history: History, row: Vectors, count: int | None = None) -> Pooled:
+        """A history seen from one ``(dim,)`` vector; a count of 0 where no event has weight.
+
+        Args:
+            history: All events, or those that may count and the nearest.
+            row: The vector.
+            count: Events that there were to choose from; ``None`` for those of the history.
+        """
         similarities = history.keys @ row
-        weights = self._weights(history)
+        kinds = [event.kind for event in history.events]
+        weights = self._attention().weighted(history.weights, kinds)
+        if not weights.any():
+            return Pooled(np.zeros_like(row), 0, 0.0, (), history.values[:0], np.zeros(0))
         shares = attention(
             similarities,
             weights,
@@ -118,21 +128,30 @@ class AttentionPooling:
         )
         return Pooled(
             vector=(shares @ history.values.astype(np.float64)).astype(np.float32),
-            count=int(np.count_nonzero(weights)),
+            count=int(np.count_nonzero(weights)) if count is None else count,
             similarity=float(similarities[weights > 0].max()),
             events=history.events,
             values=history.values,
             shares=shares,
         )
 
-    def _pooled(self, history: History, text: str, row: Vectors) -> Pooled:
+    def _attention(self) -> Attention:
+        return Attention(self.temperature, self.half_life, self.kinds)
+
+    def _look(self, user: str) -> Callable[[Vectors], History]:
+        """Gives what a query has to look at."""
+        top = self.top
+        if top is None or self.histories.count(user) <= max(WHOLE, top):
+            history = self.histories.history(user)
+            return lambda row: history
+        return lambda row: self.histories.near(user, row, top, self._attention())
+
+    def _pooled(
+        self, look: Callable[[Vectors], History], count: int, text: str, row: Vectors
+    ) -> Pooled:
         if self.instruction and self.encoder is not None:
             row = self.encoder.encode_query([f"{self.instruction}\n{text}".strip()])[0]
-        return self.pooled(history, row)
-
-    def _weights(self, history: History) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        factors = [self.kinds.get(event.kind, 1.0) for event in history.events]
-        return history.weights * np.array(factors, dtype=np.float64)
+        return self.pooled(look(row), row, count)
 
 
 @dataclass(frozen=True, slots=True)

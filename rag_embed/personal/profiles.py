@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.events import History, UserEvent
+from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.personal.pooling import AttentionPooling
 from rag_embed.protocols import Encoder, EventStore
@@ -98,6 +99,14 @@ class Profiles:
     def history(self, user: str, /) -> History:
         """See `protocols.Histories`."""
         return self.store.history(user)
+
+    def count(self, user: str, ignored: Collection[str] = (), /) -> int:
+        """See `protocols.Histories`."""
+        return self.store.count(user, ignored)
+
+    def near(self, user: str, row: Vectors, n: int, attention: Attention, /) -> History:
+        """See `protocols.Histories`."""
+        return self.store.near(user, row, n, attention)
 
     def total(self, user: str, /) -> DecayedSum:
         """See `protocols.Totals`."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from rag_embed.events import History, UserEvent
+from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.types import Vectors
 
@@ -19,6 +20,26 @@ class Histories(Protocol):
 
     def history(self, user: str, /) -> History:
         """Everything of one user and of nobody else; empty for an unknown one."""
+        ...
+
+    def count(self, user: str, ignored: Collection[str] = (), /) -> int:
+        """How many events of one user there are, those of ignored kinds left out; reads none of them."""
+        ...
+
+    def near(self, user: str, row: Vectors, n: int, attention: Attention, /) -> History:
+        """The part of a history that attention picks for one query; costs no reading of the whole.
+
+        Args:
+            user: Whose history.
+            row: ``(dim,)`` of length 1, the query.
+            n: Events that may count, >= 1.
+            attention: What the events' shares depend on.
+
+        Returns:
+            The ``n`` events with the largest shares, and the nearest event where it is none of them;
+            oldest first. Events without a share are left out. Of those with equal shares any may be
+            taken. A store with a search index for vectors may miss what that index misses.
+        """
         ...
 
 
@@ -54,6 +75,14 @@ class EventStore(Protocol):
         ...
 
     def history(self, user: str, /) -> History:
+        """See `Histories`."""
+        ...
+
+    def count(self, user: str, ignored: Collection[str] = (), /) -> int:
+        """See `Histories`."""
+        ...
+
+    def near(self, user: str, row: Vectors, n: int, attention: Attention, /) -> History:
         """See `Histories`."""
         ...
 

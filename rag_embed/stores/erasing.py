@@ -23,6 +23,8 @@ from typing import Any
 import pyarrow as pa
 from lancedb.index import BTree
 
+from rag_embed.stores.event_schema import KEYS
+
 MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 _SAME = {
@@ -60,8 +62,8 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
     for index in table.list_indices():
         if index.index_type == "BTree":
             table.create_index(index.columns[0], config=BTree(), replace=True)
-        elif index.columns[0].startswith("v_"):
-            table.drop_index(index.name)  # `optimize` builds it again where it is due
+        elif index.columns[0].startswith("v_") or index.columns[0] == KEYS:
+            table.drop_index(index.name)  # its store builds it again where it is due
     purge(table, local)
 
 

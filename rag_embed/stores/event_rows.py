@@ -9,7 +9,9 @@ import numpy as np
 
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.events import History, UserEvent
+from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
+from rag_embed.maths.vectors import best
 from rag_embed.protocols import HalfLife
 from rag_embed.text import storable
 from rag_embed.types import Signature, Vectors
@@ -56,6 +58,19 @@ def empty(dim: int) -> History:
     """Nothing is known."""
     rows = np.empty((0, dim), np.float32)
     return History((), rows, rows)
+
+
+def picked(history: History, row: Vectors, n: int, attention: Attention) -> History:
+    """What `protocols.Histories.near` says, of a history or of a part that holds it."""
+    weights = attention.weighted(history.weights, [event.kind for event in history.events])
+    if not weights.any():
+        return history.at([])
+    similarities = history.keys @ row
+    logits = attention.logits(similarities, weights, history.times, float(history.times.max()))
+    some = np.flatnonzero(weights > 0)
+    kept = some[best([f"{i:012d}" for i in some], logits[some], n)]
+    nearest = some[similarities[some].argmax()]
+    return history.at(np.union1d(kept, [nearest]).tolist())
 
 
 def added(total: DecayedSum, events: Sequence[UserEvent], values: Vectors) -> DecayedSum:

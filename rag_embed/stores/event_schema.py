@@ -7,18 +7,22 @@ table, so that one commit writes an event and the sum that counts it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from lancedb.expr import Expr, col, lit
 
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.types import Signature, Vectors
 
-_VECTORS = ("key_vector", "value_vector")
+KEYS = "key_vector"
+"""The column that is searched."""
+
+_VECTORS = (KEYS, "value_vector")
 _PLAIN = ["id", "user_id", "text", "time", "outcome", "kind", "weight"]
 
 EVENT_COLUMNS = [*_PLAIN, "metadata_json", *_VECTORS]
@@ -95,8 +99,34 @@ def history_of(table: pa.Table, dim: int) -> History:
         UserEvent(**dict(zip(names, values, strict=True)), metadata=known)
         for *values, known in zip(*plain, metadata, strict=True)
     ]
-    keys, values = (_matrix(table[name], dim) for name in _VECTORS)
+    keys, values = (matrix(table[name], dim) for name in _VECTORS)
     return History.of(events, keys, values)
+
+
+def totals_of(table: pa.Table) -> dict[str, DecayedSum]:
+    """The sums in rows with ``user_id`` and ``total``."""
+    pairs = zip(table["user_id"].to_pylist(), table["total"].to_pylist(), strict=True)
+    return {user: DecayedSum.from_bytes(stored) for user, stored in pairs}
+
+
+def of_user(user: str) -> Expr:
+    """The rows of one user and of nobody else."""
+    return col("user_id") == lit(user)
+
+
+def counted(ignored: Collection[str]) -> Expr:
+    """The rows of events of any other kind; a sum has none."""
+    return ~col("kind").isin(sorted(ignored))
+
+
+def mark_of(bucket: str) -> str:
+    """The table whose being there says that a bucket is being erased."""
+    return bucket.replace("events_", "erasing_")
+
+
+def bucket_of(mark: str) -> str:
+    """The bucket that a mark is about."""
+    return mark.replace("erasing_", "events_")
 
 
 _AS = {"user_id": "user"}
@@ -107,7 +137,8 @@ def _rows(rows: Vectors) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
 
 
-def _matrix(column: pa.ChunkedArray, dim: int) -> Vectors:
+def matrix(column: pa.ChunkedArray, dim: int) -> Vectors:
+    """``(n, dim)`` float32 C-contiguous: a column of vectors."""
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     flat = np.concatenate([np.empty(0, np.float32), *parts])
     return np.ascontiguousarray(flat.reshape(-1, dim), dtype=np.float32)

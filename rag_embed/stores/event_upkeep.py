@@ -16,7 +16,7 @@ LOOSE = 4096
 """More rows than these are not left without an index: every read looks at each."""
 
 _SHARE = 16
-_INDEXED = ("key", "user_id")
+_INDEXED = ("key", "user_id", "time", "weight")
 
 
 def due(table: Any) -> bool:  # noqa: ANN401

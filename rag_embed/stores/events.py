@@ -19,8 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +27,7 @@ import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
 from rag_embed.events import History, UserEvent, check_user
+from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.protocols import HalfLife
 from rag_embed.stores.erasing import erase, purge
@@ -42,14 +42,21 @@ from rag_embed.stores.event_rows import (
 )
 from rag_embed.stores.event_schema import (
     EVENT_COLUMNS,
+    bucket_of,
+    counted,
     event_schema,
     event_table,
     history_of,
+    mark_of,
+    of_user,
     row_key,
+    totals_of,
 )
+from rag_embed.stores.event_search import index_keys, near
 from rag_embed.stores.event_upkeep import due, tidy
 from rag_embed.stores.locks import turn
 from rag_embed.stores.places import local, place
+from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import connect
 from rag_embed.types import Signature, Vectors
@@ -57,7 +64,6 @@ from rag_embed.types import Signature, Vectors
 BUCKETS = 64
 """Tables that users are dealt to; part of the format."""
 
-_AGAIN = 5
 _IS_EVENT = col("id") != lit("")
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 
@@ -106,8 +112,8 @@ class LanceEvents:
         self._schema = event_schema(signature, half_life)
         for name in names:
             if name.startswith("erasing_"):
-                with explained("finish forgetting", self.uri), self._locked(_bucket_of(name)):
-                    self._rewrite(_bucket_of(name))
+                with explained("finish forgetting", self.uri), turn(self.uri, bucket_of(name)):
+                    self._rewrite(bucket_of(name))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as its place: whoever unpickles it opens the events there."""
@@ -131,18 +137,30 @@ class LanceEvents:
             buckets.setdefault(_bucket(event.user), []).append(i)
         for name, rows in buckets.items():
             some = [events[i] for i in rows]
-            with explained("remember events", self.uri), self._locked(name):
+            with explained("remember events", self.uri), turn(self.uri, name):
                 table = self._created(name)
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
                 _upsert(table).execute(written)
                 if due(table):
                     tidy(table, self._local)
+                    index_keys(table)
 
     def history(self, user: str, /) -> History:
         """See `protocols.EventStore`."""
-        mine = col("user_id") == lit(check_user(user))
-        return self._events(_bucket(user), mine, _IS_EVENT)
+        return self._events(_bucket(check_user(user)), of_user(user), _IS_EVENT)
+
+    def count(self, user: str, ignored: Collection[str] = (), /) -> int:
+        """See `protocols.EventStore`."""
+        if not ignored:
+            return self.total(user).count
+        some = _IS_EVENT & counted(ignored)
+        return len(self._read(_bucket(check_user(user)), of_user(user), ["id"], some))
+
+    def near(self, user: str, row: Vectors, n: int, attention: Attention, /) -> History:
+        """See `protocols.EventStore`; exact for fewer than `event_search.INDEXED` events."""
+        ask = partial(self._latest, _bucket(check_user(user)), EVENT_COLUMNS)
+        return near(ask, partial(self.history, user), row, n, attention, self.total(user), user)
 
     def total(self, user: str, /) -> DecayedSum:
         """See `protocols.EventStore`."""
@@ -160,22 +178,21 @@ class LanceEvents:
             StoreError: The folder cannot be written. What is left is erased when it is next opened.
         """
         name = _bucket(check_user(user))
-        with explained("forget events", self.uri), self._locked(name):
+        with explained("forget events", self.uri), turn(self.uri, name):
             names = self._names()
             known = self.history(user) if name in names else empty(self.dim)
             gone, stays = known.split({e.id for e in known.events} if ids is None else set(ids))
-            if not len(gone) and _mark(name) not in names:
+            if not len(gone) and mark_of(name) not in names:
                 if ids is None and name in names:
                     purge(self._table(name), self._local)  # what a write that died left behind
                 return 0
-            self._database.create_table(_mark(name), schema=_MARK, exist_ok=True)
-            mine = col("user_id") == lit(user)
+            self._database.create_table(mark_of(name), schema=_MARK, exist_ok=True)
             if not len(stays):
-                self._table(name).delete(mine)
+                self._table(name).delete(of_user(user))
             elif len(gone):
                 total = without(self.total(user), gone, lambda: stays)
                 row = event_table(self._schema, [], gone.keys[:0], gone.values[:0], {user: total})
-                erased = mine & col("id").isin([event.id for event in gone.events])
+                erased = of_user(user) & col("id").isin([event.id for event in gone.events])
                 _upsert(self._table(name)).when_not_matched_by_source_delete(erased).execute(row)
             self._rewrite(name)
         return len(gone)
@@ -192,7 +209,8 @@ class LanceEvents:
         """Leave nothing in a bucket's files but the rows it has; the caller holds the lock."""
         if name in self._names():
             erase("events", self._table(name), self._local)
-        self._database.drop_table(_mark(name), ignore_missing=True)
+            index_keys(self._table(name))
+        self._database.drop_table(mark_of(name), ignore_missing=True)
 
     def _updated(
         self, name: str, events: Sequence[UserEvent], values: Vectors
@@ -215,9 +233,7 @@ class LanceEvents:
 
     def _totals(self, name: str, users: Sequence[str]) -> dict[str, DecayedSum]:
         among = col("key").isin([row_key(user) for user in users])
-        rows = self._read(name, among, ["user_id", "total"])
-        pairs = zip(rows["user_id"].to_pylist(), rows["total"].to_pylist(), strict=True)
-        return {user: DecayedSum.from_bytes(stored) for user, stored in pairs}
+        return totals_of(self._read(name, among, ["user_id", "total"]))
 
     def _events(self, name: str, some: Expr, among: Expr | None = None) -> History:
         return history_of(self._read(name, some, EVENT_COLUMNS, among), self.dim)
@@ -225,24 +241,23 @@ class LanceEvents:
     def _read(
         self, name: str, some: Expr, columns: list[str], among: Expr | None = None
     ) -> pa.Table:
-        """Rows of a bucket that fulfil both; that none fulfils the first is cheap to see.
+        """Rows of a bucket that fulfil both; that none fulfils the first is cheap to see."""
+        where = some if among is None else some & among
 
-        Of the latest version; again where an erasure dropped its files meanwhile.
-        """
-        nothing = self._schema.empty_table().select(columns)
+        def read(table: Any) -> pa.Table:  # noqa: ANN401
+            if not table.count_rows(some.to_sql()):
+                return self._schema.empty_table().select(columns)
+            return table.search().where(where).select(columns).to_arrow()
+
+        return self._latest(name, columns, read)
+
+    def _latest(self, name: str, columns: list[str], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+        """What is read from the latest version of a bucket; nothing if there is none."""
         with explained("read the events", self.uri):
             if name not in self._tables and name not in self._names():
-                return nothing
-            table, where = self._table(name), some if among is None else some & among
-            for attempt in range(_AGAIN):
-                try:
-                    if not table.count_rows(some.to_sql()):
-                        return nothing
-                    return table.search().where(where).select(columns).to_arrow()
-                except (OSError, RuntimeError, ValueError) as error:
-                    if attempt == _AGAIN - 1 or "ot found" not in str(error):
-                        raise
-        raise AssertionError  # the loop returns or raises
+                return self._schema.empty_table().select(columns)
+            table = self._table(name)
+            return reread(lambda: read(table))
 
     def _names(self) -> list[str]:
         with explained("read the events", self.uri):
@@ -267,9 +282,6 @@ class LanceEvents:
                 table.set_unenforced_primary_key("key")
         return self._table(name)
 
-    def _locked(self, name: str) -> AbstractContextManager[None]:
-        return turn(self.uri, name)
-
     def _fixed(self, name: str, signature: Signature, half_life: HalfLife) -> float | None:
         """The half-life of the events that are there."""
         with explained("open the events", self.uri):
@@ -286,11 +298,3 @@ def _upsert(table: Any) -> Any:  # noqa: ANN401
 def _bucket(user: str) -> str:
     digest = hashlib.blake2b(user.encode(), digest_size=8).digest()
     return f"events_{int.from_bytes(digest, 'little') % BUCKETS:02d}"
-
-
-def _mark(name: str) -> str:
-    return name.replace("events_", "erasing_")
-
-
-def _bucket_of(mark: str) -> str:
-    return mark.replace("erasing_", "events_")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 
 import numpy as np
 
 from rag_embed.events import History, UserEvent, check_user
+from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.processes import PerProcess
-from rag_embed.stores.event_rows import added, by_user, checked, empty, without
+from rag_embed.stores.event_rows import added, by_user, checked, empty, picked, without
 from rag_embed.types import Vectors
 
 
@@ -63,6 +64,14 @@ class MemoryEvents:
     def history(self, user: str, /) -> History:
         """See `protocols.EventStore`."""
         return self._histories.get(check_user(user), empty(self.dim))
+
+    def count(self, user: str, ignored: Collection[str] = (), /) -> int:
+        """See `protocols.EventStore`."""
+        return sum(event.kind not in ignored for event in self.history(user).events)
+
+    def near(self, user: str, row: Vectors, n: int, attention: Attention, /) -> History:
+        """See `protocols.EventStore`; looks at all."""
+        return picked(self.history(user), row, n, attention)
 
     def total(self, user: str, /) -> DecayedSum:
         """See `protocols.EventStore`."""

@@ -16,6 +16,7 @@ import pytest
 # Before the modules below are imported, so that a law that does not hold shows the values.
 pytest.register_assert_rewrite(
     *(f"rag_embed.testing.{name}" for name in ("chunk_encoder", "encoder", "events", "filters")),
+    *(f"rag_embed.testing.event_{name}" for name in ("data", "search")),
     *(f"rag_embed.testing.{name}" for name in ("leg", "reranker", "retriever", "router", "stage")),
     *(f"rag_embed.testing.store_{name}" for name in ("finding", "keeping", "owners")),
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,9 @@ from hypothesis import strategies as st
 
 from rag_embed.errors import BadInput
 from rag_embed.events import UserEvent
-from rag_embed.maths.vectors import unit
 from rag_embed.protocols import EventStore
-from rag_embed.types import Vectors
-
-DIM = 32
-"""Length of the vectors of the contract."""
+from rag_embed.testing.event_data import DIM, Make, event, remember, rows
+from rag_embed.testing.event_search import EventSearchContract
 
 Step = tuple[str, str, int, float, float]
 HOSTILE = [
@@ -55,34 +51,6 @@ HOSTILE = [
 ]
 
 
-def rows(*texts: str) -> Vectors:
-    """A unit row per text that depends on the text alone."""
-    seeds = [list(hashlib.blake2b(t.encode(), digest_size=8).digest()) for t in texts]
-    return unit(np.array([np.random.default_rng(s).normal(size=DIM) for s in seeds]))
-
-
-def event(
-    user: str,
-    id: str,
-    text: str = "",
-    time: float = 0.0,
-    *,
-    outcome: str = "",
-    kind: str = "event",
-    weight: float = 1.0,
-    metadata: Mapping[str, Any] | None = None,
-) -> UserEvent:
-    """An event; its text is its own unless one is given."""
-    said = text or f"text {id} of {user}"
-    return UserEvent(id, user, said, time, outcome, kind, weight, metadata or {})
-
-
-def remember(store: EventStore, *events: UserEvent) -> None:
-    """Store events with the vectors of their texts."""
-    keys = rows(*(one.text for one in events))
-    store.add(list(events), keys, rows(*(one.value_text for one in events)))
-
-
 def expected_total(store: EventStore, user: str) -> npt.NDArray[np.float64]:
     """The definition, over the stored history."""
     history = store.history(user)
@@ -108,15 +76,7 @@ def state(store: EventStore, users: Iterable[str]) -> dict[str, Any]:
     }
 
 
-class Make(Protocol):
-    """Makes an empty event store for vectors of `DIM` numbers."""
-
-    def __call__(self, half_life: float | None = None) -> EventStore:
-        """A store of its own at each call."""
-        ...
-
-
-class EventStoreContract:
+class EventStoreContract(EventSearchContract):
     """Every implementation behaves like this."""
 
     def test_an_unknown_user_has_nothing(self, make: Make) -> None:

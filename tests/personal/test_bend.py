@@ -16,7 +16,9 @@ from rag_embed.events import UserEvent
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.bend import Bend, CorpusMean, Personal, Similar, focused
 from rag_embed.personal.influence import moved_by
-from rag_embed.personal.pooling import AttentionPooling, MeanPooling, SessionPooling
+from rag_embed.personal.pooling import WHOLE, AttentionPooling, MeanPooling, SessionPooling
+from rag_embed.personal.profiles import Profiles
+from rag_embed.stores.memory_events import MemoryEvents
 
 from .conftest import ENCODER
 
@@ -128,6 +130,71 @@ def test_gates_kinds_top_and_signs(profiles) -> None:
     assert strength(Bend(AttentionPooling(profiles, kinds={"choice": 0.0}), ENCODER, 1.0)) == 0.0
     near = Bend(AttentionPooling(profiles, top=1), ENCODER, 1.0).bent([Query(ASK, user="ann")])[0]
     assert near is not None and sorted(near.pooled.shares) == [0, 0, 0, 1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    top=st.sampled_from([1, 4, 20]),
+    temperature=st.sampled_from([0.02, 0.2, 1.0]),
+    half_life=st.sampled_from([None, 3.0, 200.0]),
+    kinds=st.sampled_from([{}, {"fact": 0.0}, {"fact": 3.0, "order": 0.5}]),
+    gate=st.sampled_from([None, focused, Similar(0.1)]),
+)
+def test_a_long_history_bends_as_attention_over_all_of_it(
+    seed, top, temperature, half_life, kinds, gate
+) -> None:
+    """Searched first and attended to afterwards: the same vector, count, gate and shares."""
+    rng, n = np.random.default_rng(seed), WHOLE + 100
+    store = MemoryEvents(256)
+    keys, values = (unit(rng.normal(size=(n, 256))) for _ in range(2))
+    events = [
+        UserEvent(
+            str(i),
+            "ann",
+            "text",
+            float(rng.uniform(0, 500)),
+            kind=str(rng.choice(["fact", "order", "search"])),
+            weight=float(rng.choice([1.0, 0.1, 20.0])),
+        )
+        for i in range(n)
+    ]
+    store.add(events, keys, values)
+    pooling = AttentionPooling(Profiles(store, ENCODER), None, temperature, half_life, top, kinds)
+    query = Query(ASK, user="ann")
+    [found] = Bend(pooling, ENCODER, 0.7, gate=gate).bent([query])
+    [look] = pooling.ask([query])
+    seen = look(ENCODER.encode_query([ASK])[0])
+    full = pooling.pooled(store.history("ann"), ENCODER.encode_query([ASK])[0])
+    assert seen.count == full.count and len(seen.events) <= top + 1
+    assert seen.similarity == pytest.approx(full.similarity, abs=1e-6)
+    np.testing.assert_allclose(seen.vector, full.vector, atol=1e-6)
+    shares = dict(zip((e.id for e in full.events), full.shares, strict=True))
+    for one, share in zip(seen.events, seen.shares, strict=True):
+        assert share == pytest.approx(shares.pop(one.id), abs=1e-6)
+    assert not any(shares.values())
+    trust = 1.0 if gate is None else gate(replace(full, shares=full.shares[full.shares > 0]))
+    assert found is not None and found.strength == pytest.approx(
+        0.7 * n_share(full) * trust, abs=1e-6
+    )
+
+
+def n_share(pooled) -> float:
+    return pooled.count / (pooled.count + 10.0)
+
+
+def test_events_of_kinds_that_do_not_count_cost_no_encoding(profiles) -> None:
+    encoder = Counting()
+    bend = Bend(AttentionPooling(profiles, kinds={"choice": 0.0}), encoder, 1.0)
+    query = Query(ASK, user="ann")
+    assert bend.transform([query])[0] is query and encoder.texts == []
+
+
+def test_a_history_that_goes_meanwhile_bends_nothing(profiles) -> None:
+    pooling = AttentionPooling(profiles)
+    row = ENCODER.encode_query([ASK])[0]
+    gone = pooling.pooled(profiles.history("nobody"), row, 4)
+    assert gone.count == 0 and gone.vector.shape == row.shape and gone.shares.shape == (0,)
 
 
 def test_an_instruction_decides_what_is_attended_to(profiles) -> None:

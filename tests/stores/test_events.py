@@ -17,19 +17,15 @@ import numpy as np
 import pytest
 
 from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.maths.attention import Attention
+from rag_embed.maths.vectors import unit
+from rag_embed.stores import event_search
 from rag_embed.stores import event_upkeep as upkeep
 from rag_embed.stores import events as module
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.memory_events import MemoryEvents
-from rag_embed.testing.events import (
-    DIM,
-    EventStoreContract,
-    event,
-    expected_total,
-    remember,
-    rows,
-    state,
-)
+from rag_embed.testing.event_data import DIM, event, remember, rows
+from rag_embed.testing.events import EventStoreContract, expected_total, state
 from rag_embed.types import Signature
 
 SIGNATURE = Signature("hash", "1", DIM, 100)
@@ -51,12 +47,18 @@ class TestLanceEvents(EventStoreContract):
 
 
 class TestIndexedEvents(TestLanceEvents):
-    """With search indexes, which small tables do not have, over some of the rows."""
+    """With search indexes, which small tables do not have, over some of the rows.
+
+    All parts of the vector index are looked into, so that it misses nothing.
+    """
 
     @pytest.fixture(autouse=True)
     def indexed(self, monkeypatch):
         monkeypatch.setattr(module, "BUCKETS", 1)
         monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
+        monkeypatch.setattr(upkeep, "LOOSE", 40)
+        monkeypatch.setattr(event_search, "INDEXED", 40)
+        monkeypatch.setattr(event_search, "_PROBES", 1000)
 
 
 @pytest.fixture(params=["plain", "indexed"])
@@ -65,6 +67,7 @@ def one_bucket(monkeypatch, request):
     monkeypatch.setattr(module, "BUCKETS", 1)
     if request.param == "indexed":
         monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
+        monkeypatch.setattr(event_search, "INDEXED", 8)
     return request.param
 
 
@@ -343,10 +346,65 @@ def test_many_rows_are_found_by_search_indexes(tmp_path, monkeypatch) -> None:
     assert {(index.columns[0], index.index_type) for index in found} == {
         ("key", "BTree"),
         ("user_id", "BTree"),
+        ("time", "BTree"),
+        ("weight", "BTree"),
     }
     remember(store, *events_of("ann", range(8, 10)))
     assert [e.id for e in store.history("ann").events] == [f"{i} <ann>" for i in range(10)]
     assert store.total("ann").count == 10 and len(store.history("ben")) == 9
+
+
+@pytest.fixture
+def vector_index(monkeypatch):
+    """A bucket of 40 rows has a vector index."""
+    monkeypatch.setattr(module, "BUCKETS", 1)
+    monkeypatch.setattr(upkeep, "LOOSE", 40)
+    monkeypatch.setattr(event_search, "INDEXED", 40)
+
+
+def vector_indexes(store: LanceEvents) -> list[str]:
+    found = store._table("events_00").list_indices()
+    return [index.index_type for index in found if index.columns == ["key_vector"]]
+
+
+def test_the_vector_index_forgets_too(tmp_path, vector_index) -> None:
+    """It holds keys as they are; what stays is found by a new one."""
+    store = LanceEvents(tmp_path, SIGNATURE)
+    remember(store, *events_of("big", range(60)), *events_of("ann", range(3)))
+    assert vector_indexes(store) == ["IvfFlat"]
+    keys = [rows(f"text {i} of <ann>")[0].tobytes() for i in range(3)]
+    assert any("_indices" in path for path in betrayed(tmp_path, keys))
+    assert store.forget("ann") == 3
+    assert betrayed(tmp_path, keys) == set()
+    assert vector_indexes(store) == ["IvfFlat"]
+    row = rows("text 7 of <big>")[0]
+    assert "7 <big>" in {one.id for one in store.near("big", row, 2, Attention()).events}
+
+
+def test_the_index_misses_nobody_whose_events_are_few_in_a_bucket(tmp_path, vector_index) -> None:
+    """The parts around a query can be full of others' events, and new ones in no index at all."""
+    store, rng = LanceEvents(tmp_path, SIGNATURE), np.random.default_rng(0)
+    near, far = (
+        unit(at + 0.1 * rng.normal(size=(900, DIM))) for at in (np.eye(1, DIM), np.eye(1, DIM, 1))
+    )
+    store.add([event("ben", str(i)) for i in range(900)], near, near)
+    store.add([event("ann", str(i)) for i in range(90)], far[:90], far[:90])
+    assert vector_indexes(store) == ["IvfFlat"]
+    fresh = unit(np.eye(1, DIM) + np.eye(1, DIM, 1))
+    store.add([event("ann", "fresh")], fresh, fresh)
+    found = store.near("ann", near[0], 5, Attention())
+    assert len(found) == 5 and {one.user for one in found.events} == {"ann"}
+    assert "fresh" in {one.id for one in found.events}
+
+
+def test_a_long_history_is_not_read(tmp_path, monkeypatch) -> None:
+    """What is read does not grow with it, but where age and weight ask for more."""
+    store = LanceEvents(tmp_path, SIGNATURE)
+    keys = unit(np.random.default_rng(1).normal(size=(3000, DIM)))
+    store.add([event("ann", str(i), time=float(i)) for i in range(3000)], keys, keys)
+    monkeypatch.setattr(store, "history", None)
+    for attention in (Attention(), Attention(half_life=5.0), Attention(kinds={"x": 0.0})):
+        assert 8 <= len(store.near("ann", keys[5], 8, attention)) <= 9
 
 
 def test_users_are_dealt_to_many_tables(tmp_path) -> None:
