@@ -294,7 +294,8 @@ def killed(folder: Path, times: int, chance: random.Random) -> None:
     store = LanceEvents(folder, SIGNATURE)
     remember(store, *events_of("big", range(30)))
     others = state(store, ["big"])
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": places}
     for _ in range(times):
         own = [__file__, str(folder), str(upkeep.FRAGMENTS)]
         command = [sys.executable, "-W", "ignore", *own]
@@ -402,7 +403,7 @@ def test_a_long_history_is_not_read(tmp_path, monkeypatch) -> None:
     store = LanceEvents(tmp_path, SIGNATURE)
     keys = unit(np.random.default_rng(1).normal(size=(3000, DIM)))
     store.add([event("ann", str(i), time=float(i)) for i in range(3000)], keys, keys)
-    monkeypatch.setattr(store, "history", None)
+    monkeypatch.setattr(store, "history", Killed)
     for attention in (Attention(), Attention(half_life=5.0), Attention(kinds={"x": 0.0})):
         assert 8 <= len(store.near("ann", keys[5], 8, attention)) <= 9
 
