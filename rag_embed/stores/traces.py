@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import lancedb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from rag_embed.stores.store_errors import explained
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NOT_COVERED = (
     "single words in full-text indexes, which are compressed; they are built anew when somebody is "
@@ -117,6 +117,8 @@ def scanned(uri: str, traces: Sequence[bytes], beside: Iterable[str] = ()) -> Sc
     tables = []
     if local or "://" in uri:
         with explained("look for traces", uri):
+            import lancedb
+
             database = lancedb.connect(uri)
             for name in database.list_tables().tables:
                 table, places = _table(database, name, traces)
@@ -128,6 +130,8 @@ def scanned(uri: str, traces: Sequence[bytes], beside: Iterable[str] = ()) -> Sc
 def versions(uri: str) -> dict[str, tuple[int, ...]]:
     """The versions that each table has."""
     with explained("list versions", uri):
+        import lancedb
+
         database = lancedb.connect(uri)
         return {
             name: tuple(one["version"] for one in database.open_table(name).list_versions())
@@ -195,6 +199,8 @@ def _columns(batch: pa.RecordBatch) -> Mapping[str, list[bytes]]:
 
 def _leaves(array: pa.Array) -> Iterator[bytes]:
     """The bytes of all values of an array, however deep they lie."""
+    import pyarrow as pa  # with its users, so that the shell starts fast
+
     kind = array.type
     if pa.types.is_dictionary(kind):
         yield from _leaves(array.dictionary_decode())
