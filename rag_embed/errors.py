@@ -72,16 +72,16 @@ _ADAPTERS = {
 def class_of(value: object) -> str:
     """The class of a value with its module, for messages: frameworks call their classes alike.
 
+    Of a class of rag_embed the room is named, where one imports it from.
+
     Examples:
         >>> class_of("a"), class_of(BadInput())
         ('str', 'rag_embed.errors.BadInput')
     """
-    kind = type(value)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    kind, module = type(value), type(value).__module__
+    if module.startswith("rag_embed."):
+        module = ".".join(module.split(".")[:2])
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
 def adapter_of(value: object) -> str | None:

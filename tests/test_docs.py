@@ -2,7 +2,8 @@
 
 Python blocks of a file run one after the other in one empty folder; bash blocks run line by line in
 the same folder, as far as they are commands of this project, and in this process: starting one costs
-seconds. A text block is what the block before it prints, or some lines of that; whatever Python prints is shown.
+seconds. A text block is what the block before it prints, or some lines of that; whatever Python prints is
+shown.
 """
 
 from __future__ import annotations

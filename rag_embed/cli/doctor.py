@@ -22,7 +22,6 @@ from rag_embed.index import Index
 from rag_embed.indexing.settings import read as read_settings
 from rag_embed.reading import read
 from rag_embed.stores.places import place
-from rag_embed.stores.traces import NOT_COVERED, scanned
 from rag_embed.texts import titled
 from rag_embed.types import Chunk, Document, Signature
 
@@ -152,6 +151,8 @@ def _index(kb: str) -> Check:
 
 def _traces(kb: str, text: str) -> Check:
     """Is a text anywhere, as it is, in lower case, or as JSON writes it?"""
+    from rag_embed.stores.traces import NOT_COVERED, scanned  # keeps the shell light
+
     forms = (text, text.lower(), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
     wanted = list(dict.fromkeys(form.encode("utf-8", "surrogatepass") for form in forms))
     contexts = read_settings(Index.open(kb).store).contexts
