@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rag_embed.errors import BadInput
@@ -18,20 +17,23 @@ class Shared:
         labels: Those that are left.
         private: Queries that private documents alone answer.
         asked: Queries that are a user's own.
+        unknown: Queries whose answers are all not in the index.
     """
 
     labels: Collection
     private: int
     asked: int
+    unknown: int = 0
 
     @property
     def told(self) -> str:
         """What was left out and why, in a sentence; empty where nothing was."""
-        if not self.private and not self.asked:
+        if not self.private and not self.asked and not self.unknown:
             return ""
+        absent = f", {self.unknown} whose documents are not in the index" if self.unknown else ""
         return (
-            f"Left out {self.private + self.asked} labels: {self.private} that only private documents "
-            f"answer, {self.asked} that name a user."
+            f"Left out {self.private + self.asked + self.unknown} labels: {self.private} that only "
+            f"private documents answer, {self.asked} that name a user{absent}."
         )
 
     def needed(self) -> Collection:
@@ -55,7 +57,7 @@ def shared(
     """Labels without what is private.
 
     A document with an owner counts as no answer; a query that has no other is left out. So is a query
-    that names a user.
+    that names a user, and one whose answers are not in the index.
 
     Args:
         labels: Queries with the documents that answer them.
@@ -75,18 +77,18 @@ def shared(
     named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
     owners = {id: owner for id, (_, owner) in store.known(named).items()}
     hidden = {id for id, owner in owners.items() if owner is not None and owner != user}
-    private, others, qrels = set(), set(), {}
+    private: set[str] = set()
+    unknown: set[str] = set()
+    others: set[str] = set()
+    qrels = {}
     for query in labels.queries:
         grades = labels.qrels.get(query, {})
         qrels[query] = {id: grade for id, grade in grades.items() if id not in hidden}
-        if _answered(grades) and not _answered(qrels[query]):
-            private.add(query)
+        answers = {id for id, grade in grades.items() if grade > 0}
+        if answers and answers <= hidden | (answers - owners.keys()):
+            (private if answers & hidden else unknown).add(query)
         elif not asked and labels.users.get(query) not in (None, user):
             others.add(query)
-    left = labels.subset([id for id in labels.queries if id not in private | others])
+    left = labels.subset([id for id in labels.queries if id not in private | others | unknown])
     kept = {id: qrels[id] for id in left.qrels}
-    return Shared(replace(left, qrels=kept), len(private), len(others))
-
-
-def _answered(grades: Mapping[str, int]) -> bool:
-    return any(grade > 0 for grade in grades.values())
+    return Shared(replace(left, qrels=kept), len(private), len(others), len(unknown))

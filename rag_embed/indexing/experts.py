@@ -49,7 +49,8 @@ class Experts:
 
     Attributes:
         router: Decides weights per query; None where the same ones serve all. What is set here lives as
-            long as the process; `Index.tune` and `Index.apply` learn one that is kept.
+            long as the process. `Index.tune` and `Index.apply` learn one that is kept, and
+            `tuning.reset` removes it.
 
     Examples:
         >>> from rag_embed import Index
@@ -250,6 +251,8 @@ class Experts:
         before, self._weights = self._weights, new
         try:
             self.hybrid(routed=True)
+            if (kept := installed.installed(self._store)) is not None:  # what others will open
+                kept.fitting(self.hybrid().mixture, self._spaces.own.signature)
             write(self._store, lambda known: replace(known, weights=new))
         except RagEmbedError:
             self._weights = before

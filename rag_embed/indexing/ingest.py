@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.indexing.documents import content_hash, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
@@ -141,6 +141,11 @@ class Ingest:
     def _chunks(self, document: Document) -> list[Chunk]:
         """The document's chunks; one without text has an empty one that its title is found by."""
         chunks = self.splitter.split(document)
+        if strange := [one for one in chunks if not isinstance(one, Chunk)]:
+            raise BadInput(
+                f"{class_of(self.splitter)}.split() must give rag_embed.Chunk, got "
+                f"{class_of(strange[0])}; Chunk.of(document, start, end) makes one."
+            )
         if not chunks and document.title.strip():
             return [Chunk.of(document, 0, 0)]
         return chunks

@@ -130,7 +130,11 @@ def fitted(
     y = np.asarray(labels, dtype=bool)
     positives, negatives = int(y.sum()), int((~y).sum())
     if not positives or not negatives:
-        raise BadInput("Calibration needs hits that answer their query and hits that do not.")
+        raise BadInput(
+            f"Of the best hits of the labelled queries {positives} answer their query and {negatives} do "
+            "not; relevance is fitted to both. Label more queries, some of which nothing answers: "
+            "Collection.of({..., 'price of tea': []})."
+        )
     target = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     features = np.stack([scores, cosines, np.ones(len(y))], axis=1).astype(np.float64)
     ridge = RIDGE * np.diag([1.0, 1.0, 0.0])
@@ -144,5 +148,8 @@ def fitted(
         if np.abs(step).max() < 1e-10:
             break
     if theta[0] <= 0:
-        raise BadInput("Higher scores went with worse answers; check the labels.")
+        raise BadInput(
+            f"Higher scores went with worse answers among {positives} right hits and {negatives} wrong "
+            "ones. Check the labels; if they are right, label more queries that nothing answers."
+        )
     return Calibration(float(theta[0]), float(theta[1]), float(theta[2]))

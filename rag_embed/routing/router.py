@@ -173,7 +173,8 @@ class PilotRouter:
         if default != dict(pilots.default) or not set(pilots.legs) <= mixture.keys():
             raise BadInput(
                 f"The router was learned beside the mixture {dict(pilots.default)}, the index has "
-                f"{default} over the legs {list(mixture)}; fit it again."
+                f"{default} over the legs {list(mixture)}. Remove it first, tuning.reset(index, 'router') or "
+                "rag-embed tune KB router --reset; afterwards learn one beside the new mixture."
             )
         return self if pilots is self.pilots else replace(self, pilots=pilots)
 

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from rag_embed.tuning.router import fit_router
     from rag_embed.tuning.situate import choose
     from rag_embed.tuning.tokens import token_gain
+    from rag_embed.tuning.tune import reset
 
 _HOMES = {
     "calibrated": "tuning.relevance",
     "choose": "tuning.situate",
     "confirmed": "tuning.pilots",
     "fit_router": "tuning.router",
+    "reset": "tuning.tune",
     "token_gain": "tuning.tokens",
     "tune_personal": "tuning.personal",
 }
 
-__all__ = ["calibrated", "choose", "confirmed", "fit_router", "token_gain", "tune_personal"]
+__all__ = [
+    "calibrated",
+    "choose",
+    "confirmed",
+    "fit_router",
+    "reset",
+    "token_gain",
+    "tune_personal",
+]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -100,10 +100,18 @@ class Chunk:
     ) -> Chunk:
         """Cut ``document.text[start:end]`` and give it its deterministic id.
 
+        Raises:
+            BadInput: The offsets are not in order, or not within the text.
+
         Examples:
             >>> Chunk.of(Document("d", "one two"), 4, 7).text
             'two'
         """
+        if not 0 <= start <= end <= len(document.text):
+            raise BadInput(
+                f"Chunk.of cuts within the {len(document.text)} characters of {document.id!r}, got "
+                f"{start} to {end}."
+            )
         return cls(
             id=f"{document.id}#{start}-{end}",
             doc_id=document.id,

@@ -61,3 +61,24 @@ def test_a_splitter_of_ours_may_be_given_too(tmp_path) -> None:
     encoder = HashEncoder(48)
     index = Index.in_memory(encoder=encoder, splitter=TokenSplitter(encoder, 3))
     assert index.add(LINES).chunks == 3
+
+
+class Wrong:
+    def __init__(self, cut) -> None:
+        self.split = cut
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        (lambda document: [document.text], "Wrong.split.. must give rag_embed.Chunk, got str"),
+        (
+            lambda document: [Chunk.of(document, 0, 300)],
+            "within the 31 characters of 'd', got 0 to 300",
+        ),
+    ],
+)
+def test_what_is_no_chunk_is_refused(cut, told) -> None:
+    index = Index.in_memory(encoder=HashEncoder(48), splitter=Wrong(cut))
+    with pytest.raises(BadInput, match=told):
+        index.add(LINES)

@@ -308,7 +308,7 @@ def test_a_router_fits_its_index_only(small, index, collections) -> None:
     with pytest.raises(SpaceMismatch, match="pilots were encoded"):
         router.fitting(small.experts.hybrid().mixture, small.spaces.own.signature)
     heavier = replace(index.experts.hybrid(), weights={"dense": 0.9, "lexical": 0.1, "tokens": 0.2})
-    with pytest.raises(BadInput, match="fit it again"):
+    with pytest.raises(BadInput, match="Remove it first"):
         router.fitting(heavier.mixture, index.spaces.own.signature)
 
 

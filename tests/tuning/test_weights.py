@@ -13,7 +13,7 @@ from rag_embed.errors import BadInput
 from rag_embed.evaluation import Collection
 from rag_embed.evaluation.collection import halves
 from rag_embed.maths.metrics import ndcg
-from rag_embed.tuning.tune import reset
+from rag_embed.tuning import reset
 from rag_embed.tuning.weights import fit_weights
 
 
@@ -88,3 +88,32 @@ def test_labels_that_say_nothing_change_nothing(index, labels) -> None:
         fit_weights(
             index.experts.hybrid(), Collection("none", labels.documents, labels.queries, {})
         )
+
+
+def test_weights_that_a_kept_router_was_not_learned_beside_are_refused(tmp_path) -> None:
+    words = ("bees", "wasps", "frogs", "roses", "slugs", "sage", "mint", "beans", "peas", "plums")
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+    index.add([Document(one, f"We look after {one}.") for one in words])
+    labels = Collection.of({f"care for {one}": [one] for one in words})
+    index.apply(replace(index.tune("router", labels), kept=True))
+    index.experts.router = None  # in this process; the router is kept
+    with pytest.raises(BadInput, match="Remove it first.*reset"):
+        index.experts.weigh({"dense": 0.4, "lexical": 0.6})
+    assert Index.open(tmp_path / "kb").search("bees")
+    reset(index, "router")
+    index.experts.weigh({"dense": 0.4, "lexical": 0.6})
+    assert Index.open(tmp_path / "kb").experts.weights == {"dense": 0.4, "lexical": 0.6}
+    assert Index.open(tmp_path / "kb").search("bees")
+
+
+def test_labels_whose_documents_are_not_there_are_counted() -> None:
+    index = Index.in_memory(encoder=HashEncoder(64))
+    index.add([Document(one, f"All of {one}.") for one in ("bees", "wasps", "frogs", "roses")])
+    known = {f"what of {one}?": [one] for one in ("bees", "wasps", "frogs", "roses")}
+    told = index.tune("weights", Collection.of({**known, "slugs": ["slugz"]})).reason
+    assert told.endswith(
+        "Left out 1 labels: 0 that only private documents answer, 0 that name a user, "
+        "1 whose documents are not in the index."
+    )
+    with pytest.raises(BadInput, match="3 whose documents are not in the index"):
+        index.tune("weights", Collection.of({"a": ["x"], "b": ["y"], "c": ["z"]}))
