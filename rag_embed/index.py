@@ -33,6 +33,7 @@ from rag_embed.protocols import (
     Store,
 )
 from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import (
     ANYONE,
     Anyone,
@@ -202,7 +203,7 @@ class Index:
         """
         report = self._ingest().add(unmarked(several(documents)), progress)
         if report.added or report.replaced:
-            self.store.optimize()
+            self.store.tidy()
         return report
 
     def add_files(
@@ -305,7 +306,7 @@ class Index:
             ids = [id for id, (_, owner) in self.store.known(ids).items() if owner == user]
         deleted = self.store.delete(ids)
         if deleted:
-            self.store.optimize()
+            self.store.tidy()
         return deleted
 
     def search(self, query: str | Query, **options: Unpack[Options]) -> list[Hit]:
@@ -429,7 +430,7 @@ class Index:
 
     def __len__(self) -> int:
         """Number of chunks."""
-        return len(self.store.view())
+        return with_view(self.store, len)
 
 
 def _query(query: str | Query, options: Options) -> Query:

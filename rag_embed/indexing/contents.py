@@ -13,6 +13,7 @@ from rag_embed.indexing.spaces import Spaces
 from rag_embed.protocols import Store
 from rag_embed.ranking.joining import Passage, passages
 from rag_embed.ranking.visibility import visible
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Chunk, Document, Hit, Query
 
 
@@ -48,7 +49,8 @@ class Contents:
             ids: Ids of documents.
             user: Sees shared documents and this user's own; ``None`` sees shared ones only.
         """
-        found = self._store.view().documents(listed("documents()", ids))
+        wanted = listed("documents()", ids)
+        found = with_view(self._store, lambda view: view.documents(wanted))
         return [document for document in found if document.user in (None, user)]
 
     def matching(self, where: Filter | None = None, *, user: str | None = None) -> list[str]:
@@ -57,21 +59,21 @@ class Contents:
         Raises:
             BadInput: The filter does not fit the fields.
         """
-        view = self._store.view()
-        return view.matching(visible(Query("", where=where, user=user), view))
+        asked = Query("", where=where, user=user)
+        return with_view(self._store, lambda view: view.matching(visible(asked, view)))
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
         first, last = chunk.ordinal - before, chunk.ordinal + after
-        all_chunks = self._store.view().document_chunks(chunk.doc_id)
+        all_chunks = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
         return [one for one in all_chunks if first <= one.ordinal <= last]
 
     def section(self, chunk: Chunk | Hit) -> list[Chunk]:
         """All chunks under the same headings, in reading order; the document if it has none."""
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
         depth = len(chunk.headings)
-        all_chunks = self._store.view().document_chunks(chunk.doc_id)
+        all_chunks = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
         return [one for one in all_chunks if one.headings[:depth] == chunk.headings]
 
     def passages(self, hits: Sequence[Hit], budget: int) -> list[Passage]:
@@ -88,7 +90,7 @@ class Contents:
             BadInput: The budget is out of range.
         """
         counted = self._spaces.own.encoder.token_spans
-        return passages(self._store.view(), hits, budget, counted)
+        return with_view(self._store, lambda view: passages(view, hits, budget, counted))
 
     def stats(self) -> dict[str, Any]:
         """Counts, sizes, the signature of the index's own space, why chunks are situated so."""

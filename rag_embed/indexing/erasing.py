@@ -18,6 +18,7 @@ from rag_embed.indexing.settings import read
 from rag_embed.protocols import ChunkEncoder, Store
 from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Document
 
 
@@ -111,7 +112,7 @@ def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[st
     Raises:
         StoreError: It could not be finished, or a file with contexts is not there; call it again.
     """
-    view = store.view()
-    documents = view.documents(view.matching(field("user_id") == user))
+    mine = field("user_id") == user
+    documents = with_view(store, lambda view: view.documents(view.matching(mine)))
     gone = Forgotten(user, documents, store, tuple(spaces))
     return {eraser.what: eraser.erase(gone) for eraser in ERASERS}

@@ -136,7 +136,7 @@ class Experts:
         done = self._spaces.add(name, encoder, situate, progress)
         signature = self._spaces.get(name).signature
         self._put(Expert(name, "space", signature.model, name, signature.weights))
-        self._store.optimize()
+        self._store.tidy()
         return done
 
     def drop_space(self, name: str) -> None:
@@ -169,7 +169,7 @@ class Experts:
         done = self._spaces.keep_tokens(progress)
         if kept is None and self._weights is not None and TOKENS not in self._weights:
             self.weigh({**self._weights, TOKENS: WEIGHTS[TOKENS] * sum(self._weights.values())})
-        self._store.optimize()
+        self._store.tidy()
         return done
 
     def attach(self, name: str, retriever: Retriever) -> Expert:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Literal
 
 from rag_embed.errors import BadInput, class_of
@@ -18,6 +19,7 @@ from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import (
     Chunk,
     ChunkRows,
@@ -181,7 +183,7 @@ class Ingest:
     def _own(self, changed: Sequence[_New]) -> tuple[list[_New], list[Skipped]]:
         """Without those whose id is taken by a document that came from elsewhere, or whose file is there."""
         asked = {id for new in changed if (id := new.looked_up)}
-        found = self.store.view().documents(sorted(asked)) if asked else []
+        found = with_view(self.store, lambda view: view.documents(sorted(asked))) if asked else []
         stored = {document.id: document for document in found}
         own, skipped = [], []
         for new in changed:
@@ -192,33 +194,30 @@ class Ingest:
                 skipped.append(Skipped(new.document.id, reason))
         return own, skipped
 
-    def _before(self, cuts: Sequence[Cut]) -> tuple[list[Cut], View]:
-        """What is stored of documents that have changed, where it is whole and worth reading."""
+    def _rows(self, cuts: Sequence[Cut], view: View) -> ChunkRows:
+        """Chunks with what is computed of them; what is stored of a document and is the same, is read."""
         long = [document.id for document, chunks in cuts if len(chunks) >= _WORTH_READING]
         whole = [id for id, (digest, _) in self.store.known(long).items() if digest]
-        view = self.store.view()
-        return [Cut(one, view.document_chunks(one.id)) for one in view.documents(whole)], view
-
-    def _write(self, batch: Sequence[tuple[_New, Cut]]) -> AddReport:
-        cuts = [cut for _, cut in batch]
-        chunks = [chunk for cut in cuts for chunk in cut.chunks]
+        before = [Cut(one, view.document_chunks(one.id)) for one in view.documents(whole)]
         vectors: dict[str, Vectors] = {}
         tokens: dict[str, list[TokenBits]] = {}
-        before, view = self._before(cuts)
         for name, space in self.spaces.items():
             vectors[name], kept = encoded_again(name, space, cuts, before, view)
             if kept is not None:
                 tokens[name] = kept
         words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
-        stored = [(new.document, new.digest) for new, _ in batch]
+        return ChunkRows([chunk for cut in cuts for chunk in cut.chunks], vectors, tokens, words)
+
+    def _write(self, batch: Sequence[tuple[_New, Cut]]) -> AddReport:
+        rows = with_view(self.store, partial(self._rows, [cut for _, cut in batch]))
         try:
-            self.store.replace(stored, ChunkRows(chunks, vectors, tokens, words))
+            self.store.replace([(new.document, new.digest) for new, _ in batch], rows)
         except BadInput:
             report, left = self._left(batch) if self.lenient else (AddReport(), batch)
             if len(left) == len(batch):
                 raise
             return report + (self._write(left) if left else AddReport())
-        return replace(_counted([new for new, _ in batch]), chunks=len(chunks))
+        return replace(_counted([new for new, _ in batch]), chunks=len(rows.chunks))
 
     def _left(
         self, batch: Sequence[tuple[_New, Cut]]

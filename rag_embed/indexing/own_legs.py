@@ -9,6 +9,7 @@ from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.token_evidence import TokenStage
 from rag_embed.ranking.token_matches import Heat, heat
 from rag_embed.situated.tokens import with_tokens
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Query
 
 
@@ -31,4 +32,4 @@ def token_matches(
     if kept is None:
         return []
     [stage] = own_stages(store, space)
-    return heat(stage, kept, store.view(), query, hits)
+    return with_view(store, lambda view: heat(stage, kept, view, query, hits))

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from operator import methodcaller
 from pathlib import Path
 
 from rag_embed.errors import BadInput
@@ -27,6 +28,7 @@ from rag_embed.paths import absolute
 from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.walk import walk
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Document, OnProgress, Skipped
 
 _READ = 1000
@@ -220,7 +222,7 @@ def synced(
     report = ingest.add(evidence.documents(), progress)
     report += AddReport(deleted=store.delete(_gone(store, evidence, mode)))
     if report.added or report.replaced or report.deleted:
-        store.optimize()
+        store.tidy()
     return report
 
 
@@ -235,11 +237,12 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:
     """Ids of the stored documents that are seen to be gone."""
     if not mode.prune:
         return []
-    view, ids = store.view(), [id for id in store.document_ids() if id not in evidence.came]
+    ids = [id for id in store.document_ids() if id not in evidence.came]
     gone: list[str] = []
     silent: Counter[str] = Counter()
     for start in range(0, len(ids), _READ):
-        for document in view.documents(ids[start : start + _READ]):
+        some = ids[start : start + _READ]
+        for document in with_view(store, methodcaller("documents", some)):
             source = evidence.source(document) if document.user is None else None
             if source is None:
                 continue

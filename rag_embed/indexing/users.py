@@ -12,6 +12,7 @@ from rag_embed.personal.influence import Moved, moved_by
 from rag_embed.personal.profiles import Profile, Profiles
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import ChunkEncoder, Retriever, Store
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Hit, Query
 
 
@@ -96,4 +97,5 @@ class Users:
         if not self.setting.strength:
             return []
         bend = bend_of(self._store, self._space, self.profiles, self.setting)
-        return moved_by(bend, self._store.view(), query, [hit.id for hit in hits])
+        ids = [hit.id for hit in hits]
+        return with_view(self._store, lambda view: moved_by(bend, view, query, ids))

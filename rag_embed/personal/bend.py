@@ -18,6 +18,7 @@ from rag_embed.maths.attention import bent, focus_gate, shrunk, similar_gate
 from rag_embed.maths.vectors import unit
 from rag_embed.personal.pooling import Pooled, Pooling
 from rag_embed.protocols import QueryEncoder, QueryTransform, Retriever, Store
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Query, Vectors
 
 Gate: TypeAlias = Callable[[Pooled], float]
@@ -41,7 +42,7 @@ class CorpusMean:
 
     def __call__(self, user: str | None) -> npt.NDArray[np.floating]:
         """See `Centre`."""
-        return self.store.view().moments(self.space, user).mean
+        return with_view(self.store, lambda view: view.moments(self.space, user).mean)
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,8 +254,15 @@ class Store(Protocol):
         """
         ...
 
+    def tidy(self) -> None:
+        """Compact files and bring search indexes up to date, if enough has piled up since the last time.
+
+        Called after every `replace`, `delete` and `adopt`, or after several; writes do nothing of it.
+        """
+        ...
+
     def optimize(self) -> None:
-        """Compact files and bring search indexes up to date."""
+        """Compact files and bring search indexes up to date, whatever has come."""
         ...
 
     def stats(self) -> Mapping[str, object]:

@@ -28,6 +28,7 @@ from rag_embed.ranking.relevance import Calibration
 from rag_embed.ranking.selection import Rows, Selection
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Hit, Query, Route, Vectors
 
 POOL = 100
@@ -93,7 +94,9 @@ class Hybrid:
         for query in queries:
             if strange := sorted(query.vectors.keys() - set(names)):
                 raise BadInput(f"Query.vectors names {strange}; the legs here are {names}.")
-        view = self.store.view()
+        return with_view(self.store, partial(self._found, queries))
+
+    def _found(self, queries: Sequence[Query], view: View) -> list[list[Hit]]:
         hits: list[list[Hit]] = [[] for _ in queries]
         asked = [i for i, query in enumerate(queries) if query.k and _asks(query)]
         if asked and len(view):

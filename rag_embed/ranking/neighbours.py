@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from rag_embed.protocols import Store
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import Hit, Query, Scores
 
 
@@ -30,9 +31,10 @@ class Neighbours:
         """See `protocols.Reranker`."""
         scores = {hit.id: hit.score for hit in hits}
         best = dict.fromkeys(scores, 0.0)
-        view = self.store.view()
-        for doc_id in dict.fromkeys(hit.chunk.doc_id for hit in hits):
-            for one, other in pairwise(view.document_chunks(doc_id)):
+        talks = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))
+        read = with_view(self.store, lambda view: [view.document_chunks(id) for id in talks])
+        for chunks in read:
+            for one, other in pairwise(chunks):
                 for here, there in ((one.id, other.id), (other.id, one.id)):
                     if here in best:
                         best[here] = max(best[here], scores.get(there, 0.0))

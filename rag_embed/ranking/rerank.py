@@ -19,6 +19,7 @@ from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
 from rag_embed.ranking.grouping import by_document
+from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors
 
 RERANK = "rerank"
@@ -37,7 +38,7 @@ def stored_rows(store: Store, space: str = DENSE) -> Rows:
 
 
 def _rows(store: Store, space: str, ids: Sequence[str]) -> Vectors:
-    return store.view().vectors(space, ids)
+    return with_view(store, lambda view: view.vectors(space, ids))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,18 +24,10 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from rag_embed.stores.event_schema import KEYS
+from rag_embed.stores.tables import SAME
 
 MARK = "forgetting"
 _MARK = pa.schema([pa.field("none", pa.bool_())])
-_SAME = {
-    "chunks": "ordinal",
-    "documents": "hash",
-    "events": "kind",
-    "files": "size",
-    "settings": "value_json",
-}
-"""A column of each table that is set to itself, which writes the row anew."""
-
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
 """Names of files that are being written: LanceDB's own, and those of the library below it."""
 
@@ -58,7 +50,7 @@ def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
         table: The table.
         local: Whether nobody else can be writing.
     """
-    table.update(values_sql={_SAME[name]: _SAME[name]})
+    table.update(values_sql={SAME[name]: SAME[name]})
     for index in table.list_indices():
         if index.index_type == "BTree":
             table.create_index(index.columns[0], config=BTree(), replace=True)

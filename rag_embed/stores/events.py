@@ -53,17 +53,18 @@ from rag_embed.stores.event_schema import (
     totals_of,
 )
 from rag_embed.stores.event_search import index_keys, near
-from rag_embed.stores.event_upkeep import due, tidy
 from rag_embed.stores.locks import turn
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import connect
+from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
 BUCKETS = 64
 """Tables that users are dealt to; part of the format."""
 
+_INDEXED = ("key", "user_id", "time", "weight")
 _IS_EVENT = col("id") != lit("")
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 
@@ -101,6 +102,7 @@ class LanceEvents:
         )
         self._local = local(self.uri) is not None
         self._tables: dict[str, Any] = {}
+        self._upkeep = Upkeep(self._local)
         self._database = connect(self.uri, storage_options)
         names = self._names()
         first = next((name for name in names if name.startswith("events_")), None)
@@ -141,9 +143,8 @@ class LanceEvents:
                 table = self._created(name)
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
-                _upsert(table).execute(written)
-                if due(table):
-                    tidy(table, self._local)
+                self._upsert(table).execute(written)
+                if self._upkeep.keep(name, table, _INDEXED) == "tidy":
                     index_keys(table)
 
     def history(self, user: str, /) -> History:
@@ -193,7 +194,8 @@ class LanceEvents:
                 total = without(self.total(user), gone, lambda: stays)
                 row = event_table(self._schema, [], gone.keys[:0], gone.values[:0], {user: total})
                 erased = of_user(user) & col("id").isin([event.id for event in gone.events])
-                _upsert(self._table(name)).when_not_matched_by_source_delete(erased).execute(row)
+                merge = self._upsert(self._table(name))
+                merge.when_not_matched_by_source_delete(erased).execute(row)
             self._rewrite(name)
         return len(gone)
 
@@ -282,6 +284,10 @@ class LanceEvents:
                 table.set_unenforced_primary_key("key")
         return self._table(name)
 
+    def _upsert(self, table: Any) -> Any:  # noqa: ANN401
+        merge = table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
+        return merge.use_index(self._local)  # without it, LanceDB sees who writes the same key
+
     def _fixed(self, name: str, signature: Signature, half_life: HalfLife) -> float | None:
         """The half-life of the events that are there."""
         with explained("open the events", self.uri):
@@ -289,10 +295,6 @@ class LanceEvents:
         fixed: float | None = stored["half_life"]
         check_events(Signature(**stored["signature"]), fixed, signature, half_life, repr(self.uri))
         return fixed
-
-
-def _upsert(table: Any) -> Any:  # noqa: ANN401
-    return table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
 
 
 def _bucket(user: str) -> str:

@@ -7,21 +7,101 @@ never keeps the values of a text that it no longer has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 
 from rag_embed.errors import StoreError
-from rag_embed.stores.checks import check_new
+from rag_embed.stores.checks import (
+    check_filled,
+    check_known,
+    check_new,
+    check_tokens,
+    check_vectors,
+)
+from rag_embed.stores.lance_settings import LanceSettings
+from rag_embed.stores.locks import turn
+from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import space_columns, space_values
+from rag_embed.stores.store_errors import explained
 from rag_embed.types import TokenBits, Vectors
 
 _PREFIXES = ("v_", "token_ids_", "token_bits_")
 
 GROWING = "growing"
 """Key of the settings that names what is being filled."""
+
+
+class LanceGrowth:
+    """Gives a `LanceStore` new spaces and takes some away.
+
+    Args:
+        uri: Of the index.
+        chunks: The table.
+        settings: Of the index.
+    """
+
+    def __init__(self, uri: str, chunks: Any, settings: LanceSettings) -> None:  # noqa: ANN401
+        self._uri = uri
+        self._chunks = chunks
+        self._settings = settings
+
+    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str]) -> None:
+        """See `protocols.Store`."""
+        wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
+        with explained("add a space to the index", self._uri), turn(self._uri):
+            own = self._settings.own()
+            grown(self._chunks, own, wanted)
+            self._settings.put({"store": {**own, GROWING: wanted}})
+
+    def lacking(self) -> list[str]:
+        """See `protocols.Store`."""
+        with explained("read the index", self._uri):
+            return reread(lambda: lacking(self._chunks))
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        vectors: Mapping[str, Vectors],
+        tokens: Mapping[str, Sequence[TokenBits]],
+    ) -> None:
+        """See `protocols.Store`."""
+        with explained("write to the index", self._uri), turn(self._uri):
+            all_of_it = adopted(own) if GROWING in (own := self._settings.own()) else own
+            dims = all_of_it["spaces"]
+            check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
+            check_tokens(tokens, [n for n in tokens if n in all_of_it["tokens"]], dims, len(ids))
+            if ids:
+                fill(self._chunks, ids, vectors, tokens)
+
+    def adopt(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """See `protocols.Store`; returns the store's settings now."""
+        check_filled(self.lacking())
+        with explained("add a space to the index", self._uri), turn(self._uri):
+            own = adopted(self._settings.own())
+            self._settings.put({"store": own, **settings})
+        return own
+
+    def drop(
+        self, space: str, settings: Mapping[str, Any], know: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """See `protocols.Store`.
+
+        Args:
+            space: The space.
+            settings: Stored in the same commit.
+            know: Is told the store's settings before the columns go.
+        """
+        with explained("drop a space of the index", self._uri), turn(self._uri):
+            own = self._settings.own()
+            check_known(space, own["spaces"])
+            gone = {column.name for column in space_columns({space: 1}, [space])}
+            own = dropped(own, space)
+            self._settings.put({"store": own, **settings})
+            know(own)
+            drop_columns(self._chunks, sorted(gone))
 
 
 def grown(table: Any, own: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:  # noqa: ANN401

@@ -2,11 +2,12 @@
 
 What it guards against, each one a regression test:
 
-- concurrent upserts of one id would duplicate it: the id is the declared primary key;
+- concurrent upserts of one id would duplicate it: writers take turns, and where they have no lock, each
+  write notices all others, see `writing`;
 - a stale handle writes nothing and reports success: every handle re-reads the version first;
 - the metric is not part of a table: it is always named;
-- a filter on an approximate index loses rows: see `lance_view._EXACT_BELOW`;
-- one huge batch scans slowly: at most `_BATCH` rows are written at a time.
+- a filter on an approximate index loses rows: see `disk_search`;
+- one huge batch scans slowly: at most `writing.BATCH` rows are written at a time.
 """
 
 from __future__ import annotations
@@ -14,74 +15,44 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from functools import partial
-from threading import Lock
 from typing import Any
 
-import pyarrow as pa
 from lancedb.expr import col, lit
-from lancedb.index import IvfRq
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.protocols import HalfLife
 from rag_embed.stores.checks import (
-    check_filled,
-    check_known,
     check_owners,
-    check_tokens,
-    check_vectors,
     row_values,
 )
 from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
-from rag_embed.stores.growth import (
-    GROWING,
-    adopted,
-    drop_columns,
-    dropped,
-    fill,
-    grown,
-    in_step,
-    lacking,
-)
-from rag_embed.stores.held import held_at
+from rag_embed.stores.growth import LanceGrowth, in_step
+from rag_embed.stores.lance_settings import LanceSettings
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.locks import turn
+from rag_embed.stores.making import Shape, find, make
 from rag_embed.stores.places import local, place
+from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import (
     chunk_schema,
     chunk_table,
     document_table,
     field_columns,
-    space_columns,
 )
-from rag_embed.stores.snapshot import Snapshot, among
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
-    check_none,
-    connect,
-    create_tables,
-    finished_settings,
     names_of,
-    opened,
-    optimized,
-    put,
-    read_all,
     read_analyzer,
-    settings_of,
     size_on_disk,
-    stored_settings,
-    upsert,
 )
+from rag_embed.stores.tending import LanceTending
+from rag_embed.stores.viewing import LanceViewing
+from rag_embed.stores.writing import LanceWriter
 from rag_embed.types import ChunkRows, Document, Signature, TokenBits, Vectors
-
-FORMAT = 1
-_BATCH = 10_000
-_INDEX_FROM = 100_000
 
 
 class LanceStore:
@@ -107,15 +78,18 @@ class LanceStore:
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
-        self.index_from = _INDEX_FROM
+        self.index_from = 100_000
+        self._alone = alone = local(uri) is not None
         self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
         self._settings = database.open_table("settings")
-        self._read: tuple[int, dict[str, Any]] | None = None
-        self._lock = Lock()
-        self._latest: tuple[tuple[int, int], LanceView] | None = None
+        self._writer = LanceWriter(self._chunks, self._documents, alone)
+        self._remembered = LanceSettings(uri, self._settings)
+        self._growth = LanceGrowth(uri, self._chunks, self._remembered)
+        self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
+        self._tending = LanceTending(uri, alone, self._tables, self._large)
         self._know(settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -124,10 +98,8 @@ class LanceStore:
 
     def _know(self, own: Mapping[str, Any]) -> None:
         """Take over the store's settings."""
-        with self._lock:
-            self.spaces: dict[str, int] = dict(own["spaces"])
-            self.token_spaces: tuple[str, ...] = tuple(own["tokens"])
-            self._latest = None
+        self.spaces: dict[str, int] = dict(own["spaces"])
+        self.token_spaces: tuple[str, ...] = tuple(own["tokens"])
 
     @classmethod
     def create(
@@ -144,9 +116,6 @@ class LanceStore:
     ) -> LanceStore:
         """Make an empty index.
 
-        The settings are written last, in one commit: what was left by a process that died before
-        is no index and is made anew.
-
         Args:
             uri: A folder, or ``s3://``, ``gs://``, ``az://``.
             spaces: Name and dimension of each vector space.
@@ -162,17 +131,10 @@ class LanceStore:
             IndexExists: There is an index already.
             StoreError: The place cannot be written.
         """
-        uri, fields, analyzer = place(uri), fields or Fields({}), analyzer or Analyzer()
-        database = connect(uri, storage_options)
-        with explained("create the index", uri):
-            check_none(finished_settings(database, uri), uri)
-        with explained("create the index", uri), turn(uri):
-            check_none(stored_settings(database), uri)
-            own = create_tables(database, uri, spaces, fields, analyzer, tokens, FORMAT)
-            if files:
-                LanceFiles(uri, database).write(files)
-            put(database.open_table("settings"), {"store": own, **(settings or {})})
-            return cls(uri, database, own, storage_options)
+        uri = place(uri)
+        shape = Shape(spaces, fields or Fields({}), analyzer or Analyzer(), tokens)
+        database, own = make(uri, shape, settings or {}, files or {}, storage_options)
+        return cls(uri, database, own, storage_options)
 
     @classmethod
     def open(
@@ -185,21 +147,7 @@ class LanceStore:
             StoreError: A newer version of rag_embed wrote it, or it is damaged.
         """
         uri = place(uri)
-        if (folder := local(uri)) is not None and not folder.is_dir():
-            raise NoIndex(f"There is no index at {uri!r}; create one first.")
-        database = connect(uri, storage_options)
-        with explained("open the index", uri):
-            settings = finished_settings(database, uri)
-        if not settings:
-            raise NoIndex(
-                f"{uri!r} holds no rag_embed index, or one whose creation was "
-                "interrupted; create it first."
-            )
-        if settings["format"] != FORMAT:
-            raise StoreError(
-                f"The index has format {settings['format']}, this version reads {FORMAT}. "
-                "Upgrade rag_embed, or build the index again."
-            )
+        database, settings = find(uri, storage_options)
         with explained("open the index", uri):
             store = cls(uri, database, settings, storage_options)
             if MARK in names_of(database):
@@ -208,23 +156,16 @@ class LanceStore:
         return store
 
     def settings(self) -> dict[str, Any]:
-        """See `protocols.Store`; read again when they changed."""
-        with explained("read the index", self.uri):
-            version = self._settings.version
-            if self._read is None or self._read[0] != version:
-                self._read = version, read_all(self._settings)
-            return deepcopy(self._read[1])
+        """See `protocols.Store`."""
+        return self._remembered.all()
 
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("write settings", self.uri), turn(self.uri):
-            put(self._settings, values)
+        self._remembered.revise(lambda _: values)
 
     def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
         """See `protocols.Store`."""
-        with explained("write settings", self.uri), turn(self.uri):
-            if values := change(read_all(self._settings)):
-                put(self._settings, values)
+        self._remembered.revise(change)
 
     def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> LanceEvents:
         """See `protocols.Store`."""
@@ -232,63 +173,17 @@ class LanceStore:
 
     def view(self) -> LanceView:
         """See `protocols.Store`."""
-        with self._lock, explained("read the index", self.uri):
-            versions = (self._chunks.version, self._documents.version)
-            if self._latest is None or self._latest[0] != versions:
-                chunks, documents = versions
-                smallest = min(self.spaces.values(), default=1)
-                snapshot = Snapshot(
-                    self.uri,
-                    opened(self._database, "chunks", chunks),
-                    chunks,
-                    self.fields,
-                    partial(opened, self._database, "chunks"),
-                    held_at(self.uri, self._options),
-                    self.cache_bytes // (4 * smallest),
-                )
-                self._latest = (
-                    versions,
-                    LanceView(
-                        snapshot,
-                        partial(opened, self._database, "documents", documents),
-                        self.spaces,
-                        self.token_spaces,
-                        self.analyzer,
-                        self.cache_bytes,
-                    ),
-                )
-            return self._latest[1]
+        return self._viewing.latest(self.spaces, self.token_spaces, self.cache_bytes)
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
-        """See `protocols.Store`.
-
-        The hash counts when as many chunks with it are stored as the document's row says: a write
-        that was killed half-way has none, and is done again.
-        """
+        """See `protocols.Store`."""
         if not ids:
             return {}
         with explained("read the index", self.uri):
-            columns = ["id", "hash", "user_id", "chunks"]
-            documents = self._documents.search().where(among(ids)).select(columns).to_list()
-            search = self._chunks.search().where(among(ids, "doc_id"))
-            rows = search.select(["doc_id", "doc_hash"]).to_arrow()
-        stored = Counter(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-        total = Counter(rows["doc_id"].to_pylist())
-        complete = {
-            d["id"]
-            for d in documents
-            if stored[d["id"], d["hash"]] == d["chunks"] == total[d["id"]]
-        }
-        return {
-            d["id"]: (d["hash"] if d["id"] in complete else "", d["user_id"]) for d in documents
-        }
+            return reread(lambda: self._writer.known(ids))
 
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
-        """See `protocols.Store`.
-
-        One commit swaps all old chunks of these documents for the new ones. Owners are looked at
-        under the lock, since another process may have added the same id a moment ago.
-        """
+        """See `protocols.Store`."""
         if not documents:
             return
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
@@ -297,28 +192,18 @@ class LanceStore:
         table = chunk_table(schema, rows, hashes, values, self.fields)
         stored = document_table(documents, Counter(chunk.doc_id for chunk in rows.chunks))
         with explained("write to the index", self.uri), turn(self.uri):
-            check_owners([document for document, _ in documents], self._owners(list(hashes)))
+            owners = self._writer.owners(list(hashes))  # another may just have added the same id
+            check_owners([document for document, _ in documents], owners)
             if set(self._chunks.schema.names) != set(schema.names):
-                table = in_step(table, self._chunks, self._own(), self.uri)
-            merge = self._chunks.merge_insert("id")
-            merge = merge.when_matched_update_all().when_not_matched_insert_all()
-            merge = merge.when_not_matched_by_source_delete(col("doc_id").isin(list(hashes)))
-            batches = pa.Table.from_batches(table.to_batches(_BATCH), table.schema)
-            merge.execute(batches, on_bad_vectors="null")  # a null: a value still to be computed
-            upsert(self._documents, "id", stored)
-
-    def _owners(self, ids: Sequence[str]) -> dict[str, str | None]:
-        stored = self._documents.search().where(col("id").isin(ids)).select(["id", "user_id"])
-        return {row["id"]: row["user_id"] for row in stored.to_list()}
+                table = in_step(table, self._chunks, self._remembered.own(), self.uri)
+            self._writer.put(table, stored, owners)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
         if not doc_ids:
             return 0
         with explained("delete from the index", self.uri), turn(self.uri):
-            self._chunks.delete(among(doc_ids, "doc_id"))
-            result = self._documents.delete(among(doc_ids))
-        return int(result.num_deleted_rows)
+            return self._writer.delete(doc_ids)
 
     def forget(self, user: str, /) -> int:
         """See `protocols.Store`; see `erasing` for how.
@@ -328,20 +213,17 @@ class LanceStore:
         """
         with explained("forget a user", self.uri), turn(self.uri):
             mine = col("user_id") == lit(user)
-            count = int(self._documents.count_rows(mine.to_sql()))
             begin(self._database)
             self._chunks.delete(mine)
-            self._documents.delete(mine)
+            count = int(self._documents.delete(mine).num_deleted_rows)
             self._erase()
         self.optimize()
         return count
 
     def _erase(self) -> None:
         for name, table in self._tables().items():
-            erase(name, table, local(self.uri) is not None)
+            erase(name, table, self._alone)
         end(self._database)
-        with self._lock:
-            self._latest = None
 
     def _tables(self) -> dict[str, Any]:
         known = {"chunks": self._chunks, "documents": self._documents, "settings": self._settings}
@@ -351,22 +233,17 @@ class LanceStore:
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            rows = self._documents.search().select(["id"]).to_arrow()
+            rows = reread(lambda: self._documents.search().select(["id"]).to_arrow())
         ids: list[str] = rows["id"].to_pylist()
         return ids
 
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
-        wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
-        with explained("add a space to the index", self.uri), turn(self.uri):
-            own = self._own()
-            grown(self._chunks, own, wanted)
-            put(self._settings, {"store": {**own, GROWING: wanted}})
+        self._growth.grow(spaces, tokens)
 
     def lacking(self) -> list[str]:
         """See `protocols.Store`."""
-        with explained("read the index", self.uri):
-            return lacking(self._chunks)
+        return self._growth.lacking()
 
     def fill(
         self,
@@ -376,68 +253,47 @@ class LanceStore:
         /,
     ) -> None:
         """See `protocols.Store`."""
-        with explained("write to the index", self.uri), turn(self.uri):
-            all_of_it = adopted(own) if GROWING in (own := self._own()) else own
-            dims = all_of_it["spaces"]
-            check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
-            check_tokens(tokens, [n for n in tokens if n in all_of_it["tokens"]], dims, len(ids))
-            if ids:
-                fill(self._chunks, ids, vectors, tokens)
+        self._growth.fill(ids, vectors, tokens)
 
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        check_filled(self.lacking())
-        with explained("add a space to the index", self.uri), turn(self.uri):
-            own = adopted(self._own())
-            put(self._settings, {"store": own, **settings})
-        self._know(own)
+        self._know(self._growth.adopt(settings))
 
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        with explained("drop a space of the index", self.uri), turn(self.uri):
-            own = self._own()
-            check_known(space, own["spaces"])
-            gone = {column.name for column in space_columns({space: 1}, [space])}
-            own = dropped(own, space)
-            put(self._settings, {"store": own, **settings})
-            self._know(own)
-            drop_columns(self._chunks, sorted(gone))
+        self._growth.drop(space, settings, self._know)
 
-    def _own(self) -> dict[str, Any]:
-        """The store's settings as they are now; other processes may have changed them."""
-        return settings_of(read_all(self._settings))
+    def tidy(self) -> None:
+        """See `protocols.Store`; see `upkeep` for when something is due."""
+        self._tending.tidy()
 
     def optimize(self) -> None:
         """See `protocols.Store`.
 
-        Merges small files, brings full-text and vector indexes up to date, and drops versions
-        older than a week. From `index_from` rows that do not fit into memory it builds a
-        compressed (RaBitQ) vector index; below, a scan is faster than an index.
+        Merges all files, brings full-text and vector indexes up to date, and drops old versions.
+        From `index_from` rows that do not fit into memory it builds a compressed (RaBitQ) vector
+        index; below, a scan is faster than an index.
         """
-        with explained("optimize the index", self.uri), turn(self.uri):
-            rows = self._chunks.count_rows()
-            named = {index.name for index in self._chunks.list_indices()}
-            for name, dim in self.spaces.items():
-                large = rows >= self.index_from and rows * dim * 4 > self.cache_bytes
-                if large and f"v_{name}_idx" not in named:
-                    config = IvfRq(distance_type="dot", num_partitions=int(rows**0.5), num_bits=1)
-                    self._chunks.create_index(f"v_{name}", config=config)
-            for table in self._tables().values():
-                optimized(table)
+        self._tending.optimize()
+
+    def _large(self, rows: int) -> list[str]:
+        """Spaces of which so many rows want a vector index."""
+        large = {name for name, dim in self.spaces.items() if rows * dim * 4 > self.cache_bytes}
+        return sorted(large) if rows >= self.index_from else []
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            return {
-                "documents": self._documents.count_rows(),
-                "chunks": self._chunks.count_rows(),
-                "spaces": dict(self.spaces),
-                "fields": dict(self.fields.types),
-                "filled": {name: self._filled(name) for name in self.fields.types},
-                "versions": len(self._chunks.list_versions()),
-                "bytes": size_on_disk(self.uri),
-            }
+            return reread(self._counted)
 
-    def _filled(self, name: str) -> int:
-        """Chunks with a value in a declared field."""
-        return int(self._chunks.count_rows((col(field_columns(name)[1]) == lit(True)).to_sql()))
+    def _counted(self) -> dict[str, object]:
+        there = {name: col(field_columns(name)[1]) == lit(True) for name in self.fields.types}
+        return {
+            "documents": self._documents.count_rows(),
+            "chunks": self._chunks.count_rows(),
+            "spaces": dict(self.spaces),
+            "fields": dict(self.fields.types),
+            "filled": {n: self._chunks.count_rows(has.to_sql()) for n, has in there.items()},
+            "versions": len(self._chunks.list_versions()),
+            "bytes": size_on_disk(self.uri),
+        }

@@ -191,7 +191,8 @@ class LanceView:
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""
         search = self.table.search().where(among([doc_id], "doc_id")).select(CHUNK_COLUMNS)
-        return sorted(map(chunk_of, search.to_arrow().to_pylist()), key=lambda chunk: chunk.ordinal)
+        rows = self.snapshot.read(search).to_pylist()
+        return sorted(map(chunk_of, rows), key=lambda chunk: chunk.ordinal)
 
     def documents(self, ids: Sequence[str], /) -> list[Document]:
         """See `protocols.View`."""

@@ -251,8 +251,11 @@ class MemoryStore:
         if gone and (self._growth.spaces or self._growth.tokens):
             self._growth = self._growth.without(gone)
 
-    def optimize(self) -> None:
+    def tidy(self) -> None:
         """Nothing to do: every write leaves the store in its best state."""
+
+    def optimize(self) -> None:
+        """Nothing to do, as in `tidy`."""
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS, BTree
+from lancedb.index import FTS
 
 from rag_embed.analysis import Analyzer
-from rag_embed.errors import IndexExists, StoreError
-from rag_embed.fields import Fields
+from rag_embed.processes import PerProcess
 from rag_embed.stores.forked import used
-from rag_embed.stores.locks import let_writer_finish
 from rag_embed.stores.places import local
-from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
+from rag_embed.stores.schema import SETTINGS_SCHEMA
 from rag_embed.stores.store_errors import explained
 
 TABLES = ("chunks", "documents", "settings")
@@ -26,8 +25,23 @@ TABLES = ("chunks", "documents", "settings")
 PATIENCE = timedelta(days=7)
 """How long old versions stay, and files that no version names, where writers have no lock."""
 
-_TRIES = 5
-"""Of bringing a table up to date while other processes do the same."""
+SAME = {
+    "chunks": "ordinal",
+    "documents": "hash",
+    "events": "kind",
+    "files": "size",
+    "settings": "value_json",
+}
+"""A column of each table that is set to itself where rows are to be written anew."""
+
+_INDEX_BYTES = 256 * 2**20
+_METADATA_BYTES = 64 * 2**20
+_SESSION = PerProcess(
+    lambda: lancedb.Session(
+        index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=_METADATA_BYTES
+    )
+)
+"""What LanceDB keeps in memory of all indexes that a process opens; by itself it takes gigabytes."""
 
 
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
@@ -38,6 +52,7 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
             uri,
             read_consistency_interval=timedelta(0),
             storage_options=dict(options) if options else None,
+            session=_SESSION.get(),
         )
 
 
@@ -46,85 +61,6 @@ def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
     table = database.open_table(name)
     table.checkout(version)
     return table
-
-
-def create_tables(
-    database: Any,  # noqa: ANN401
-    uri: str | os.PathLike[str],
-    spaces: Mapping[str, int],
-    fields: Fields,
-    analyzer: Analyzer,
-    tokens: Sequence[str],
-    version: int,
-) -> dict[str, Any]:
-    """Make the empty tables of an index, in place of what an unfinished creation left.
-
-    Returns:
-        The store's own settings; once they are written, the index exists.
-
-    Raises:
-        StoreError: There are documents, but no settings.
-    """
-    left = set(TABLES) & names_of(database)
-    if "documents" in left and database.open_table("documents").count_rows():
-        raise StoreError(
-            f"{os.fspath(uri)!r} holds documents, but its settings are lost. Restore "
-            "settings.lance from a copy, or choose another folder."
-        )
-    for name in left:
-        database.drop_table(name)
-    schemas = {
-        "chunks": chunk_schema(spaces, fields, tokens),
-        "documents": DOCUMENT_SCHEMA,
-        "settings": SETTINGS_SCHEMA,
-    }
-    for name, schema in schemas.items():
-        table = database.create_table(name, schema=schema)
-        table.set_unenforced_primary_key("key" if name == "settings" else "id")
-    chunks = database.open_table("chunks")
-    chunks.create_index("lexical_text", config=full_text(analyzer))
-    for column in ("id", "doc_id"):
-        chunks.create_index(column, config=BTree())
-    database.open_table("documents").create_index("id", config=BTree())
-    return {
-        "format": version,
-        "spaces": dict(spaces),
-        "tokens": list(tokens),
-        "fields": dict(fields.types),
-        "analyzer": {
-            "language": analyzer.language,
-            "stem": analyzer.stem,
-            "stop_words": analyzer.stop_words,
-        },
-    }
-
-
-def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
-    """What `LanceStore.create` stored last; empty when there is no finished index."""
-    if not set(TABLES) <= names_of(database):
-        return {}
-    return settings_of(read_all(database.open_table("settings")))
-
-
-def finished_settings(database: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401
-    """`stored_settings`; waits for another process that is creating the index just now."""
-    try:
-        if found := stored_settings(database):
-            return found
-    except (OSError, RuntimeError, ValueError):
-        pass  # a table that is being made, or a damaged one: the second look tells
-    let_writer_finish(uri)
-    return stored_settings(database)
-
-
-def check_none(settings: Mapping[str, Any], uri: str) -> None:
-    """Refuse to make an index where there is one.
-
-    Raises:
-        IndexExists: There are settings of one.
-    """
-    if settings:
-        raise IndexExists(f"There is an index at {uri!r} already; open it instead.")
 
 
 def names_of(database: Any) -> set[str]:  # noqa: ANN401
@@ -149,26 +85,28 @@ def put(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401
     upsert(table, "key", pa.Table.from_pylist(rows, schema=SETTINGS_SCHEMA))
 
 
-def upsert(table: Any, key: str, rows: pa.Table) -> None:  # noqa: ANN401
-    """Insert rows, or replace those with the same key."""
-    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
-    merge.execute(rows)
+def upsert(table: Any, key: str, rows: pa.Table, alone: bool = True) -> None:  # noqa: ANN401
+    """Insert rows, or replace those with the same key.
 
-
-def optimized(table: Any) -> None:  # noqa: ANN401
-    """Small files merged, search indexes brought up to date, versions older than `PATIENCE` dropped.
-
-    Who loses the commit to another process that does the same begins again: the other may have looked
-    before the last rows came. Rows that are in no search index after all tries are scanned by every
-    search until the next call, so that none is missed.
+    Args:
+        table: The table.
+        key: Its primary key.
+        rows: The rows.
+        alone: Whether a lock guards writers. Without, no search index is used, since only then LanceDB
+            notices that another process wrote the same key meanwhile.
     """
-    for _ in range(_TRIES):
-        try:
-            table.optimize(cleanup_older_than=PATIENCE)
-            return
-        except RuntimeError as error:
-            if "commit conflict" not in str(error):
-                raise
+    merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+    merge.use_index(alone).execute(rows)
+
+
+@contextmanager
+def given_way() -> Iterator[None]:
+    """Give up what is done inside when another process changed the same rows at the same time."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "commit conflict" not in str(error):
+            raise
 
 
 def full_text(analyzer: Analyzer) -> FTS:
@@ -195,4 +133,9 @@ def size_on_disk(uri: str) -> int | None:
     """Bytes on disk, None for an object store."""
     if (folder := local(uri)) is None:
         return None
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # upkeep drops files at any time
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lancedb.index import BTree
 
 from rag_embed.errors import SpaceMismatch, StoreError
 from rag_embed.maths.attention import Attention
 from rag_embed.maths.vectors import unit
-from rag_embed.stores import event_search
-from rag_embed.stores import event_upkeep as upkeep
+from rag_embed.stores import event_search, upkeep
 from rag_embed.stores import events as module
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.memory_events import MemoryEvents
@@ -55,8 +55,7 @@ class TestIndexedEvents(TestLanceEvents):
     @pytest.fixture(autouse=True)
     def indexed(self, monkeypatch):
         monkeypatch.setattr(module, "BUCKETS", 1)
-        monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
-        monkeypatch.setattr(upkeep, "LOOSE", 40)
+        monkeypatch.setattr(upkeep, "COMMITS", 2)
         monkeypatch.setattr(event_search, "INDEXED", 40)
         monkeypatch.setattr(event_search, "_PROBES", 1000)
 
@@ -66,7 +65,7 @@ def one_bucket(monkeypatch, request):
     """All users share files: the hard case for erasing one. With search indexes, and without."""
     monkeypatch.setattr(module, "BUCKETS", 1)
     if request.param == "indexed":
-        monkeypatch.setattr(upkeep, "FRAGMENTS", 2)
+        monkeypatch.setattr(upkeep, "COMMITS", 2)
         monkeypatch.setattr(event_search, "INDEXED", 8)
     return request.param
 
@@ -195,7 +194,8 @@ def test_a_crash_while_forgetting_is_finished_by_whoever_comes_next(
 
     target = store._database if step == "drop_table" else table
     if step == "create_index":
-        upkeep.tidy(table, True)
+        for column in ("key", "user_id"):
+            table.create_index(column, config=BTree())
     step = "merge_insert" if step == "delete" and ids else step
     with monkeypatch.context() as patch:
         patch.setattr(target, step, killed)
@@ -277,7 +277,7 @@ def test_writers_and_readers_at_once(tmp_path, one_bucket) -> None:
 
 def work(folder: str, fragments: str) -> None:
     """What the killed process does: remembers and forgets, and says what is done."""
-    module.BUCKETS, upkeep.FRAGMENTS = 1, int(fragments)
+    module.BUCKETS, upkeep.COMMITS = 1, int(fragments)
     store = LanceEvents(folder, SIGNATURE)
     for i in range(1000):
         user = f"user{i}"
@@ -297,7 +297,7 @@ def killed(folder: Path, times: int, chance: random.Random) -> None:
     places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     environment = {**os.environ, "PYTHONPATH": places}
     for _ in range(times):
-        own = [__file__, str(folder), str(upkeep.FRAGMENTS)]
+        own = [__file__, str(folder), str(upkeep.COMMITS)]
         command = [sys.executable, "-W", "ignore", *own]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
             assert child.stdout is not None
@@ -328,7 +328,7 @@ def test_killed_at_any_instant_a_user_is_there_or_gone(tmp_path, one_bucket) -> 
 
 
 def test_many_small_writes_stay_in_few_files(tmp_path, one_bucket, monkeypatch) -> None:
-    monkeypatch.setattr(upkeep, "FRAGMENTS", 8)
+    monkeypatch.setattr(upkeep, "COMMITS", 8)
     store = LanceEvents(tmp_path, SIGNATURE)
     for i in range(30):
         remember(store, *events_of("ann", range(i, i + 1)))

@@ -73,7 +73,7 @@ def new(folder: Path) -> LanceStore:
 
 def rebuilt(store: LanceStore) -> LanceView:
     """The newest version as a process reads it that holds nothing."""
-    with mock.patch("rag_embed.stores.lance.held_at", lambda *_: Held()):
+    with mock.patch("rag_embed.stores.viewing.held_at", lambda *_: Held()):
         return LanceStore.open(store.uri).view()
 
 
@@ -218,7 +218,7 @@ def test_what_is_held_goes_with_the_last_view(store) -> None:
     other = LanceStore.open(store.uri)
     roster = weakref.ref(resident(store.view()).roster)
     resident(other.view())
-    store._latest = None
+    store._viewing._latest = None
     gc.collect()
     assert roster() is not None
     del other

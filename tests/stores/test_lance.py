@@ -12,9 +12,9 @@ from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.filters import field
 from rag_embed.maths.vectors import unit
-from rag_embed.stores import lance
+from rag_embed.stores import lance, writing
 from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.tables import optimized
+from rag_embed.stores.upkeep import optimized
 from rag_embed.types import ChunkRows
 
 DIM = 32
@@ -116,7 +116,7 @@ def test_a_handle_opened_before_others_wrote_still_writes_and_deletes(store) -> 
 
 def test_large_writes_are_cut_into_batches(store, monkeypatch) -> None:
     """One batch of 100,000 rows scans 2.3 times slower than the same rows in small ones."""
-    monkeypatch.setattr(lance, "_BATCH", 100)
+    monkeypatch.setattr(writing, "BATCH", 100)
     seen = []
     original = lance.chunk_table
 
@@ -127,7 +127,7 @@ def test_large_writes_are_cut_into_batches(store, monkeypatch) -> None:
 
     monkeypatch.setattr(lance, "chunk_table", watched)
     fill(store, 950)
-    assert len(store.view()) == 950 and len(seen[0].to_batches(lance._BATCH)) == 10
+    assert len(store.view()) == 950 and len(seen[0].to_batches(writing.BATCH)) == 10
 
 
 def test_lexical_scores_with_a_filter_are_the_unfiltered_ones(store) -> None:
@@ -167,9 +167,9 @@ def test_who_loses_a_commit_brings_the_rest_up_to_date(store) -> None:
     """On an object store there is no lock: the winner may have looked before the last rows came."""
     fill(store, 300)
     loose = store._chunks.index_stats("lexical_text_idx").num_unindexed_rows
-    optimized(Contested(store._chunks, lost=2))
+    optimized(Contested(store._chunks, lost=2), False)
     assert loose == 300
     assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows == 0
-    optimized(Contested(store._chunks, lost=99))  # the next call will do it
+    optimized(Contested(store._chunks, lost=99), False)  # the next call will do it
     with pytest.raises(RuntimeError, match="no space left"):
-        optimized(Contested(store._chunks, lost=1, said="no space left"))
+        optimized(Contested(store._chunks, lost=1, said="no space left"), False)

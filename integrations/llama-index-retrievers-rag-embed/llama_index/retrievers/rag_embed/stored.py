@@ -62,7 +62,7 @@ class StoredNodes:
             one.node_id for one in distinct if isinstance(one, ImageNode | IndexNode)
         )
         self._delete(outdated(documents))
-        store.optimize()
+        store.tidy()
 
     def delete(self, node_ids: Sequence[str] | None, where: Where) -> None:
         """See `RagEmbedVectorStore.delete_nodes`."""
@@ -74,7 +74,7 @@ class StoredNodes:
     def delete_where(self, where: Filter | None) -> None:
         """Delete the user's nodes that match; all of them without a filter."""
         if self._delete(where) and (store := self.connection.store):
-            store.optimize()
+            store.tidy()
 
     def delete_sources(self, doc_ids: Sequence[str]) -> None:
         """Delete the user's nodes of these documents."""

@@ -1,0 +1,48 @@
+"""Settings of a LanceDB index: JSON values by key, in a table of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from rag_embed.stores.locks import turn
+from rag_embed.stores.rereading import reread
+from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import put, read_all, settings_of
+
+
+class LanceSettings:
+    """The settings of a `LanceStore`.
+
+    Args:
+        uri: Of the index.
+        table: Where they are.
+    """
+
+    def __init__(self, uri: str, table: Any) -> None:  # noqa: ANN401
+        self._uri = uri
+        self._table = table
+        self._read: tuple[int, dict[str, Any]] | None = None
+
+    def all(self) -> dict[str, Any]:
+        """See `protocols.Store.settings`; read again when they changed."""
+        with explained("read the index", self._uri):
+            version = self._table.version
+            if self._read is None or self._read[0] != version:
+                self._read = version, reread(lambda: read_all(self._table))
+            return deepcopy(self._read[1])
+
+    def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """See `protocols.Store`."""
+        with explained("write settings", self._uri), turn(self._uri):
+            if values := change(read_all(self._table)):
+                put(self._table, values)
+
+    def own(self) -> dict[str, Any]:
+        """The store's own settings as they are now; other processes may have changed them."""
+        return settings_of(read_all(self._table))
+
+    def put(self, values: Mapping[str, Any]) -> None:
+        """Store some, for whoever holds the lock."""
+        put(self._table, values)

@@ -1,0 +1,174 @@
+"""Making the tables of an index, and finding those that are there.
+
+The settings are written last, in one commit: what was left by a process that died before is no index,
+and is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lancedb.index import BTree
+
+from rag_embed.analysis import Analyzer
+from rag_embed.errors import IndexExists, NoIndex, StoreError
+from rag_embed.fields import Fields
+from rag_embed.stores.files import LanceFiles
+from rag_embed.stores.locks import let_writer_finish, turn
+from rag_embed.stores.places import local
+from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
+from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import TABLES, connect, full_text, names_of, put, read_all, settings_of
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What decides on the columns of an index.
+
+    Attributes:
+        spaces: Name and dimension of each vector space.
+        fields: Metadata that filters may use.
+        analyzer: Settings of the full-text index.
+        tokens: Spaces that keep the tokens of their chunks.
+    """
+
+    spaces: Mapping[str, int]
+    fields: Fields
+    analyzer: Analyzer
+    tokens: Sequence[str]
+
+
+def make(
+    uri: str,
+    own: Shape,
+    settings: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    options: Mapping[str, str] | None,
+) -> tuple[Any, dict[str, Any]]:
+    """Make an empty index; returns its connection and the store's own settings.
+
+    Args:
+        uri: See `places.place`.
+        own: What decides on the columns.
+        settings: Stored beside the store's own.
+        files: Stored too.
+        options: Of the connection.
+
+    Raises:
+        IndexExists: There is an index already.
+        StoreError: The place cannot be written.
+    """
+    database = connect(uri, options)
+    with explained("create the index", uri):
+        check_none(finished_settings(database, uri), uri)
+    with explained("create the index", uri), turn(uri):
+        check_none(stored_settings(database), uri)
+        stored = create_tables(database, uri, own)
+        if files:
+            LanceFiles(uri, database).write(files)
+        put(database.open_table("settings"), {"store": stored, **settings})
+    return database, stored
+
+
+def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, Any]]:
+    """Find an index; returns its connection and the store's own settings.
+
+    Raises:
+        NoIndex: There is none.
+        StoreError: A newer version of rag_embed wrote it, or it is damaged.
+    """
+    if (folder := local(uri)) is not None and not folder.is_dir():
+        raise NoIndex(f"There is no index at {uri!r}; create one first.")
+    database = connect(uri, options)
+    with explained("open the index", uri):
+        settings = finished_settings(database, uri)
+    if not settings:
+        raise NoIndex(
+            f"{uri!r} holds no rag_embed index, or one whose creation was "
+            "interrupted; create it first."
+        )
+    if settings["format"] != FORMAT:
+        raise StoreError(
+            f"The index has format {settings['format']}, this version reads {FORMAT}. "
+            "Upgrade rag_embed, or build the index again."
+        )
+    return database, settings
+
+
+def create_tables(
+    database: Any,  # noqa: ANN401
+    uri: str,
+    own: Shape,
+) -> dict[str, Any]:
+    """Make the empty tables of an index, in place of what an unfinished creation left.
+
+    Returns:
+        The store's own settings; once they are written, the index exists.
+
+    Raises:
+        StoreError: There are documents, but no settings.
+    """
+    left = set(TABLES) & names_of(database)
+    if "documents" in left and database.open_table("documents").count_rows():
+        raise StoreError(
+            f"{uri!r} holds documents, but its settings are lost. Restore "
+            "settings.lance from a copy, or choose another folder."
+        )
+    for name in left:
+        database.drop_table(name)
+    schemas = {
+        "chunks": chunk_schema(own.spaces, own.fields, own.tokens),
+        "documents": DOCUMENT_SCHEMA,
+        "settings": SETTINGS_SCHEMA,
+    }
+    for name, schema in schemas.items():
+        table = database.create_table(name, schema=schema)
+        table.set_unenforced_primary_key("key" if name == "settings" else "id")
+    chunks = database.open_table("chunks")
+    chunks.create_index("lexical_text", config=full_text(own.analyzer))
+    for column in ("id", "doc_id"):
+        chunks.create_index(column, config=BTree())
+    database.open_table("documents").create_index("id", config=BTree())
+    return {
+        "format": FORMAT,
+        "spaces": dict(own.spaces),
+        "tokens": list(own.tokens),
+        "fields": dict(own.fields.types),
+        "analyzer": {
+            "language": own.analyzer.language,
+            "stem": own.analyzer.stem,
+            "stop_words": own.analyzer.stop_words,
+        },
+    }
+
+
+def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What `LanceStore.create` stored last; empty when there is no finished index."""
+    if not set(TABLES) <= names_of(database):
+        return {}
+    return settings_of(read_all(database.open_table("settings")))
+
+
+def finished_settings(database: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401
+    """`stored_settings`; waits for another process that is creating the index just now."""
+    try:
+        if found := stored_settings(database):
+            return found
+    except (OSError, RuntimeError, ValueError):
+        pass  # a table that is being made, or a damaged one: the second look tells
+    let_writer_finish(uri)
+    return stored_settings(database)
+
+
+def check_none(settings: Mapping[str, Any], uri: str) -> None:
+    """Refuse to make an index where there is one.
+
+    Raises:
+        IndexExists: There are settings of one.
+    """
+    if settings:
+        raise IndexExists(f"There is an index at {uri!r} already; open it instead.")

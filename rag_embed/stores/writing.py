@@ -1,0 +1,106 @@
+"""Putting documents in the place of others: one commit, at the cost of what is written.
+
+LanceDB swaps rows in one commit by a merge. With a clause that deletes what did not come it reads the
+whole table, 0.1 s for 100,000 chunks, and notices whatever others wrote meanwhile: that is what stores
+without a lock need. Where a lock guards writers, new documents are just added, and chunks of stored ones
+are matched by document and place, which a search index finds. That leaves the clause to documents that
+have fewer chunks than before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from rag_embed.stores.snapshot import among
+from rag_embed.stores.tables import upsert
+
+BATCH = 10_000
+"""Rows that are written at a time: one huge batch scans slowly."""
+
+_PLACE = ["doc_id", "ordinal"]
+
+
+class LanceWriter:
+    """Writes documents with their chunks, and knows which are stored.
+
+    Args:
+        chunks: The table.
+        documents: The table.
+        alone: Whether a lock guards writers, which the callers of `put` and `delete` hold.
+    """
+
+    def __init__(self, chunks: Any, documents: Any, alone: bool) -> None:  # noqa: ANN401
+        self._chunks = chunks
+        self._documents = documents
+        self._alone = alone
+
+    def known(self, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+        """See `protocols.Store`.
+
+        The hash counts when as many chunks with it are stored as the document's row says: a write
+        that was killed half-way has none, and is done again.
+        """
+        columns = ["id", "hash", "user_id", "chunks"]
+        documents = self._documents.search().where(among(ids)).select(columns).to_list()
+        search = self._chunks.search().where(among(ids, "doc_id"))
+        rows = search.select(["doc_id", "doc_hash"]).to_arrow()
+        stored = Counter(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        total = Counter(rows["doc_id"].to_pylist())
+        complete = {
+            d["id"]
+            for d in documents
+            if stored[d["id"], d["hash"]] == d["chunks"] == total[d["id"]]
+        }
+        return {
+            d["id"]: (d["hash"] if d["id"] in complete else "", d["user_id"]) for d in documents
+        }
+
+    def owners(self, ids: Sequence[str]) -> dict[str, str | None]:
+        """The owner of each of the documents that are stored."""
+        stored = self._documents.search().where(among(ids)).select(["id", "user_id"])
+        return {row["id"]: row["user_id"] for row in stored.to_list()}
+
+    def put(self, rows: pa.Table, documents: pa.Table, stored: Collection[str]) -> None:
+        """Put documents in the place of those that have their ids.
+
+        Args:
+            rows: All chunks of the documents.
+            documents: Their own rows.
+            stored: Ids of those that are stored.
+        """
+        self._swap(rows, documents["id"].to_pylist())
+        if self._alone and not stored:
+            self._documents.add(documents)
+        else:
+            upsert(self._documents, "id", documents, self._alone)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents; returns how many there were."""
+        self._chunks.delete(among(ids, "doc_id"))
+        return int(self._documents.delete(among(ids)).num_deleted_rows)
+
+    def _swap(self, rows: pa.Table, ids: Sequence[str]) -> None:
+        """Put chunks in the place of all chunks of some documents, in one commit."""
+        table = pa.Table.from_batches(rows.to_batches(BATCH), rows.schema)
+        old = self._chunks.search().where(among(ids, "doc_id")).select(_PLACE).to_arrow()
+        before, after = _places(old), set(_places(rows))
+        if self._alone and not before:
+            if len(table):
+                self._chunks.add(table, on_bad_vectors="null")  # a null is still to be computed
+            return
+        if self._alone and len(set(before)) == len(before) and after >= set(before):
+            merge = self._chunks.merge_insert(_PLACE)
+            merge = merge.when_matched_update_all().when_not_matched_insert_all()
+        else:
+            merge = self._chunks.merge_insert("id")
+            merge = merge.when_matched_update_all().when_not_matched_insert_all()
+            merge = merge.when_not_matched_by_source_delete(among(ids, "doc_id"))
+        merge.execute(table, on_bad_vectors="null")
+
+
+def _places(rows: pa.Table) -> list[tuple[str, int]]:
+    return list(zip(*(rows[name].to_pylist() for name in _PLACE), strict=True))
