@@ -90,5 +90,18 @@ def adapter_of(value: object) -> str | None:
     return next((_ADAPTERS[root] for root in roots if root in _ADAPTERS), None)
 
 
+def belongs(value: object) -> str:
+    """Where a document goes that came to the wrong door, as the last sentence of a message; or nothing.
+
+    Examples:
+        >>> belongs("a text")
+        ''
+    """
+    if type(value).__module__.startswith("rag_embed."):
+        return " rag_embed's own documents go to Index.add directly."
+    adapter = adapter_of(value)
+    return f" It is for {adapter}.to_documents." if adapter else ""
+
+
 class NoContext(RagEmbedError):
     """A chunk that was to be encoded under a written context got none."""

@@ -246,7 +246,9 @@ class Experts:
                 index was learned beside other weights.
             StoreError: The index cannot be written.
         """
-        legs = [leg.name for leg in (*own_legs(self._spaces.own), *self.legs())]
+        legs = [leg.name for leg in own_legs(self._spaces.own)]  # of experts, at hand or not
+        legs += [one.name for one in expert_list.stored(self._store) if one.enabled]
+        legs += list(self._attached)
         new = None if weights is None else checked(weights, legs, [s.name for s in self._seconds()])
         before, self._weights = self._weights, new
         try:

@@ -7,6 +7,7 @@ embedding function, a model that was never on disk - has no recipe: it is passed
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,6 +117,16 @@ def contents(names: Mapping[str, str], files: Files | None) -> dict[str, bytes]:
             "copy, or pass what it was made with to Index.open."
         )
     return {name: found[place] for name, place in names.items()}
+
+
+def there(told: Told | None) -> bool:
+    """Whether there is a recipe, and the folder of its model, if that lies in one."""
+    while told is not None and told["kind"] == "windows":
+        told = told["settings"]["over"]
+    if told is None:
+        return False
+    model = str(told["settings"].get("model", ""))
+    return not os.path.isabs(model) or os.path.isdir(model)
 
 
 def by_name(model: str) -> Parts:

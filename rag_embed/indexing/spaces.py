@@ -18,6 +18,7 @@ from rag_embed.indexing.recipes import (
     packed_space,
     put,
     space_by,
+    there,
 )
 from rag_embed.indexing.settings import IndexSettings, read, write
 from rag_embed.processes import PerProcess
@@ -110,10 +111,11 @@ class Spaces:
             return self._known[name]
 
     def can_get(self, name: str) -> bool:
-        """Whether a space is at hand, or there is a recipe for it."""
+        """Whether a space is at hand, or there is a recipe for it whose model is there."""
         settings = read(self._store)
-        known = name in self._known and name in {DENSE, *settings.spaces}
-        return known or (name in settings.spaces and _parts(name, settings)[ENCODER] is not None)
+        if name in self._known:
+            return name in {DENSE, *settings.spaces}
+        return name in settings.spaces and there(_parts(name, settings)[ENCODER])
 
     def know(self, name: str, encoder: Encoder) -> None:
         """Use this encoder for a space whose encoder only your program can make.
@@ -147,9 +149,17 @@ class Spaces:
     ) -> int:
         """Encode all chunks with another model; see `Experts.add_space`."""
         model = loaded(encoder)
-        situate = situate or without_tokens(self.own).signature.chunks
-        space = space_of(situate, model, tokens=False)
-        parts, files = packed_space(model, situate, space)
+        way = situate or without_tokens(self.own).signature.chunks
+        try:
+            space = space_of(way, model, tokens=False)
+        except BadInput as error:
+            if situate is not None:
+                raise
+            raise BadInput(
+                f"The chunks of this index are situated by {way!r}, which cannot be done for another "
+                "encoder by its name: say how those of the new space are, situate='titled'."
+            ) from error
+        parts, files = packed_space(model, way, space)
         self._remember(space)
         parts = put(parts, files, self._store.files)
         self._store.grow({name: space.signature.dim}, [])

@@ -6,6 +6,7 @@ query has its own weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -224,6 +225,11 @@ class Hybrid:
                 raise BadInput(
                     f"{type(self.router).__name__} weighs the legs {strange}, which are not there; "
                     f"known: {sorted(known)}."
+                )
+            if not all(0.0 <= weight < math.inf for weight in route.weights.values()):
+                raise BadInput(
+                    f"{type(self.router).__name__} must give weights >= 0 and finite, got "
+                    f"{dict(route.weights)}."
                 )
             routes[i] = route
         return routes

@@ -248,3 +248,16 @@ def test_a_cache_of_contexts_stays_where_it_was(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path / "other")
     assert kept.get(["a:1"]) == {"a:1": "about foxes"}
     assert os.listdir(tmp_path / "other") == []
+
+
+def test_a_space_whose_model_is_gone_is_left_aside(tmp_path, models, caplog) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(models / "tiny", model)
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(48))
+    index.add(DOCUMENTS)
+    index.experts.add_space("tiny", str(model))
+    shutil.rmtree(model)
+    again = Index.open(tmp_path / "kb")
+    again.experts.router = Always({"dense": 1.0, "lexical": 1.0})
+    assert again.search("an owl", k=1)[0].chunk.doc_id == "owl"
+    assert "The expert 'tiny' is left aside" in caplog.text

@@ -56,6 +56,7 @@ class TestIndexedEvents(TestLanceEvents):
     def indexed(self, monkeypatch):
         monkeypatch.setattr(module, "BUCKETS", 1)
         monkeypatch.setattr(upkeep, "COMMITS", 2)
+        monkeypatch.setattr(upkeep, "LOOSE", 40)
         monkeypatch.setattr(event_search, "INDEXED", 40)
         monkeypatch.setattr(event_search, "_PROBES", 1000)
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Document, Hit
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, belongs, class_of
 from rag_embed.values import plain
 
 
@@ -174,6 +174,10 @@ def to_documents(
     """
     named: set[str] = set()
     for document in documents:
+        if not isinstance(document, LangChainDocument):
+            raise BadInput(
+                f"Expected a LangChain document, got {class_of(document)}.{belongs(document)}"
+            )
         value = document.metadata.get(id_key)
         source = "" if value is None else str(value)
         if document.id is not None:

@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.schema import Document as LlamaDocument
 from llama_index.retrievers.rag_embed.serialised import dumped, kind_of
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, belongs, class_of
 from rag_embed.reading import LANGUAGES
 from rag_embed.types import Document, Skipped
 
@@ -68,8 +68,7 @@ def to_documents(
     for one in documents:
         if not isinstance(one, BaseNode):
             raise BadInput(
-                f"Expected a LlamaIndex document or node, got {type(one).__module__}."
-                f"{type(one).__qualname__}. rag_embed's own documents go to Index.add directly."
+                f"Expected a LlamaIndex document or node, got {class_of(one)}.{belongs(one)}"
             )
         document = to_document(one, user=user)
         if document.text.strip() or document.title.strip() or not _media(one):

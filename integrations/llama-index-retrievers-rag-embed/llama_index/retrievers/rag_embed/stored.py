@@ -22,6 +22,7 @@ from llama_index.retrievers.rag_embed.restriction import (
 from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_rows, whole
 
 from rag_embed.errors import BadInput
+from rag_embed.events import check_user
 from rag_embed.filters import Filter
 from rag_embed.indexing import content_hash
 from rag_embed.types import ChunkRows
@@ -79,6 +80,11 @@ class StoredNodes:
     def delete_sources(self, doc_ids: Sequence[str]) -> None:
         """Delete the user's nodes of these documents."""
         self.delete_where(of_sources(doc_ids))
+
+    def forget(self, user: str) -> int:
+        """See `RagEmbedVectorStore.forget`."""
+        store = self.connection.store
+        return 0 if store is None else store.forget(check_user(user))
 
     def get(self, node_ids: Sequence[str] | None, where: Where) -> list[BaseNode]:
         """See `RagEmbedVectorStore.get_nodes`."""

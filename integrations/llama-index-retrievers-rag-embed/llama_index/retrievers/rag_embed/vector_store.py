@@ -187,6 +187,13 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         """Delete all nodes; the dimension stays."""
         self._nodes.delete_where(None)
 
+    def forget(self, user: str) -> int:
+        """Erase all nodes of a user from every file; returns how many there were.
+
+        `delete_nodes` and `clear` leave old versions behind for a while, this leaves no byte.
+        """
+        return self._nodes.forget(user)
+
     def get_nodes(
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
     ) -> list[BaseNode]:
