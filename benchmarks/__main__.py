@@ -69,9 +69,10 @@ def plain(value: Any) -> Any:
 
 
 def said(words: Sequence[str], arguments: argparse.Namespace) -> str:
-    """The words again, likewise."""
+    """The words again, likewise; where the files went is nobody's business."""
     places = {str(getattr(arguments, "data", "")): "DATA", str(arguments.work): "DIR"}
-    return " ".join(places.get(word, Path(word).name) for word in words)
+    kept = [word for i, word in enumerate(words) if "--out" not in words[max(0, i - 1) : i + 1]]
+    return " ".join(places.get(word, Path(word).name) for word in kept)
 
 
 def run(name: str, words: Sequence[str]) -> list[Path]:

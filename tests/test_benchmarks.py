@@ -120,7 +120,8 @@ def test_a_suite_measures(words, data, tmp_path) -> None:
     files = run(name, [*rest, "--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path)])
     for file in files:
         result = Result.read(file)
-        assert str(tmp_path) not in file.read_text() and "--data DATA" in result.command
+        assert str(tmp_path) not in file.read_text() and "--out" not in result.command
+        assert "--data DATA --work DIR" in result.command
         assert all(table.rows and table.markdown() for table in result.tables)
         assert result.arguments["sets"] == ["ports", "fairs"][: len(result.arguments["sets"])]
 
