@@ -1,31 +1,29 @@
 """What small writes cost: one document at a time, with a reader beside, in indexes of two sizes.
 
-    python benchmarks/writes.py [--chunks 100000] [--adds 10000] [--work FOLDER] [--json FILE]
-
 No model: vectors are random points of a space of 16 dimensions in 384, texts are words drawn by Zipf's law.
-First, documents of ten chunks are added to an index of `--chunks` chunks and to one of a tenth of it, in
-turns, and replaced. Then documents of one chunk are added one by one, while another process searches all the
-time; before and after, it searches alone. In the end both indexes, this one and one that was built in one
-go, are optimized, and again when old versions may go; then their sizes are compared.
+First, documents of ten chunks are added to an index and to one of a tenth of its size, in turns, and
+replaced. Then documents of one chunk are added one by one, while another process searches all the time;
+before and after, it searches alone. In the end both indexes, this one and one that was built in one go, are
+optimized, and again when old versions may go; then their sizes are compared.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import os
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import Bench, Suite
+from benchmarks.records import Table
 from rag_embed.stores import LanceStore
 from rag_embed.stores.upkeep import KEEP
 from rag_embed.types import Chunk, ChunkRows, Document, Vectors
@@ -177,64 +175,67 @@ def stream(store: LanceStore, place: Path, adds: int) -> Iterator[dict[str, floa
             yield {"adds": i + 1, "files": files, "mb": size / 2**20, "rss": resident(), "ms": mean}
 
 
-def main() -> None:
-    """Measure, and print what came out as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--chunks", type=int, default=100_000)
-    parser.add_argument("--adds", type=int, default=10_000)
-    parser.add_argument("--turns", type=int, default=200)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.work) as work:
-        places = {name: Path(work, name) for name in ("large", "small", "fresh")}
-        large, small = (
-            bulk(places["large"], given.chunks),
-            bulk(places["small"], given.chunks // 10),
-        )
-        found: dict[str, Any] = {"chunks": given.chunks, "adds": given.adds}
-        found["one by one"] = one_by_one({"large": large, "small": small}, given.turns)
-        spawn = multiprocessing.get_context("spawn")
-        asked, told = spawn.Queue(), spawn.Queue()
-        other = spawn.Process(target=reader, args=(str(places["large"]), asked, told))
-        other.start()
-        asked.put("alone")
-        found["reader before"] = told.get()
-        asked.put("beside")
-        course = list(stream(large, places["large"], given.adds))
-        asked.put("alone")
-        found["reader beside"], found["reader after"] = told.get(), told.get()
-        asked.put(None)
-        other.join()
-        found["course"] = course
-        fresh = bulk(places["fresh"], given.chunks + 10 * given.turns, given.adds)
+def beside(place: Path, store: LanceStore, adds: int) -> tuple[list[dict[str, Any]], list[Any]]:
+    """The stream of adds, and what another process saw before, beside and after it."""
+    spawn = multiprocessing.get_context("spawn")
+    asked, told = spawn.Queue(), spawn.Queue()
+    other = spawn.Process(target=reader, args=(str(place), asked, told))
+    other.start()
+    asked.put("alone")
+    seen = [told.get()]
+    asked.put("beside")
+    course = list(stream(store, place, adds))
+    asked.put("alone")
+    seen += [told.get(), told.get()]
+    asked.put(None)
+    other.join()
+    return course, seen
+
+
+def single(bench: Bench) -> Iterator[Table]:
+    with TemporaryDirectory() as folder:
+        sizes = {"large": bench.options.chunks, "small": bench.options.chunks // 10}
+        stores = {name: bulk(Path(folder, name), size) for name, size in sizes.items()}
+        found = one_by_one(stores, bench.options.turns)
+    rows = [
+        [what, sizes[name], one["cpu_ms"]["p50"], one["cpu_ms"]["mean"], one["wall_ms"]["p50"]]
+        for name, own in found.items()
+        for what, one in own.items()
+    ]
+    columns = {"write": "", "chunks": ",d", "CPU p50, ms": ".0f", "CPU mean, ms": ".0f"}
+    yield Table("writes of one document of ten chunks", columns | {"wall p50, ms": ".0f"}, rows)
+
+
+def streamed(bench: Bench) -> Iterator[Table]:
+    adds = bench.options.adds
+    with TemporaryDirectory() as folder:
+        place, fresh = Path(folder, "kb"), Path(folder, "fresh")
+        store = bulk(place, bench.options.chunks)
+        course, seen = beside(place, store, adds)
+        whole = bulk(fresh, bench.options.chunks, adds)
         for wait in (0.0, 0.0, 2 * KEEP.total_seconds() + 1):
             time.sleep(wait)
-            for store in (large, fresh):
-                store.optimize()
-        files, size = on_disk(places["large"])
-        found["files at the end"], found["mb at the end"] = files, round(size / 2**20, 1)
-        cpu = {name: one["add"]["cpu_ms"] for name, one in found["one by one"].items()}
-        half = course[len(course) // 2 :]
-        slope = np.polyfit([one["adds"] for one in half], [one["rss"] for one in half], 1)[0]
-        found["ratios"] = {
-            "add, large to small, p50": round(cpu["large"]["p50"] / cpu["small"]["p50"], 2),
-            "add, large to small, mean": round(cpu["large"]["mean"] / cpu["small"]["mean"], 2),
-            "search p95, beside to before": round(
-                found["reader beside"]["p95"] / found["reader before"]["p95"], 2
-            ),
-            "search p95, after to before": round(
-                found["reader after"]["p95"] / found["reader before"]["p95"], 2
-            ),
-            "disk, to a fresh build": round(size / on_disk(places["fresh"])[1], 2),
-            "most data files": max(one["files"] for one in course),
-            "MB of memory per 1000 adds, second half": round(1000 * slope, 2),
-        }
-    text = json.dumps(found, indent=1)
-    print(text)
-    if given.json:
-        given.json.write_text(text + "\n")
+            for one in (store, whole):
+                one.optimize()
+        disk = on_disk(place)[1] / on_disk(fresh)[1]
+    half = course[len(course) // 2 :]
+    slope = np.polyfit([one["adds"] for one in half], [one["rss"] for one in half], 1)[0]
+    rows = [
+        ["search p95, beside the adds to before", seen[1]["p95"] / seen[0]["p95"]],
+        ["search p95, after the adds to before", seen[2]["p95"] / seen[0]["p95"]],
+        ["disk, to a fresh build", disk],
+        ["most data files", max(one["files"] for one in course)],
+        ["MB of memory per 1,000 adds, second half", 1000 * slope],
+    ]
+    yield Table(f"{adds:,} documents added one by one", {"": "", "figure": ".2f"}, rows)
 
 
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    {"single": single, "stream": streamed},
+    options={
+        "--chunks": {"type": int, "default": 100_000, "help": "of the large index"},
+        "--turns": {"type": int, "default": 200, "help": "documents added in turns"},
+        "--adds": {"type": int, "default": 10_000, "help": "documents of the stream"},
+    },
+    data=False,
+)
