@@ -227,10 +227,8 @@ class Hybrid:
                     f"known: {sorted(known)}."
                 )
             if not all(0.0 <= weight < math.inf for weight in route.weights.values()):
-                raise BadInput(
-                    f"{type(self.router).__name__} must give weights >= 0 and finite, got "
-                    f"{dict(route.weights)}."
-                )
+                name, got = type(self.router).__name__, dict(route.weights)
+                raise BadInput(f"{name} must give weights >= 0 and finite, got {got}.")
             routes[i] = route
         return routes
 

@@ -57,7 +57,7 @@ from rag_embed.stores.locks import turn
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect
+from rag_embed.stores.tables import connect, upsert
 from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
@@ -143,7 +143,7 @@ class LanceEvents:
                 table = self._created(name)
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
-                self._upsert(table).execute(written)
+                upsert(table, "key", written, self._local)
                 if self._upkeep.keep(name, table, _INDEXED) == "tidy":
                     index_keys(table)
 
@@ -194,7 +194,7 @@ class LanceEvents:
                 total = without(self.total(user), gone, lambda: stays)
                 row = event_table(self._schema, [], gone.keys[:0], gone.values[:0], {user: total})
                 erased = of_user(user) & col("id").isin([event.id for event in gone.events])
-                merge = self._upsert(self._table(name))
+                merge = self._table(name).merge_insert("key").when_matched_update_all()
                 merge.when_not_matched_by_source_delete(erased).execute(row)
             self._rewrite(name)
         return len(gone)
@@ -283,10 +283,6 @@ class LanceEvents:
             if not (table.schema.field("key").metadata or {}):  # maybe a crash came in between
                 table.set_unenforced_primary_key("key")
         return self._table(name)
-
-    def _upsert(self, table: Any) -> Any:  # noqa: ANN401
-        merge = table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
-        return merge.use_index(self._local)  # without it, LanceDB sees who writes the same key
 
     def _fixed(self, name: str, signature: Signature, half_life: HalfLife) -> float | None:
         """The half-life of the events that are there."""
