@@ -173,7 +173,10 @@ def check_new(
                 f"A space is named by up to 32 lower-case letters, digits and _, got {name!r}."
             )
         if name in have:
-            raise BadInput(f"There is a space {name!r} already; drop it first, or choose a name.")
+            raise BadInput(
+                f"There is a space {name!r} already; drop it first (index.experts.drop_space), or choose "
+                "another name."
+            )
         if dim < 1:
             raise BadInput(f"Space {name!r}: the dimension must be >= 1, got {dim}.")
     for name in tokens:

@@ -67,8 +67,10 @@ def fit_weights(
         Tried(_words(before), float(now.mean())),
     )
     reason = (
-        f"{_words(best)} {after.mean():.4f}, {_words(before)} {now.mean():.4f} {metric} on "
-        f"{len(found)} queries held out: {told(gain)}."
+        f"{metric} on {len(found)} queries held out: {after.mean():.4f} with {_words(best)}, "
+        f"{now.mean():.4f} with {_words(before)}; {told(gain)}."
+        if dict(best) != dict(before)
+        else f"No other weights were better on the half that they were chosen on; {_words(before)} stay."
     )
     return Verdict(NAME, best, gain, gain.low > 0, reason, tried)
 
