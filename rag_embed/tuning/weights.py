@@ -70,7 +70,7 @@ def fit_weights(
         f"{metric} on {len(found)} queries held out: {after.mean():.4f} with {_words(best)}, "
         f"{now.mean():.4f} with {_words(before)}; {told(gain)}."
         if dict(best) != dict(before)
-        else f"No other weights were better on the half that they were chosen on; {_words(before)} stay."
+        else f"By {metric} no other weights were better on the half of the choice; {_words(before)} stay."
     )
     return Verdict(NAME, best, gain, gain.low > 0, reason, tried)
 
