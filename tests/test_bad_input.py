@@ -233,7 +233,7 @@ class TestDamage:
     )
     def test_every_operation_names_the_place(self, tmp_path, pattern, how) -> None:
         kb = tmp_path / "kb"
-        made(kb, corpus())
+        made(kb, corpus()).store.optimize()
         for path in files(kb, pattern):
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
             if how == "gone":
@@ -255,7 +255,7 @@ class TestDamage:
         assert failed
 
     def test_manifests(self, tmp_path) -> None:
-        made(tmp_path / "kb", corpus())
+        made(tmp_path / "kb", corpus()).store.optimize()
         for table in ("chunks", "documents", "settings"):
             newest = files(tmp_path / "kb", f"{table}.lance/_versions/*.manifest")[0]
             whole = newest.read_bytes()

@@ -212,7 +212,7 @@ class TestOneWhereManyAreExpected:
             (lambda index: index.search_many("fox"), r"got one str; search\(\) takes one"),
             (
                 lambda index: index.search_many(Query("fox")),
-                r"got one rag_embed\.types\.searching\.Query",
+                r"got one rag_embed\.types\.Query",
             ),
             (lambda index: index.contents.documents("a"), r"documents\(\) takes a list of ids"),
             (lambda index: index.delete("a"), r"delete\(\) takes a list of ids"),

@@ -85,7 +85,7 @@ class LanceStore:
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
         self._settings = database.open_table("settings")
-        self._writer = LanceWriter(self._chunks, self._documents, alone)
+        self._writer = LanceWriter(self._chunks, self._documents, local(uri))
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
         self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)

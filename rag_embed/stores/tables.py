@@ -48,11 +48,12 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
     """A LanceDB connection whose handles re-read the version before every operation."""
     with explained("open the folder", uri):
         used()
+        in_memory = os.fspath(uri).startswith("memory://")  # one for all of a session
         return lancedb.connect(
             uri,
             read_consistency_interval=timedelta(0),
             storage_options=dict(options) if options else None,
-            session=_SESSION.get(),
+            session=None if in_memory else _SESSION.get(),
         )
 
 

@@ -9,8 +9,13 @@ have fewer chunks than before.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +27,7 @@ BATCH = 10_000
 """Rows that are written at a time: one huge batch scans slowly."""
 
 _PLACE = ["doc_id", "ordinal"]
+_ROOM = 2**17
 
 
 class LanceWriter:
@@ -30,13 +36,15 @@ class LanceWriter:
     Args:
         chunks: The table.
         documents: The table.
-        alone: Whether a lock guards writers, which the callers of `put` and `delete` hold.
+        folder: Where they lie, if it is a folder: then a lock guards writers, which the callers of `put`
+            and `delete` hold.
     """
 
-    def __init__(self, chunks: Any, documents: Any, alone: bool) -> None:  # noqa: ANN401
+    def __init__(self, chunks: Any, documents: Any, folder: Path | None) -> None:  # noqa: ANN401
         self._chunks = chunks
         self._documents = documents
-        self._alone = alone
+        self._folder = folder
+        self._alone = folder is not None
 
     def known(self, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
         """See `protocols.Store`.
@@ -72,11 +80,28 @@ class LanceWriter:
             documents: Their own rows.
             stored: Ids of those that are stored.
         """
-        self._swap(rows, documents["id"].to_pylist())
-        if self._alone and not stored:
-            self._documents.add(documents)
-        else:
-            upsert(self._documents, "id", documents, self._alone)
+        ids = documents["id"].to_pylist()
+        self._check_room(rows.nbytes + documents.nbytes)
+        self._swap(rows, ids)
+        try:
+            if self._alone and not stored:
+                self._documents.add(documents)
+            else:
+                upsert(self._documents, "id", documents, self._alone)
+        except Exception:
+            with suppress(Exception):  # the first error says why
+                self._withdraw(sorted(set(ids) - set(stored)))
+            raise
+
+    def _withdraw(self, ids: Sequence[str]) -> None:
+        """Remove chunks of documents that are none, so that no search finds them."""
+        if ids:
+            self._chunks.delete(among(ids, "doc_id"))
+
+    def _check_room(self, size: int) -> None:
+        """Refuse a write that the disk has no room for, and to take it back, before it is half done."""
+        if self._folder is not None and shutil.disk_usage(self._folder).free < 2 * size + _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents; returns how many there were."""

@@ -48,6 +48,7 @@ def learned(
         BadInput: No query has an answer, a label tells of a user, or the default mixture counts no leg
             that compares vectors.
     """
+    _check_base(hybrid)
     if told := shared(collection, hybrid.store).told:
         raise BadInput(
             f"Pilots are shown to everybody, so they cannot be learned from all of {collection.name!r}: "
@@ -146,11 +147,7 @@ def _measured(
     mixtures: Mixtures,
     progress: OnProgress | None,
 ) -> Pilots:
-    if hybrid.base is None:
-        raise BadInput(
-            "A pilot is found by the query's vector, so the default weights must count a leg that "
-            f"compares vectors; they are {dict(hybrid.weights)}."
-        )
+    _check_base(hybrid)
     legs = tuple(hybrid.mixture)
     n, p = len(queries), len(legs)
     weights = np.array(list(hybrid.mixture.values()))
@@ -193,3 +190,11 @@ def _listed(
     rows = list(chunks.values())
     scores = np.stack([one.said(leg, rows) for leg in legs], axis=1)
     return scores, np.array([max(judged.get(id, 0), 0) for id in chunks], dtype=np.float64)
+
+
+def _check_base(hybrid: Hybrid) -> None:
+    if hybrid.base is None:
+        raise BadInput(
+            "A pilot is found by the query's vector, so the default weights must count a leg that "
+            f"compares vectors; they are {dict(hybrid.weights)}."
+        )

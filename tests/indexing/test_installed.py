@@ -68,7 +68,7 @@ def test_killed_at_any_instant_the_old_one_or_the_new_one_is_there(kb) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate()
         found = installed(LanceStore.open(kb))
-        assert found is not None and len(found.pilots) in (3, 9, 13)
+        assert found is not None and len(found.pilots) in (3, 9, len(router.pilots))
         assert found.pilots.texts == router.pilots.texts[: len(found.pilots)]
         assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
 

@@ -1,7 +1,8 @@
 """An index of the commit before settings had a format opens, answers as it did, and is brought up to date.
 
 ``fixtures/index_before_settings.zip`` was made by the code of commit e21fb61: `HashEncoder`, an added
-space, experts, a router, calibration, a personal setting, events of two users.
+space, experts, a router, calibration, a personal setting, events of two users. The hits beside it are those of
+commit 76731f5, which judges scores in small corpora anew.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def test_it_answers_as_it_did(kb) -> None:
     assert not (kb / "router").exists()
     again = opened(kb)
     assert answers(again) == TOLD["hits"] and remembered(again) == TOLD["settings"]
-    assert len(installed(again.store).pilots) == 13
+    assert len(installed(again.store).pilots) == 12  # one is answered by a private document
     assert {user: again.users.profile(user).count for user in ("ann", "ben", "cem")} == {
         "ann": 2,
         "ben": 1,
