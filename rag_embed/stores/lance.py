@@ -79,17 +79,18 @@ class LanceStore:
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = 100_000
-        self._alone = alone = local(uri) is not None
+        folder = local(uri)
+        self._alone = folder is not None
         self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
         self._settings = database.open_table("settings")
-        self._writer = LanceWriter(self._chunks, self._documents, local(uri))
+        self._writer = LanceWriter(self._chunks, self._documents, folder)
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
         self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
-        self._tending = LanceTending(uri, alone, self._tables, self._large)
+        self._tending = LanceTending(uri, self._alone, self._tables, self._large)
         self._know(settings)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -8,17 +8,19 @@ from collections import Counter
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lancedb.table import LanceTable
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.maths.bm25 import Postings
-from rag_embed.stores import MemoryStore, lance, rereading, tending, upkeep
+from rag_embed.stores import MemoryStore, lance, rereading, tending, upkeep, writing
 from rag_embed.stores.lance import LanceStore
 from rag_embed.testing.store_data import DIM, write
 from rag_embed.types import Chunk
@@ -361,3 +363,27 @@ def test_what_came_one_by_one_is_gathered_in_order(store) -> None:
     before = store._chunks.version
     upkeep.gather("chunks", store._chunks)
     assert store._chunks.version == before
+
+
+def test_chunks_whose_document_could_not_be_written_do_not_stay(store, monkeypatch) -> None:
+    write(store, document(0))
+    before, real = list(store.document_ids()), LanceTable.add
+
+    def add(table, *rows, **options):
+        if table.name == "documents":
+            raise OSError("No space left on device")
+        return real(table, *rows, **options)
+
+    monkeypatch.setattr(LanceTable, "add", add)
+    with pytest.raises(StoreError, match="disk is full"):
+        write(store, document(1))
+    assert (list(store.document_ids()), len(store.view())) == (before, 2)
+
+
+def test_a_write_without_room_is_refused_before_it_begins(store, monkeypatch) -> None:
+    write(store, document(0))
+    before = versions(store)
+    monkeypatch.setattr(writing.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(StoreError, match="disk is full"):
+        write(store, document(1))
+    assert versions(store) == before
