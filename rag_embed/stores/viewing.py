@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -11,10 +14,14 @@ from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.stores.held import held_at
 from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import opened
+
+_MANIFEST = re.compile(r"\d{20}\.manifest")
+"""The name of a version's file: 2^64 - 1 less its number, so that the latest is the first by name."""
 
 
 class LanceViewing:
@@ -42,6 +49,7 @@ class LanceViewing:
         self._analyzer = analyzer
         self._options = options
         self._tables = [database.open_table(name) for name in ("chunks", "documents")]
+        self._folders = [] if local(uri) is None else [str(table.uri) for table in self._tables]
         self._latest: tuple[Hashable, LanceView] | None = None
         self._lock = Lock()
 
@@ -56,19 +64,25 @@ class LanceViewing:
             cache_bytes: See `lance_view.LanceView`.
         """
         with self._lock, explained("read the index", self._uri):
-            asked = (tuple(spaces.items()), tuple(tokens))
-            if self._latest is None or self._latest[0] != (self._versions(), asked):
-                versions, view = reread(partial(self._opened, spaces, tokens, cache_bytes))
-                self._latest = (versions, asked), view
+            # Looked up before the tables are opened: a view is never older than what it is kept under.
+            asked = self._newest(), tuple(spaces.items()), tuple(tokens)
+            if self._latest is None or self._latest[0] != asked:
+                self._latest = asked, reread(partial(self._opened, spaces, tokens, cache_bytes))
             return self._latest[1]
+
+    def _newest(self) -> Hashable:
+        """What differs when anything was written since; for a folder without asking LanceDB."""
+        with suppress(FileNotFoundError):  # written and tidied meanwhile, or gone
+            return tuple(map(newest, self._folders)) or self._versions()
+        return self._versions()
 
     def _versions(self) -> tuple[int, ...]:
         return tuple(table.version for table in self._tables)
 
     def _opened(
         self, spaces: Mapping[str, int], tokens: Sequence[str], cache_bytes: int
-    ) -> tuple[tuple[int, ...], LanceView]:
-        chunks, documents = versions = self._versions()
+    ) -> LanceView:
+        chunks, documents = self._versions()
         snapshot = Snapshot(
             self._uri,
             opened(self._database, "chunks", chunks),
@@ -78,7 +92,7 @@ class LanceViewing:
             held_at(self._uri, self._options),
             cache_bytes // (4 * min(spaces.values(), default=1)),
         )
-        view = LanceView(
+        return LanceView(
             snapshot,
             partial(opened, self._database, "documents", documents),
             spaces,
@@ -86,4 +100,23 @@ class LanceViewing:
             self._analyzer,
             cache_bytes,
         )
-        return versions, view
+
+
+def newest(table: str) -> tuple[str, int, int]:
+    """The latest version of a table in a folder: name, file number and time of its file.
+
+    LanceDB writes such a file under a passing name and renames it, which is the commit. The number
+    and the time tell the versions of a table apart from those of one that was made in its place.
+
+    Args:
+        table: Its folder.
+
+    Raises:
+        FileNotFoundError: It holds no version.
+    """
+    folder = os.path.join(table, "_versions")
+    names = filter(_MANIFEST.fullmatch, os.listdir(folder))
+    if (name := min(names, default=None)) is None:
+        raise FileNotFoundError(f"Not found: a version of the table in {folder}")
+    file = os.stat(os.path.join(folder, name))
+    return name, file.st_ino, file.st_mtime_ns
