@@ -362,6 +362,7 @@ class Index:
         candidates: Sequence[Any] | None = None,
         metric: str = "ndcg@10",
         seed: int = 0,
+        user: str | None = None,
     ) -> Verdict[Any]:
         """Ask labels whether a change to the index helps; nothing is changed yet.
 
@@ -374,6 +375,8 @@ class Index:
             candidates: What is chosen among, for ``"personal"`` and ``"situate"``.
             metric: What is to rise, for ``"weights"``, ``"router"`` and ``"personal"``.
             seed: The same seed splits and draws the same.
+            user: Whom ``"weights"`` are to serve alone. That user's documents answer too, and every
+                query is asked as that user's. What is applied is erased by `forget`.
 
         Returns:
             The verdict, for `apply`.
@@ -383,7 +386,7 @@ class Index:
         """
         from rag_embed.tuning.tune import Task, tune
 
-        return tune(self, what, Task(labels, candidates, metric, seed))
+        return tune(self, what, Task(labels, candidates, metric, seed, user))
 
     def apply(self, verdict: Verdict[Any]) -> None:
         """Let a verdict take effect, now and whenever the index is opened.
@@ -405,7 +408,7 @@ class Index:
         return self.users.around(self.experts.hybrid(routed=True))
 
     def forget(self, user: str, events: Sequence[str] | None = None) -> int:
-        """Erase a user's documents and events, or some events, from every file.
+        """Erase a user's documents, events and weights, or some events, from every file.
 
         Pilots of the router that these documents answer go too, and contexts that were written for
         them. No byte is left; whoever opens the index next finishes what a crash
@@ -416,7 +419,7 @@ class Index:
             events: Ids; only these are, and no document.
 
         Returns:
-            How many documents and events there were.
+            How many documents, events and tuned weights there were.
 
         Raises:
             BadInput: ``events`` is one str, or the user id is none.
@@ -424,9 +427,9 @@ class Index:
         """
         if events is not None:
             return self.users.forget(user, events)
-        self.experts.forget(self.contents.matching(field("user_id") == user, user=user))
+        self.experts.forget(user, self.contents.matching(field("user_id") == user, user=user))
         gone = erasing.forget(self.store, self.spaces.at_hand, check_user(user))
-        return gone["documents"] + gone["events"]
+        return gone["documents"] + gone["events"] + gone["learned"]
 
     def __len__(self) -> int:
         """Number of chunks."""

@@ -57,7 +57,7 @@ def forget(
         typer.Option(help="Scan everything afterwards, and write what was seen to this JSON file."),
     ] = None,
 ) -> None:
-    """Erase a user's documents and events, or some events, from every file."""
+    """Erase a user's documents, events and weights, or some events, from every file."""
     if certificate is not None and event:
         raise BadInput("--certificate is for a whole user; leave out --event.")
     index, user = Index.open(kb), check_user(user)
@@ -74,7 +74,7 @@ def forget(
             )
         count = seen.erased
         err.print(f"scanned {len(seen.scan.files)} files, found nothing")
-    err.print(f"forgot {count} {'events' if event else 'documents and events'}")
+    err.print(f"forgot {count} {'events' if event else 'documents, events and weights'}")
     if not count:
         raise typer.Exit(3)
 

@@ -58,6 +58,10 @@ def tune(
         str, typer.Option(help="What is to rise, for weights, router and personal.")
     ] = "ndcg@10",
     seed: Annotated[int, typer.Option(help="Splits the queries and draws the bootstrap.")] = 0,
+    user: Annotated[
+        str | None,
+        typer.Option(help="For weights: whom they serve alone; that user asks the queries."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide, but change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Use it whatever it is worth.")] = False,
     reset: Annotated[
@@ -71,7 +75,7 @@ def tune(
 
     index = Index.open(kb)
     if reset:
-        tuning.reset(index, what.value)
+        tuning.reset(index, what.value, user=user)
         err.print(f"{what.value}: the standard is used", markup=False)
         return
     if queries is None or qrels is None:
@@ -83,7 +87,7 @@ def tune(
     documents = tuple(Document(id, "") for id in index.store.document_ids())
     labels = ev.read_labels(documents, queries, qrels, name=Path(kb).name)
     among = None if pooling is None else grid(_POOLINGS[pooling])
-    verdict = index.tune(what.value, labels, candidates=among, metric=metric, seed=seed)
+    verdict = index.tune(what.value, labels, candidates=among, metric=metric, seed=seed, user=user)
     kept = verdict.kept or force
     if not dry_run:
         index.apply(replace(verdict, kept=kept))
@@ -112,6 +116,7 @@ _POOLINGS: dict[Pooling, PoolingName] = {
 def _json(verdict: Verdict[Any]) -> dict[str, Any]:
     return {
         "name": verdict.name,
+        "user": verdict.user,
         "kept": verdict.kept,
         "reason": verdict.reason,
         "gain": None if verdict.gain is None else asdict(verdict.gain),

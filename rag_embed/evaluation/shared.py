@@ -1,4 +1,4 @@
-"""Which labels may be learned from: what is learned of an index serves everybody who asks it."""
+"""Which labels may be learned from: what is learned of an index serves everybody, or one user alone."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ class Shared:
         private: Queries that private documents alone answer.
         asked: Queries that are a user's own.
         unknown: Queries whose answers are all not in the index.
+        user: Whom the outcome serves alone; None for everybody.
     """
 
     labels: Collection
     private: int
     asked: int
     unknown: int = 0
+    user: str | None = None
 
     @property
     def told(self) -> str:
         """What was left out and why, in a sentence; empty where nothing was."""
         if not self.private and not self.asked and not self.unknown:
             return ""
+        hidden = "private" if self.user is None else "other users'"
+        other = "a user" if self.user is None else "another user"
         absent = f", {self.unknown} whose documents are not in the index" if self.unknown else ""
         return (
             f"Left out {self.private + self.asked + self.unknown} labels: {self.private} that only "
-            f"private documents answer, {self.asked} that name a user{absent}."
+            f"{hidden} documents answer, {self.asked} that name {other}{absent}."
         )
 
     def needed(self) -> Collection:
@@ -43,11 +47,15 @@ class Shared:
             BadInput: All that answer anything were left out.
         """
         if self.told and not self.labels.judged:
-            raise BadInput(
-                f"No label of {self.labels.name!r} is left. {self.told} What is learned serves "
-                "everybody, so it is learned from shared documents and from queries that name no "
-                "user; label some."
+            serves = (
+                "What is learned serves everybody, so it is learned from shared documents and from "
+                'queries that name no user; label some. Weights can serve one user alone: tune("weights", '
+                "labels, user=...)."
+                if self.user is None
+                else f"What is learned serves user {self.user!r} alone, so it is learned from shared "
+                "documents and that user's own; label some."
             )
+            raise BadInput(f"No label of {self.labels.name!r} is left. {self.told} {serves}")
         return self.labels
 
 
@@ -62,7 +70,7 @@ def shared(
     Args:
         labels: Queries with the documents that answer them.
         store: Knows whose the documents are.
-        user: The one whom the outcome is shown to alone: that user's documents and queries count.
+        user: The one whom the outcome serves alone: that user's documents and queries count.
         asked: Keep the queries that users asked, where nothing is kept of their texts.
 
     Examples:
@@ -91,4 +99,4 @@ def shared(
             others.add(query)
     left = labels.subset([id for id in labels.queries if id not in private | others | unknown])
     kept = {id: qrels[id] for id in left.qrels}
-    return Shared(replace(left, qrels=kept), len(private), len(others), len(unknown))
+    return Shared(replace(left, qrels=kept), len(private), len(others), len(unknown), user)

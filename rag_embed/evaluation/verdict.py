@@ -39,6 +39,7 @@ class Verdict(Generic[T]):
             standard.
         reason: The outcome in words for the owner, with its figures.
         tried: The candidates, best first.
+        user: Whom it serves alone, and who asked the queries; None where it serves everybody.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Verdict(Generic[T]):
     kept: bool
     reason: str
     tried: tuple[Tried, ...] = ()
+    user: str | None = None
 
 
 def told(gain: Difference) -> str:

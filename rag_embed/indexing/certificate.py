@@ -37,7 +37,8 @@ class Certificate:
         user: Who was forgotten.
         index: Place of the index.
         time: When, ISO, UTC.
-        erased: How many documents and events there were.
+        erased: How many documents, events and tuned weights there were.
+        learned: What had been learned for the user alone, such as ``"weights"``.
         traces: SHA-256 of each string of bytes that was looked for.
         traces_in_all: How many there were before `MOST` were chosen.
         said_by_others: How many were not looked for in files, since others' rows hold them too.
@@ -50,6 +51,7 @@ class Certificate:
     index: str
     time: str
     erased: int
+    learned: tuple[str, ...]
     traces: tuple[str, ...]
     traces_in_all: int
     said_by_others: int
@@ -67,6 +69,7 @@ class Certificate:
             "time": self.time,
             "rag_embed": importlib.metadata.version("rag-embed"),
             "erased": self.erased,
+            "learned": list(self.learned),
             "looked_for": {
                 "sha256": list(self.traces),
                 "of": self.traces_in_all,
@@ -93,14 +96,14 @@ def certified(
     """Forget a user, then look through everything for what there was.
 
     Looked for are the user's id, the ids, titles, texts and vectors of the documents, and the texts of the
-    events, as they are in the newest version.
+    events, as they are in the newest version. What was learned for the user alone is named.
 
     Args:
         place: Folder of the index, or its URI.
         store: Of the index.
         space: Its space.
         user: Who is forgotten.
-        forget: Forgets the user, and says how many documents and events there were.
+        forget: Forgets the user, and says how many documents, events and weights there were.
 
     Raises:
         StoreError: It could not be finished, or something to erase is out of reach.
@@ -108,6 +111,7 @@ def certified(
     every = list(dict.fromkeys(one for one in _traces(store, space, user) if len(one) >= SHORTEST))
     step = max(1, -(-len(every) // MOST))
     traces, before, beside = every[::step], versions(place), read(store).contexts
+    learned = _learned(store, user)
     erased = forget()
     scan = scanned(place, traces, beside)
     rows = {one.trace for one in scan.found if one.where.startswith(_OF_OTHERS) and one.column}
@@ -115,12 +119,14 @@ def certified(
     left = []
     if next(_traces(store, space, user, named=False), None) is not None:
         theirs, left = set(), ["rows of the user"]
+    left += [f"{what} of the user" for what in _learned(store, user)]
     left += [f"{one.where} {one.column}".strip() for one in scan.found if one.trace not in theirs]
     return Certificate(
         user,
         place,
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
         erased,
+        learned,
         tuple(hashlib.sha256(one).hexdigest() for one in traces),
         len(every),
         len(theirs),
@@ -128,6 +134,10 @@ def certified(
         scan,
         tuple(dict.fromkeys(left)),
     )
+
+
+def _learned(store: Store, user: str) -> tuple[str, ...]:
+    return ("weights",) if user in read(store).own_weights else ()
 
 
 def _traces(store: Store, space: ChunkEncoder, user: str, *, named: bool = True) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from rag_embed.errors import StoreError
 from rag_embed.filters import field
 from rag_embed.indexing import installed
 from rag_embed.indexing.personalisation import events_of
-from rag_embed.indexing.settings import read
+from rag_embed.indexing.settings import read, write
 from rag_embed.protocols import ChunkEncoder, Store
 from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
@@ -80,6 +80,13 @@ def _pilots(gone: Forgotten) -> int:
     return installed.forget(gone.store, [document.id for document in gone.documents])
 
 
+def _learned(gone: Forgotten) -> int:
+    if gone.user not in read(gone.store).own_weights:
+        return 0
+    write(gone.store, lambda known: known.without_user(gone.user))
+    return 1
+
+
 def _documents(gone: Forgotten) -> int:
     return gone.store.forget(gone.user)
 
@@ -89,13 +96,14 @@ ERASERS: tuple[Eraser, ...] = (
     Eraser("contexts", (), _contexts),
     Eraser("events", ("events_*",), _events),
     Eraser("pilots", ("files/router.safetensors",), _pilots),
+    Eraser("learned", ("settings",), _learned),
     # Chunks, vectors, tokens; last, since it also drops old versions of all that was erased before.
     Eraser("documents", ("chunks", "documents", "settings", "files"), _documents),
 )
 """In the order in which they are asked; a call that died is made again."""
 
 MADE_OF_SHARED = ("files/experts/*",)
-"""Files that were learned from shared documents alone: training sees no private ones."""
+"""Files that were learned from shared documents alone: training sees no private ones, and serves all."""
 
 
 def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[str, int]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from rag_embed.errors import BadInput, RagEmbedError
+from rag_embed.events import check_user
 from rag_embed.indexing import expert_list, installed
 from rag_embed.indexing.assembly import Situate, mixture_of
 from rag_embed.indexing.expert_legs import ExpertLegs
 from rag_embed.indexing.own_legs import own_legs, own_stages
-from rag_embed.indexing.settings import Expert, read, write
+from rag_embed.indexing.settings import Expert, IndexSettings, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.paths import absolute
 from rag_embed.protocols import (
@@ -70,6 +72,7 @@ class Experts:
         self.router: Router | None = installed.installed(store)
         known = read(store)
         self._weights = known.weights
+        self._own = known.own_weights
         self._fitted = known.calibration
 
     def list(self) -> tuple[Expert, ...]:
@@ -232,7 +235,11 @@ class Experts:
         """How much each leg and second stage counts where no router decides; see `weigh`."""
         return mixture_of(self._weights, self._spaces.own)
 
-    def weigh(self, weights: Mapping[str, float] | None) -> None:
+    def weights_of(self, user: str) -> Mapping[str, float]:
+        """What a user's queries go by: weights of their own, or those of everybody."""
+        return self._own.get(user, self.weights)
+
+    def weigh(self, weights: Mapping[str, float] | None, *, user: str | None = None) -> None:
         """Rank by other weights from now on, here and wherever the index is opened.
 
         Relevance that was fitted to labels keeps its meaning.
@@ -240,6 +247,8 @@ class Experts:
         Args:
             weights: How much each leg and second stage counts, experts among them, each >= 0; one that
                 is not named counts nothing. None for the defaults.
+            user: Whose queries alone go by them, whatever a router says of others; `Index.forget`
+                erases them. None for the weights of everybody.
 
         Raises:
             BadInput: A name is unknown or a number out of range, no leg counts, or the router of the
@@ -250,6 +259,9 @@ class Experts:
         legs += [one.name for one in expert_list.stored(self._store) if one.enabled]
         legs += list(self._attached)
         new = None if weights is None else checked(weights, legs, [s.name for s in self._seconds()])
+        if user is not None:
+            self._own = write(self._store, partial(_weighed, check_user(user), new)).own_weights
+            return
         before, self._weights = self._weights, new
         try:
             self.hybrid(routed=True)
@@ -286,12 +298,14 @@ class Experts:
         """
         legs, stages, weights = own_legs(self._spaces.own), self._seconds(), self.weights
         own = {leg.name for leg in legs} | {stage.name for stage in stages}
-        if not routed or self.router is not None or weights.keys() - own:
+        if not routed or self.router is not None or self._named() - own:
             legs = (*legs, *self.legs())  # otherwise nobody would ask an expert
         signature = self._spaces.own.signature
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
         calibration = self._fitted or default(signature.fingerprint, counting)
         whole = Hybrid(self._store, legs, weights, calibration, stages)
+        if routed:
+            whole = replace(whole, own=self._own)
         if self.router is None or not routed:
             return whole
         router = self.router
@@ -299,8 +313,9 @@ class Experts:
             router = router.fitting(whole.mixture, signature)
         return replace(whole, router=router)
 
-    def forget(self, documents: Collection[str]) -> None:
-        """Let the router in use forget what it learned from these documents."""
+    def forget(self, user: str, documents: Collection[str]) -> None:
+        """Let the weights in use forget a user, and the router what these documents taught it."""
+        self._own = {one: weights for one, weights in self._own.items() if one != user}
         if isinstance(self.router, LearnedRouter):
             self.router = self.router.without_documents(documents)
 
@@ -325,10 +340,20 @@ class Experts:
         expert_list.change(self._store, lambda kept: (*kept, expert))
         return self.get(expert.name)
 
+    def _named(self) -> set[str]:
+        """Names in the weights of everybody, and of any user."""
+        return {name for one in (self.weights, *self._own.values()) for name in one}
+
     def _check_unweighed(self, name: str) -> None:
-        if (read(self._store).weights or {}).get(self.get(name).name):
+        known, name = read(self._store), self.get(name).name
+        if (known.weights or {}).get(name):
             raise BadInput(
                 f"The weights of the index count {name!r}; use index.experts.weigh first."
+            )
+        if users := [user for user, one in known.own_weights.items() if one.get(name)]:
+            raise BadInput(
+                f"The weights of {len(users)} users count {name!r}, such as those of {users[0]!r}; use "
+                "index.experts.weigh(None, user=...) first."
             )
 
     def _check_free(self, name: str) -> None:
@@ -336,3 +361,11 @@ class Experts:
             raise BadInput(
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
             )
+
+
+def _weighed(user: str, weights: Mapping[str, float] | None, known: IndexSettings) -> IndexSettings:
+    """Settings with other weights for a user; without any where they are None."""
+    left = known.without_user(user)
+    return (
+        left if weights is None else replace(left, own_weights={**left.own_weights, user: weights})
+    )

@@ -8,7 +8,7 @@ itself, an adapter of a framework) and are left alone; unknown values inside our
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from rag_embed.errors import BadInput, StoreError
@@ -68,6 +68,7 @@ class IndexSettings:
         spaces: Signature of each space that was added.
         experts: The experts, in the order in which they came.
         weights: How much each leg and second stage counts; None for the defaults.
+        own_weights: The same for one user's queries alone, by user.
         calibration: Relevance as fitted to the owner's labels; None for that of the model.
         personal: How histories bend queries; off unless tuning found a gain.
         situated: Why chunks are situated as they are; empty where it was not measured.
@@ -84,6 +85,7 @@ class IndexSettings:
     spaces: Mapping[str, Signature] = field(default_factory=dict, hash=False)
     experts: tuple[Expert, ...] = ()
     weights: Mapping[str, float] | None = field(default=None, hash=False)
+    own_weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
     calibration: Calibration | None = None
     personal: Setting = field(default_factory=Setting)
     situated: str = ""
@@ -96,6 +98,11 @@ class IndexSettings:
         values = asdict(self)
         own = {name: values.pop(name) for name in _OWN}
         return {INDEX: {"format": FORMAT, **own}, **values}
+
+    def without_user(self, user: str) -> IndexSettings:
+        """Without what was learned for a user alone."""
+        others = {one: own for one, own in self.own_weights.items() if one != user}
+        return replace(self, own_weights=others)
 
     def since(self, before: IndexSettings) -> dict[str, Any]:
         """The entries that differ from others."""

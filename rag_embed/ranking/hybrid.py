@@ -7,8 +7,8 @@ query has its own weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -26,7 +26,7 @@ from rag_embed.protocols import (
 )
 from rag_embed.ranking.fusion import Asked, Fusion, Scored
 from rag_embed.ranking.relevance import Calibration
-from rag_embed.ranking.selection import Rows, Selection
+from rag_embed.ranking.selection import Rows, Selection, hits_of
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
 from rag_embed.stores.rereading import with_view
@@ -55,6 +55,8 @@ class Hybrid:
             for every ``k``.
         router: Decides the weights of each query that has a text. A leg without weight in the
             default mixture is then asked about the queries that are routed to it alone.
+        own: Weights of single users by their ids, which go before all others for their queries; those
+            that count a leg or second stage that is not here are left aside.
 
     Raises:
         BadInput: There is no leg with weight, or no pool; two parts have one name; the weights name a
@@ -69,6 +71,7 @@ class Hybrid:
     pool: int = POOL
     depth: int = DEPTH
     router: Router | None = None
+    own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.legs or self.pool < 1:
@@ -133,7 +136,13 @@ class Hybrid:
         weights = {name: 1.0}
         calibration = replace(self.calibration, weights=weights)
         return replace(
-            self, legs=legs, stages=(), weights=weights, calibration=calibration, router=None
+            self,
+            legs=legs,
+            stages=(),
+            weights=weights,
+            calibration=calibration,
+            router=None,
+            own={},
         )
 
     def asked(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, Vectors]:
@@ -166,7 +175,7 @@ class Hybrid:
         while not selection.done:
             selection.take(ranked[:pool], pool, pool >= len(ranked))
             pool *= 4
-        return _hits(view, [None], [selection.groups[: query.k]], _certain)[0]
+        return hits_of(view, [None], [selection.groups[: query.k]], _certain)[0]
 
     def _retrieve(self, view: View, queries: Sequence[Query]) -> list[list[Hit]]:
         fusion, routes = self._fusion(view, queries)
@@ -178,7 +187,7 @@ class Hybrid:
                 selections[i].take(ranked, pool, exhausted)
             pool *= 4
         chosen = [one.groups[: q.k] for one, q in zip(selections, queries, strict=True)]
-        return _hits(view, routes, chosen, self._relevance)
+        return hits_of(view, routes, chosen, self._relevance)
 
     def _fusion(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, list[Route | None]]:
         """Everything that counts is asked; each query's route."""
@@ -186,8 +195,12 @@ class Hybrid:
             leg.name: leg.ask(view, queries) for leg in self.legs if self._always(leg)
         }
         asked = {name: Asked.about(one, range(len(queries))) for name, one in answers.items()}
-        routes = self._routes(queries, answers)
-        weights = [self.weights if route is None else route.weights for route in routes]
+        mine = self._own(queries)
+        routes = self._routes(queries, answers, mine)
+        weights = [
+            mine.get(i, self.weights if route is None else route.weights)
+            for i, route in enumerate(routes)
+        ]
 
         def counting(name: str) -> list[int]:
             return [i for i, one in enumerate(weights) if one.get(name)]
@@ -204,12 +217,18 @@ class Hybrid:
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
 
+    def _own(self, queries: Sequence[Query]) -> dict[int, Mapping[str, float]]:
+        """Weights of queries whose user has weights of their own."""
+        known = self.mixture.keys()
+        found = {i: self.own.get(query.user or "", {}) for i, query in enumerate(queries)}
+        return {i: one for i, one in found.items() if one and one.keys() <= known}
+
     def _routes(
-        self, queries: Sequence[Query], answers: Mapping[str, Answers]
+        self, queries: Sequence[Query], answers: Mapping[str, Answers], others: Container[int]
     ) -> list[Route | None]:
-        """None for a query without text, which an expert could not read."""
+        """None for a query without text, which an expert could not read, and for those of others."""
         routes: list[Route | None] = [None] * len(queries)
-        said = [i for i, query in enumerate(queries) if query.text.strip()]
+        said = [i for i, one in enumerate(queries) if one.text.strip() and i not in others]
         if self.router is None or not said:
             return routes
         rows = self._query_rows(answers, len(queries))[said]
@@ -265,30 +284,6 @@ class Hybrid:
                 f"{[leg.name for leg in self.legs]} has any. Leave diversity out."
             )
         return partial(view.vectors, self._vector_legs[0].space)
-
-
-def _hits(
-    view: View,
-    routes: Sequence[Route | None],
-    chosen: Sequence[list[list[Scored]]],
-    relevance: Callable[[Scored], float],
-) -> list[list[Hit]]:
-    wanted = {one.id for groups in chosen for group in groups for one in group}
-    chunks = {chunk.id: chunk for chunk in view.chunks(sorted(wanted))}
-    return [
-        [
-            Hit(
-                chunk=chunks[group[0].id],
-                score=group[0].score,
-                relevance=relevance(group[0]),
-                parts=group[0].parts,
-                siblings=tuple(chunks[one.id] for one in group[1:]),
-                route=route,
-            )
-            for group in groups
-        ]
-        for groups, route in zip(chosen, routes, strict=True)
-    ]
 
 
 def _certain(one: Scored) -> float:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rag_embed.maths.diversity import mmr
+from rag_embed.protocols import View
 from rag_embed.ranking.fusion import Scored
 from rag_embed.ranking.grouping import by_document
-from rag_embed.types import Query, Vectors, doc_id_of
+from rag_embed.types import Hit, Query, Route, Vectors, doc_id_of
 
 Rows = Callable[[Sequence[str]], Vectors]
 """Unit rows of chunks, by id."""
@@ -85,3 +86,28 @@ class Selection:
         fresh = by_document([one for one in block if doc_id_of(one.id) not in self._documents])
         self._documents.update(doc_id_of(group[0].id) for group in fresh)
         return fresh
+
+
+def hits_of(
+    view: View,
+    routes: Sequence[Route | None],
+    chosen: Sequence[list[list[Scored]]],
+    relevance: Callable[[Scored], float],
+) -> list[list[Hit]]:
+    """Chosen groups as hits, the chunks of all read at once; a group's first is the hit."""
+    wanted = {one.id for groups in chosen for group in groups for one in group}
+    chunks = {chunk.id: chunk for chunk in view.chunks(sorted(wanted))}
+    return [
+        [
+            Hit(
+                chunk=chunks[group[0].id],
+                score=group[0].score,
+                relevance=relevance(group[0]),
+                parts=group[0].parts,
+                siblings=tuple(chunks[one.id] for one in group[1:]),
+                route=route,
+            )
+            for group in groups
+        ]
+        for groups, route in zip(chosen, routes, strict=True)
+    ]

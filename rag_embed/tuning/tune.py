@@ -11,7 +11,8 @@
 
 What is decided serves everybody, so labels that tell of a user are left out, and the reason says how many;
 see `evaluation.shared`. ``"personal"`` keeps those that users asked: it chooses one of a few settings, and
-no text of theirs is kept.
+no text of theirs is kept. ``"weights"`` can serve one user alone, and is then learned from that user's own
+documents too; the others cannot, see `ONE_FOR_ALL`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.shared import shared
 from rag_embed.evaluation.verdict import Verdict
+from rag_embed.events import check_user
 from rag_embed.index import Index
 from rag_embed.indexing.installed import install, uninstall
 from rag_embed.indexing.personalisation import bend_of, keep
@@ -48,12 +50,14 @@ class Task:
         candidates: What is chosen among; None for the usual.
         metric: What is to rise.
         seed: The same seed splits and draws the same.
+        user: Whom the decision serves alone, and who asks the queries; None for everybody.
     """
 
     labels: Collection
     candidates: Sequence[Any] | None = None
     metric: str = METRIC
     seed: int = 0
+    user: str | None = None
 
 
 Tuner: TypeAlias = Callable[[Index, Task], Verdict[Any]]
@@ -67,21 +71,37 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
         raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
     if task.metric != METRIC and what not in ("personal", "router", "weights"):
         raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
-    found = shared(task.labels, index.store, asked=what == "personal")
-    verdict = TUNERS[what](index, replace(task, labels=found.needed()))
-    return replace(verdict, reason=f"{verdict.reason} {found.told}".strip())
+    _check_serves(what, task.user)
+    found = shared(task.labels, index.store, user=task.user, asked=what == "personal")
+    labels = found.needed()
+    if task.user is not None:
+        labels = replace(labels, users=dict.fromkeys(labels.queries, task.user))
+    verdict = TUNERS[what](index, replace(task, labels=labels))
+    return replace(verdict, reason=f"{verdict.reason} {found.told}".strip(), user=task.user)
 
 
 def apply(index: Index, verdict: Verdict[Any]) -> None:
     """See `Index.apply`."""
     if verdict.name not in _APPLIERS:
         raise BadInput(f"apply() takes what tune() gave, got a verdict on {verdict.name!r}.")
+    _check_serves(verdict.name, verdict.user)
     _APPLIERS[verdict.name](index, verdict)
 
 
-def reset(index: Index, what: str) -> None:
-    """Use the standard again, as if nothing had been tuned."""
-    apply(index, Verdict(what, None, None, False, "The standard."))
+def reset(index: Index, what: str, *, user: str | None = None) -> None:
+    """Use the standard again, for one user or for everybody, as if nothing had been tuned."""
+    apply(index, Verdict(what, None, None, False, "The standard.", user=user))
+
+
+def _check_serves(what: str, user: str | None) -> None:
+    if user is None:
+        return
+    check_user(user)
+    if what in ONE_FOR_ALL:
+        raise BadInput(
+            f"{what!r} cannot be tuned for {user!r} alone: {ONE_FOR_ALL[what]}. Leave out user, or "
+            'tune "weights", which can serve one user.'
+        )
 
 
 def _relevance(index: Index, task: Task) -> Verdict[Any]:
@@ -89,7 +109,15 @@ def _relevance(index: Index, task: Task) -> Verdict[Any]:
 
 
 def _weights(index: Index, task: Task) -> Verdict[Any]:
-    return fit_weights(index.experts.hybrid(), task.labels, metric=task.metric, seed=task.seed)
+    hybrid = index.experts.hybrid()
+    if task.user is not None:
+        if index.experts.router is not None:
+            raise BadInput(
+                "The index has a router, which weighs every query by itself; weights of one user are "
+                'compared with those of the index. Reset "router" first.'
+            )
+        hybrid = replace(hybrid, weights=index.experts.weights_of(task.user))
+    return fit_weights(hybrid, task.labels, metric=task.metric, seed=task.seed)
 
 
 def _router(index: Index, task: Task) -> Verdict[Any]:
@@ -147,7 +175,7 @@ def _use_relevance(index: Index, verdict: Verdict[Any]) -> None:
 
 def _use_weights(index: Index, verdict: Verdict[Any]) -> None:
     if verdict.kept or verdict.value is None:  # what was not better was compared with those in use
-        index.experts.weigh(verdict.value)
+        index.experts.weigh(verdict.value, user=verdict.user)
 
 
 def _use_router(index: Index, verdict: Verdict[Any]) -> None:
@@ -186,6 +214,15 @@ TUNERS: Mapping[str, Tuner] = {
     "situate": _situate,
 }
 """What can be decided."""
+
+ONE_FOR_ALL: Mapping[str, str] = {
+    "relevance": "relevance is one scale, so that figures of different users mean the same",
+    "router": "an index has one router, and everybody is shown the queries it was learned from",
+    "personal": "it asks whether histories help users on the whole, which one user cannot tell",
+    "tokens": "all users' searches read the same stored tokens",
+    "situate": "all users' searches read the same chunks",
+}
+"""What can only serve everybody, and why."""
 
 _APPLIERS: Mapping[str, Callable[[Index, Verdict[Any]], None]] = {
     "relevance": _use_relevance,

@@ -119,3 +119,16 @@ def test_weights_of_an_existing_index(run, kb) -> None:
         assert done.code == 1 and why in done.err
     assert run("tune", kb, "weights", "--reset").code == 0
     assert dict(Index.open(kb).experts.weights) == {"dense": 0.5, "lexical": 0.5}
+
+
+def test_weights_of_one_user(run, kb, labelled) -> None:
+    labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
+    done = run("tune", kb, "weights", *labels, "--user", "ann", "--force", "--json")
+    assert done.code == 0 and done.json["user"] == "ann"
+    index = Index.open(kb)
+    tried = index.experts.weights_of("ann")
+    assert f"dense {tried['dense']:.3g}" in done.json["tried"][0]["name"]
+    assert run("tune", kb, "weights", "--user", "ann", "--reset").code == 0
+    assert Index.open(kb).experts.weights_of("ann") == index.experts.weights
+    refused = run("tune", kb, "router", *labels, "--user", "ann")
+    assert refused.code == 1 and "cannot be tuned for 'ann' alone" in refused.err

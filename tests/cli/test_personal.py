@@ -53,7 +53,7 @@ def test_to_forget_a_user_takes_their_documents(run, kb, events) -> None:
         == "own"
     )
     done = run("forget", kb, "ann")
-    assert done.code == 0 and "forgot 4 documents and events" in done.err
+    assert done.code == 0 and "forgot 4 documents, events and weights" in done.err
     hits = run("search", kb, "fox of Ann", "--user", "ann", "--json").json["hits"]
     assert "own" not in {hit["doc_id"] for hit in hits}
     files = [path for path in Path(kb).rglob("*") if path.is_file()]

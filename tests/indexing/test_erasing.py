@@ -38,8 +38,9 @@ def test_every_table_and_file_is_on_the_list(tmp_path) -> None:
 def test_each_says_what_it_erased(tmp_path) -> None:
     zipfile.ZipFile(FIXTURE).extractall(tmp_path / "kb")
     index = Index.open(tmp_path / "kb", encoder=HashEncoder(32))
+    index.experts.weigh({"lexical": 1.0}, user="ann")
     gone = erasing.forget(index.store, index.spaces.at_hand, "ann")
-    assert gone == {"events": 2, "contexts": 0, "pilots": 1, "documents": 1}
+    assert gone == {"events": 2, "contexts": 0, "pilots": 1, "learned": 1, "documents": 1}
     assert set(erasing.forget(index.store, index.spaces.at_hand, "ann").values()) == {0}
 
 

@@ -25,6 +25,7 @@ FULL = IndexSettings(
     filling={"mean": [0.25]},
     spaces={"small": replace(SIGNATURE, dim=4)},
     experts=(Expert("law", "query", "/adapters/law", card={"gain": {"low": 0.1}}),),
+    own_weights={"ann": {"dense": 0.3}},
     weights={"dense": 0.25, "lexical": 0.75},
     calibration=Calibration(1.0, 2.0, 3.0, "small", {"small": 1.0}),
     personal=Setting(2.0, kinds={"fact": 0.5}),

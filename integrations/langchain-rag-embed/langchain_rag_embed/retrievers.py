@@ -135,14 +135,14 @@ class RagEmbedRetriever(BaseRetriever):
         return self._whole_index("remember()").users.remember(user, events)
 
     def forget(self, user: str, events: Sequence[str] | None = None) -> int:
-        """Erase a user's documents and events, or some events; see `rag_embed.Index.forget`.
+        """Erase a user's documents, events and weights, or some events; see `rag_embed.Index.forget`.
 
         Args:
             user: Who is forgotten.
             events: Ids of events; only these are, and no document.
 
         Returns:
-            How many documents and events there were.
+            How many documents, events and tuned weights there were.
 
         Raises:
             BadInput: The user id is none, or this retriever asks something else than an `Index`.

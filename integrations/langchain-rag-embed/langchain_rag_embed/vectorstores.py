@@ -187,13 +187,13 @@ class RagEmbedVectorStore(VectorStore):
         return True
 
     def forget(self, user: str) -> int:
-        """Erase a user's documents and events from every file; see `rag_embed.Index.forget`.
+        """Erase a user's documents, events and weights from every file; see `rag_embed.Index.forget`.
 
         Args:
             user: Who is forgotten.
 
         Returns:
-            How many documents and events there were.
+            How many documents, events and tuned weights there were.
 
         Raises:
             BadInput: The user id is none.
