@@ -32,6 +32,7 @@ from rag_embed.protocols import (
     Splitter,
     Store,
 )
+from rag_embed.reading.selection import Selection
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import (
@@ -210,7 +211,9 @@ class Index:
         self,
         *paths: str | os.PathLike[str],
         name: str | None = None,
-        patterns: Sequence[str] | None = None,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        ignore_files: bool = True,
         user: str | None = None,
         prune: bool = False,
         allow_empty: bool = False,
@@ -225,7 +228,9 @@ class Index:
         Args:
             *paths: Files and folders.
             name: The name of the only folder, where its own name is taken or it was moved.
-            patterns: See `rag_embed.reading.read`.
+            include: Patterns of the files that are read; see `rag_embed.reading.read`.
+            exclude: Patterns of files and folders that are not.
+            ignore_files: Whether ``.gitignore`` and ``.ignore`` are followed.
             user: Owner of the documents, who alone finds them; one that a file names goes before.
             prune: Delete documents that came from these files and folders, whose file is seen to
                 be gone. Documents with an owner stay.
@@ -239,7 +244,8 @@ class Index:
             StoreError: The index cannot be written; what was committed stays.
         """
         mode = Mode(prune, allow_empty, dry_run)
-        files = Files.of(self.store, paths, name, patterns, user, mode)
+        chosen = Selection.of(include, exclude, ignore_files)
+        files = Files.of(self.store, paths, name, chosen, user, mode)
         return synced(self._ingest(lenient=True), files, mode, progress)
 
     def sync(

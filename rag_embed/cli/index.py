@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -32,6 +32,14 @@ _SAMPLE = 2000
 """Documents that the best way to situate chunks is looked for among."""
 
 
+class _Chosen(TypedDict):
+    """Which files are read; see `rag_embed.reading.read`."""
+
+    include: list[str] | None
+    exclude: list[str] | None
+    ignore_files: bool
+
+
 def index(
     sources: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
     to: Annotated[str, typer.Option(help="Folder or object-store URI of the index.")],
@@ -51,12 +59,20 @@ def index(
             show_default="0",
         ),
     ] = None,
-    pattern: Annotated[
+    include: Annotated[
         list[str] | None,
         typer.Option(
             help="Only files that match, such as docs/**/*.md; repeat it.", show_default="all"
         ),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="No files and folders that match, such as drafts/; repeat it."),
+    ] = None,
+    ignore_files: Annotated[
+        bool,
+        typer.Option(help="Leave out what .gitignore and .ignore name."),
+    ] = True,
     situate: Annotated[
         str | None,
         typer.Option(
@@ -110,14 +126,15 @@ def index(
         bool, typer.Option("--dry-run", help="List what would be done, and change nothing.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with code 4 if a file was skipped.")
+        bool, typer.Option("--strict", help="Exit with code 4 if a file could not be read.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
     started = time.perf_counter()
     there = [one for one in sources if one.exists()] if allow_empty else sources
-    total = _expected(there, pattern)
+    chosen = _Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
+    total = _expected(there, chosen)
     fields, weights = dict(map(_declared, field or [])), dict(map(weighed, weight or []))
     made = False
 
@@ -130,7 +147,7 @@ def index(
         nonlocal made
         if dry_run:
             return Index.in_memory(encoder=HashEncoder(), fields=fields)
-        sample = _sample(there, pattern) if situate == "auto" else None
+        sample = _sample(there, chosen) if situate == "auto" else None
         shape = model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language
         kb = _made(to, sample, *shape)
         made = True
@@ -146,7 +163,7 @@ def index(
             report = kb.add_files(
                 *sources,
                 name=name,
-                patterns=pattern,
+                **chosen,
                 user=user,
                 prune=prune,
                 allow_empty=allow_empty,
@@ -158,23 +175,31 @@ def index(
     seconds = time.perf_counter() - started
     empty = empty_fields(kb)
     if as_json:
-        emit({**asdict(report), "empty_fields": empty, "seconds": round(seconds, 3), "index": to})
+        emit(
+            {
+                **asdict(report),
+                "reasons": report.reasons,
+                "empty_fields": empty,
+                "seconds": round(seconds, 3),
+                "index": to,
+            }
+        )
     else:
         tell(report, seconds, to, dry_run)
         for name in empty:
             err.print(f"no document has a value in the declared field {name!r}", markup=False)
-    if strict and report.skipped:
+    if strict and report.failed:
         raise typer.Exit(4)
 
 
-def _expected(sources: Sequence[Path], pattern: list[str] | None) -> int | None:
+def _expected(sources: Sequence[Path], chosen: _Chosen) -> int | None:
     """How many documents are to come; None where one file may hold many."""
-    files = list(paths(sources, patterns=pattern))
+    files = list(paths(sources, **chosen))
     return None if any(holds_many(path) for path in files) else len(files)
 
 
-def _sample(sources: Sequence[Path], pattern: list[str] | None) -> list[Document]:
-    found = (one for path in sources for one in read(path, patterns=pattern))
+def _sample(sources: Sequence[Path], chosen: _Chosen) -> list[Document]:
+    found = (one for path in sources for one in read(path, **chosen))
     return list(islice((one for one in found if isinstance(one, Document)), _SAMPLE))
 
 

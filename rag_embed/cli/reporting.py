@@ -42,7 +42,9 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
     out.print(facts(to, rows))
     if dry_run:
         err.print("a dry run: nothing was changed")
-    for skipped in report.skipped[:_SHOWN]:
-        err.print(f"skipped {skipped.source}: {skipped.reason}", markup=False)
-    if len(report.skipped) > _SHOWN:
-        err.print(f"... and {len(report.skipped) - _SHOWN} more; --json lists all")
+    first = {one.reason: one.source for one in reversed(report.skipped)}
+    for reason, count in list(report.reasons.items())[:_SHOWN]:
+        others = f" and {count - 1} more" if count > 1 else ""
+        err.print(f"skipped {first[reason]}{others}: {reason}", markup=False)
+    if len(report.reasons) > _SHOWN:
+        err.print("... and for other reasons; --json lists all")

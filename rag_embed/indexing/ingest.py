@@ -6,6 +6,7 @@ document counts as stored only when all of its chunks are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -70,6 +71,16 @@ class AddReport:
     def documents(self) -> int:
         """Documents that are in the index because of this call, or were before."""
         return self.added + self.replaced + self.unchanged
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why things were skipped, and how many for each reason; the most frequent first."""
+        return dict(Counter(one.reason for one in self.skipped).most_common())
+
+    @property
+    def failed(self) -> tuple[Skipped, ...]:
+        """What was skipped though it should not have been: neither by rule, nor for holding no text."""
+        return tuple(one for one in self.skipped if not one.by_rule)
 
     def __add__(self, other: AddReport) -> AddReport:
         return AddReport(

@@ -27,6 +27,7 @@ from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
 from rag_embed.paths import absolute
 from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
+from rag_embed.reading.selection import Selection
 from rag_embed.reading.walk import walk
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import Document, OnProgress, Skipped
@@ -114,14 +115,14 @@ class Files:
     Attributes:
         paths: The files and folders.
         name: The name of the only folder; its own by default.
-        patterns: See `rag_embed.reading.read`.
+        chosen: Which of the files below them.
         user: Owner of documents whose file names none.
         parts: What is read of each folder.
     """
 
     paths: Sequence[str | os.PathLike[str]]
     name: str | None = None
-    patterns: Sequence[str] | None = None
+    chosen: Selection = field(default_factory=Selection)
     user: str | None = None
     parts: Sequence[Part] = ()
     came: set[str] = field(default_factory=set)
@@ -134,7 +135,7 @@ class Files:
         store: Store,
         paths: Sequence[str | os.PathLike[str]],
         name: str | None,
-        patterns: Sequence[str] | None,
+        chosen: Selection,
         user: str | None,
         mode: Mode,
     ) -> Files:
@@ -149,8 +150,8 @@ class Files:
             )
         for path in paths:
             if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
-                checked(path, patterns)
-        found = cls(paths, name, patterns, user)
+                checked(path)
+        found = cls(paths, name, chosen, user)
         found.claim(settings.read(store).roots)
         return found
 
@@ -162,8 +163,8 @@ class Files:
     def documents(self) -> Iterator[Document | Skipped]:
         """See `Evidence`."""
         for part in self.parts:
-            named = self.patterns is not None or not part.place.is_dir()
-            for found in walk(part.place, part.name, self.patterns, part.without):
+            named = self.chosen.named or not part.place.is_dir()
+            for found in walk(part.place, part.name, self.chosen, part.without):
                 if isinstance(found, Skipped):
                     yield found
                 else:

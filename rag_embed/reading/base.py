@@ -18,6 +18,7 @@ _BOMS = (  # UTF-32 before UTF-16: its mark starts with the same bytes
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SNIFFED = 8192
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _NEWLINES = re.compile(r"\r\n?")
 
 Reader: TypeAlias = Callable[[Path, str], Iterator[Document | Skipped]]
@@ -47,6 +48,24 @@ def decode(raw: bytes, declared: str | None = None) -> tuple[str, str] | None:
     return None
 
 
+def is_utf8(start: bytes, whole: bool = False) -> bool:
+    r"""Whether the first bytes of a file are those of an UTF-8 text without control characters.
+
+    Args:
+        start: The bytes.
+        whole: Whether they are all there are, so that no character may be cut off.
+
+    Examples:
+        >>> is_utf8("café".encode()[:-1]), is_utf8(b"\x89PNG"), is_utf8(b"a\x00b")
+        (True, False, False)
+    """
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROL.search(text)
+
+
 def _decoded(raw: bytes, encoding: str) -> str | None:
     try:
         text = raw.decode(encoding)
@@ -70,7 +89,7 @@ def made(
     The encoding is noted in the metadata when it is not UTF-8: it may be a guess.
     """
     if not text.strip():
-        return Skipped(name, "no text")
+        return Skipped(name, "no text", by_rule=True)
     if encoding != "utf-8":
         metadata["encoding"] = encoding
     return Document(name, text, title=title or path.stem, metadata={"path": name, **metadata})

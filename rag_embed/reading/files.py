@@ -11,7 +11,8 @@ from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
 from rag_embed.reading.pdf import read_pdf
-from rag_embed.reading.text import LANGUAGES, code_reader, read_markdown, read_plain
+from rag_embed.reading.selection import Selection
+from rag_embed.reading.text import LANGUAGES, code_reader, read_if_text, read_markdown, read_plain
 from rag_embed.reading.walk import first_name, is_index, walk
 from rag_embed.text import shown, unusable
 from rag_embed.types import Document, Skipped
@@ -34,7 +35,9 @@ _NAMES: dict[str, Reader] = {
 def read(
     path: str | os.PathLike[str],
     *,
-    patterns: Sequence[str] | None = None,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    ignore_files: bool = True,
     name: str | None = None,
 ) -> Iterator[Document | Skipped]:
     """Documents of a file or of all files below a folder, in the order of their names.
@@ -42,63 +45,74 @@ def read(
     A document's id and ``metadata["path"]`` are the name of the folder and the path below it, with
     ``/`` (for a record of a JSON-lines file the id is the record's); its title is its first heading,
     its ``<title>`` or the file's name. ``metadata["format"]`` is ``"text"``, ``"markdown"``,
-    ``"html"``, ``"pdf"`` or ``"code"``. Whatever is not read comes as a `Skipped` in its place: broken
-    and unreadable files, files without text, unknown kinds, links to folders, and, by rule, hidden
-    files and folders, indexes, virtual environments and ``node_modules``.
+    ``"html"``, ``"pdf"`` or ``"code"``. A file of unknown kind that is UTF-8 text is read as plain text.
+
+    Whatever is not read comes as a `Skipped` in its place: broken and unreadable files, files without
+    text, unknown kinds, and, by rule, what is hidden or ignored, indexes, virtual environments,
+    ``node_modules`` and its like, lists of pinned versions, minified files, keys, links to folders and
+    out of the folder. A path that is given is read whatever the rules say.
 
     Args:
         path: A file or folder.
-        patterns: Only files whose path below the folder, or name, matches one of these shell
-            patterns, for example ``["docs/**/*.md", "*.txt"]``; others are left out without notice.
-            A file of unknown kind that a pattern names, or that ``path`` is, is read as plain text.
+        include: Only files below the folder that match one of these patterns, for example
+            ``["docs/**/*.md", "*.txt", "!draft.*"]``, as ``.gitignore`` writes them; others are left out
+            without notice. A file of unknown kind that is included, or that ``path`` is, is read as
+            plain text in any encoding.
+        exclude: Files and folders that match one of these patterns are left out without notice.
+        ignore_files: Whether what ``.gitignore`` and ``.ignore`` name is left out by rule, those of the
+            repository around the folder too.
         name: First part of the ids; the name of the folder, or of that around a file, by default;
             empty for none.
 
     Raises:
-        BadInput: There is nothing at ``path``, it is an index, or ``patterns`` is a single string.
+        BadInput: There is nothing at ``path``, it is an index, or a pattern is none.
     """
-    top = checked(path, patterns)
+    chosen = Selection.of(include, exclude, ignore_files)
+    top = checked(path)
     folder = top.is_dir()
     if name is None:
         name = first_name(top if folder else top.parent)
     if not folder:
         name = f"{name}/{top.name}" if name else top.name
-    return _read(top, name, patterns)
+    return _read(top, name, chosen)
 
 
 def paths(
-    sources: Iterable[str | os.PathLike[str]], *, patterns: Sequence[str] | None = None
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    ignore_files: bool = True,
 ) -> Iterator[Path]:
     """The files that `read` looks into for each of the sources, in its order; none is opened.
 
     Raises:
-        BadInput: There is nothing at one of the sources, or ``patterns`` is a single string.
+        BadInput: There is nothing at one of the sources, or a pattern is none.
     """
-    for top in [checked(source, patterns) for source in sources]:
-        for found in walk(top, "", patterns):
+    chosen = Selection.of(include, exclude, ignore_files)
+    for top in [checked(source) for source in sources]:
+        for found in walk(top, "", chosen):
             if not isinstance(found, Skipped):
                 yield found[0]
 
 
-def checked(path: str | os.PathLike[str], patterns: Sequence[str] | None) -> Path:
+def checked(path: str | os.PathLike[str]) -> Path:
     """A path that can be read.
 
     Raises:
-        BadInput: There is nothing, it is an index, or ``patterns`` is a single string.
+        BadInput: There is nothing, or it is an index.
     """
     top = Path(os.path.expanduser(path))
     if not os.path.lexists(top):
         raise BadInput(f"There is no file or folder {str(top)!r}; check the path.")
     if is_index(top):
         raise BadInput(f"{str(top)!r} is an index, not a folder of documents.")
-    if isinstance(patterns, str):
-        raise BadInput(f"patterns must be a list of strings, got {patterns!r}; use [{patterns!r}].")
     return top
 
 
-def _read(top: Path, name: str, patterns: Sequence[str] | None) -> Iterator[Document | Skipped]:
-    named = patterns is not None or not top.is_dir()
-    for found in walk(top, name, patterns):
+def _read(top: Path, name: str, chosen: Selection) -> Iterator[Document | Skipped]:
+    named = chosen.named or not top.is_dir()
+    for found in walk(top, name, chosen):
         if isinstance(found, Skipped):
             yield found
         else:
@@ -122,15 +136,10 @@ def read_file(path: Path, name: str, *, named: bool) -> Iterator[Document | Skip
         yield Skipped(shown(name), f"its name holds {found!a}; rename it")
         return
     reader = _READERS.get(path.suffix.lower()) or _NAMES.get(path.name.lower())
-    if named:
-        reader = reader or read_plain
+    if reader is None:
+        reader = read_plain if named else read_if_text
     if not path.is_file():
         yield Skipped(name, "dead link" if path.is_symlink() else "not a regular file")
-    elif reader is None:
-        kind = path.suffix or "no suffix"
-        yield Skipped(
-            name, f"unknown kind of file ({kind}); name it in patterns to read it as text"
-        )
     else:
         try:
             yield from reader(path, name)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rag_embed.chunking.markdown import markdown_outline
-from rag_embed.reading.base import Reader, made, read_text
+from rag_embed.reading.base import Reader, is_utf8, made, read_text
 from rag_embed.reading.front_matter import front_matter, title_of, values_of
 from rag_embed.types import Document, Skipped
 
@@ -69,6 +69,10 @@ LANGUAGES = {
 }
 """File suffix -> ``metadata["language"]``."""
 
+_SNIFFED = 8192
+_DRAWN = frozenset({".eps", ".obj", ".ps", ".stl", ".svg"})
+"""Drawings that are written as text."""
+
 
 def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
     """A text file, as it is."""
@@ -78,6 +82,18 @@ def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
     else:
         text, encoding = found
         yield made(path, name, text, "", encoding, format="text")
+
+
+def read_if_text(path: Path, name: str) -> Iterator[Document | Skipped]:
+    """A file of unknown kind, where it is UTF-8 text."""
+    kind = path.suffix.lower()
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED)
+    text = kind not in _DRAWN and is_utf8(start, whole=len(start) < _SNIFFED)
+    if text:
+        yield from read_plain(path, name)
+    else:
+        yield Skipped(name, f"unknown kind of file ({kind or 'no suffix'})")
 
 
 def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:

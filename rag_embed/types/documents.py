@@ -139,11 +139,14 @@ class Skipped:
 
     Attributes:
         source: Path (with ``:line`` for a line of a file) or document id.
-        reason: Why, in words for the user.
+        reason: Why, in words for the user; the same for all of a kind.
+        by_rule: Whether nothing is amiss: it was left out by rule, as hidden and ignored files are, or
+            there is no text in it.
     """
 
     source: str
     reason: str
+    by_rule: bool = False
 
 
 def doc_id_of(chunk_id: str) -> str:

@@ -17,7 +17,9 @@ def test_first_and_second_run(run, folder) -> None:
     assert first.code == 0 and "documents" in first.err
     report = first.json
     counts = {"added", "replaced", "unchanged", "deleted", "chunks"}
-    assert report.keys() == counts | {"skipped", "planned", "empty_fields", "seconds", "index"}
+    assert report.keys() == counts | {
+        "skipped", "reasons", "planned", "empty_fields", "seconds", "index",
+    }  # fmt: skip
     assert (report["added"], report["replaced"], report["unchanged"]) == (2, 0, 0)
     assert [one["source"] for one in report["skipped"]] == ["handbook/broken.pdf"]
     assert report["chunks"] >= 2 and report["index"] == "kb"
@@ -49,7 +51,33 @@ def test_changed_and_gone_files(run, folder) -> None:
 def test_strict(run, folder) -> None:
     assert run("index", folder, "--to", "kb", "--strict").code == 4
     (folder / "broken.pdf").unlink()
+    (folder / ".git").mkdir()
+    (folder / ".gitignore").write_text("secret.txt")
+    for name in ("secret.txt", "empty.py"):
+        (folder / name).touch()
     assert run("index", folder, "--to", "kb", "--strict").code == 0
+
+
+def test_an_index_inside_the_folder_is_left_out(run, folder) -> None:
+    (folder / "broken.pdf").unlink()
+    kb = folder / "kb"
+    for _ in range(2):
+        report = run("index", folder, "--to", kb, "--json").json
+        assert report["reasons"] == {"an index of rag_embed": 1}
+    assert report["unchanged"] == 2
+
+
+def test_what_was_skipped_is_told_by_kind(run, folder) -> None:
+    for name in ("a.png", "b.png", "c.png", "d.gif"):
+        (folder / name).write_bytes(b"\x89")
+    told = run("index", folder, "--to", "kb", "--exclude", "*.pdf").err
+    assert "skipped handbook/a.png and 2 more: unknown kind of file (.png)" in told
+    assert "skipped handbook/d.gif: unknown kind of file (.gif)" in told and ".pdf" not in told
+    ignored = folder / ".gitignore"
+    ignored.write_text("*.txt")
+    report = run("index", folder, "--to", "new", "--json").json
+    assert report["reasons"]["ignored by .gitignore"] == 1 and report["added"] == 1
+    assert run("index", folder, "--to", "kb2", "--no-ignore-files", "--json").json["added"] == 2
 
 
 @pytest.fixture
@@ -333,8 +361,8 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
     assert check["state"] == "note" and check["detail"].endswith("declared fields colour")
 
 
-def test_chunks_overlap_and_patterns_choose(run, folder) -> None:
-    shape = ("--chunk-tokens", "40", "--chunk-overlap", "20", "--pattern", "*.txt")
+def test_chunks_overlap_and_files_are_included(run, folder) -> None:
+    shape = ("--chunk-tokens", "40", "--chunk-overlap", "20", "--include", "*.txt")
     (folder / "kitchen.txt").write_text("One two three. Four five six. Seven eight. " * 9)
     assert run("index", folder, "--to", "kb", *shape, "--json").json["added"] == 1
     index = Index.open("kb")

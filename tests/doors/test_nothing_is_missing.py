@@ -56,7 +56,7 @@ MADE = {
     "splitter": None,  # a program's own
     "storage_options": None,  # object stores read credentials from the environment
 }
-ADDED = {"paths": "sources", "patterns": "pattern", "progress": None}  # shown on standard error
+ADDED = {"paths": "sources", "progress": None}  # shown on standard error
 
 
 def test_a_shell_makes_what_python_makes() -> None:

@@ -155,7 +155,7 @@ class TestFolders:
 
     def test_a_file_that_is_there_keeps_its_document(self, index, folder, monkeypatch) -> None:
         index.add_files(folder)
-        report = index.add_files(folder, patterns=["*.md"], prune=True)
+        report = index.add_files(folder, include=["*.md"], prune=True)
         assert (report.unchanged, report.deleted) == (1, 0)
         (folder / "leave.md").write_bytes(b"\0\1")
         assert index.add_files(folder, prune=True).deleted == 0
@@ -333,7 +333,7 @@ class TestFolders:
         index = Index.create(folder / "kb", encoder=HashEncoder(16))
         report = index.add_files(folder)
         assert ids(index) == ["work/a.md"]
-        assert report.skipped == (Skipped("work/kb", "an index of rag_embed"),)
+        assert report.skipped == (Skipped("work/kb", "an index of rag_embed", by_rule=True),)
         assert index.add_files(folder, prune=True).documents == 1
         with pytest.raises(BadInput, match="is an index"):
             index.add_files(folder / "kb")
