@@ -123,8 +123,12 @@ class TestFolders:
         folder.rmdir()
         aside.rename(folder)
 
+        listdir = os.listdir
+
         def refuse(path):
-            raise PermissionError(13, "Permission denied", path)
+            if Path(path) == folder:
+                raise PermissionError(13, "Permission denied", path)
+            return listdir(path)
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "listdir", refuse)
