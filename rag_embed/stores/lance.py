@@ -23,10 +23,7 @@ from lancedb.expr import col, lit
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.protocols import HalfLife
-from rag_embed.stores.checks import (
-    check_owners,
-    row_values,
-)
+from rag_embed.stores.checks import check_owners, row_values
 from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
@@ -218,6 +215,7 @@ class LanceStore:
             self._chunks.delete(mine)
             count = int(self._documents.delete(mine).num_deleted_rows)
             self._erase()
+            self._viewing.let_go()
         self.optimize()
         return count
 

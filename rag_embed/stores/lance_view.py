@@ -21,6 +21,7 @@ from rag_embed.maths.vectors import best
 from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.full_text import Words
+from rag_embed.stores.recent import Row
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
@@ -185,8 +186,23 @@ class LanceView:
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
-        rows = {row["id"]: chunk_of(row) for row in self._by_id(ids, CHUNK_COLUMNS).to_pylist()}
-        return [rows[id] for id in ids if id in rows]
+        rows = self._rows(list(dict.fromkeys(ids)))
+        return [chunk_of(rows[id]) for id in ids if id in rows]
+
+    def _rows(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows of those chunks that exist; those that were read last are not read again."""
+        resident = self._begun
+        if resident is None:
+            return {row["id"]: row for row in self._by_id(ids, CHUNK_COLUMNS).to_pylist()}
+        slots = {id: slot for id in ids if (slot := resident.slot(id)) is not None}
+        known = {id: resident.recent.get(slot) for id, slot in slots.items()}
+        found = {id: row for id, row in known.items() if row is not None}
+        if lacking := [slot for id, slot in slots.items() if id not in found]:
+            table = self.snapshot.at(resident.roster.numbers[lacking], CHUNK_COLUMNS)
+            for row in table.to_pylist():
+                found[row["id"]] = row
+                resident.recent.put(slots[row["id"]], row)
+        return found
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""
@@ -257,9 +273,13 @@ class LanceView:
             return None
         return resident, resident.filled(("vectors", space), partial(Matrix, space, dim))
 
+    @property
+    def _begun(self) -> Resident | None:
+        """The chunks in memory, where that has been begun."""
+        return self.snapshot.resident if self.snapshot.held.begun else None
+
     def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        resident = self.snapshot.resident if self.snapshot.held.begun else None
-        if resident is not None:  # half the time of a search by id
+        if (resident := self._begun) is not None:  # half the time of a search by id
             return self.snapshot.at(resident.numbers(ids), columns)
         return self.snapshot.read(self.table.search().where(among(ids)).select(list(columns)))
 

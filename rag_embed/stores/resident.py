@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
+from rag_embed.stores.recent import Recent
 from rag_embed.stores.roster import (
     FEW,
     NOBODY,
@@ -89,11 +90,13 @@ class Resident:
         roster: Where they are.
         snapshot: The version.
         live: ``(size,)`` which of the first slots are its chunks; it has none beyond.
+        recent: Rows that were read last, all of this version.
     """
 
     roster: Roster
     snapshot: Version
     live: Mask
+    recent: Recent = field(default_factory=Recent)
     _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
@@ -149,9 +152,8 @@ class Resident:
         for known in self.roster.columns.values():
             if len(slots) and set(known.column.sources) <= set(table.column_names):
                 known.column.put(slots, table)
-        return Resident(
-            self.roster, snapshot, np.concatenate([live, np.ones(len(slots), np.bool_)])
-        )
+        live = np.concatenate([live, np.ones(len(slots), np.bool_)])
+        return Resident(self.roster, snapshot, live, self.recent.among(live))
 
     def _wanted(self, snapshot: Version) -> list[str]:
         """What is read of new rows: also what columns are made of, if it is the same as it was."""

@@ -70,6 +70,11 @@ class LanceViewing:
                 self._latest = asked, reread(partial(self._opened, spaces, tokens, cache_bytes))
             return self._latest[1]
 
+    def let_go(self) -> None:
+        """Keep nothing of the last view in memory."""
+        with self._lock:
+            self._latest = None
+
     def _newest(self) -> Hashable:
         """What differs when anything was written since; for a folder without asking LanceDB."""
         with suppress(FileNotFoundError):  # written and tidied meanwhile, or gone

@@ -141,6 +141,7 @@ def take(step: tuple, store: LanceStore) -> None:
         case "look", which, _:
             store.view().nearest("dense", UNITS, 5, FILTERS[which])
             store.view().lexical(WORDS, 5, FILTERS[which])
+            store.view().chunks(store.view().passing(FILTERS[which]))
 
 
 @settings(max_examples=25)

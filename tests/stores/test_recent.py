@@ -1,0 +1,108 @@
+"""Chunks that were read last are not read again, and none is served that is not in the version."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_embed import Chunk, Document
+from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.recent import Recent
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.snapshot import Snapshot
+from rag_embed.types import ChunkRows
+
+ROW = np.ones((1, 1), np.float32)
+
+
+def write(store: LanceStore, name: str, text: str, owner: str | None = None) -> str:
+    document = Document(name, text, metadata={"seen": [text]}, user=owner)
+    chunk = Chunk.of(document, 0, 4)
+    store.replace([(document, text)], ChunkRows([chunk], {"dense": ROW}))
+    return chunk.id
+
+
+def asked(store: LanceStore) -> Resident:
+    """The chunks of the latest version, all read once."""
+    view = store.view()
+    view.nearest("dense", ROW, 9, None)
+    view.chunks(view.passing(None))
+    assert view.snapshot.resident is not None
+    return view.snapshot.resident
+
+
+@pytest.fixture
+def store(tmp_path) -> LanceStore:
+    made = LanceStore.create(tmp_path / "kb", {"dense": 1})
+    for name in ("a", "b", "c"):
+        write(made, name, f"text of {name}")
+    return made
+
+
+def test_what_was_read_is_not_read_again_even_after_a_write(store) -> None:
+    asked(store)
+    new = write(store, "d", "text of d")
+    with mock.patch.object(Snapshot, "at", side_effect=AssertionError("read")):
+        chunks = store.view().chunks(["c#0-4", "gone", "a#0-4", "a#0-4"])
+        assert [chunk.doc_id for chunk in chunks] == ["c", "a", "a"]
+        with pytest.raises(AssertionError, match="read"):
+            store.view().chunks(["a#0-4", new])
+    assert [chunk.text for chunk in store.view().chunks([new, "b#0-4"])] == ["text", "text"]
+
+
+def test_of_a_chunk_that_was_replaced_every_version_tells_its_own(store) -> None:
+    asked(store)
+    old = store.view()
+    id = write(store, "a", "else what")
+    assert [chunk.text for chunk in store.view().chunks([id])] == ["else"]
+    assert [chunk.text for chunk in old.chunks([id])] == ["text"]
+    store.delete(["a"])
+    assert store.view().chunks([id]) == []
+    assert asked(store).recent.get(0) is None
+
+
+def test_what_a_caller_does_to_a_chunk_stays_with_the_caller(store) -> None:
+    asked(store)
+    [chunk] = store.view().chunks(["a#0-4"])
+    chunk.metadata["seen"].append("mine")
+    [again] = store.view().chunks(["a#0-4"])
+    assert again.metadata == {"seen": ["text of a"]}
+
+
+def test_nothing_of_a_forgotten_user_stays_in_memory(store) -> None:
+    write(store, "mine", "a secret", "ann")
+    kept = weakref.ref(asked(store).recent)
+    store.forget("ann")
+    gc.collect()
+    assert kept() is None
+    again = asked(store)
+    assert {again.recent.get(slot)["doc_id"] for slot in again.slots} == {"a", "b", "c"}
+
+
+def test_a_version_hands_on_only_what_the_next_one_has(store) -> None:
+    """Also where another store of the process deleted it."""
+    before = asked(store)
+    LanceStore.open(store.uri).delete(["b"])
+    after = store.view().snapshot.resident
+    assert after is not None and after.roster is before.roster
+    kept = [slot for slot in range(3) if after.recent.get(slot)]
+    assert [before.roster.ids[slot] for slot in kept] == ["a#0-4", "c#0-4"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000)), max_size=60))
+def test_room_is_never_exceeded_and_the_last_ones_stay(puts) -> None:
+    some, sizes = Recent(room=4000), {}
+    for slot, length in puts:
+        sizes.setdefault(slot, length)
+        if some.get(slot) is None:
+            sizes[slot] = length
+        some.put(slot, {"text": "x" * length, "metadata_json": ""})
+        kept = [slot for slot in range(10) if some.get(slot)]
+        assert sum(sizes[slot] + 500 for slot in kept) <= 4000
+        assert slot in kept
