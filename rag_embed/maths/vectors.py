@@ -12,6 +12,9 @@ DIGITS = 5
 
 _SMALL = 1e-12
 
+_RELATIVE = 1e-6
+"""More than float32 loses in a subtraction."""
+
 ROUNDING = 1e-6
 """How far from 1 the length of a unit row of float32 may be."""
 
@@ -61,16 +64,15 @@ def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.ND
         >>> best(["b", "a", "c"], np.array([0.5, 0.5, 0.9]), 2).tolist()
         [2, 1]
     """
-    rounded = np.round(scores.astype(np.float64), DIGITS)
-    if n <= 0 or rounded.size == 0:
+    if n <= 0 or scores.size == 0:
         return np.empty(0, dtype=np.intp)
-    if n < rounded.size:
-        edge = -np.partition(-rounded, n - 1)[n - 1]
-        candidates = np.flatnonzero(rounded >= edge)
-    else:
-        candidates = np.arange(rounded.size)
-    order = sorted(candidates.tolist(), key=lambda i: (-rounded[i], ids[i]))
-    return np.array(order[:n], dtype=np.intp)
+    near = np.arange(scores.size)
+    if n < scores.size:  # most are far below: only what may round to as much is rounded
+        edge = np.partition(scores, scores.size - n)[scores.size - n]
+        near = np.flatnonzero(scores >= edge - (10.0**-DIGITS + _RELATIVE * abs(edge)))
+    rounded = np.round(scores[near].astype(np.float64), DIGITS)
+    pairs = zip((-rounded).tolist(), [ids[i] for i in near.tolist()], near.tolist(), strict=True)
+    return np.array([i for _, _, i in sorted(pairs)[:n]], dtype=np.intp)
 
 
 def first(

@@ -27,13 +27,28 @@ Look = Callable[[str, list[str]], Scores | None]
 """Normalised evidence of a second stage, by name, about some candidates; None where it has none."""
 
 
+def _silent(_: str) -> tuple[Part, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A candidate with its fused score."""
+    """A candidate with its fused score.
+
+    Attributes:
+        id: Of the chunk.
+        score: Its fused score.
+        said: Gives what was said about a chunk, which is put together for the few that become hits.
+    """
 
     id: str
     score: float
-    parts: tuple[Part, ...]
+    said: Callable[[str], tuple[Part, ...]] = _silent
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What each leg and second stage said about it."""
+        return self.said(self.id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,25 +201,27 @@ class Fusion:
     ) -> list[Scored]:
         """All candidates, best first."""
         weights, scaled = self.weights[query], self.scaled(query, raw)
-        parts = {
-            id: [
-                Part(name, float(raw[name][i]), float(scaled[name][i]), weights.get(name, 0.0))
-                for name in raw
-            ]
-            for i, id in enumerate(ids)
-        }
+        looks: dict[str, dict[str, tuple[float, float]]] = {}
 
         def looked(name: str, first: list[str]) -> Scores | None:
             found = self.evidence(name, query, first)
             if found is None:
                 return None
-            for id, r, n in zip(first, *found, strict=True):
-                parts[id].append(Part(name, float(r), float(n), weights.get(name, 0.0)))
+            values = zip(found[0].tolist(), found[1].tolist(), strict=True)
+            looks[name] = dict(zip(first, values, strict=True))
             return found[1]
 
         stages = list(self.stages) if look else []
         order, total = ordered(ids, scaled, weights, self.depth, stages, looked)
-        return [Scored(ids[i], float(total[i]), tuple(parts[ids[i]])) for i in order]
+        place = {id: i for i, id in enumerate(ids)}
+
+        def said(id: str) -> tuple[Part, ...]:
+            i = place[id]
+            found = [(name, float(raw[name][i]), float(scaled[name][i])) for name in raw]
+            found += [(name, *one[id]) for name, one in looks.items() if id in one]
+            return tuple(Part(*one, weights.get(one[0], 0.0)) for one in found)
+
+        return [Scored(ids[i], float(total[i]), said) for i in order]
 
 
 def _normalised(asked: Asked[T], query: int, raw: Scores) -> Scores:

@@ -169,7 +169,7 @@ class Hybrid:
 
     def _listed(self, view: View, query: Query) -> list[Hit]:
         """What passes the filter of a query that asks for nothing else, in reading order."""
-        ranked = [Scored(id, 0.0, ()) for id in view.passing(visible(query, view))]
+        ranked = [Scored(id, 0.0) for id in view.passing(visible(query, view))]
         selection = Selection(query, _certain, self._rows(view, query))
         pool = self.pool
         while not selection.done:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_embed.maths.frequencies import Frequencies
-from rag_embed.maths.maxsim import maxsim, sign_bits
+from rag_embed.maths.maxsim import cosines, maxsim, sign_bits
 from rag_embed.maths.vectors import unit
 
 
@@ -44,6 +44,16 @@ def test_equals_the_definition(dim, tokens, sizes, seed) -> None:
     assert found.dtype == np.float32 and found.shape == (len(sizes),)
     np.testing.assert_allclose(found, defined(query, weights, documents, mean), atol=1e-5)
     assert (found >= 0).all() and (found <= 1 + 1e-6).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 129, 300])
+def test_cosines_do_not_depend_on_how_many_are_written_out_at_a_time(count) -> None:
+    rng = np.random.default_rng(count)
+    query, rows = unit(rng.normal(size=(7, 36))), rng.normal(size=(count, 36))
+    expected = np.where(rows > 0, 1.0, -1.0) @ query.T.astype(np.float64) / 6.0
+    found = cosines(query, sign_bits(rows, np.zeros(36)))
+    assert found.dtype == np.float32 and found.shape == (count, 7)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_more_tokens_never_lower_the_score() -> None:

@@ -46,8 +46,26 @@ def test_unit_rows_stay_as_they_are_bit_for_bit(seed, dim) -> None:
 )
 def test_best_is_sorting_by_rounded_score_then_id(pairs, n) -> None:
     ids = [id for id, _ in pairs]
-    scores = np.array([score for _, score in pairs])
-    expected = sorted(range(len(ids)), key=lambda i: (-np.round(scores[i], 5), ids[i]))
+    check_best(ids, np.array([score for _, score in pairs]), n)
+
+
+@given(
+    st.integers(0, 60),
+    st.sampled_from([1e-5, 1.0, 64.0, 1e4]),
+    st.integers(0, 7),
+    st.integers(0, 70),
+    st.integers(0, 2**31),
+)
+def test_best_of_float32_with_ties_and_rows_that_are_not_allowed(count, scale, digits, n, seed):
+    rng = np.random.default_rng(seed)
+    scores = np.round(rng.normal(size=count) * scale, digits).astype(np.float32)
+    scores[rng.random(count) < 0.2] = -np.inf
+    check_best([str(i) for i in rng.permutation(count)], scores, n)
+
+
+def check_best(ids, scores, n) -> None:
+    rounded = np.round(scores.astype(np.float64), 5)
+    expected = sorted(range(len(ids)), key=lambda i: (-rounded[i], ids[i]))
     assert best(ids, scores, n).tolist() == expected[:n]
 
 
