@@ -1,7 +1,6 @@
 """How lexical search sees a text: words, lower case, folded accents, no stop words, stems.
 
-It describes what LanceDB's own analyser does, so that `MemoryStore` can be its exact reference; for
-scripts that write vowels as combining signs (Devanagari, Thai) the two cut words differently.
+Every store analyses a text once, when it is written, and a query when it is asked; nothing else cuts words.
 """
 
 from __future__ import annotations
@@ -12,6 +11,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from rag_embed.errors import BadInput
+
+VERSION = 1
+"""Number of the rules by which `Analyzer.words` cuts, kept with an index. Who changes what it gives adds
+one: every index is then analysed anew when it is next opened."""
 
 ENGLISH_STOP_WORDS = tuple(
     re.findall(
@@ -50,7 +53,7 @@ LANGUAGES = (
     "tamil",
     "turkish",
 )
-"""Languages that have a stemmer on both sides."""
+"""Languages that have a stemmer."""
 
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST = 40
@@ -86,7 +89,7 @@ class Analyzer:
         return ENGLISH_STOP_WORDS if self.language == "english" else ()
 
     def words(self, text: str) -> list[str]:
-        """The words of a text that lexical search counts, in order."""
+        """The words of a text that lexical search counts, in order; none holds white space."""
         return [word for _, word in self.pairs(text)]
 
     def pairs(self, text: str) -> list[tuple[str, str]]:
@@ -104,7 +107,7 @@ class Analyzer:
 
     @property
     def blocked(self) -> tuple[str, ...]:
-        """The stop words and their stems: the index drops words after stemming ("any" is "ani")."""
+        """The stop words and their stems: words are dropped after stemming ("any" is "ani")."""
         return _blocked(self)
 
     def _stems(self, words: list[str]) -> list[str]:

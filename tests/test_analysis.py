@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import lancedb
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rag_embed.analysis import Analyzer
+from rag_embed.analysis import VERSION, Analyzer
 from rag_embed.errors import BadInput
-from rag_embed.stores.tables import full_text
+from rag_embed.stores.full_text import SPACES
+from rag_embed.stores.held_words import said_by
 
 TEXTS = [
     "The cafés were running; she'd said: O'Brien's naïve C++ foo_bar 3.11, snake_case!",
@@ -20,25 +26,63 @@ TEXTS = [
 ]
 
 
+STEMMED = "cafe run said o brien naiv c foo bar 3 11 snake case"
+
+
 @pytest.mark.parametrize(
-    "analyzer",
+    ("analyzer", "first"),
     [
-        Analyzer(),
-        Analyzer(stem=False),
-        Analyzer(stop_words=()),
-        Analyzer("german"),
-        Analyzer("russian"),
+        (Analyzer(), STEMMED),
+        (Analyzer(stem=False), "cafes running said o brien naive c foo bar 3 11 snake case"),
+        (
+            Analyzer(stop_words=()),
+            "the cafe were run she d said o brien s naiv c foo bar 3 11 snake case",
+        ),
+        (
+            Analyzer("german"),
+            "the cafes wer running she d said o brien s naiv c foo bar 3 11 snak cas",
+        ),
     ],
     ids=str,
 )
-def test_words_are_those_of_the_full_text_index(tmp_path, analyzer) -> None:
-    """Our analysis, used by the in-memory reference, against LanceDB's own tokeniser."""
-    schema = pa.schema([pa.field("text", pa.string())])
-    table = lancedb.connect(tmp_path).create_table("t", schema=schema)
-    table.create_index("text", config=full_text(analyzer))
-    for text in TEXTS:
-        theirs = [token.text for token in table.tokenize(text, column="text")]
-        assert analyzer.words(text) == theirs, text
+def test_words_are_those_that_indexes_hold(analyzer, first) -> None:
+    """Whoever changes them raises `VERSION`, so that indexes are analysed anew."""
+    assert VERSION == 1
+    assert analyzer.words(TEXTS[0]) == first.split()
+
+
+def test_scripts_ligatures_and_long_words() -> None:
+    words = [Analyzer().words(text) for text in TEXTS]
+    assert words[1:3] == [
+        [],
+        ["strasse", "aesir", "oeuvr", "lodz", "x2", "km2", "i̇stanbul", "full"],
+    ]
+    assert words[3] == ["日本語", "テスト", "한국어", "русский", "язык", "ελληνικά"]
+    assert words[4:] == [
+        ["q" * 39, "e" * 19],
+        ["b", "c", "e", "f", "g", "h", "quot", "dash"],
+        [],
+        [],
+    ]
+
+
+@given(st.lists(st.text(min_size=1).filter(lambda one: one.split() == [one])))
+def test_the_full_text_index_and_memory_take_words_as_they_are(words) -> None:
+    """They split at spaces, whatever the words are made of."""
+    spoken = pa.table({"words": [" ".join(words)], "private_words": pa.nulls(1, pa.string())})
+    assert (said_by(spoken).to_pylist()[0] or []) == words
+    assert [
+        token.text for token in _split_by_spaces().tokenize(" ".join(words), column="words")
+    ] == (words)
+
+
+@cache
+def _split_by_spaces() -> Any:
+    table = lancedb.connect("memory://").create_table(
+        "t", schema=pa.schema([pa.field("words", pa.string())])
+    )
+    table.create_index("words", config=SPACES)
+    return table
 
 
 def test_unknown_language_is_refused() -> None:

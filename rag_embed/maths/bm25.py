@@ -5,7 +5,7 @@
     idf(w)      = ln(1 + (N - n_w + 0.5) / (n_w + 0.5))
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with the
-never-negative idf of Lucene.
+never-negative idf of Lucene. A text without words is none: it is not among the N, nor in the average.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ K1 = 1.2
 B = 0.75
 
 
-def idf(count: int, n: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.float64]:
+def idf(
+    count: int | npt.NDArray[np.int64], n: npt.NDArray[np.number] | np.float64
+) -> npt.NDArray[np.float64]:
     """Rarity of words that ``n`` of ``count`` texts hold; never negative.
 
     Examples:
@@ -51,7 +53,7 @@ class Counts:
     """What BM25 must know of a set of texts.
 
     Attributes:
-        count: How many texts.
+        count: How many texts that have words.
         length: Words in all of them.
         holding: In how many texts a word occurs; words that are not named occur in none.
     """
@@ -150,7 +152,8 @@ class Postings:
             words: Words.
             some: ``(n,)`` which of the texts count; all by default.
         """
-        mask = np.ones(len(self.lengths), dtype=np.bool_) if some is None else some
+        said = self.lengths > 0
+        mask = said if some is None else some & said
         found = {word: self.words[word][0] for word in words if word in self.words}
         holding = {word: int(np.count_nonzero(mask[where])) for word, where in found.items()}
         length = float(self.lengths[mask].sum())

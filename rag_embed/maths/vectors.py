@@ -75,6 +75,19 @@ def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.ND
     return np.array([i for _, _, i in sorted(pairs)[:n]], dtype=np.intp)
 
 
+def contenders(scores: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.intp]:
+    """Positions among which `best` finds the ``n`` best, in order: a few where scores differ.
+
+    Examples:
+        >>> contenders(np.array([1.0, 3.0, 2.0, 2.0]), 2).tolist()
+        [1, 2, 3]
+    """
+    if not 0 < n < len(scores):
+        return np.arange(len(scores) if n else 0)
+    edge = np.partition(scores, len(scores) - n)[len(scores) - n]
+    return np.flatnonzero(scores >= edge - 2.0 * 10.0**-DIGITS)
+
+
 def first(
     ids: Sequence[str], scores: npt.NDArray[np.floating], n: int
 ) -> tuple[list[str], npt.NDArray[np.float32]]:

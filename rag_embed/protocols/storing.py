@@ -51,6 +51,13 @@ class View(Protocol):
         """
         ...
 
+    def lexical_scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """Per text: the BM25 of the given chunks, as in `lexical`.
+
+        0 for a chunk that shares no word with the text, or that is not there.
+        """
+        ...
+
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """The stored row of each chunk, in order.
 

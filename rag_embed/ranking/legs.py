@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from rag_embed.errors import BadInput
-from rag_embed.filters import Filter, field
+from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import ceiling
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import QueryEncoder, TokenReader, View
 from rag_embed.types import DENSE, LEXICAL, Query, Scores, TokenRows, Vectors
-
-_DEEP = 1000
 
 Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
@@ -150,45 +147,25 @@ class LexicalLeg:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LexicalAnswers:
-    """Answers of a `LexicalLeg`.
-
-    A search costs about the same for 100 and for `_DEEP` results, so the deeper one is made and
-    remembered: when it came back short, it holds every chunk that shares a word with the query, and
-    the scores of other legs' candidates need no second search.
-    """
+    """Answers of a `LexicalLeg`."""
 
     view: View
     texts: list[str]
     users: list[str | None]
-    best: dict[int, float] = dataclass_field(default_factory=dict)
-    matched: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
+    best: dict[int, float] = field(default_factory=dict)
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`."""
-        depth = max(n, _DEEP)
         found: dict[int, tuple[list[str], Scores]] = {}
         for shared, members in _grouped(where):
-            answers = self.view.lexical([self.texts[i] for i in members], depth, shared)
-            for i, (ids, scores) in zip(members, answers, strict=True):
-                found[i] = (ids[:n], scores[:n])
-                self.best[i] = float(scores.max(initial=0.0))
-                if len(ids) < depth:
-                    self.matched[i] = dict(zip(ids, scores.tolist(), strict=True))
+            answers = self.view.lexical([self.texts[i] for i in members], n, shared)
+            found |= dict(zip(members, answers, strict=True))
+        self.best.update((i, float(scores.max(initial=0.0))) for i, (_, scores) in found.items())
         return [found[i] for i in range(len(where))]
 
     def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `protocols.Answers`."""
-        return [self._score(i, some) for i, some in enumerate(ids)]
-
-    def _score(self, query: int, ids: Sequence[str]) -> Scores:
-        if not ids:
-            return np.empty(0, np.float32)
-        known = self.matched.get(query)
-        if known is None:
-            among = field("id").is_in(list(ids))
-            [(found, scores)] = self.view.lexical([self.texts[query]], len(ids), among)
-            known = dict(zip(found, scores.tolist(), strict=True))
-        return np.array([known.get(id, 0.0) for id in ids], dtype=np.float32)
+        return self.view.lexical_scores(self.texts, ids)
 
     def normalise(self, query: int, raw: Scores, /) -> Scores:
         """See `protocols.Answers`."""

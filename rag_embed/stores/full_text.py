@@ -1,4 +1,4 @@
-"""Lexical evidence of one version: the full-text index, and owned chunks beside it."""
+"""Lexical evidence of an index that is too large for memory: a full-text index, owned chunks beside it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import Expr
+from lancedb.index import FTS
 from lancedb.query import MatchQuery
 
 from rag_embed.analysis import Analyzer
-from rag_embed.filters import Filter
+from rag_embed.filters import Filter, field
 from rag_embed.maths.vectors import first
 from rag_embed.processes import PerProcess
-from rag_embed.stores.private_bm25 import Owned, OwnedInMemory, OwnedOnDisk
+from rag_embed.stores.private_bm25 import OwnedOnDisk
+from rag_embed.stores.schema import WORDS
 from rag_embed.stores.snapshot import Snapshot, narrowed
 from rag_embed.types import Scores
 
@@ -29,14 +31,26 @@ TIES = 32
 FEW = 1000
 """Chunk ids that a search is given as a filter; of more, it finds more and drops some."""
 
+SPACES = FTS(
+    base_tokenizer="whitespace",
+    max_token_length=None,
+    lower_case=False,
+    stem=False,
+    remove_stop_words=False,
+    ascii_folding=False,
+)
+"""An index of words that `Analyzer` has cut: it splits at spaces and changes nothing."""
+
 _THREADS = PerProcess(
     partial(ThreadPoolExecutor, min(4, os.cpu_count() or 1), thread_name_prefix="lance")
 )
 
 
 @dataclass(eq=False)
-class Words:
-    """Finds chunks by their words.
+class FullText:
+    """Lexical evidence of one version, asked of the full-text index.
+
+    Rows that came since the last upkeep are found by a scan, and their scores are a few per cent off.
 
     Attributes:
         snapshot: The chunks.
@@ -47,48 +61,58 @@ class Words:
     analyzer: Analyzer
 
     def find(
-        self, texts: Sequence[str], n: int, where: Filter | None
+        self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
-        """See `protocols.View.lexical`; the filter is resolved, ``n`` at most the number of chunks."""
-        found = self._shared(texts, n, where)
+        """See `lexical.Lexical`."""
+        queries = [self.analyzer.words(text) for text in texts]
+        found = self._shared(queries, n, where)
         if not self.snapshot.private:
             return found
         return [
             first([*ids, *mine], np.concatenate([scores, own]), n)
             for (ids, scores), (mine, own) in zip(
-                found, self._owned.find(texts, where), strict=True
+                found, self._owned.find(queries, where), strict=True
             )
         ]
 
-    @cached_property
-    def _owned(self) -> Owned:
-        resident = self.snapshot.resident
-        if resident is None:
-            return OwnedOnDisk(self.snapshot, self.analyzer, self._holders)
-        return OwnedInMemory(self.snapshot, resident, self.analyzer, self._holders)
+    def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `lexical.Lexical`."""
+        return [self._scores(text, some) for text, some in zip(texts, ids, strict=True)]
 
-    def _holders(self, said: str) -> pa.Table:
-        return self._full_text(said, None, len(self.snapshot), "_rowid")
+    def _scores(self, text: str, ids: Sequence[str]) -> Scores:
+        among = self.snapshot.resolved(field("id").is_in(list(ids)))
+        [(found, scores)] = self.find([text], len(ids), among)
+        known = dict(zip(found, scores.tolist(), strict=True))
+        return np.array([known.get(id, 0.0) for id in ids], dtype=np.float32)
+
+    @cached_property
+    def _owned(self) -> OwnedOnDisk:
+        return OwnedOnDisk(self.snapshot, self._holders)
+
+    def _holders(self, word: str) -> int:
+        return len(self._full_text([word], None, len(self.snapshot), "_rowid"))
 
     def _shared(
-        self, texts: Sequence[str], n: int, where: Filter | None
+        self, queries: Sequence[Sequence[str]], n: int, where: Filter | None
     ) -> list[tuple[list[str], Scores]]:
         judged = self.snapshot.judged(where)
         many = None if judged is None or len(judged) <= FEW else pa.array(judged)
         condition = self.snapshot.condition(where) if many is None else None
         most = len(self.snapshot)
 
-        def one(text: str) -> tuple[list[str], Scores]:
-            if n == 0 or not text.strip():
+        def one(words: Sequence[str]) -> tuple[list[str], Scores]:
+            if n == 0 or not words:
                 return [], np.empty(0, np.float32)
-            found = self._full_text(text, condition, min(most, n + TIES) if many is None else most)
+            found = self._full_text(words, condition, min(most, n + TIES) if many is None else most)
             if many is not None:
                 found = found.filter(pc.is_in(found["id"], many))
             return first(found["id"].to_pylist(), found["_score"].to_numpy(), n)
 
-        return list(_THREADS.get().map(one, texts))
+        return list(_THREADS.get().map(one, queries))
 
-    def _full_text(self, text: str, condition: Expr | None, limit: int, column: str = "id") -> Any:  # noqa: ANN401
-        search = self.snapshot.table.search(MatchQuery(text, "lexical_text"), query_type="fts")
+    def _full_text(
+        self, words: Sequence[str], condition: Expr | None, limit: int, column: str = "id"
+    ) -> Any:  # noqa: ANN401
+        search = self.snapshot.table.search(MatchQuery(" ".join(words), WORDS[0]), query_type="fts")
         search = narrowed(search, condition).select([column, "_score"])
         return self.snapshot.read(search.limit(max(limit, 1)))

@@ -38,6 +38,20 @@ class Held:
             return found
 
 
+def rows_held(spaces: Mapping[str, int], cache_bytes: int) -> int:
+    """Chunks up to which a version is held in memory.
+
+    Args:
+        spaces: Name and dimension of each space.
+        cache_bytes: What the vectors of the smallest one may take.
+
+    Examples:
+        >>> rows_held({"dense": 384}, 512 * 2**20)
+        349525
+    """
+    return cache_bytes // (4 * min(spaces.values(), default=1))
+
+
 def held_at(place: str, options: Mapping[str, str] | None) -> Held:
     """What is held of a place; all stores that are opened there with the same options share it.
 

@@ -28,13 +28,16 @@ from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.growth import LanceGrowth, in_step
+from rag_embed.stores.held import rows_held
 from rag_embed.stores.lance_settings import LanceSettings
 from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.lexical import size_of_words
 from rag_embed.stores.locks import turn
 from rag_embed.stores.making import Shape, find, make
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import (
+    WORDS,
     chunk_schema,
     chunk_table,
     document_table,
@@ -58,7 +61,7 @@ class LanceStore:
     Attributes:
         spaces: Name and dimension of each vector space.
         fields: The declared filter columns.
-        analyzer: Settings of the full-text index.
+        analyzer: Settings of lexical search.
         files: Bytes by name, in a table of their own.
     """
 
@@ -87,7 +90,7 @@ class LanceStore:
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
         self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
-        self._tending = LanceTending(uri, self._alone, self._tables, self._large)
+        self._tending = LanceTending(uri, self._alone, self._tables, self._large, self._wordy)
         self._know(settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,7 +121,7 @@ class LanceStore:
             uri: A folder, or ``s3://``, ``gs://``, ``az://``.
             spaces: Name and dimension of each vector space.
             fields: Metadata that filters may use.
-            analyzer: Settings of the full-text index.
+            analyzer: Settings of lexical search.
             tokens: Spaces that keep the tokens of their chunks.
             settings: What `settings` gives back from the start; see `configure`.
             files: What `files` holds from the start.
@@ -187,7 +190,7 @@ class LanceStore:
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
         hashes = {document.id: digest for document, digest in documents}
         schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
-        table = chunk_table(schema, rows, hashes, values, self.fields)
+        table = chunk_table(schema, rows, hashes, values, self.fields, self.analyzer)
         stored = document_table(documents, Counter(chunk.doc_id for chunk in rows.chunks))
         with explained("write to the index", self.uri), turn(self.uri):
             owners = self._writer.owners(list(hashes))  # another may just have added the same id
@@ -269,16 +272,21 @@ class LanceStore:
     def optimize(self) -> None:
         """See `protocols.Store`.
 
-        Merges all files, brings full-text and vector indexes up to date, and drops old versions.
-        From `index_from` rows that do not fit into memory it builds a compressed (RaBitQ) vector
-        index; below, a scan is faster than an index.
+        Merges all files, brings search indexes up to date, and drops old versions. Words that do not
+        fit into memory get a full-text index. From `index_from` rows vectors that do not fit get a
+        compressed (RaBitQ) index; below, a scan is faster than an index.
         """
         self._tending.optimize()
 
     def _large(self, rows: int) -> list[str]:
-        """Spaces of which so many rows want a vector index."""
+        """Columns that want a search index when there are so many rows."""
+        found = [WORDS[0]] if rows > rows_held(self.spaces, self.cache_bytes) else []
         large = {name for name, dim in self.spaces.items() if rows * dim * 4 > self.cache_bytes}
-        return sorted(large) if rows >= self.index_from else []
+        return found + [f"v_{name}" for name in sorted(large) if rows >= self.index_from]
+
+    def _wordy(self) -> bool:
+        """Whether the words of all chunks do not fit into memory, however few the chunks are."""
+        return size_of_words(self._chunks) > self.cache_bytes
 
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""

@@ -20,7 +20,7 @@ from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
-from rag_embed.stores.full_text import Words
+from rag_embed.stores.lexical import Lexical, lexical_of
 from rag_embed.stores.recent import Row
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.schema import (
@@ -58,7 +58,7 @@ class LanceView:
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
         analyzer: Settings of lexical search.
-        cache_bytes: Vectors of a space are held in memory up to this size, and its tokens.
+        cache_bytes: Vectors of a space are held in memory up to this size, and its tokens, and words.
     """
 
     snapshot: Snapshot
@@ -120,9 +120,13 @@ class LanceView:
         """See `protocols.View`."""
         return self._words.find(texts, min(n, len(self)), self.snapshot.resolved(where))
 
+    def lexical_scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.View`."""
+        return self._words.scores(texts, ids)
+
     @cached_property
-    def _words(self) -> Words:
-        return Words(self.snapshot, self.analyzer)
+    def _words(self) -> Lexical:
+        return lexical_of(self.snapshot, self.analyzer, self.cache_bytes)
 
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""

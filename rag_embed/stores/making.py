@@ -10,19 +10,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from lancedb.index import BTree
 
-from rag_embed.analysis import Analyzer
+from rag_embed.analysis import VERSION, Analyzer
 from rag_embed.errors import IndexExists, NoIndex, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.analysing import analyse
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
-from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, chunk_schema
+from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, WORDS, chunk_schema
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import TABLES, connect, full_text, names_of, put, read_all, settings_of
+from rag_embed.stores.tables import (
+    TABLES,
+    connect,
+    names_of,
+    put,
+    read_all,
+    read_analyzer,
+    settings_of,
+)
 
-FORMAT = 1
+FORMAT = 2
+"""Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Shape:
     Attributes:
         spaces: Name and dimension of each vector space.
         fields: Metadata that filters may use.
-        analyzer: Settings of the full-text index.
+        analyzer: Settings of lexical search.
         tokens: Spaces that keep the tokens of their chunks.
     """
 
@@ -91,12 +102,43 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
             f"{uri!r} holds no rag_embed index, or one whose creation was "
             "interrupted; create it first."
         )
-    if settings["format"] != FORMAT:
+    found = settings["format"], settings.get("words", 0)
+    if found[0] > FORMAT or found[1] > VERSION:
         raise StoreError(
-            f"The index has format {settings['format']}, this version reads {FORMAT}. "
-            "Upgrade rag_embed, or build the index again."
+            f"The index has format {found[0]}.{found[1]}, this version reads up to "
+            f"{FORMAT}.{VERSION}. Upgrade rag_embed, or build the index again."
         )
+    if found != (FORMAT, VERSION):
+        with explained("bring the index up to date", uri), turn(uri):
+            settings = renewed(database, stored_settings(database))
     return database, settings
+
+
+def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Bring an index up to date whose words are lacking, or were cut by other rules.
+
+    A process that is killed in between leaves an index that the next one brings up to date.
+
+    Args:
+        database: The connection of who holds the lock.
+        own: The store's own settings.
+
+    Returns:
+        The store's own settings from now on.
+    """
+    if (own["format"], own.get("words", 0)) == (FORMAT, VERSION):
+        return dict(own)  # another process was faster
+    chunks = database.open_table("chunks")
+    for index in chunks.list_indices():
+        if index.index_type == "FTS":
+            chunks.drop_index(index.name)  # upkeep builds another where it is due
+    missing = [name for name in WORDS if name not in chunks.schema.names]
+    if missing:
+        chunks.add_columns(pa.schema([pa.field(name, pa.string()) for name in missing]))
+    analyse(chunks, read_analyzer(own["analyzer"]))
+    now = {**own, "format": FORMAT, "words": VERSION}
+    put(database.open_table("settings"), {"store": now})
+    return now
 
 
 def create_tables(
@@ -129,12 +171,12 @@ def create_tables(
         table = database.create_table(name, schema=schema)
         table.set_unenforced_primary_key("key" if name == "settings" else "id")
     chunks = database.open_table("chunks")
-    chunks.create_index("lexical_text", config=full_text(own.analyzer))
     for column in ("id", "doc_id"):
         chunks.create_index(column, config=BTree())
     database.open_table("documents").create_index("id", config=BTree())
     return {
         "format": FORMAT,
+        "words": VERSION,
         "spaces": dict(own.spaces),
         "tokens": list(own.tokens),
         "fields": dict(own.fields.types),

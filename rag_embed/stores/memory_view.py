@@ -79,6 +79,14 @@ class MemoryView:
             found.append(self._best(scores, allowed[scores[allowed] > 0], n))
         return found
 
+    def lexical_scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.View`."""
+        found = []
+        for text, some in zip(texts, ids, strict=True):
+            scores = np.append(self._bm25(self.analyzer.words(text)), np.float32(0))
+            found.append(scores[[self.position.get(id, -1) for id in some]])
+        return found
+
     def _bm25(self, words: Sequence[str]) -> Scores:
         """Of every chunk, judged by what its owner sees: shared chunks and the owner's."""
         scores = np.zeros(len(self), dtype=np.float32)

@@ -10,12 +10,13 @@ string with a separator around every element, which makes membership an exact su
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from rag_embed.analysis import Analyzer
 from rag_embed.fields import SEPARATOR, Fields
 from rag_embed.stores.checks import lexical_texts, to_json
 from rag_embed.types import Chunk, ChunkRows, Document, TokenBits, Vectors
@@ -35,6 +36,13 @@ CHUNK_COLUMNS = ["id", "doc_id", "user_id", "ordinal", "text", "title", "heading
 CHUNK_COLUMNS += ["metadata_json"]
 """What a `Chunk` is read from."""
 
+TEXTS = ("lexical_text", "private_text")
+"""What lexical search reads of shared chunks, and of owned ones."""
+
+WORDS = ("words", "private_words")
+"""The words of these texts as `Analyzer.words` gives them, with spaces between; the full-text index is of
+the first, so that it knows nothing of what somebody owns."""
+
 
 def chunk_schema(
     spaces: Mapping[str, int], fields: Fields, tokens: Sequence[str] = ()
@@ -48,8 +56,7 @@ def chunk_schema(
         pa.field("has_user_id", pa.bool_(), nullable=False),
         pa.field("ordinal", pa.int32()),
         pa.field("text", pa.string()),
-        pa.field("lexical_text", pa.string()),  # of shared chunks, see `owned`
-        pa.field("private_text", pa.string()),  # of owned ones
+        *(pa.field(name, pa.string()) for name in (*TEXTS, *WORDS)),
         pa.field("title", pa.string()),
         pa.field("headings", pa.list_(pa.string())),
         pa.field("start", pa.int64()),
@@ -94,6 +101,7 @@ def chunk_table(
     hashes: Mapping[str, str],
     values: Sequence[Mapping[str, Any]],
     fields: Fields,
+    analyzer: Analyzer,
 ) -> pa.Table:
     """Rows of the ``chunks`` table.
 
@@ -103,8 +111,11 @@ def chunk_table(
         hashes: Content hash of each document.
         values: What filters see of each chunk; see `checks.row_values`.
         fields: The declared fields.
+        analyzer: Settings of lexical search.
     """
     chunks, lexical = rows.chunks, lexical_texts(rows)
+    shared = [t if c.user is None else None for c, t in zip(chunks, lexical, strict=True)]
+    private = [None if c.user is None else t for c, t in zip(chunks, lexical, strict=True)]
     metadata = _json_by_document(chunks)
     columns: dict[str, Any] = {
         "id": [c.id for c in chunks],
@@ -114,12 +125,8 @@ def chunk_table(
         "has_user_id": [c.user is not None for c in chunks],
         "ordinal": [c.ordinal for c in chunks],
         "text": [c.text for c in chunks],
-        "lexical_text": [
-            t if c.user is None else None for c, t in zip(chunks, lexical, strict=True)
-        ],
-        "private_text": [
-            None if c.user is None else t for c, t in zip(chunks, lexical, strict=True)
-        ],
+        **dict(zip(TEXTS, (shared, private), strict=True)),
+        **dict(zip(WORDS, (analysed(shared, analyzer), analysed(private, analyzer)), strict=True)),
         "title": [c.title for c in chunks],
         "headings": [list(c.headings) for c in chunks],
         "start": [c.start for c in chunks],
@@ -135,6 +142,16 @@ def chunk_table(
         columns[value] = column
     columns |= space_values(rows.vectors, rows.tokens)
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def analysed(texts: Iterable[str | None], analyzer: Analyzer) -> list[str | None]:
+    """The words of texts as they are stored; None where there is no text.
+
+    Examples:
+        >>> analysed(["Red foxes", None], Analyzer())
+        ['red fox', None]
+    """
+    return [None if text is None else " ".join(analyzer.words(text)) for text in texts]
 
 
 def space_values(

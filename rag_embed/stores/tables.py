@@ -1,4 +1,4 @@
-"""The tables of a LanceDB index: connecting, key-value rows, full-text settings."""
+"""The tables of a LanceDB index: connecting, key-value rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS
 
 from rag_embed.analysis import Analyzer
 from rag_embed.processes import PerProcess
@@ -108,19 +107,6 @@ def given_way() -> Iterator[None]:
     except RuntimeError as error:
         if "commit conflict" not in str(error):
             raise
-
-
-def full_text(analyzer: Analyzer) -> FTS:
-    """The full-text index that analyses as `Analyzer` says."""
-    return FTS(
-        language=analyzer.language.capitalize(),
-        stem=analyzer.stem,
-        remove_stop_words=bool(analyzer.blocked),
-        custom_stop_words=list(analyzer.blocked) or None,
-        ascii_folding=True,
-        lower_case=True,
-        max_token_length=40,
-    )
 
 
 def read_analyzer(settings: Mapping[str, Any]) -> Analyzer:

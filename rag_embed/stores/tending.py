@@ -1,13 +1,15 @@
-"""Upkeep of an index: all its tables, and vector indexes for what does not fit into memory."""
+"""Upkeep of an index: all its tables, and search indexes for what does not fit into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lancedb.index import IvfRq
 
+from rag_embed.stores.full_text import SPACES
 from rag_embed.stores.locks import turn
+from rag_embed.stores.schema import WORDS
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.upkeep import Upkeep, optimized
 
@@ -19,7 +21,8 @@ class LanceTending:
         uri: Of the index.
         local: Whether a lock guards writers.
         tables: Gives the tables by name, ``chunks`` among them.
-        large: Names of the spaces that want a vector index, for a number of chunks.
+        large: Columns of ``chunks`` that want a search index, for a number of chunks.
+        wordy: Whether the words want one, however few the chunks are; asked when something is due.
     """
 
     def __init__(
@@ -28,11 +31,13 @@ class LanceTending:
         local: bool,
         tables: Callable[[], Mapping[str, Any]],
         large: Callable[[int], list[str]],
+        wordy: Callable[[], bool],
     ) -> None:
         self._uri = uri
         self._local = local
         self._tables = tables
         self._large = large
+        self._wordy = wordy
         self._upkeep = Upkeep(local)
         for name, table in tables().items():
             self._upkeep.watch(name, table)
@@ -57,15 +62,26 @@ class LanceTending:
                 self._upkeep.watch(name, table)
 
     def _lacking(self) -> list[str]:
-        """Spaces that lack the vector index that they want."""
+        """Columns that lack the search index that they want."""
         chunks = self._tables()["chunks"]
         large = self._large(chunks.count_rows())
-        named = {index.name for index in chunks.list_indices()} if large else set()
-        return [name for name in large if f"v_{name}_idx" not in named]
+        return _unindexed(chunks, large) if large else []
 
     def _build(self) -> None:
         chunks = self._tables()["chunks"]
-        for name in self._lacking():
-            partitions = int(chunks.count_rows() ** 0.5)
-            config = IvfRq(distance_type="dot", num_partitions=partitions, num_bits=1)
-            chunks.create_index(f"v_{name}", config=config)
+        lacking = self._lacking()
+        if WORDS[0] not in lacking and self._wordy():
+            lacking += _unindexed(chunks, WORDS[:1])
+        for name in lacking:
+            if name in WORDS:
+                chunks.create_index(name, config=SPACES)
+            else:
+                partitions = int(chunks.count_rows() ** 0.5)
+                config = IvfRq(distance_type="dot", num_partitions=partitions, num_bits=1)
+                chunks.create_index(name, config=config)
+
+
+def _unindexed(table: Any, columns: Sequence[str]) -> list[str]:  # noqa: ANN401
+    """Those columns that have no search index."""
+    known = {index.columns[0] for index in table.list_indices()}
+    return [name for name in columns if name not in known]

@@ -12,7 +12,7 @@ from typing import Any
 
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
-from rag_embed.stores.held import held_at
+from rag_embed.stores.held import held_at, rows_held
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
@@ -95,7 +95,7 @@ class LanceViewing:
             self._fields,
             partial(opened, self._database, "chunks"),
             held_at(self._uri, self._options),
-            cache_bytes // (4 * min(spaces.values(), default=1)),
+            rows_held(spaces, cache_bytes),
         )
         return LanceView(
             snapshot,

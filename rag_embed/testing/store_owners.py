@@ -50,7 +50,8 @@ class OwnerLaws:
             for a, b in zip(
                 before.lexical(queries, 50, where), after.lexical(queries, 50, where), strict=True
             ):
-                assert a[0] == b[0] and np.array_equal(a[1], b[1])
+                assert a[0] == b[0]
+                np.testing.assert_allclose(a[1], b[1], rtol=1e-6)  # upkeep may have built an index
         for user in (None, "bob", "nobody"):
             one, other = before.moments("dense", user), after.moments("dense", user)
             assert one.count == other.count

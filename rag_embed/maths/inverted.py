@@ -1,0 +1,167 @@
+"""Postings as flat arrays: which rows hold a word, and how often; BM25 of all of them in one pass.
+
+The definition is in `maths.bm25`. Here the texts of many owners lie side by side, and each is judged by
+what its owner sees: nobody's score tells of another's texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from rag_embed.maths.bm25 import K1, B, idf
+
+Rows = npt.NDArray[np.int32]
+Times = npt.NDArray[np.unsignedinteger]
+Mask = npt.NDArray[np.bool_]
+N = TypeVar("N", npt.NDArray[np.int64], npt.NDArray[np.float64])
+
+_ROW = 32
+"""Bits of a key that are a row; the word is above."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inverted:
+    """Which rows hold which word.
+
+    Attributes:
+        words: ``(w,)`` the distinct words, as numbers in ascending order.
+        starts: ``(w + 1,)`` where the rows of each begin.
+        rows: ``(p,)`` rows, ascending for each word.
+        times: ``(p,)`` how often the row has the word.
+    """
+
+    words: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    rows: Rows
+    times: Times
+
+    @classmethod
+    def of(cls, words: npt.NDArray[np.int32], rows: Rows) -> Inverted:
+        """Sort what rows say.
+
+        Args:
+            words: ``(n,)`` every word of every row, as a number >= 0.
+            rows: ``(n,)`` the row that it is in, >= 0.
+
+        Examples:
+            >>> said = Inverted.of(np.array([7, 2, 7], np.int32), np.array([0, 1, 0], np.int32))
+            >>> [part.tolist() for part in said.holding(7)]
+            [[0], [2]]
+        """
+        keys = _keys(words, rows)
+        keys.sort()
+        first = np.flatnonzero(_changes(keys))
+        return cls._of(keys[first], np.diff(np.append(first, len(keys))))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Inverted]) -> Inverted:
+        """All of several whose rows differ."""
+        keys = np.concatenate(
+            [_keys(np.repeat(part.words, np.diff(part.starts)), part.rows) for part in parts]
+        )
+        order = np.argsort(keys, kind="stable")  # which merges what is in order already
+        return cls._of(keys[order], np.concatenate([part.times for part in parts])[order])
+
+    @classmethod
+    def _of(cls, keys: npt.NDArray[np.uint64], times: npt.NDArray[np.integer]) -> Inverted:
+        words = (keys >> _ROW).astype(np.int32)
+        first = np.flatnonzero(_changes(words))
+        rows = (keys & ((1 << _ROW) - 1)).astype(np.int32)
+        narrow = np.min_scalar_type(int(times.max(initial=0)))
+        return cls(words[first], np.append(first, len(words)), rows, times.astype(narrow))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return sum(part.nbytes for part in (self.words, self.starts, self.rows, self.times))
+
+    def holding(self, word: int) -> tuple[Rows, Times]:
+        """The rows that hold a word, and how often each does."""
+        at = int(np.searchsorted(self.words, word))
+        if at == len(self.words) or self.words[at] != word:
+            return self.rows[:0], self.times[:0]
+        some = slice(self.starts[at], self.starts[at + 1])
+        return self.rows[some], self.times[some]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Rows by whose they are, and what each owner's texts are judged by.
+
+    Attributes:
+        lengths: ``(n,)`` words of each row.
+        group: ``(n,)`` 0 for a shared row, ``1 + u`` for one of owner ``u``; the last is of rows that
+            do not count.
+        count: ``(g,)`` how many texts with words each group sees: the shared ones and its own.
+        mean: ``(g,)`` words a text of those; 1 when there is none.
+    """
+
+    lengths: npt.NDArray[np.int32]
+    group: npt.NDArray[np.int32]
+    count: npt.NDArray[np.int64]
+    mean: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, lengths: npt.NDArray[np.int32], owners: npt.NDArray[np.int32], live: Mask) -> Seen:
+        """Count what each owner sees.
+
+        Args:
+            lengths: ``(n,)`` words of each row.
+            owners: ``(n,)`` the owner's number, -1 for a shared row.
+            live: ``(n,)`` which rows count.
+        """
+        gone = int(owners[live].max(initial=-1)) + 2
+        group = np.where(live, owners + 1, gone).astype(np.int32)
+        count = _and_shared(np.bincount(group[lengths > 0], minlength=gone + 1))
+        total = _and_shared(np.bincount(group, lengths, minlength=gone + 1))
+        return cls(lengths, group, count, np.where(count, total / np.maximum(count, 1), 1.0))
+
+    def bm25(self, query: Sequence[tuple[Rows, Times]], among: Mask) -> npt.NDArray[np.float32]:
+        """BM25 of each row for a query, judged by what its owner sees; 0 where no word is shared.
+
+        Args:
+            query: What holds each word of it, of all rows; a word that is said twice counts twice.
+            among: ``(n,)`` the rows that are asked about; the others are 0.
+
+        Examples:
+            >>> red = np.array([0, 2], np.int32), np.array([1, 1], np.uint8)
+            >>> lengths, owners = np.array([2, 2, 2], np.int32), np.array([-1, -1, 0], np.int32)
+            >>> seen = Seen.of(lengths, owners, np.ones(3, np.bool_))
+            >>> [round(float(score), 3) for score in seen.bm25([red], np.ones(3, np.bool_))]
+            [0.693, 0.0, 0.47]
+        """
+        total = np.zeros(len(self.lengths))
+        for rows, times in query:
+            group = self.group[rows]
+            holding = _and_shared(np.bincount(group, minlength=len(self.count)))
+            rarity = idf(self.count, holding)
+            kept = among[rows]
+            rows, times, group = rows[kept], times[kept], group[kept]
+            norm = K1 * (1 - B + B * self.lengths[rows] / self.mean[group])
+            total[rows] += rarity[group] * times * (K1 + 1) / (times + norm)
+        return total.astype(np.float32)
+
+
+def _keys(words: npt.NDArray[np.int32], rows: Rows) -> npt.NDArray[np.uint64]:
+    keys = words.astype(np.uint64)
+    keys <<= np.uint64(_ROW)
+    keys |= rows.astype(np.uint64)
+    return keys
+
+
+def _changes(values: npt.NDArray[np.integer]) -> Mask:
+    """Where a value is another than the one before."""
+    new = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return new
+
+
+def _and_shared(own: N) -> N:
+    """Of each group alone -> of it and the shared rows; of rows that do not count, whatever."""
+    own[1:] += own[0]
+    return own

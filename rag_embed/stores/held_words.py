@@ -1,0 +1,111 @@
+"""The words of chunks, held in memory by slot; see `resident`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rag_embed.maths.inverted import Inverted, Rows, Times
+from rag_embed.stores.growing import Growing
+from rag_embed.stores.roster import Rows as Slots
+from rag_embed.stores.roster import room
+from rag_embed.stores.schema import WORDS
+
+_MANY = 65_536
+"""Rows after which words that were read are sorted, though nobody has asked yet."""
+
+_GROWTH = 2
+"""A part is joined with the one before it, unless that is so many times as large."""
+
+
+class HeldWords:
+    """Which chunks hold a word, in parts that are joined as they pile up: a new chunk costs what it holds.
+
+    Args:
+        only: Words that are kept; all by default.
+    """
+
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        self.sources = WORDS
+        self.filled = Growing(np.bool_)
+        self.most = None
+        self._only = None if only is None else pa.array(sorted(only), pa.string())
+        self._lengths = Growing(np.int32)
+        self._numbers: dict[str, int] = {}
+        self._parts: list[Inverted] = []
+        self._fresh: list[tuple[pa.Array, Rows]] = []
+        self._waiting = 0
+        self._lock = Lock()
+
+    def put(self, slots: Slots, table: pa.Table) -> None:
+        """See `roster.Column`."""
+        size = room(self.filled, slots)
+        said = said_by(table)
+        lengths = pc.fill_null(pc.list_value_length(said), 0).to_numpy().astype(np.int32)
+        self._lengths.upto(size)[slots] = lengths
+        self.filled.upto(size)[slots] = True
+        words, rows = said.flatten(), np.repeat(slots.astype(np.int32), lengths)
+        if self._only is not None:
+            kept = pc.is_in(words, self._only)
+            words, rows = words.filter(kept), rows[kept.to_numpy(zero_copy_only=False)]
+        with self._lock:
+            self._fresh.append((words, rows))
+            self._waiting += len(slots)
+            if self._waiting >= _MANY:
+                self._sort()
+
+    def lengths(self, size: int) -> npt.NDArray[np.int32]:
+        """Words of each of the first slots."""
+        return self._lengths.upto(size)
+
+    def holding(self, words: Sequence[str], size: int) -> list[tuple[Rows, Times]]:
+        """For each word, those of the first slots that hold it, and how often each does."""
+        with self._lock:
+            self._sort()
+            parts = tuple(self._parts)
+        return [self._of(self._numbers.get(word), parts, size) for word in words]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that postings take, without the words themselves."""
+        return sum(part.nbytes for part in self._parts)
+
+    def _of(self, number: int | None, parts: Sequence[Inverted], size: int) -> tuple[Rows, Times]:
+        found = [] if number is None else [part.holding(number) for part in parts]
+        found = [(rows, times) for rows, times in found if len(rows)]
+        if not found:
+            return np.empty(0, np.int32), np.empty(0, np.uint8)
+        rows, times = found[0]
+        if len(found) > 1:
+            rows, times = (np.concatenate(column) for column in zip(*found, strict=True))
+        known = rows < size  # others are of later versions
+        return (rows, times) if known.all() else (rows[known], times[known])
+
+    def _sort(self) -> None:
+        """Make a part of what was read; the caller holds the lock."""
+        if not self._fresh:
+            return
+        words = pa.chunked_array([words for words, _ in self._fresh], pa.string())
+        coded = words.combine_chunks().dictionary_encode()
+        numbers = [
+            self._numbers.setdefault(word, len(self._numbers))
+            for word in coded.dictionary.to_pylist()
+        ]
+        said = np.array(numbers, dtype=np.int32)[coded.indices.to_numpy()]
+        parts = [Inverted.of(said, np.concatenate([rows for _, rows in self._fresh]))]
+        while self._parts and len(self._parts[-1].rows) <= _GROWTH * len(parts[0].rows):
+            parts.insert(0, self._parts.pop())
+        self._parts.append(parts[0] if len(parts) == 1 else Inverted.joined(parts))
+        self._fresh, self._waiting = [], 0
+
+
+def said_by(table: pa.Table) -> pa.Array:
+    """The words of each row of a table with the columns `WORDS`; null for a row without any."""
+    joined = pc.coalesce(*(table[name] for name in WORDS))
+    some = pc.if_else(pc.equal(joined, ""), None, joined)
+    return pc.split_pattern(pa.chunked_array(some).combine_chunks(), " ")

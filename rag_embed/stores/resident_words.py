@@ -1,0 +1,147 @@
+"""Lexical evidence from words that are held in memory; where there is no room and no index, for one search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rag_embed.analysis import Analyzer
+from rag_embed.filters import Filter
+from rag_embed.maths.inverted import Seen
+from rag_embed.maths.vectors import contenders, first
+from rag_embed.stores.held_words import HeldWords
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.roster import NOBODY, Mask
+from rag_embed.stores.schema import WORDS
+from rag_embed.stores.snapshot import Snapshot
+from rag_embed.types import Scores
+
+KEY = "words"
+"""The column's name in the roster."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """What the chunks of one version say.
+
+    Attributes:
+        ids: Id of each slot; there may be more.
+        words: What each slot says.
+        seen: Whose they are.
+    """
+
+    ids: Sequence[str]
+    words: HeldWords
+    seen: Seen
+
+    def bm25(self, words: Sequence[str], among: Mask) -> Scores:
+        """Of every slot of a mask, for a query; 0 of the others."""
+        return self.seen.bm25(self.words.holding(words, len(among)), among)
+
+    def best(self, words: Sequence[str], n: int, among: Mask) -> tuple[list[str], Scores]:
+        """The ``n`` best of a mask that share a word with a query."""
+        scores = self.bm25(words, among)
+        hits = np.flatnonzero(scores)
+        hits = hits[contenders(scores[hits], n)]
+        return first([self.ids[slot] for slot in hits.tolist()], scores[hits], n)
+
+
+@dataclass(eq=False)
+class ResidentWords:
+    """Lexical evidence of one version whose words are held in memory.
+
+    Attributes:
+        snapshot: The chunks.
+        resident: Where they are in memory.
+        analyzer: Settings of lexical search.
+    """
+
+    snapshot: Snapshot
+    resident: Resident
+    analyzer: Analyzer
+
+    def find(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `lexical.Lexical`."""
+        version = self.resident
+        among = version.live if where is None else self.snapshot.mask(where, version)
+        return [self._spoken.best(self.analyzer.words(text), n, among) for text in texts]
+
+    def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `lexical.Lexical`."""
+        return [self._scores(text, some) for text, some in zip(texts, ids, strict=True)]
+
+    def _scores(self, text: str, ids: Sequence[str]) -> Scores:
+        slots = [self.resident.slot(id) for id in ids]
+        known = np.array([i for i, slot in enumerate(slots) if slot is not None], dtype=np.intp)
+        there = np.array([slot for slot in slots if slot is not None], dtype=np.intp)
+        among = np.zeros(self.resident.size, dtype=np.bool_)
+        among[there] = True
+        found = np.zeros(len(ids), dtype=np.float32)
+        found[known] = self._spoken.bm25(self.analyzer.words(text), among)[there]
+        return found
+
+    @cached_property
+    def _spoken(self) -> Spoken:
+        version, size = self.resident, self.resident.size
+        words = version.filled(KEY, HeldWords)
+        owners = version.roster.owners[:size]
+        return Spoken(version.roster.ids, words, Seen.of(words.lengths(size), owners, version.live))
+
+
+@dataclass(eq=False)
+class ReadWords:
+    """Lexical evidence of one version, for which all words are read by each search.
+
+    An index that grew out of memory is searched so until upkeep has built its full-text index.
+
+    Attributes:
+        snapshot: The chunks.
+        analyzer: Settings of lexical search.
+    """
+
+    snapshot: Snapshot
+    analyzer: Analyzer
+
+    def find(
+        self, texts: Sequence[str], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `lexical.Lexical`."""
+        queries = [self.analyzer.words(text) for text in texts]
+        spoken = self._spoken(queries)
+        among = np.ones(len(spoken.ids), dtype=np.bool_)
+        if where is not None:
+            passing = set(self.snapshot.passing(where))
+            among[:] = [id in passing for id in spoken.ids]
+        return [spoken.best(words, n, among) for words in queries]
+
+    def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `lexical.Lexical`."""
+        queries = [self.analyzer.words(text) for text in texts]
+        spoken = self._spoken(queries)
+        every = np.ones(len(spoken.ids), dtype=np.bool_)
+        place = {id: row for row, id in enumerate(spoken.ids)}
+        found = []
+        for words, some in zip(queries, ids, strict=True):
+            scores = np.append(spoken.bm25(words, every), np.float32(0))
+            found.append(scores[[place.get(id, -1) for id in some]])
+        return found
+
+    def _spoken(self, queries: Sequence[Sequence[str]]) -> Spoken:
+        """What all chunks say, as far as it concerns some queries."""
+        words = HeldWords({word for query in queries for word in query})
+        ids: list[str] = []
+        owners: list[str | None] = []
+        for table in self.snapshot.stream(["id", "user_id", *WORDS]):
+            words.put(np.arange(len(ids), len(ids) + len(table)), table)
+            ids += table["id"].to_pylist()
+            owners += table["user_id"].to_pylist()
+        users: dict[str, int] = {}
+        codes = [NOBODY if one is None else users.setdefault(one, len(users)) for one in owners]
+        live = np.ones(len(ids), dtype=np.bool_)
+        seen = Seen.of(words.lengths(len(ids)), np.array(codes, dtype=np.int32), live)
+        return Spoken(ids, words, seen)
