@@ -103,7 +103,11 @@ class Analyzer:
         stems = self._stems([word.lower() for word in said])
         stopped = set(self.blocked)
         both = zip(said, stems, strict=True)
-        return [(one, "".join(map(_folded, stem))) for one, stem in both if stem not in stopped]
+        return [
+            (one, stem if stem.isascii() else "".join(map(_folded, stem)))
+            for one, stem in both
+            if stem not in stopped
+        ]
 
     @property
     def blocked(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ class Inverted:
     Attributes:
         words: ``(w,)`` the distinct words, as numbers in ascending order.
         starts: ``(w + 1,)`` where the rows of each begin.
-        rows: ``(p,)`` rows, ascending for each word.
+        rows: ``(p,)`` distinct rows for each word.
         times: ``(p,)`` how often the row has the word.
     """
 
@@ -53,27 +53,51 @@ class Inverted:
             >>> [part.tolist() for part in said.holding(7)]
             [[0], [2]]
         """
-        keys = _keys(words, rows)
+        keys = words.astype(np.uint64)
+        keys <<= np.uint64(_ROW)
+        keys |= rows.astype(np.uint64)
         keys.sort()
         first = np.flatnonzero(_changes(keys))
-        return cls._of(keys[first], np.diff(np.append(first, len(keys))))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Inverted]) -> Inverted:
-        """All of several whose rows differ."""
-        keys = np.concatenate(
-            [_keys(np.repeat(part.words, np.diff(part.starts)), part.rows) for part in parts]
-        )
-        order = np.argsort(keys, kind="stable")  # which merges what is in order already
-        return cls._of(keys[order], np.concatenate([part.times for part in parts])[order])
-
-    @classmethod
-    def _of(cls, keys: npt.NDArray[np.uint64], times: npt.NDArray[np.integer]) -> Inverted:
-        words = (keys >> _ROW).astype(np.int32)
-        first = np.flatnonzero(_changes(words))
-        rows = (keys & ((1 << _ROW) - 1)).astype(np.int32)
+        times = np.diff(np.append(first, len(keys)))
+        keys = keys[first]
+        rows = keys.astype(np.uint32).view(np.int32)
+        said = (keys >> np.uint64(_ROW)).astype(np.int32)
+        first = np.flatnonzero(_changes(said))
         narrow = np.min_scalar_type(int(times.max(initial=0)))
-        return cls(words[first], np.append(first, len(words)), rows, times.astype(narrow))
+        return cls(said[first], np.append(first, len(said)), rows, times.astype(narrow))
+
+    def plus(self, other: Inverted) -> Inverted:
+        """Of these rows and others, in one pass without sorting.
+
+        Args:
+            other: Of other rows.
+
+        Examples:
+            >>> one = Inverted.of(np.array([2, 7], np.int32), np.array([0, 0], np.int32))
+            >>> two = Inverted.of(np.array([7, 3], np.int32), np.array([1, 1], np.int32))
+            >>> both = one.plus(two)
+            >>> both.words.tolist(), both.holding(7)[0].tolist()
+            ([2, 3, 7], [0, 1])
+        """
+        words = np.union1d(self.words, other.words)
+        mine, theirs = self._before(words), other._before(words)
+        wide = np.promote_types(self.times.dtype, other.times.dtype)
+        rows = np.empty(len(self.rows) + len(other.rows), dtype=np.int32)
+        times = np.empty(len(rows), dtype=wide)
+        for part, before in (
+            (self, other._before(self.words)),
+            (other, self._before(other.words, "right")),
+        ):
+            places = np.arange(len(part.rows)) + np.repeat(before, np.diff(part.starts))
+            rows[places], times[places] = part.rows, part.times
+        return Inverted(words, np.append(mine + theirs, len(rows)), rows, times)
+
+    def _before(
+        self, words: npt.NDArray[np.int32], side: Literal["left", "right"] = "left"
+    ) -> npt.NDArray[np.int64]:
+        """How many rows lie before those of each word; or after which they end."""
+        found: npt.NDArray[np.int64] = self.starts[np.searchsorted(self.words, words, side)]
+        return found
 
     @property
     def nbytes(self) -> int:
@@ -145,13 +169,6 @@ class Seen:
             norm = K1 * (1 - B + B * self.lengths[rows] / self.mean[group])
             total[rows] += rarity[group] * times * (K1 + 1) / (times + norm)
         return total.astype(np.float32)
-
-
-def _keys(words: npt.NDArray[np.int32], rows: Rows) -> npt.NDArray[np.uint64]:
-    keys = words.astype(np.uint64)
-    keys <<= np.uint64(_ROW)
-    keys |= rows.astype(np.uint64)
-    return keys
 
 
 def _changes(values: npt.NDArray[np.integer]) -> Mask:

@@ -16,7 +16,7 @@ from rag_embed.stores.roster import Rows as Slots
 from rag_embed.stores.roster import room
 from rag_embed.stores.schema import WORDS
 
-_MANY = 65_536
+_MANY = 16_384
 """Rows after which words that were read are sorted, though nobody has asked yet."""
 
 _GROWTH = 2
@@ -34,7 +34,9 @@ class HeldWords:
         self.sources = WORDS
         self.filled = Growing(np.bool_)
         self.most = None
-        self._only = None if only is None else pa.array(sorted(only), pa.string())
+        self._only = (
+            None if only is None else pa.array([f"{word} " for word in sorted(only)], pa.string())
+        )
         self._lengths = Growing(np.int32)
         self._numbers: dict[str, int] = {}
         self._parts: list[Inverted] = []
@@ -45,16 +47,16 @@ class HeldWords:
     def put(self, slots: Slots, table: pa.Table) -> None:
         """See `roster.Column`."""
         size = room(self.filled, slots)
-        said = said_by(table)
-        lengths = pc.fill_null(pc.list_value_length(said), 0).to_numpy().astype(np.int32)
-        self._lengths.upto(size)[slots] = lengths
-        self.filled.upto(size)[slots] = True
-        words, rows = said.flatten(), np.repeat(slots.astype(np.int32), lengths)
-        if self._only is not None:
-            kept = pc.is_in(words, self._only)
-            words, rows = words.filter(kept), rows[kept.to_numpy(zero_copy_only=False)]
         with self._lock:
-            self._fresh.append((words, rows))
+            for name in self.sources:  # a row has a text in one of them
+                words, lengths = said_by(table[name])
+                self._lengths.upto(size)[slots] += lengths.astype(np.int32)
+                rows = np.repeat(slots.astype(np.int32), lengths)
+                if self._only is not None:
+                    kept = pc.is_in(words, self._only)
+                    words, rows = words.filter(kept), rows[kept.to_numpy(zero_copy_only=False)]
+                self._fresh.append((words, rows))
+            self.filled.upto(size)[slots] = True
             self._waiting += len(slots)
             if self._waiting >= _MANY:
                 self._sort()
@@ -68,7 +70,7 @@ class HeldWords:
         with self._lock:
             self._sort()
             parts = tuple(self._parts)
-        return [self._of(self._numbers.get(word), parts, size) for word in words]
+        return [self._of(self._numbers.get(f"{word} "), parts, size) for word in words]
 
     @property
     def nbytes(self) -> int:
@@ -97,15 +99,30 @@ class HeldWords:
             for word in coded.dictionary.to_pylist()
         ]
         said = np.array(numbers, dtype=np.int32)[coded.indices.to_numpy()]
-        parts = [Inverted.of(said, np.concatenate([rows for _, rows in self._fresh]))]
-        while self._parts and len(self._parts[-1].rows) <= _GROWTH * len(parts[0].rows):
-            parts.insert(0, self._parts.pop())
-        self._parts.append(parts[0] if len(parts) == 1 else Inverted.joined(parts))
+        part = Inverted.of(said, np.concatenate([rows for _, rows in self._fresh]))
+        while self._parts and len(self._parts[-1].rows) <= _GROWTH * len(part.rows):
+            part = self._parts.pop().plus(part)
+        self._parts.append(part)
         self._fresh, self._waiting = [], 0
 
 
-def said_by(table: pa.Table) -> pa.Array:
-    """The words of each row of a table with the columns `WORDS`; null for a row without any."""
-    joined = pc.coalesce(*(table[name] for name in WORDS))
-    some = pc.if_else(pc.equal(joined, ""), None, joined)
-    return pc.split_pattern(pa.chunked_array(some).combine_chunks(), " ")
+def said_by(texts: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.intp]]:
+    """What a column of analysed texts says: all words, each with its space, and how many each row has.
+
+    Nothing is copied: a space is where one word ends and the next begins.
+
+    Examples:
+        >>> words, lengths = said_by(pa.chunked_array([["red fox ", None, "", "fox "]]))
+        >>> words.to_pylist(), lengths.tolist()
+        (['red ', 'fox ', 'fox '], [2, 0, 0, 1])
+    """
+    known = pc.fill_null(texts, "").combine_chunks()
+    _, offsets, data = known.buffers()
+    if data is None:
+        return pa.array([], pa.string()), np.zeros(len(known), np.intp)
+    starts = np.frombuffer(offsets, np.int32)[known.offset : known.offset + len(known) + 1]
+    said = np.frombuffer(data, np.uint8)[starts[0] : starts[-1]]
+    ends = np.flatnonzero(said == ord(" ")) + 1
+    places = pa.py_buffer(np.append(0, ends).astype(np.int32))
+    words = pa.StringArray.from_buffers(len(ends), places, pa.py_buffer(said))
+    return words, np.diff(np.searchsorted(ends, starts - starts[0], side="right"))

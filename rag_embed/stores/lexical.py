@@ -16,7 +16,7 @@ from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
 from rag_embed.types import Scores
 
-_SAMPLE = 4096
+_SAMPLE = 512
 
 
 class Lexical(Protocol):

@@ -40,8 +40,8 @@ TEXTS = ("lexical_text", "private_text")
 """What lexical search reads of shared chunks, and of owned ones."""
 
 WORDS = ("words", "private_words")
-"""The words of these texts as `Analyzer.words` gives them, with spaces between; the full-text index is of
-the first, so that it knows nothing of what somebody owns."""
+"""The words of these texts as `Analyzer.words` gives them, each with a space behind it; the full-text index
+is of the first, so that it knows nothing of what somebody owns."""
 
 
 def chunk_schema(
@@ -149,9 +149,12 @@ def analysed(texts: Iterable[str | None], analyzer: Analyzer) -> list[str | None
 
     Examples:
         >>> analysed(["Red foxes", None], Analyzer())
-        ['red fox', None]
+        ['red fox ', None]
     """
-    return [None if text is None else " ".join(analyzer.words(text)) for text in texts]
+    return [
+        None if text is None else "".join(f"{word} " for word in analyzer.words(text))
+        for text in texts
+    ]
 
 
 def space_values(

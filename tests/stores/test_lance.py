@@ -166,10 +166,10 @@ class Contested:
 def test_who_loses_a_commit_brings_the_rest_up_to_date(store) -> None:
     """On an object store there is no lock: the winner may have looked before the last rows came."""
     fill(store, 300)
-    loose = store._chunks.index_stats("lexical_text_idx").num_unindexed_rows
+    loose = store._chunks.index_stats("id_idx").num_unindexed_rows
     optimized(Contested(store._chunks, lost=2), False)
     assert loose == 300
-    assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows == 0
+    assert store._chunks.index_stats("id_idx").num_unindexed_rows == 0
     optimized(Contested(store._chunks, lost=99), False)  # the next call will do it
     with pytest.raises(RuntimeError, match="no space left"):
         optimized(Contested(store._chunks, lost=1, said="no space left"), False)

@@ -113,7 +113,7 @@ def test_the_large_file_is_not_copied_for_a_few_rows(store, monkeypatch) -> None
         write(store, document(i))
         store.tidy()
     assert large.exists()
-    assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows <= 16
+    assert store._chunks.index_stats("id_idx").num_unindexed_rows <= 16
     for i in range(317, 400):  # more than a sixteenth: now they are merged
         write(store, document(i))
         store.tidy()
@@ -124,10 +124,10 @@ def test_many_rows_are_not_left_without_an_index(store, monkeypatch) -> None:
     monkeypatch.setattr(upkeep, "LOOSE", 50)
     write(store, *(document(i) for i in range(20)))
     store.tidy()
-    assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows == 40
+    assert store._chunks.index_stats("id_idx").num_unindexed_rows == 40
     write(store, *(document(i) for i in range(20, 40)))
     store.tidy()
-    assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows == 0
+    assert store._chunks.index_stats("id_idx").num_unindexed_rows == 0
 
 
 def test_a_version_that_was_the_latest_a_moment_ago_stays(store, monkeypatch) -> None:
@@ -273,7 +273,7 @@ def test_who_was_second_finds_little_to_do(store, monkeypatch) -> None:
     monkeypatch.setattr(tending, "turn", late)
     version = store._chunks.version
     store.tidy()
-    assert store._chunks.index_stats("lexical_text_idx").num_unindexed_rows == 0
+    assert store._chunks.index_stats("id_idx").num_unindexed_rows == 0
     assert store._chunks.version <= version + 5  # what one of them does
 
 
