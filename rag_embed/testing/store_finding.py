@@ -93,6 +93,21 @@ class FindingLaws:
         assert found[5][0] == ["d#0-37"]
         assert all((scores > 0).all() for _, scores in found)
 
+    def test_lexical_scores_are_those_of_the_search(self, store: Store) -> None:
+        """Given chunks are scored as the search scores them; others, and unknown ones, have 0."""
+        write(store, *CORPUS)
+        texts = ["red foxes", "tea tea wine", "the", ""]
+        for _ in range(2):
+            view = store.view()
+            every = [*view.passing(None), "nope"]
+            found = view.lexical(texts, 99, None)
+            scored = view.lexical_scores(texts, [every] * len(texts))
+            for (hits, scores), again in zip(found, scored, strict=True):
+                known = dict(zip(hits, scores.tolist(), strict=True))
+                np.testing.assert_allclose(again, [known.get(id, 0.0) for id in every], rtol=1e-6)
+            assert [one.size for one in view.lexical_scores(texts[:2], [[], every[:1]])] == [0, 1]
+            store.optimize()
+
     def test_lexical_search_reads_what_is_given(self, store: Store) -> None:
         """Texts for lexical search take the place of title and text."""
         a, b = Document("a", "red fox", "Animals"), Document("b", "blue sea")

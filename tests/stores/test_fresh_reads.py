@@ -86,8 +86,11 @@ def answers(view: LanceView) -> dict[str, object]:
                 UNITS, view.nearest("dense", UNITS, k, where), strict=True
             ):
                 said[f"nearest {where} {k} {row}"] = ids, scores.tolist()
+        for ids, scores in view.lexical([*WORDS, "fox tea"], 100, where):
+            said[f"lexical {where} {ids}"] = scores.tolist()
     every = view.passing(None)
     said["ids"] = every
+    said["scores"] = [one.tolist() for one in view.lexical_scores(["fox tea"], [every])]
     said["vectors"] = view.vectors("dense", every).tolist()
     said["tokens"] = [(t.ids.tolist(), t.bits.tolist()) for t in view.tokens("dense", every)]
     for user in OWNERS:
@@ -104,8 +107,6 @@ def read_from_tables(view: LanceView) -> dict[str, object]:
     said: dict[str, object] = {}
     for where in FILTERS:
         said[f"passing {where}"] = view.passing(where)
-        for ids, scores in view.lexical([*WORDS, "fox tea"], 100, where):
-            said[f"lexical {where} {ids}"] = scores.tolist()
     said["chunks"] = view.chunks(view.passing(None))
     return said
 
