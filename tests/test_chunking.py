@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from rag_embed.chunking import TokenSplitter, sentence_starts
 from rag_embed.chunking.breaks import Break
 from rag_embed.chunking.graphemes import safe_cut
 from rag_embed.chunking.markdown import markdown_outline
-from rag_embed.chunking.outline import Section, groups
+from rag_embed.chunking.outline import Section, groups, line_starts
 from rag_embed.chunking.packing import _COST, pack
 from rag_embed.chunking.python import python_outline
 from rag_embed.chunking.tokens import LONGEST, TokenCounts
@@ -105,7 +106,7 @@ def test_chunks_are_exact_bounded_ordered_and_complete(text, metadata, limit, ov
     covered = set()
     for ordinal, chunk in enumerate(chunks):
         assert chunk.text == text[chunk.start : chunk.end]
-        assert chunk.text == chunk.text.strip() != ""
+        assert chunk.text.lstrip(" \t") == chunk.text.strip() != ""
         assert chunk.ordinal == ordinal
         assert touching(spans, chunk.start, chunk.end) <= limit
         covered.update(range(chunk.start, chunk.end))
@@ -139,8 +140,8 @@ def test_headings_are_those_above_every_word_of_the_chunk(shape):
             assert path == paths[inside[0]]
         for left, right in itertools.pairwise(inside):
             if shape[right][0] <= shape[left][0]:  # neighbours share a chunk only when tiny
-                assert shape[left][1] <= limit // 4
-                assert shape[right][1] <= limit // 4
+                sizes = sorted(1 + words for _, words in (shape[left], shape[right]))
+                assert sizes[1] <= limit // 4 + 1 or sum(sizes) <= limit
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\u3000\n"])
@@ -210,10 +211,114 @@ def test_small_siblings_share_even_chunks():
         ("<!--\n# a\n-->\n# b\n", [(), ("b",)]),
         ("intro\r\n\r\n# a\r# b\r\n", [(), ("a",), ("b",)]),
         ("\x00# a\n", [()]),
+        ("# a {#id}\n## b c {: .x }\n## {d}\n", [("a",), ("a", "b c"), ("a", "{d}")]),
     ],
 )
 def test_commonmark_headings(text, expected):
     assert [section.path for section in markdown_outline(text).sections] == expected
+
+
+LINES = st.sampled_from(
+    "# A|## B #|  # C|#no|# x {#id}|para|two words||- item|1. one|  cont|    code|   three|```|```py|~~~|  ```|"
+    "- ```|> quote|> # q|===|---|- - x|<!-- c|-->|<!-- c -->|<div>|</div>|<pre>|</pre>|<b>x</b>|\tcode|"
+    "> ```|- # h|* * *|``` `x|<?php|?>|\r|\r\n|[a]: b|-|#|\x0b|-     code|10) x|+|>|>     code|`````|"
+    "<script>|<!DOCTYPE x>".split("|")
+    + ["| a | b |", "| --- | --- |", "|---|", "a | b", "--- | ---", "| a \\| b |", "|-|", "| a |", ":-:|"]
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(LINES, min_size=1, max_size=14), st.sampled_from(["", "\n"]))
+def test_an_outline_is_that_of_the_whole_text_parsed_at_once(lines, end):
+    """Against markdown-it-py, which reads stretches of it only where that is needed."""
+    text = "\n".join(lines) + end
+    tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(text)
+    starts = line_starts(text)
+    ends = [*starts, len(text)]
+    found = {"heading_open": [], "code": [], "table_open": []}
+    for token in tokens:
+        if token.map and (token.type != "heading_open" or token.level == 0):
+            kind = "code" if token.type in ("fence", "code_block", "html_block") else token.type
+            first, last = starts[token.map[0]], ends[min(token.map[1], len(starts))]
+            found.setdefault(kind, []).append((first, len(text[:last].rstrip())))
+    outline = markdown_outline(text)
+    headed = [one for one in outline.sections if one.level]
+    assert [one.start for one in headed] == [start for start, _ in found["heading_open"]]
+    assert [(a, len(text[:b].rstrip())) for a, b in outline.verbatim] == found["code"]
+    rows = [(one.start, len(text[: one.end].rstrip())) for one in outline.tables]
+    assert rows == found["table_open"]
+
+
+def test_a_long_list_is_not_parsed(monkeypatch):
+    monkeypatch.setattr("rag_embed.chunking.markdown._parser", lambda: pytest.fail("parsed"))
+    text = "# A\n\n" + "- an item\n  of two lines\n" * 9 + "\n```\n# no\n```\n\n| a |\n|---|\n| b |\n"
+    outline = markdown_outline(text)
+    assert len(outline.verbatim) == len(outline.tables) == len(outline.sections) == 1
+
+
+blocks = st.one_of(
+    st.integers(1, 9).map(lambda n: "```\n" + "\n\n".join(f"x = {i}" for i in range(n)) + "\n```"),
+    st.integers(1, 9).map(lambda n: "| a | b |\n|---|---|" + "\n| cell one. | Two: |" * n),
+    st.integers(1, 40).map(lambda n: "Some words. " * n),
+    st.sampled_from(["# A", "## B", "- item\n- item", "Like this:"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(blocks, min_size=1, max_size=10), st.integers(30, 60), st.booleans())
+def test_code_and_tables_that_fit_are_never_cut(parts, limit, overlaps):
+    text = "\n\n".join(parts)
+    chunks = split(text, limit, limit // 2 if overlaps else 0, format="markdown")
+    spans = Words().token_spans(text).tolist()
+    at = 0
+    for part in parts:
+        start, end = at, at + len(part)
+        at = end + 2
+        if part.startswith(("```", "|")) and touching(spans, start, end) <= limit:
+            assert any(one.start <= start and end <= one.end for one in chunks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["# A", "## B", "### C"]), st.integers(0, 70)), max_size=9),
+    st.integers(20, 50),
+    st.booleans(),
+)
+def test_no_chunk_ends_with_a_heading_that_has_text(shape, limit, overlaps):
+    text = "\n\n".join(f"{head}\n\n{'One two three. ' * n}" for head, n in shape)
+    for chunk in split(text, limit, limit // 2 if overlaps else 0, format="markdown"):
+        last = chunk.text.rsplit("\n", 1)[-1]
+        assert not last.startswith("#") or not text[chunk.end :].lstrip().startswith("One")
+
+
+def test_the_rows_of_a_cut_table_keep_the_names_of_its_columns():
+    rows = "".join(f"| item {n} | {n} |\n" for n in range(30))
+    text = f"# Prices\n\nIn euros:\n\n| *Name* | Price |\n|---|---:|\n{rows}\nThat is all there is.\n"
+    first, *others = split(text, 60, format="markdown")
+    assert first.headings == ("Prices",) and "| *Name* | Price |\n|---|---:|\n| item 0" in first.text
+    assert len(others) > 2
+    assert {one.headings for one in others if "item" in one.text} == {("Prices", "Name | Price")}
+    assert all(one.text.startswith("| item") for one in others if "item" in one.text)
+
+
+def test_the_first_line_keeps_its_indentation():
+    source = "class A:\n" + "".join(
+        f"    def f{n}(self):\n        return one + two + three + {n}\n\n" for n in range(20)
+    )
+    chunks = split(source, 40, format="code", language="python")
+    assert all(one.text.startswith(("class A", "    def")) for one in chunks) and len(chunks) > 5
+    text = "Some text.\n\n- one\n" + "".join(f"  - inner item {n} of it\n" for n in range(20))
+    assert all(one.text.startswith(("Some", "  - ")) for one in split(text, 40, format="markdown"))
+
+
+def test_a_line_or_two_alone_joins_its_neighbour():
+    body = "".join(f"    x = one + two + {n}\n" for n in range(22))
+    source = f'def f():\n{body}\n\nif __name__ == "__main__":\n    f()\n'
+    (chunk,) = split(source, 200, format="code", language="python")
+    assert chunk.text == source.strip()
+    text = "# A\n\n" + "Five words are in here. " * 25 + "\n\n# Links\n\n- one\n- two\n"
+    (chunk,) = split(text, 200, format="markdown")
+    assert chunk.headings == ()
 
 
 def test_heading_offsets_survive_every_line_end():

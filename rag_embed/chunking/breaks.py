@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from enum import IntEnum
 
 import numpy as np
 
 from rag_embed.chunking.graphemes import safe_cut
-from rag_embed.chunking.outline import Outline
+from rag_embed.chunking.outline import Block, Outline, Table
 from rag_embed.chunking.sentences import sentence_starts
 from rag_embed.chunking.tokens import TokenCounts
 
@@ -30,7 +30,7 @@ class Break(IntEnum):
     WORD = 7
     TOKEN = 8
     HEADING = 9
-    """Between a heading and its text."""
+    """Between a heading and its text, or the head of a table and its first row."""
 
 
 _LINE = r"(?:\r\n?|\n)"
@@ -48,59 +48,82 @@ Piece = tuple[int, int, Break]
 
 
 def pieces(
-    text: str, start: int, end: int, outline: Outline, counts: TokenCounts, budget: int
+    text: str, start: int, end: int, outline: Outline, counts: TokenCounts, budget: int, whole: int
 ) -> list[Piece]:
     """Cut ``text[start:end]`` at every place better than a line end, and further where needed.
+
+    A block of code or a table that fits a chunk is one piece.
 
     Args:
         text: The whole text.
         start: Offset of the first character.
         end: Offset after the last one.
-        outline: Its sections and code.
+        outline: Its sections, code and tables.
         counts: Its tokens.
         budget: Tokens a piece may have. A single character that has more stays one piece.
+        whole: Tokens that a block of code or a table may have to be kept whole.
 
     Returns:
         Ordered pieces that hold all visible characters.
     """
-    cuts = _structure(text, start, end, outline)
+    blocks = outline.blocks(start, end)
+    sizes = _sizes([block[:2] for block in blocks], counts)
+    kept = {
+        _visible(text, block[0])
+        for block, size in zip(blocks, sizes, strict=True)
+        if size <= whole and not outline.source
+    }
+    cuts = _structure(text, start, end, outline, blocks, kept)
     found: list[Piece] = []
     coarse = list(_between(text, start, end, cuts))
-    for piece, fits in zip(coarse, _fitting(coarse, counts, budget), strict=True):
-        if fits:
+    above = 0  # tokens of the headings that the next piece must not be parted from
+    for piece, size in zip(coarse, _sizes(coarse, counts), strict=True):
+        if piece[0] in kept and 0 < above <= whole - size:
+            found[-1] = found[-1][0], *piece[1:]
+        elif piece[0] in kept or size + above <= budget:
             found.append(piece)
         else:
-            found.extend(_refined(text, *piece, counts, budget))
+            found.extend(_refined(text, *piece, counts, max(budget - above, -(-budget // 2))))
+        above = above + size if piece[2] is Break.HEADING else 0
     return found
 
 
-def _fitting(pieces: list[Piece], counts: TokenCounts, budget: int) -> list[bool]:
+def _sizes(pieces: Sequence[Piece | tuple[int, int]], counts: TokenCounts) -> list[int]:
     starts = np.array([piece[0] for piece in pieces], np.int64)
     ends = np.array([piece[1] for piece in pieces], np.int64)
-    fits: list[bool] = (counts.until(ends) - counts.before(starts) <= budget).tolist()
-    return fits
+    sizes: list[int] = (counts.until(ends) - counts.before(starts)).tolist()
+    return sizes
 
 
-def _structure(text: str, start: int, end: int, outline: Outline) -> dict[int, Break]:
+def _structure(
+    text: str,
+    start: int,
+    end: int,
+    outline: Outline,
+    blocks: Sequence[Block],
+    kept: Container[int],
+) -> dict[int, Break]:
     """First visible character after a cut -> kind of the cut; those inside sentences aside."""
     cuts: dict[int, Break] = {}
-    ranges = outline.verbatim
     position = start
-    nth = bisect_right(ranges, start, key=lambda item: item[1])
-    while nth < len(ranges) and ranges[nth][0] < end:
-        first, last = max(position, ranges[nth][0]), min(ranges[nth][1], end)
+    for first, last, table in blocks:
         _prose(text, position, first, cuts)
-        _verbatim(text, first, last, outline.source, cuts)
+        if _visible(text, first) in kept:
+            cuts[_visible(text, first)] = Break.BLOCK
+        elif table is None:
+            _verbatim(text, first, last, outline.source, cuts)
+        else:
+            _rows(text, first, last, table, cuts)
         position = last
-        nth += 1
     _prose(text, position, end, cuts)
     inside = slice(
         bisect_left(outline.sections, start, key=lambda item: item.start),
         bisect_left(outline.sections, end, key=lambda item: item.start),
     )
     for section in outline.sections[inside]:
-        cuts[_visible(text, section.start)] = Break.SECTION
-    for section in outline.sections[inside]:
+        offset = _visible(text, section.start)
+        if cuts.get(offset) is not Break.HEADING:  # the heading before it has no text of its own
+            cuts[offset] = Break.SECTION
         if section.body > section.start:
             cuts[_visible(text, section.body)] = Break.HEADING
     return cuts
@@ -123,6 +146,14 @@ def _verbatim(text: str, start: int, end: int, source: bool, cuts: dict[int, Bre
         offset = match.end()
         at_margin = text[offset - 1] in "\r\n" and text[offset : offset + 1] not in _CLOSES_BLOCK
         cuts[offset] = Break.BLOCK if source and at_margin else Break.ITEM
+    cuts[_visible(text, start)] = Break.BLOCK
+
+
+def _rows(text: str, start: int, end: int, table: Table, cuts: dict[int, Break]) -> None:
+    for match in _LINES.finditer(text, max(start, table.body - 1), end):
+        cuts[match.end()] = Break.ITEM
+    if table.body > start:
+        cuts[_visible(text, table.body)] = Break.HEADING
     cuts[_visible(text, start)] = Break.BLOCK
 
 
@@ -154,16 +185,16 @@ def _refined(
     found: list[Piece] = [(start, end, last)]
     for kind, pattern in ((Break.LINE, _LINES), (Break.CLAUSE, _CLAUSES)):
         finer: list[Piece] = []
-        for piece, fits in zip(found, _fitting(found, counts, budget), strict=True):
-            if fits:
+        for piece, size in zip(found, _sizes(found, counts), strict=True):
+            if size <= budget:
                 finer.append(piece)
             else:
                 a, b, after = piece
                 cuts = {match.end(): kind for match in pattern.finditer(text, a, b)}
                 finer.extend(_between(text, a, b, cuts, after))
         found = finer
-    for piece, fits in zip(found, _fitting(found, counts, budget), strict=True):
-        if fits:
+    for piece, size in zip(found, _sizes(found, counts), strict=True):
+        if size <= budget:
             yield piece
         else:
             yield from _words(text, *piece, counts, budget)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag_embed.chunking.breaks import Break, Piece
-from rag_embed.chunking.tokens import Offsets, TokenCounts
+from rag_embed.chunking.tokens import TokenCounts
 
 _COST = {
     Break.SECTION: 0,
@@ -19,7 +19,7 @@ _COST = {
     Break.CLAUSE: 80,
     Break.WORD: 110,
     Break.TOKEN: 150,
-    Break.HEADING: 200,
+    Break.HEADING: 1000,
 }
 """In hundredths of what an empty chunk costs; so half a chunk of free room costs 25."""
 
@@ -39,7 +39,7 @@ def pack(
     for a paragraph. Squares make equal chunks cheapest. Integers keep it deterministic.
 
     Args:
-        pieces: Ordered; each has at most ``budget - overlap`` tokens.
+        pieces: Ordered; each has at most ``budget - overlap`` tokens, or ``budget`` where it is kept whole.
         counts: The tokens of the text.
         budget: Tokens a chunk may have.
         overlap: Tokens, in whole pieces, that a chunk may repeat from the end of the one before it.
@@ -55,14 +55,14 @@ def pack(
     starts = np.array([piece[0] for piece in pieces], np.int64)
     ends = np.array([piece[1] for piece in pieces], np.int64)
     before, until = counts.before(starts), counts.until(ends)
-    previous = _cheapest(before, until, [piece[2] for piece in pieces], room)
+    previous = _cheapest(before.tolist(), until.tolist(), [piece[2] for piece in pieces], room)
     chunks: list[tuple[int, int]] = []
     stop = len(pieces)
     while stop > 0:
-        first = int(previous[stop])
+        first = previous[stop]
         repeat = first
         if overlap and first > 0:
-            lowest = int(previous[first]) + 1  # never the whole chunk before
+            lowest = previous[first] + 1  # never the whole chunk before
             fits = until[first - 1] - before[lowest:first] <= overlap
             fits &= until[stop - 1] - before[lowest:first] <= budget
             repeat = first - int(np.count_nonzero(fits))
@@ -71,25 +71,28 @@ def pack(
     return chunks[::-1]
 
 
-def _cheapest(before: Offsets, until: Offsets, kinds: Sequence[Break], room: int) -> Offsets:
+def _cheapest(before: list[int], until: list[int], kinds: Sequence[Break], room: int) -> list[int]:
     """For each number of leading pieces: where the last chunk of their cheapest packing starts."""
     n = len(kinds)
     costs = [_COST[kind] * room * room // 100 for kind in kinds]
     if n:
         costs[-1] = 0
-    tiny = _TINY * room * room // 100
-    best = np.zeros(n + 1, np.int64)
-    previous = np.zeros(n + 1, np.int64)
+    tiny, few = _TINY * room * room // 100, room - room // 4
+    best = [0] * (n + 1)
+    previous = [0] * (n + 1)
     low = 0
     for stop in range(1, n + 1):
-        tokens = until[stop - 1]
-        while low < stop - 1 and tokens - before[low] > room:
+        spare = room - until[stop - 1]
+        while low < stop - 1 and spare + before[low] < 0:
             low += 1
-        free = room - tokens + before[low:stop]
-        total = best[low:stop] + free * free + np.where(free > room - room // 4, tiny, 0)
-        choice = int(total.argmin())
-        best[stop] = total[choice] + costs[stop - 1]
-        previous[stop] = low + choice
+        cheapest, choice = -1, low
+        for first in range(low, stop):  # few pieces: plain integers are faster than arrays
+            free = spare + before[first]
+            total = best[first] + free * free + (tiny if free > few else 0)
+            if total < cheapest or cheapest < 0:
+                cheapest, choice = total, first
+        best[stop] = cheapest + costs[stop - 1]
+        previous[stop] = choice
     return previous
 
 

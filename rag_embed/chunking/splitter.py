@@ -27,6 +27,10 @@ class Tokens(Protocol):
         ...
 
 
+_DEEPEST = 200
+"""Characters of indentation that a chunk keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenSplitter:
     r"""Cuts at headings, paragraphs, list items, sentences, words - the best place that fits.
@@ -34,10 +38,12 @@ class TokenSplitter:
     ``document.metadata["format"]`` names the syntax: ``"markdown"`` and ``"html"`` (which the
     reader makes Markdown) have headings, ``"code"`` has lines, with ``"language": "python"``
     also definitions; anything else is plain text. Chunks are in order, cover every visible
-    character, start and end with one (a document kept whole is kept as it is), and do not overlap
-    unless ``overlap`` is set. A chunk's headings are those that all of its text stands under. A
-    section shares chunks only with its own subsections, or with small sections (a quarter of
-    ``max_tokens``) beside it.
+    character, start with one or the indentation before it and end with one (a document kept whole is
+    kept as it is), and do not overlap unless ``overlap`` is set. A block of code or a table that fits a
+    chunk is not cut. A chunk's headings are those that all of its text stands under, and the names of
+    the columns where it starts among the rows of a table. A section shares chunks only with its own
+    subsections, or with small sections (a quarter of ``max_tokens``) beside it, or if one of them has
+    very few tokens (an eighth).
 
     Attributes:
         encoder: Counts tokens; the whole text is given to it once per document.
@@ -111,8 +117,20 @@ class TokenSplitter:
                 bisect_left(outline.sections, last, key=lambda item: item.start),
             )
             path = common_path(outline.sections[of])
+            if heads := outline.heads(first):
+                path = (*path, heads)
+            first = self._indented(text, first, last, counts)
             chunks.append(Chunk.of(document, first, last, ordinal=ordinal, headings=path))
         return chunks
+
+    def _indented(self, text: str, first: int, last: int, counts: TokenCounts) -> int:
+        """Where the line starts that a chunk starts in, if nothing but its indentation is before it."""
+        start = first
+        while start and text[start - 1] in " \t" and first - start < _DEEPEST:
+            start -= 1
+        at_margin = start == 0 or text[start - 1] in "\r\n"
+        fits = counts.between(start, last) <= (self.max_tokens or 0)
+        return start if at_margin and fits else first
 
     def _spans(self, text: str, outline: Outline, counts: TokenCounts) -> Iterator[tuple[int, int]]:
         budget = self.max_tokens or 0
@@ -127,7 +145,7 @@ class TokenSplitter:
                 yield start, end
                 continue
             room = budget - self.overlap
-            parts = pieces(text, start, end, outline, counts, room)
+            parts = pieces(text, start, end, outline, counts, room, budget)
             yield from pack(parts, counts, budget, self.overlap)
 
 
