@@ -219,11 +219,71 @@ def test_commonmark_headings(text, expected):
 
 
 LINES = st.sampled_from(
-    "# A|## B #|  # C|#no|# x {#id}|para|two words||- item|1. one|  cont|    code|   three|```|```py|~~~|  ```|"
-    "- ```|> quote|> # q|===|---|- - x|<!-- c|-->|<!-- c -->|<div>|</div>|<pre>|</pre>|<b>x</b>|\tcode|"
-    "> ```|- # h|* * *|``` `x|<?php|?>|\r|\r\n|[a]: b|-|#|\x0b|-     code|10) x|+|>|>     code|`````|"
-    "<script>|<!DOCTYPE x>".split("|")
-    + ["| a | b |", "| --- | --- |", "|---|", "a | b", "--- | ---", "| a \\| b |", "|-|", "| a |", ":-:|"]
+    [
+        "# A",
+        "## B #",
+        "  # C",
+        "#no",
+        "# x {#id}",
+        "para",
+        "two words",
+        "",
+        "- item",
+        "1. one",
+        "  cont",
+        "    code",
+        "   three",
+        "```",
+        "```py",
+        "~~~",
+        "  ```",
+        "- ```",
+        "> quote",
+        "> # q",
+        "===",
+        "---",
+        "- - x",
+        "<!-- c",
+        "-->",
+        "<!-- c -->",
+        "<div>",
+        "</div>",
+        "<pre>",
+        "</pre>",
+        "<b>x</b>",
+        "\tcode",
+        "> ```",
+        "- # h",
+        "* * *",
+        "``` `x",
+        "<?php",
+        "?>",
+        "\r",
+        "\r\n",
+        "[a]: b",
+        "-",
+        "#",
+        "\x0b",
+        "-     code",
+        "10) x",
+        "+",
+        ">",
+        ">     code",
+        "`````",
+        "<script>",
+        "<!DOCTYPE x>",
+    ]
+    + [
+        "| a | b |",
+        "| --- | --- |",
+        "|---|",
+        "a | b",
+        "--- | ---",
+        "| a \\| b |",
+        "|-|",
+        "| a |",
+        ":-:|",
+    ]
 )
 
 
@@ -251,7 +311,9 @@ def test_an_outline_is_that_of_the_whole_text_parsed_at_once(lines, end):
 
 def test_a_long_list_is_not_parsed(monkeypatch):
     monkeypatch.setattr("rag_embed.chunking.markdown._parser", lambda: pytest.fail("parsed"))
-    text = "# A\n\n" + "- an item\n  of two lines\n" * 9 + "\n```\n# no\n```\n\n| a |\n|---|\n| b |\n"
+    text = (
+        "# A\n\n" + "- an item\n  of two lines\n" * 9 + "\n```\n# no\n```\n\n| a |\n|---|\n| b |\n"
+    )
     outline = markdown_outline(text)
     assert len(outline.verbatim) == len(outline.tables) == len(outline.sections) == 1
 
@@ -293,9 +355,13 @@ def test_no_chunk_ends_with_a_heading_that_has_text(shape, limit, overlaps):
 
 def test_the_rows_of_a_cut_table_keep_the_names_of_its_columns():
     rows = "".join(f"| item {n} | {n} |\n" for n in range(30))
-    text = f"# Prices\n\nIn euros:\n\n| *Name* | Price |\n|---|---:|\n{rows}\nThat is all there is.\n"
+    text = (
+        f"# Prices\n\nIn euros:\n\n| *Name* | Price |\n|---|---:|\n{rows}\nThat is all there is.\n"
+    )
     first, *others = split(text, 60, format="markdown")
-    assert first.headings == ("Prices",) and "| *Name* | Price |\n|---|---:|\n| item 0" in first.text
+    assert (
+        first.headings == ("Prices",) and "| *Name* | Price |\n|---|---:|\n| item 0" in first.text
+    )
     assert len(others) > 2
     assert {one.headings for one in others if "item" in one.text} == {("Prices", "Name | Price")}
     assert all(one.text.startswith("| item") for one in others if "item" in one.text)

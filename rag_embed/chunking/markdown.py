@@ -32,7 +32,9 @@ _RULED = re.compile(r" {0,3}[|:-][|: -][|:\- \t]*(?:\n|$)")
 _CELL = re.compile(r":?-+:?")
 _BETWEEN = re.compile(r"(?<!\\)\|")
 
-_MARGIN = re.compile(r"\n(?:[ \t]*\n(?=[^ \t\n])|(?=#{1,6}(?:[ \t]|$)|~~~|```[^`\n]*$))", re.MULTILINE)
+_MARGIN = re.compile(
+    r"\n(?:[ \t]*\n(?=[^ \t\n])|(?=#{1,6}(?:[ \t]|$)|~~~|```[^`\n]*$))", re.MULTILINE
+)
 _FRESH = re.compile(r"\n[ \t]*\n(?=[^ \t\n])")
 _HTML = re.compile(r"^[ \t>*+\-\d.)]*<[A-Za-z/!?]", re.MULTILINE)
 _STRUCTURE = re.compile(
@@ -80,7 +82,9 @@ class _Found:
         if match := _HEADING.match(text, at):
             title = match.group(2).rstrip(" \t")
             bare = title.rstrip("#")
-            self._heading(at, match.end(), len(match.group(1)), title if bare[-1:].strip() else bare)
+            self._heading(
+                at, match.end(), len(match.group(1)), title if bare[-1:].strip() else bare
+            )
             return match.end()
         if match := _FENCE.match(text, at):
             return self._kept(at, self._after_fence(match))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
@@ -42,6 +43,11 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
     out.print(facts(to, rows))
     if dry_run:
         err.print("a dry run: nothing was changed")
+    guesses = Counter(encoding for _, encoding in report.guessed)
+    for encoding, count in guesses.most_common():
+        name = next(one for one, guess in report.guessed if guess == encoding)
+        others = f" and {count - 1} more" if count > 1 else ""
+        err.print(f"read {name}{others} as {encoding}, a guess", markup=False)
     first = {one.reason: one.source for one in reversed(report.skipped)}
     for reason, count in list(report.reasons.items())[:_SHOWN]:
         others = f" and {count - 1} more" if count > 1 else ""

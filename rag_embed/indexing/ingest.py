@@ -56,6 +56,7 @@ class AddReport:
         deleted: Deleted, since what they came from is gone.
         chunks: Chunks written.
         skipped: What could not be read or used, and why.
+        guessed: Documents whose file did not say how it is encoded, each with the guess.
         planned: What a dry run would do; it does nothing, and the counts say what they would be.
     """
 
@@ -65,6 +66,7 @@ class AddReport:
     deleted: int = 0
     chunks: int = 0
     skipped: tuple[Skipped, ...] = ()
+    guessed: tuple[tuple[str, str], ...] = ()
     planned: tuple[Change, ...] = ()
 
     @property
@@ -189,7 +191,13 @@ class Ingest:
                 else:
                     changed.append(_New(document, digest, "add" if stored is None else "replace"))
             changed, others = self._own(changed)
-            yield changed, AddReport(unchanged=unchanged, skipped=(*skipped, *others))
+            guessed = tuple(
+                (one.id, str(one.metadata.get("encoding")))
+                for one in good
+                if one.metadata.get("encoding_guessed")
+            )
+            skipped += others
+            yield changed, AddReport(unchanged=unchanged, skipped=tuple(skipped), guessed=guessed)
 
     def _own(self, changed: Sequence[_New]) -> tuple[list[_New], list[Skipped]]:
         """Without those whose id is taken by a document that came from elsewhere, or whose file is there."""

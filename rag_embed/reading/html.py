@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag_embed.errors import BadInput, MissingExtra
-from rag_embed.reading.base import decode, made
+from rag_embed.reading.base import made
+from rag_embed.reading.decoding import decode
 from rag_embed.reading.markup import Writer
 from rag_embed.reading.text import first_heading
 from rag_embed.types import Document, Skipped
@@ -46,13 +47,13 @@ def read_html(path: Path, name: str) -> Iterator[Document | Skipped]:
     if decoded is None:
         yield Skipped(name, "binary, or damaged text")
         return
-    markup, encoding = decoded
     try:
-        title, text = html_text(markup)
+        title, text = html_text(decoded.text)
     except BadInput as error:
         yield Skipped(name, str(error))
         return
-    yield made(path, name, text, title or first_heading(text), encoding, format="html")
+    read = decoded._replace(text=text)
+    yield made(path, name, read, title or first_heading(text), format="html")
 
 
 def html_text(markup: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rag_embed.errors import MissingExtra
 from rag_embed.reading.base import made
+from rag_embed.reading.decoding import Decoded
 from rag_embed.types import Document, Skipped
 
 
@@ -45,7 +46,9 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
     starts = [0]
     for text in texts[:-1]:
         starts.append(starts[-1] + len(text) + 2)
-    found = made(path, name, "\n\n".join(texts), title, "utf-8", format="pdf", pages=starts)
+    found = made(
+        path, name, Decoded("\n\n".join(texts), "utf-8"), title, format="pdf", pages=starts
+    )
     if isinstance(found, Skipped):
         found = Skipped(name, "no text; its pages may be images, which need text recognition first")
     yield found

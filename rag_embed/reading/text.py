@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from rag_embed.chunking.markdown import markdown_outline
-from rag_embed.reading.base import Reader, is_utf8, made, read_text
+from rag_embed.reading.base import Reader, made, read_text
+from rag_embed.reading.decoding import is_utf8
 from rag_embed.reading.front_matter import front_matter, title_of, values_of
 from rag_embed.types import Document, Skipped
 
@@ -80,8 +81,7 @@ def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
     if isinstance(found, Skipped):
         yield found
     else:
-        text, encoding = found
-        yield made(path, name, text, "", encoding, format="text")
+        yield made(path, name, found, format="text")
 
 
 def read_if_text(path: Path, name: str) -> Iterator[Document | Skipped]:
@@ -106,10 +106,10 @@ def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
     if isinstance(found, Skipped):
         yield found
         return
-    text, encoding = found
-    front, text = front_matter(text)
+    front, text = front_matter(found.text)
     own = {"format": "markdown", **({"front_matter": front} if front else {})}
-    one = made(path, name, text, title_of(front) or first_heading(text), encoding, **own)
+    title = title_of(front) or first_heading(text)
+    one = made(path, name, found._replace(text=text), title, **own)
     if front and isinstance(one, Document):
         values = {key: value for key, value in values_of(front).items() if key != "title"}
         one = replace(one, metadata={**values, **one.metadata})
@@ -126,8 +126,7 @@ def _read_code(language: str, path: Path, name: str) -> Iterator[Document | Skip
     if isinstance(found, Skipped):
         yield found
     else:
-        text, encoding = found
-        yield made(path, name, text, "", encoding, format="code", language=language)
+        yield made(path, name, found, format="code", language=language)
 
 
 def first_heading(text: str) -> str:

@@ -18,7 +18,7 @@ def test_first_and_second_run(run, folder) -> None:
     report = first.json
     counts = {"added", "replaced", "unchanged", "deleted", "chunks"}
     assert report.keys() == counts | {
-        "skipped", "reasons", "planned", "empty_fields", "seconds", "index",
+        "skipped", "guessed", "reasons", "planned", "empty_fields", "seconds", "index",
     }  # fmt: skip
     assert (report["added"], report["replaced"], report["unchanged"]) == (2, 0, 0)
     assert [one["source"] for one in report["skipped"]] == ["handbook/broken.pdf"]
