@@ -65,10 +65,10 @@ _ANYWHERE = frozenset("“”„‘’‚–—…•·«»‹›€£§©®™�
 
 
 class Decoded(NamedTuple):
-    """The text of a file.
+    r"""The text of a file.
 
     Attributes:
-        text: The text, with ``"\\n"`` at line ends.
+        text: The text, with ``"\n"`` at line ends.
         encoding: What it was read with.
         guessed: Whether nothing in the file said so.
     """
@@ -98,9 +98,9 @@ def decode(raw: bytes, declared: str | None = None) -> Decoded | None:
         return _without_mark(raw)
     said = declared or _declaration(raw)
     sevenbit = said is not None and said.lower().replace("_", "-").startswith(("iso-2022", "hz"))
-    for encoding in (said, "utf-8") if sevenbit else ("utf-8", said):
-        if encoding and (text := _decoded(raw, encoding)) is not None:
-            return Decoded(text, "utf-8" if encoding == "utf-8" else encoding.lower())
+    for wanted in (said, "utf-8") if sevenbit else ("utf-8", said):
+        if wanted and (text := _decoded(raw, wanted)) is not None:
+            return Decoded(text, wanted.lower())
     if (text := _mended(raw)) is not None:
         return Decoded(text, "utf-8")
     for encoding in _guesses(raw):
