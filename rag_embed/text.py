@@ -3,6 +3,9 @@
 import re
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_ACTING = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _BYTES = range(0xDC80, 0xDD00)
 """What Python makes of the bytes of a file's name that are no text."""
 
@@ -31,6 +34,20 @@ def shown(name: str) -> str:
 def _spelt(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code - 0xDC00:02x}" if code in _BYTES else ascii(found[0])[1:-1]
+
+
+def printable(text: str) -> str:
+    r"""A text that a terminal or a model can be shown: what would act on it is spelt out.
+
+    That is control characters but for new lines and tabs, halves of surrogate pairs, and marks that turn
+    the direction of writing or hide letters; what a terminal shows is then what the text holds.
+
+    Examples:
+        >>> print(printable("\x1b[2Jgone\nfa\u202egpj.exe"))
+        \x1b[2Jgone
+        fa\u202egpj.exe
+    """
+    return _ACTING.sub(_spelt, text.replace("\r\n", "\n"))
 
 
 def storable(text: str) -> str:

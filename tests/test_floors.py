@@ -32,7 +32,7 @@ FLOORS = (
     ("indexing", "persona"),
     ("index",),
     ("training", "testing"),
-    ("tuning", "longcontext"),
+    ("tuning", "longcontext", "serving"),
     ("cli",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -23,6 +23,7 @@ from rag_embed.cli import (
     experts,
     extend,
     index,
+    mcp,
     personal,
     search,
     train,
@@ -72,6 +73,7 @@ app.command("profile")(personal.profile)
 app.command("extend")(extend.extend)
 app.command("tune")(tune.tune)
 app.command("doctor")(doctor.doctor)
+app.command("mcp")(mcp.mcp)
 app.command("demo")(demo.demo)
 app.add_typer(experts.app, name="experts")
 app.command("train-expert")(train.train_expert)

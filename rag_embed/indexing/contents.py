@@ -62,6 +62,22 @@ class Contents:
         asked = Query("", where=where, user=user)
         return with_view(self._store, lambda view: view.matching(visible(asked, view)))
 
+    def chunks(self, id: str, *, user: str | None = None) -> list[Chunk]:
+        """All chunks of a document that the user sees, in reading order; none of one that is unknown."""
+        found = with_view(self._store, lambda view: view.document_chunks(id))
+        return [chunk for chunk in found if chunk.user in (None, user)]
+
+    def count(self, where: Filter | None = None, *, user: str | None = None) -> int:
+        """How many chunks match and are seen by the user.
+
+        Raises:
+            BadInput: The filter does not fit the fields.
+        """
+        if where is None:
+            return with_view(self._store, lambda view: view.count(user))
+        asked = Query("", where=where, user=user)
+        return with_view(self._store, lambda view: len(view.passing(visible(asked, view))))
+
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
         """The chunk with those before and after it in its document, in reading order."""
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk

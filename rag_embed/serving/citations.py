@@ -1,0 +1,51 @@
+"""Where a passage stands, in a line for a model and as fields for a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rag_embed.serving.library import Shelf
+from rag_embed.text import printable
+from rag_embed.types import Chunk
+
+_LONGEST = 160
+
+CITED = {
+    "collection": {"type": "string"},
+    "id": {"type": "string", "description": "What read takes."},
+    "doc_id": {"type": "string"},
+    "title": {"type": "string"},
+    "headings": {"type": "array", "items": {"type": "string"}},
+    "start": {"type": "integer", "description": "First character in the document."},
+    "end": {"type": "integer", "description": "Character after the last one."},
+    "fields": {"type": "object", "description": "Values of the declared fields."},
+}
+"""JSON Schema of the properties that `citation` gives."""
+
+
+def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
+    """Where a chunk or passage stands, for a program."""
+    declared = shelf.index.store.fields.types
+    return {
+        "collection": shelf.name,
+        "id": chunk.id,
+        "doc_id": chunk.doc_id,
+        "title": chunk.title,
+        "headings": list(chunk.headings),
+        "start": chunk.start,
+        "end": chunk.end,
+        "fields": {name: chunk.metadata[name] for name in declared if name in chunk.metadata},
+    }
+
+
+def under(title: str, headings: tuple[str, ...] | list[str]) -> str:
+    """Title and headings in a line, each once; empty where there are none."""
+    whole = printable(" > ".join(filter(None, dict.fromkeys([title, *headings]))))
+    flat = " ".join(whole.split())
+    return flat if len(flat) <= _LONGEST else f"{flat[:_LONGEST]}…"
+
+
+def line(shelf: Shelf, several: bool, id: str, *more: str) -> str:
+    """The line above a passage: what to call it, and what else is to be said."""
+    place = f"{shelf.name}: {id}" if several else id
+    return ", ".join([" ".join(printable(place).split("\n")), *filter(None, more)])

@@ -1,0 +1,132 @@
+"""What a caller sees: indexes by name, each within a boundary that no argument can widen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rag_embed.errors import BadInput
+from rag_embed.events import check_user
+from rag_embed.filters import And, Filter, field
+from rag_embed.index import Index
+from rag_embed.serving.parameters import Refused, brief, listed
+from rag_embed.types import Chunk, Document, Hit, Query
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One index as a caller sees it. Whatever is read of it goes through here.
+
+    Attributes:
+        name: What callers call it.
+        index: The index.
+        user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+        where: The part of the index that is seen at all; ``None`` is all of it.
+    """
+
+    name: str
+    index: Index
+    user: str | None = None
+    where: Filter | None = None
+
+    def search(self, query: str, k: int, where: Filter | None) -> list[Hit]:
+        """The best chunks, the filter narrowing the shelf's own."""
+        return self.index.search(Query(query, k, self._within(where), self.user))
+
+    def ids(self, where: Filter | None = None) -> list[str]:
+        """Ids of the documents that are seen, sorted."""
+        return self.index.contents.matching(self._within(where), user=self.user)
+
+    def document(self, id: str) -> Document | None:
+        """A document; None where there is none that is seen."""
+        if self.where is not None and not self.ids(field("doc_id") == id):
+            return None
+        return self.index.contents.document(id, user=self.user)
+
+    def chunks(self, document: Document) -> list[Chunk]:
+        """The chunks of a document that `document` gave, in reading order."""
+        return self.index.contents.chunks(document.id, user=self.user)
+
+    def count(self) -> int:
+        """How many chunks are seen: those of `ids`."""
+        return self.index.contents.count(self.where, user=self.user)
+
+    def tokens(self, text: str) -> int:
+        """How long a text is, in tokens of the index's model."""
+        return len(self.index.spaces.own.encoder.token_spans(text))
+
+    def _within(self, where: Filter | None) -> Filter | None:
+        if where is None or self.where is None:
+            return where if self.where is None else self.where
+        return And((self.where, where))
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Several shelves, each with a name of its own.
+
+    Attributes:
+        shelves: At least one.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add(Document("a", "The fox is red.")).added
+        1
+        >>> Library.of({"notes": index}).shelf("notes").ids()
+        ['a']
+    """
+
+    shelves: tuple[Shelf, ...]
+
+    @classmethod
+    def of(cls, indexes: Mapping[str, Index], *, user: str | None = None) -> Library:
+        """Open indexes by name, all of them for one user.
+
+        Raises:
+            BadInput: There is none, or a name is none.
+        """
+        if not indexes:
+            raise BadInput("A library needs an index at least.")
+        for name in indexes:
+            if _NAME.fullmatch(name) is None:
+                raise BadInput(
+                    f"The index {name!r} needs a name of letters, digits, dots, dashes and "
+                    "underscores; write NAME=KB."
+                )
+        known = None if user is None else check_user(user)
+        return cls(tuple(Shelf(name, index, known) for name, index in indexes.items()))
+
+    def narrowed(self, where: Mapping[str, Filter | None]) -> Library:
+        """The same, of each shelf only what also matches its filter."""
+        return Library(
+            tuple(
+                replace(shelf, where=shelf._within(where.get(shelf.name))) for shelf in self.shelves
+            )
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the shelves."""
+        return tuple(shelf.name for shelf in self.shelves)
+
+    def shelf(self, name: str) -> Shelf:
+        """A shelf by its name; the only one where the name is empty.
+
+        Raises:
+            Refused: There is none, or several and no name.
+        """
+        if not name and len(self.shelves) == 1:
+            return self.shelves[0]
+        for shelf in self.shelves:
+            if shelf.name == name:
+                return shelf
+        raise Refused(f"collection is one of {listed(self.names)}, got {brief(name)}.")
+
+    def asked(self, name: str) -> tuple[Shelf, ...]:
+        """The shelf of this name, or all where the name is empty."""
+        return (self.shelf(name),) if name else self.shelves

@@ -1,0 +1,28 @@
+"""All tools over a library."""
+
+from __future__ import annotations
+
+from rag_embed.serving.library import Library
+from rag_embed.serving.listing import list_tool
+from rag_embed.serving.reading import read_tool
+from rag_embed.serving.searching import search_tool
+from rag_embed.serving.tool import Tool
+
+
+def tools(library: Library) -> tuple[Tool, ...]:
+    """`search`, `read` and `list` over a library.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add([Document("a", "The fox is red."), Document("b", "The sea is blue.")]).added
+        2
+        >>> search, read, list_ = tools(Library.of({"notes": index}))
+        >>> print(search.call({"query": "red fox", "k": 1}).text)  # doctest: +ELLIPSIS
+        [1] a#0-15, relevance ...
+        The fox is red.
+        >>> search.call({"query": "red fox", "k": 10**9}).text
+        'k is between 1 and 50, got 1000000000.'
+    """
+    return search_tool(library), read_tool(library), list_tool(library)

@@ -1,0 +1,169 @@
+"""The server, asked by the SDK's own client: in the process, as a program, and over HTTP."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import httpx2
+import pytest
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+
+from rag_embed import Index
+from rag_embed.errors import BadInput
+from rag_embed.serving import Library, serve_http, server
+from rag_embed.serving.tool import FAILED
+
+RUN = "import sys; from rag_embed.cli import main; sys.argv[0] = 'rag-embed'; main()"
+ENV = {name: os.environ[name] for name in ("PYTHONPATH", "HF_HUB_OFFLINE") if name in os.environ}
+TOKEN = "a-token-of-sixteen-letters"
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-c", RUN, "mcp", *words]
+
+
+def program(*words: str) -> Client:
+    first, *rest = command(*words)
+    return Client(StdioServerParameters(command=first, args=rest, env=ENV), read_timeout_seconds=120)
+
+
+@contextmanager
+def listening(*words: str) -> Iterator[str]:
+    """The address of a server that was started as a program, which must stop by itself when told."""
+    env = {**os.environ, "RAG_EMBED_TOKEN": TOKEN}
+    process = subprocess.Popen(
+        command("--http", "--port", "0", *words), stderr=subprocess.PIPE, text=True, env=env
+    )
+    try:
+        line = process.stderr.readline()
+        yield re.search(r"http://127\.0\.0\.1:\d+/mcp", line)[0]
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=60)[1]
+    assert process.returncode in (0, -15) and "Traceback" not in rest, rest
+
+
+@asynccontextmanager
+async def calling(address: str, token: str = TOKEN) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=120) as http:
+        async with Client(streamable_http_client(address, http_client=http)) as client:
+            yield client
+
+
+async def everything(client: Client) -> None:
+    """What any client may do, over any transport."""
+    listed = (await client.list_tools()).tools
+    assert [tool.name for tool in listed] == ["search", "read", "list"]
+    assert all(tool.annotations.read_only_hint for tool in listed)
+    assert "year" in listed[0].input_schema["properties"]["filters"]["properties"]
+
+    found = await client.call_tool("search", {"query": "how long may parents stay away?"})
+    [first, *_] = found.structured_content["passages"]
+    assert not found.is_error and "fourteen months" in first["text"]
+    assert found.content[0].text.startswith(f"[1] {first['id']}")
+    around = await client.call_tool("read", {"id": first["id"], "show": "section"})
+    assert "## Parents" in around.structured_content["text"]
+    assert (await client.call_tool("list")).structured_content["collections"][0]["documents"] == 3
+
+    for given in ({"query": 7}, {"query": "x", "k": 10**18}, {"query": "x", "user": "ann"}, {}):
+        wrong = await client.call_tool("search", given)
+        assert wrong.is_error and wrong.structured_content is None
+        assert wrong.content[0].text != FAILED and "/" not in wrong.content[0].text
+    private = await client.call_tool("read", {"id": "ann/pay"})
+    assert private.is_error and "Zanzibar" not in private.content[0].text
+    with pytest.raises(MCPError, match="There is no such tool; there are search, read, list"):
+        await client.call_tool("delete", {"id": "handbook/leave.md"})
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_in_this_process(handbook, mode) -> None:
+    library = Library.of({"handbook": Index.open(handbook)})
+    async with Client(server(library), mode=mode) as client:
+        assert client.server_info.name == "rag-embed" and "handbook" in client.instructions
+        await everything(client)
+
+
+async def test_over_standard_input_and_output(handbook) -> None:
+    async with program(handbook) as client:
+        await everything(client)
+
+
+async def test_what_a_host_fixes_over_standard_input_and_output(handbook, foxes) -> None:
+    async with program(f"work={handbook}", foxes, "--user", "ann") as client:
+        pay = await client.call_tool("search", {"query": "where does Ann live?"})
+        assert pay.structured_content["passages"][0]["collection"] == "work"
+        assert "Zanzibar" in pay.content[0].text
+        assert (await client.call_tool("read", {"id": "bob/pay"})).is_error
+    async with program(handbook, "--where", "year=2024") as client:
+        [row] = (await client.call_tool("list")).structured_content["collections"]
+        assert row["documents"] == 1
+
+
+async def test_over_http(handbook) -> None:
+    with listening(handbook) as address:
+        async with calling(address) as client:
+            await everything(client)
+        with pytest.raises(Exception, match="(?s)."):
+            async with calling(address, "another-token-of-letters") as client:
+                await client.list_tools()
+        await refusals(address)
+
+
+async def refusals(address: str) -> None:
+    port = re.search(r":(\d+)/", address)[1]
+    right = {"authorization": f"Bearer {TOKEN}"}
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    hostile = [
+        (401, {}),
+        (401, {"authorization": TOKEN}),
+        (401, {"authorization": "Bearer "}),
+        (421, {**right, "host": "evil.example"}),
+        (421, {**right, "host": f"127.0.0.1.evil.example:{port}"}),
+        (421, {**right, "host": "127.0.0.1"}),
+        (403, {**right, "origin": "http://evil.example"}),
+        (403, {**right, "origin": "null"}),
+        (403, {**right, "origin": f"http://127.0.0.1:{port}.evil.example"}),
+    ]
+    async with httpx2.AsyncClient(timeout=60) as http:
+        for status, headers in hostile:
+            for method in ("POST", "GET", "DELETE", "OPTIONS"):
+                got = await http.request(method, address, headers=headers, json=ask)
+                assert got.status_code == status, (method, headers)
+                assert "access-control-allow-origin" not in got.headers
+        broken = await http.post(address, headers=right, content=b"{" * 1000)
+        assert broken.status_code in (400, 406, 415) and "Traceback" not in broken.text
+        large = await http.post(address, headers=right, content=b" " * (5 << 20))
+        assert large.status_code == 413
+        other = await http.get(address.replace("/mcp", "/etc/passwd"), headers=right)
+        assert other.status_code == 404
+
+
+def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
+    wrong = {
+        (str(tmp_path / "none"),): "no index",
+        (handbook, handbook): "Two indexes are called 'handbook'",
+        (handbook, "--where", "colour=red"): "'colour'",
+        (f"a b={handbook}",): "needs a name of letters",
+    }
+    for words, said in wrong.items():
+        done = subprocess.run(
+            command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ
+        )
+        assert done.returncode == 1 and said in " ".join(done.stderr.split()), done.stderr
+        assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_weak_token_or_a_taken_port(handbook) -> None:
+    library = Library.of({"handbook": Index.open(handbook)})
+    for token in ("", "short", "a b c d e f g h i j", "ä" * 20):
+        with pytest.raises(BadInput, match="16 or more ASCII characters"):
+            serve_http(library, 0, token, lambda _: None)
+    with listening(handbook) as address, pytest.raises(BadInput, match="Name another"):
+        serve_http(library, int(re.search(r":(\d+)/", address)[1]), TOKEN, lambda _: None)

@@ -1,0 +1,204 @@
+"""What the tools give: passages within a budget, what stands around them, what there is."""
+
+from __future__ import annotations
+
+import pytest
+from jsonschema import Draft202012Validator
+from serving.conftest import DOCUMENTS, HANDBOOK
+
+from rag_embed import Index, field
+from rag_embed.serving import Answer, Library, tools
+from rag_embed.serving.searching import MIN_RELEVANCE
+
+
+class Desk:
+    """Tools by name; every answer is checked against the schema of its tool."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.tools = {tool.name: tool for tool in tools(library)}
+        for tool in self.tools.values():
+            Draft202012Validator.check_schema(tool.schema)
+            Draft202012Validator.check_schema(dict(tool.gives))
+
+    def __call__(self, name: str, **given: object) -> Answer:
+        tool = self.tools[name]
+        answer = tool.call(given)
+        if not answer.failed:
+            Draft202012Validator(dict(tool.gives)).validate(dict(answer.data))
+            Draft202012Validator(tool.schema).validate(given)
+        return answer
+
+
+@pytest.fixture(scope="module")
+def index(handbook) -> Index:
+    return Index.open(handbook)
+
+
+@pytest.fixture(scope="module")
+def desk(index) -> Desk:
+    return Desk(Library.of({"handbook": index}))
+
+
+@pytest.fixture(scope="module")
+def both(index, foxes) -> Desk:
+    return Desk(Library.of({"handbook": index, "foxes": Index.open(foxes)}))
+
+
+def length(index: Index, text: str) -> int:
+    return len(index.spaces.own.encoder.token_spans(text))
+
+
+def test_a_passage_is_cited_by_what_read_takes(desk) -> None:
+    answer = desk("search", query="how long may parents stay away?")
+    [first, *_] = answer.data["passages"]
+    assert "fourteen months" in first["text"] and first["relevance"] == answer.data["best"] > 0.3
+    assert HANDBOOK[first["start"] : first["end"]] == first["text"]
+    assert first["fields"] == {"year": 2020, "tags": ["hr", "leave"]}
+    assert answer.text.startswith(f"[1] {first['id']}, relevance {first['relevance']:.2f}, Leave")
+    again = desk("read", id=first["id"], show="passage")
+    assert again.data["text"] == first["text"]
+
+
+def test_nothing_relevant_is_said_with_the_best(desk) -> None:
+    answer = desk("search", query="orbital decay of binary pulsars")
+    assert answer.data["passages"] == [] and 0 <= answer.data["best"] < MIN_RELEVANCE
+    assert f"relevance {answer.data['best']:.2f}, less than 0.10" in answer.text
+    strict = desk("search", query="when is the coffee machine cleaned?", min_relevance=1)
+    assert "Nothing relevant" in strict.text and strict.data["best"] > 0.5
+    none = desk("search", query="coffee", filters={"year": 1900})
+    assert (none.text, none.data["best"]) == ("Nothing passes the filters.", None)
+    empty = Desk(Library.of({"x": Index.in_memory(chunk_tokens=None)}))
+    assert empty("search", query="coffee").text == "There is nothing to search."
+
+
+@pytest.mark.parametrize("budget", [50, 90, 200, 1000])
+def test_an_answer_keeps_to_its_budget(desk, index, budget) -> None:
+    answer = desk("search", query="when is a site closed?", budget=budget, min_relevance=0)
+    notes = 20
+    assert answer.data["passages"] and length(index, answer.text) <= budget + notes
+    for one in answer.data["passages"]:
+        whole = index.contents.document(one["doc_id"]).text
+        assert whole[one["start"] : one["end"]].startswith(one["text"])
+        assert one["cut"] == (len(one["text"]) < one["end"] - one["start"])
+    if answer.data["left_out"]:
+        assert f"{len(answer.data['left_out'])} more did not fit" in answer.text
+
+
+def test_k_counts_passages(desk) -> None:
+    assert len(desk("search", query="site closed", k=1, min_relevance=0).data["passages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"year": 2020}, {"handbook/leave.md"}),
+        ({"year": [2020, 2024]}, {"handbook/leave.md", "handbook/coffee.md"}),
+        ({"year": {"gt": 2020, "lte": 2024}}, {"handbook/coffee.md"}),
+        ({"year": {"missing": True}}, {"evil"}),
+        ({"year": 2020.0}, {"handbook/leave.md"}),
+        ({"tags": "hr"}, {"handbook/leave.md"}),
+        ({"tags": ["none", "leave"]}, {"handbook/leave.md"}),
+        ({"ok": True}, {"evil"}),
+        ({"doc_id": {"contains": "handbook/"}}, {"handbook/leave.md", "handbook/coffee.md"}),
+        ({"title": {"ne": "Leave"}, "year": 2024}, {"handbook/coffee.md"}),
+        ({"day": {"gte": "2020-01-01"}}, set()),
+        ({"share": {"lt": 1}}, set()),
+        ({}, {one.id for one in DOCUMENTS}),
+    ],
+)
+def test_filters_mean_what_they_say(desk, filters, found) -> None:
+    asked = {"query": "coffee, leave, elevator", "min_relevance": 0, "k": 50, "budget": 20000}
+    answer = desk("search", filters=filters, **asked)
+    assert {one["doc_id"] for one in answer.data["passages"]} == found
+    [row] = desk("list", filters=filters, documents=50).data["collections"]
+    assert {one["id"] for one in row["listed"]} == found and row["matching"] == len(found)
+
+
+def test_null_is_not_given(desk) -> None:
+    search = desk.tools["search"]
+    assert search.call({"query": "coffee", "k": None, "filters": {"year": None}}) == search.call(
+        {"query": "coffee"}
+    )
+
+
+def test_read_shows_neighbours_section_and_document(desk, index) -> None:
+    chunks = index.contents.chunks("handbook/leave.md")
+    at = next(i for i, one in enumerate(chunks) if "fourteen" in one.text)
+    id, text = chunks[at].id, HANDBOOK
+    around = desk("read", id=id).data
+    assert (around["start"], around["end"]) == (chunks[at - 1].start, chunks[at + 1].end)
+    ahead = desk("read", id=id, before=0, after=2).data
+    assert (ahead["start"], ahead["end"]) == (chunks[at].start, chunks[at + 2].end)
+    section = desk("read", id=id, show="section").data["text"]
+    under = index.contents.section(chunks[at])
+    assert section == text[under[0].start : under[-1].end] and len(under) < len(chunks)
+    whole = desk("read", id=id, show="document").data
+    assert (whole["text"], whole["next"], whole["length"]) == (text, None, len(text))
+    assert desk("read", id="handbook/leave.md").data["text"] == text
+    part = desk("read", id="handbook/leave.md", start=2, end=7)
+    assert part.data["text"] == text[2:7] and "[goes on: read with start=7]" in part.text
+
+
+def test_a_long_document_is_read_in_parts(desk, index) -> None:
+    read, start = "", 0
+    while start is not None:
+        part = desk("read", id="handbook/leave.md", start=start, budget=50).data
+        assert length(index, part["text"]) <= 50 and part["text"]
+        read, start = read + part["text"], part["next"]
+    assert read == HANDBOOK
+
+
+def test_what_is_nearest_is_shown_where_not_all_fits(desk, index) -> None:
+    chunks = index.contents.chunks("handbook/leave.md")
+    shown = desk("read", id=chunks[5].id, before=20, after=20, budget=120).data
+    assert shown["start"] < chunks[5].start and shown["end"] > chunks[5].end
+    assert length(index, shown["text"]) <= 120
+
+
+def test_list_counts_what_is_seen(desk, index) -> None:
+    [row] = desk("list").data["collections"]
+    assert (row["documents"], row["listed"]) == (len(DOCUMENTS), [])
+    assert row["passages"] == index.contents.count() == len(index) - 2
+    assert row["fields"]["tags"] == "list[str]"
+    first = desk("list", documents=2).data["collections"][0]["listed"]
+    rest = desk("list", documents=2, after=first[-1]["id"]).data["collections"][0]["listed"]
+    assert [one["id"] for one in first + rest] == sorted(one.id for one in DOCUMENTS)
+
+
+def test_several_collections(both) -> None:
+    answer = both("search", query="what do foxes hunt under the snow?")
+    first = answer.data["passages"][0]
+    assert (first["collection"], first["doc_id"]) == ("foxes", "hunt")
+    assert answer.text.startswith("[1] foxes: hunt#0-")
+    only = both("search", query="what do foxes hunt?", collection="handbook", min_relevance=0)
+    assert {one["collection"] for one in only.data["passages"]} == {"handbook"}
+    oslo = both("search", query="what do foxes hunt?", filters={"place": "Oslo"})
+    assert "handbook was not searched: it has not all these fields." in oslo.text
+    assert [one["doc_id"] for one in oslo.data["passages"]] == ["hunt"]
+    neither = both("search", query="foxes", filters={"place": "Oslo", "year": 2020})
+    assert neither.failed and "No collection has all the fields" in neither.text
+    assert both("read", id="handbook/leave.md").text == (
+        "handbook, foxes have this id; name the collection."
+    )
+    assert "May" in both("read", id="handbook/leave.md", collection="foxes").text
+    assert [one["name"] for one in both("list").data["collections"]] == ["handbook", "foxes"]
+
+
+def test_what_acts_on_a_terminal_is_spelt_out_for_the_model(desk) -> None:
+    answer = desk("search", query="which music does the elevator play?")
+    assert "\\x1b[2J\\x07 plays \\u202ejazz" in answer.text and "\x1b" not in answer.text
+    assert "\x1b" not in desk("read", id="evil").text + desk("list", documents=9).text
+    assert answer.data["passages"][0]["text"] == DOCUMENTS[2].text
+
+
+def test_a_hosts_filter_is_a_boundary(index) -> None:
+    within = Library.of({"handbook": index}).narrowed({"handbook": field("year") == 2024})
+    desk = Desk(within)
+    assert [one["documents"] for one in desk("list").data["collections"]] == [1]
+    assert desk("list").data["collections"][0]["passages"] == 1
+    assert "no passage or document" in desk("read", id="handbook/leave.md").text
+    for filters in ({}, {"year": 2020}, {"doc_id": "handbook/leave.md"}):
+        answer = desk("search", query="leave of parents", filters=filters, min_relevance=0)
+        assert "handbook/leave.md" not in {one["doc_id"] for one in answer.data["passages"]}
+    assert desk("search", query="leave", filters={"year": 2020}).text == "Nothing passes the filters."
