@@ -118,6 +118,8 @@ CONTENTS = {
     "documents": "show",
     "matching": "show",
     "passages": "search",
+    "chunks": None,  # for programs; a shell prints documents
+    "count": "doctor",
     "neighbours": None,  # takes a hit that a program holds
     "section": None,  # the same
     "stats": "doctor",

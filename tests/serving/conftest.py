@@ -14,8 +14,12 @@ HANDBOOK = (
 MADE = {"year": 2020, "tags": ["hr", "leave"], "format": "markdown"}
 DOCUMENTS = [
     Document("handbook/leave.md", HANDBOOK, "Leave", MADE),
-    Document("handbook/coffee.md", "The coffee machine is cleaned on Friday.", metadata={"year": 2024}),
-    Document("evil", "The elevator \x1b[2J\x07 plays \u202ejazz.", "Lift \x1b]0;x\x07", {"ok": True}),
+    Document(
+        "handbook/coffee.md", "The coffee machine is cleaned on Friday.", metadata={"year": 2024}
+    ),
+    Document(
+        "evil", "The elevator \x1b[2J\x07 plays \u202ejazz.", "Lift \x1b]0;x\x07", {"ok": True}
+    ),
 ]
 SECRET = "Ann is paid ninety thousand euros and lives in Zanzibar."
 OWNED = [

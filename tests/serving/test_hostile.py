@@ -92,7 +92,17 @@ def test_what_cannot_be_is_told_in_words(desk, handbook, name, given, said) -> N
     assert answer.text.isprintable() and len(answer.text) < 400
 
 
-ODD = ["a\ud800b", "\x00", "🦊" * 900, "((((" * 900, "' OR 1=1 --", "\u202e", "ann/pay", SECRET, "%s{0}$x"]
+ODD = [
+    "a\ud800b",
+    "\x00",
+    "🦊" * 900,
+    "((((" * 900,
+    "' OR 1=1 --",
+    "\u202e",
+    "ann/pay",
+    SECRET,
+    "%s{0}$x",
+]
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -106,7 +116,9 @@ def test_any_text_can_be_asked(desk, text) -> None:
 
 def test_what_others_own_leaves_no_trace(index, tmp_path) -> None:
     """With and without the documents of others the answers are the same, to the last figure."""
-    public = Index.create(tmp_path / "public", chunk_tokens=20, fields=dict(index.store.fields.types))
+    public = Index.create(
+        tmp_path / "public", chunk_tokens=20, fields=dict(index.store.fields.types)
+    )
     public.add(index.contents.documents(index.contents.matching()))
     asked = [
         ("search", {"query": SECRET, "min_relevance": 0, "k": 50, "budget": 20000}),
@@ -116,7 +128,9 @@ def test_what_others_own_leaves_no_trace(index, tmp_path) -> None:
     ]
     for name, given in asked:
         seen, alone = (
-            next(tool for tool in tools(Library.of({"handbook": one})) if tool.name == name).call(given)
+            next(tool for tool in tools(Library.of({"handbook": one})) if tool.name == name).call(
+                given
+            )
             for one in (index, public)
         )
         assert seen == alone

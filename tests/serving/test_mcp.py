@@ -30,7 +30,9 @@ def command(*words: str) -> list[str]:
 
 def program(*words: str) -> Client:
     first, *rest = command(*words)
-    return Client(StdioServerParameters(command=first, args=rest, env=ENV), read_timeout_seconds=120)
+    return Client(
+        StdioServerParameters(command=first, args=rest, env=ENV), read_timeout_seconds=120
+    )
 
 
 @contextmanager
@@ -52,9 +54,11 @@ def listening(*words: str) -> Iterator[str]:
 @asynccontextmanager
 async def calling(address: str, token: str = TOKEN) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=120) as http:
-        async with Client(streamable_http_client(address, http_client=http)) as client:
-            yield client
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=120) as http,
+        Client(streamable_http_client(address, http_client=http)) as client,
+    ):
+        yield client
 
 
 async def everything(client: Client) -> None:
@@ -110,7 +114,7 @@ async def test_over_http(handbook) -> None:
     with listening(handbook) as address:
         async with calling(address) as client:
             await everything(client)
-        with pytest.raises(Exception, match="(?s)."):
+        with pytest.raises(Exception, match="TaskGroup|error response"):
             async with calling(address, "another-token-of-letters") as client:
                 await client.list_tools()
         await refusals(address)
@@ -123,7 +127,7 @@ async def refusals(address: str) -> None:
     hostile = [
         (401, {}),
         (401, {"authorization": TOKEN}),
-        (401, {"authorization": "Bearer "}),
+        (401, {"authorization": "Bearer x"}),
         (421, {**right, "host": "evil.example"}),
         (421, {**right, "host": f"127.0.0.1.evil.example:{port}"}),
         (421, {**right, "host": "127.0.0.1"}),
@@ -154,7 +158,11 @@ def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
     }
     for words, said in wrong.items():
         done = subprocess.run(
-            command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL, env=os.environ
+            command(*words),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=os.environ,
         )
         assert done.returncode == 1 and said in " ".join(done.stderr.split()), done.stderr
         assert "Traceback" not in done.stderr and done.stdout == ""

@@ -201,4 +201,6 @@ def test_a_hosts_filter_is_a_boundary(index) -> None:
     for filters in ({}, {"year": 2020}, {"doc_id": "handbook/leave.md"}):
         answer = desk("search", query="leave of parents", filters=filters, min_relevance=0)
         assert "handbook/leave.md" not in {one["doc_id"] for one in answer.data["passages"]}
-    assert desk("search", query="leave", filters={"year": 2020}).text == "Nothing passes the filters."
+    assert (
+        desk("search", query="leave", filters={"year": 2020}).text == "Nothing passes the filters."
+    )
