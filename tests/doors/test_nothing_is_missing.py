@@ -95,6 +95,7 @@ EXPERTS = {
     "enable": "experts enable",
     "weigh": "experts weigh",
     "weights": "experts weigh",
+    "weights_of": "tune",  # of one user
     "calibrate": "tune",
     "calibration": "doctor",
     "attach": None,  # a program's own retriever
