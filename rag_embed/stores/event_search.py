@@ -1,20 +1,25 @@
 """Finding the events that attention picks for a query, without reading a user's whole history.
 
-The nearest events are searched, more than are asked for, and the newest with them where age counts. An event
-that is not among them is no nearer than the last of the nearest, so it can have a larger share only by its
-weight or its time: those are looked up by search indexes, and few. Where they are many, more of the
-nearest are searched, in the end all.
+The nearest events are searched, more than are asked for. An event that is not among them is no nearer than the
+last of them, so it can have a larger share only by its weight or its time: those are looked up by search
+indexes, and few. Where age counts, the nearest of the last half-life are searched first. They say from which
+time on an event can have a share at all, even if it is as near as the nearest: then the nearest since that
+time are searched, and so on. Where too many could have a share, more of the nearest are searched, in the
+end all.
 
 A user of few events is searched exactly. For many, a bucket has a vector index, which looks into the
 parts of the space around the query; it is built over exact vectors, since a history is far smaller than
-what an index over codes is made for.
+what an index over codes is made for. One who has a good part of a bucket is not looked up in it, which
+would read an entry for each event: more is found than is wanted, and others' events are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from math import isinf
+from dataclasses import dataclass
+from functools import partial, reduce
+from math import inf, isinf
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -36,16 +41,23 @@ from rag_embed.stores.event_schema import (
     matrix,
     of_user,
 )
-from rag_embed.stores.full_text import TIES
 from rag_embed.types import Vectors
 
 INDEXED = 8192
 """Events of one user from which on a vector index is worth its while; also rows of a bucket."""
 
-_FEW = 4096
+_FEW = 1024
 """Events that are looked at for their weight or time."""
+_GUESSES = 8
+"""Times that a span is widened in which too few events lie."""
+_NARROWER = 0.7
+_ALONE = 4
+"""A user with one of so many rows of a bucket is not looked up in it."""
 _MORE = 4
-_HALVINGS = 8
+_TIES = 8
+"""More than are asked for: cosines that differ in the last bits are ranked anew."""
+_PART = 320
+"""Rows of a part at most: what a search reads, `_PROBES` parts, no longer grows then."""
 _PIECES = 8
 _PROBES = 20
 _ROUNDS = 8
@@ -60,14 +72,15 @@ def index_keys(table: Any) -> None:  # noqa: ANN401
     """Build the vector index of a bucket where it is worth its while and lacking, or in many pieces.
 
     Upkeep adds a piece for rows that came; each is searched on its own, with the parts of the first.
+    The size of a part is given, and not their number: LanceDB's upkeep joins parts that are far smaller than
+    that size, by itself 8,192 rows, and then searches read everything.
     """
     if any(i.columns == [KEYS] and i.num_segments <= _PIECES for i in table.list_indices()):
         return
     if (rows := table.count_rows()) >= INDEXED:
-        parts = int(rows**0.5)
         config = IvfFlat(
             distance_type="dot",
-            num_partitions=parts,
+            target_partition_size=min(_PART, int(rows**0.5)),
             max_iterations=_ROUNDS,
             sample_rate=_SAMPLES,
         )
@@ -94,77 +107,176 @@ def near(
         total: The user's sum.
         user: Whose history.
     """
-    mine = of_user(user) & counted(attention.ignored) if attention.ignored else of_user(user)
-    many = n + TIES
+    seeing = _Seeing(row, attention, total.time)
+    bucket = _Bucket(ask, user, attention, total.count)
+    many, since, unseen, known = n + _TIES, -inf, _Unseen(attention, total.time), None
+    if attention.half_life is not None:
+        known, since = bucket.nearest(row, 1, -inf), total.time - attention.half_life
+        unseen.searched(-inf, float(seeing.similarities(known).max(initial=-inf)))
+    guesses = 0
     while many * _MORE <= total.count:
-        known = ask(partial(_nearest, row, many, total.count, mine))
-        if len(known) < many:
-            return _picked(known, row, n, attention, total)
-        least = float(_seen(known, row, attention, total)[0].min())
-        if attention.half_life is not None:
-            recent = col("time") > lit(total.time - _HALVINGS * attention.half_life)
-            newest = ask(partial(_among, mine & recent))
-            known = known if newest is None else _both(known, newest)
-        last = float(np.sort(_seen(known, row, attention, total)[1])[-n])
-        if (beyond := attention.beyond(last, least, total.time)) is not None:
-            others = ask(partial(_among, mine & _either(*beyond)))
-            if others is not None:
-                return _picked(_both(known, others), row, n, attention, total)
-        many *= _MORE
+        found = bucket.nearest(row, many, since)
+        if len(found) < many and isinf(since):
+            return seeing.picked(found, n)
+        known = found if known is None else _both(known, found)
+        if len(known) < n:
+            guesses += 1
+            since = total.time - _MORE * (total.time - since) if guesses < _GUESSES else -inf
+            continue
+        nearest = seeing.similarities(found)
+        unseen.searched(since, float(nearest.min()) if len(found) == many else -inf)
+        beyond = unseen.beyond(float(np.sort(seeing.logits(known))[-n]))
+        if beyond is not None and (others := bucket.beyond(*beyond)) is not None:
+            return seeing.picked(_both(known, others), n)
+        span = total.time - since
+        since = since if beyond is None else beyond[1]
+        if not total.time - since < _NARROWER * span and not total.time - since > span:
+            many *= _MORE
     return picked(whole(), row, n, attention)
 
 
-def _nearest(row: Vectors, n: int, count: int, mine: Expr, table: Any) -> pa.Table:  # noqa: ANN401
-    """The nearest events of a user with so many; the index is asked where these are many."""
-    # One more: the row of the sum stands at a right angle to any query.
-    search = table.search(row, vector_column_name=KEYS).distance_type("dot").limit(n + 1)
-    search = search.where(mine).select([*EVENT_COLUMNS, "_distance"])
-    if count < INDEXED:
-        found = search.bypass_vector_index().to_arrow()
-    else:
-        found = search.minimum_nprobes(_PROBES).maximum_nprobes(_PROBES).to_arrow()
-        if len(found) <= n:  # most rows there are other users'
-            found = search.maximum_nprobes(0).to_arrow()
-    return found.select(EVENT_COLUMNS).filter(pc.field("id") != "").slice(0, n)
+class _Unseen:
+    """How near the events can be that were not found, by their time.
+
+    Args:
+        attention: What shares depend on.
+        newest: Time of the newest event.
+    """
+
+    def __init__(self, attention: Attention, newest: float) -> None:
+        self._attention = attention
+        self._newest = newest
+        self._since: list[tuple[float, float]] = [(-inf, inf)]
+        """Times, rising, and the largest cosine of events after each and up to the next."""
+
+    def searched(self, since: float, largest: float) -> None:
+        """Events since a time that were not found have this cosine at most."""
+        older = [one for one in self._since if one[0] <= since]
+        later = [(time, min(known, largest)) for time, known in self._since if time > since]
+        at = (since, min(older[-1][1], largest))
+        self._since = [*(one for one in older if one[0] < since), at, *later]
+
+    def beyond(self, logit: float) -> tuple[float, float] | None:
+        """A weight and a time: unseen events of a greater logit have a greater weight or a later time.
+
+        ``None`` when they can be anywhere.
+        """
+        weight, first = inf, inf
+        for at, (start, largest) in enumerate(self._since):
+            reach = self._attention.beyond(logit, largest, self._newest)
+            if reach is None:
+                return None
+            end = self._since[at + 1][0] if at + 1 < len(self._since) else inf
+            weight = min(weight, reach[0])
+            if reach[1] < min(end, self._newest):
+                first = min(first, max(reach[1], start))
+        return weight, first
 
 
-def _among(some: Expr, table: Any) -> pa.Table | None:  # noqa: ANN401
-    """The events that fulfil a condition, mostly none; ``None`` where they are too many."""
-    if (count := table.count_rows(some.to_sql())) > _FEW:
-        return None
-    if not count:
-        return table.schema.empty_table().select(EVENT_COLUMNS)
-    return table.search().where(some).limit(_FEW).select(EVENT_COLUMNS).to_arrow()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bucket:
+    """What is read of a user with so many events."""
 
+    ask: Callable[[Callable[[Any], Any]], Any]
+    user: str
+    attention: Attention
+    count: int
 
-def _either(weight: float, time: float) -> Expr:
-    """A greater weight, or a later time."""
-    heavier = col("weight") > lit(weight)
-    return heavier if isinf(time) else heavier | (col("time") > lit(time))
+    def nearest(self, row: Vectors, n: int, since: float) -> pa.Table:
+        """The nearest events of a time and all later ones; fewer than ``n`` are all."""
+        found: pa.Table = self.ask(partial(self._nearest, row, n, since))
+        return found.slice(0, n)
+
+    def beyond(self, weight: float, time: float) -> pa.Table | None:
+        """Events of a greater weight or a later time, mostly none; ``None`` where they are many."""
+        heavier = col("weight") > lit(weight)
+        some = heavier if isinf(time) else heavier | (col("time") > lit(time))
+        return self.ask(partial(self._among, some))
+
+    def _nearest(self, row: Vectors, n: int, since: float, table: Any) -> pa.Table:  # noqa: ANN401
+        def search(limit: int, *conditions: Expr) -> Any:  # noqa: ANN401
+            asked = table.search(row, vector_column_name=KEYS).distance_type("dot").limit(limit)
+            if where := [one for one in (later, *conditions) if one is not None]:
+                asked = asked.where(reduce(and_, where))
+            return asked.select([*EVENT_COLUMNS, "_distance"])
+
+        later = None if isinf(since) else col("time") > lit(since)
+        rows = table.count_rows()
+        if self.count < INDEXED:
+            return self._own(search(n + 1, self._mine).bypass_vector_index().to_arrow())
+        if rows <= _ALONE * self.count:
+            others = rows - 1 - self.count
+            asked = search(n + 1 + (n * others // self.count + _TIES if others else 0))
+            found = self._own(asked.minimum_nprobes(_PROBES).maximum_nprobes(_PROBES).to_arrow())
+            if len(found) >= n:
+                return found
+        # One more: the row of the sum stands at a right angle to any query.
+        asked = search(n + 1, self._mine).minimum_nprobes(_PROBES)
+        found = self._own(asked.maximum_nprobes(_PROBES).to_arrow())
+        if len(found) < n:  # most rows there are other users'
+            found = self._own(asked.maximum_nprobes(0).to_arrow())
+        return found
+
+    def _among(self, some: Expr, table: Any) -> pa.Table | None:  # noqa: ANN401
+        count = table.count_rows(some.to_sql())
+        if count > _FEW:  # mostly those of others, it may be
+            some = self._mine & some
+            count = table.count_rows(some.to_sql())
+        if count > _FEW:
+            return None
+        if not count:
+            return table.schema.empty_table().select(EVENT_COLUMNS)
+        return self._own(table.search().where(some).limit(count).select(EVENT_COLUMNS).to_arrow())
+
+    @property
+    def _mine(self) -> Expr:
+        mine = of_user(self.user)
+        return mine & counted(self.attention.ignored) if self.attention.ignored else mine
+
+    def _own(self, table: pa.Table) -> pa.Table:
+        """The user's events with a share, of rows that may be others'."""
+        mine = pc.and_(pc.equal(table["user_id"], self.user), pc.not_equal(table["id"], ""))
+        if self.attention.ignored:
+            kinds = pa.array(sorted(self.attention.ignored))
+            mine = pc.and_(mine, pc.invert(pc.is_in(table["kind"], kinds)))
+        return table.select(EVENT_COLUMNS).filter(mine)
 
 
 def _both(one: pa.Table, other: pa.Table) -> pa.Table:
     """The events of both, each once."""
-    return pa.concat_tables([one, other.filter(~pc.field("id").isin(one["id"].combine_chunks()))])
+    new = pc.invert(pc.is_in(other["id"], one["id"].combine_chunks()))
+    return pa.concat_tables([one, other.filter(new)])
 
 
-def _seen(
-    table: pa.Table, row: Vectors, attention: Attention, total: DecayedSum
-) -> tuple[Vectors, npt.NDArray[np.float64]]:
-    """``(n,)`` cosines and logits of events."""
-    weights = attention.weighted(table["weight"].to_numpy(), table["kind"].to_pylist())
-    similarities = matrix(table[KEYS], len(row)) @ row
-    times = table["time"].to_numpy()
-    return similarities, attention.logits(similarities, weights, times, total.time)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seeing:
+    """A query that looks at events, with the time of the newest there is."""
 
+    row: Vectors
+    attention: Attention
+    newest: float
 
-def _picked(
-    table: pa.Table, row: Vectors, n: int, attention: Attention, total: DecayedSum
-) -> History:
-    """What is picked from some events; only those that come near to it become objects."""
-    similarities, logits = _seen(table, row, attention, total)
-    if len(table) > n:
-        near = logits >= np.sort(logits)[-n] - _ROUNDED
-        near[similarities.argmax()] = True
-        table = table.filter(pa.array(near))
-    return picked(history_of(table, len(row)), row, n, attention)
+    def similarities(self, table: pa.Table) -> Vectors:
+        """``(n,)`` cosines of events."""
+        found: Vectors = matrix(table[KEYS], len(self.row)) @ self.row
+        return found
+
+    def logits(self, table: pa.Table) -> npt.NDArray[np.float64]:
+        """``(n,)`` of events."""
+        return self._seen(table)[1]
+
+    def picked(self, table: pa.Table, n: int) -> History:
+        """What is picked from some events; only those that come near to it become objects."""
+        similarities, logits = self._seen(table)
+        if len(table) > n:
+            near = logits >= np.sort(logits)[-n] - _ROUNDED
+            near[similarities.argmax()] = True
+            table = table.filter(pa.array(near))
+        return picked(history_of(table, len(self.row)), self.row, n, self.attention)
+
+    def _seen(self, table: pa.Table) -> tuple[Vectors, npt.NDArray[np.float64]]:
+        """``(n,)`` cosines and logits of events."""
+        weights = self.attention.weighted(table["weight"].to_numpy(), table["kind"].to_pylist())
+        similarities = self.similarities(table)
+        times = table["time"].to_numpy()
+        return similarities, self.attention.logits(similarities, weights, times, self.newest)
