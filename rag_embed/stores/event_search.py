@@ -2,10 +2,9 @@
 
 The nearest events are searched, more than are asked for. An event that is not among them is no nearer than the
 last of them, so it can have a larger share only by its weight or its time: those are looked up by search
-indexes, and few. Where age counts, the nearest of the last half-life are searched first. They say from which
-time on an event can have a share at all, even if it is as near as the nearest: then the nearest since that
-time are searched, and so on. Where too many could have a share, more of the nearest are searched, in the
-end all.
+indexes, and few. Where age counts, the nearest of the last half-life are searched too. They say from which
+time on an event that was not found can have a share at all: then the nearest since that time are searched, and
+so on. Where that does not help, more of the nearest are searched, in the end all.
 
 A user of few events is searched exactly. For many, a bucket has a vector index, which looks into the
 parts of the space around the query; it is built over exact vectors, since a history is far smaller than
@@ -17,9 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from math import inf, isinf
-from operator import and_
 from typing import Any
 
 import numpy as np
@@ -48,16 +46,12 @@ INDEXED = 8192
 
 _FEW = 1024
 """Events that are looked at for their weight or time."""
-_GUESSES = 8
-"""Times that a span is widened in which too few events lie."""
 _NARROWER = 0.7
 _ALONE = 4
 """A user with one of so many rows of a bucket is not looked up in it."""
 _MORE = 4
 _TIES = 8
 """More than are asked for: cosines that differ in the last bits are ranked anew."""
-_PART = 320
-"""Rows of a part at most: what a search reads, `_PROBES` parts, no longer grows then."""
 _PIECES = 8
 _PROBES = 20
 _ROUNDS = 8
@@ -80,7 +74,7 @@ def index_keys(table: Any) -> None:  # noqa: ANN401
     if (rows := table.count_rows()) >= INDEXED:
         config = IvfFlat(
             distance_type="dot",
-            target_partition_size=min(_PART, int(rows**0.5)),
+            target_partition_size=int(rows**0.5),
             max_iterations=_ROUNDS,
             sample_rate=_SAMPLES,
         )
@@ -109,28 +103,22 @@ def near(
     """
     seeing = _Seeing(row, attention, total.time)
     bucket = _Bucket(ask, user, attention, total.count)
-    many, since, unseen, known = n + _TIES, -inf, _Unseen(attention, total.time), None
-    if attention.half_life is not None:
-        known, since = bucket.nearest(row, 1, -inf), total.time - attention.half_life
-        unseen.searched(-inf, float(seeing.similarities(known).max(initial=-inf)))
-    guesses = 0
+    unseen, known = _Unseen(attention, total.time), None
+    many, since, half_life = n + _TIES, -inf, attention.half_life
     while many * _MORE <= total.count:
         found = bucket.nearest(row, many, since)
         if len(found) < many and isinf(since):
             return seeing.picked(found, n)
-        known = found if known is None else _both(known, found)
-        if len(known) < n:
-            guesses += 1
-            since = total.time - _MORE * (total.time - since) if guesses < _GUESSES else -inf
-            continue
         nearest = seeing.similarities(found)
         unseen.searched(since, float(nearest.min()) if len(found) == many else -inf)
+        first, known = known is None, found if known is None else _both(known, found)
         beyond = unseen.beyond(float(np.sort(seeing.logits(known))[-n]))
         if beyond is not None and (others := bucket.beyond(*beyond)) is not None:
             return seeing.picked(_both(known, others), n)
-        span = total.time - since
-        since = since if beyond is None else beyond[1]
-        if not total.time - since < _NARROWER * span and not total.time - since > span:
+        span, since = total.time - since, since if beyond is None else beyond[1]
+        if first and half_life is not None:
+            since = max(since, total.time - half_life)
+        elif _NARROWER * span <= total.time - since <= span:
             many *= _MORE
     return picked(whole(), row, n, attention)
 
@@ -194,32 +182,30 @@ class _Bucket:
         return self.ask(partial(self._among, some))
 
     def _nearest(self, row: Vectors, n: int, since: float, table: Any) -> pa.Table:  # noqa: ANN401
-        def search(limit: int, *conditions: Expr) -> Any:  # noqa: ANN401
+        def search(limit: int, where: Expr | None) -> Any:  # noqa: ANN401
             asked = table.search(row, vector_column_name=KEYS).distance_type("dot").limit(limit)
-            if where := [one for one in (later, *conditions) if one is not None]:
-                asked = asked.where(reduce(and_, where))
+            asked = asked if where is None else asked.where(where)
             return asked.select([*EVENT_COLUMNS, "_distance"])
 
         later = None if isinf(since) else col("time") > lit(since)
-        rows = table.count_rows()
-        if self.count < INDEXED:
-            return self._own(search(n + 1, self._mine).bypass_vector_index().to_arrow())
-        if rows <= _ALONE * self.count:
-            others = rows - 1 - self.count
-            asked = search(n + 1 + (n * others // self.count + _TIES if others else 0))
-            found = self._own(asked.minimum_nprobes(_PROBES).maximum_nprobes(_PROBES).to_arrow())
-            if len(found) >= n:
+        others = table.count_rows() - 1 - self.count  # each user has a row for the sum
+        few = later is not None and table.count_rows(later.to_sql()) < INDEXED
+        if others < self.count * _ALONE and self.count >= INDEXED:
+            asked = search(n + 1 + (n * others // self.count + _TIES if others else 0), later)
+            found = self._own(_asked(asked, few))
+            if len(found) >= n or (few and not others and not self.attention.ignored):
                 return found
+        mine = self._mine if later is None else self._mine & later
         # One more: the row of the sum stands at a right angle to any query.
-        asked = search(n + 1, self._mine).minimum_nprobes(_PROBES)
-        found = self._own(asked.maximum_nprobes(_PROBES).to_arrow())
-        if len(found) < n:  # most rows there are other users'
+        asked = search(n + 1, mine)
+        found = self._own(_asked(asked, few or self.count < INDEXED))
+        if len(found) < n and not few:  # most rows there are other users', or older
             found = self._own(asked.maximum_nprobes(0).to_arrow())
         return found
 
     def _among(self, some: Expr, table: Any) -> pa.Table | None:  # noqa: ANN401
         count = table.count_rows(some.to_sql())
-        if count > _FEW:  # mostly those of others, it may be
+        if count > _FEW and table.count_rows() > self.count + 1:  # of others, it may be
             some = self._mine & some
             count = table.count_rows(some.to_sql())
         if count > _FEW:
@@ -240,6 +226,13 @@ class _Bucket:
             kinds = pa.array(sorted(self.attention.ignored))
             mine = pc.and_(mine, pc.invert(pc.is_in(table["kind"], kinds)))
         return table.select(EVENT_COLUMNS).filter(mine)
+
+
+def _asked(search: Any, exact: bool) -> pa.Table:  # noqa: ANN401
+    """The rows that a search finds, by all rows that fulfil its condition or by the parts around."""
+    if exact:
+        return search.bypass_vector_index().to_arrow()
+    return search.minimum_nprobes(_PROBES).maximum_nprobes(_PROBES * _MORE).to_arrow()
 
 
 def _both(one: pa.Table, other: pa.Table) -> pa.Table:

@@ -1,9 +1,9 @@
 """Users' events in LanceDB, beside an index's chunks in the same folder.
 
 Users are dealt to `BUCKETS` tables ``events_00`` ... by a hash of their id, so that what one user
-costs does not grow with the others: a write, a search for a history and an erasure touch one bucket.
-A table is made when its first user comes. Within a bucket, rows are found by search indexes on keys and
-users; rows that came since these were built are few, and looked through one by one.
+costs does not grow with the others: a write, a search for a history and an erasure touch one bucket, a table
+that is made when its first user comes. Its rows are found by search indexes on keys and users; rows that
+came since these were built are few, and looked through one by one.
 
 Deleting in LanceDB leaves bytes behind: in old versions, and in the files of rows that stay. So
 `LanceEvents.forget` deletes, rewrites the rows that stay and the search indexes, which hold ids of users
@@ -53,6 +53,7 @@ from rag_embed.stores.event_schema import (
     totals_of,
 )
 from rag_embed.stores.event_search import index_keys, near
+from rag_embed.stores.event_sums import EventSums
 from rag_embed.stores.locks import turn
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
@@ -102,6 +103,7 @@ class LanceEvents:
         )
         self._local = local(self.uri) is not None
         self._tables: dict[str, Any] = {}
+        self._sums = EventSums()
         self._upkeep = Upkeep(self._local)
         self._database = connect(self.uri, storage_options)
         names = self._names()
@@ -165,7 +167,10 @@ class LanceEvents:
 
     def total(self, user: str, /) -> DecayedSum:
         """See `protocols.EventStore`."""
-        found = self._totals(_bucket(check_user(user)), [user]).get(user, self._none)
+        name = _bucket(check_user(user))
+        seen = self._latest(name, ["id"], lambda table: [table.version])
+        read = partial(self._totals, name, [user])
+        found = self._sums.get(user, seen[0], read, self._none) if len(seen) else self._none
         if self._local:
             return found
         # Without a lock, two writers at once can overwrite each other's sum, but not their events.
@@ -176,9 +181,10 @@ class LanceEvents:
         """See `protocols.EventStore`; rewrites the user's bucket.
 
         Raises:
-            StoreError: The folder cannot be written. What is left is erased when it is next opened.
+            StoreError: It cannot be written; what is left is erased when the store is next opened.
         """
         name = _bucket(check_user(user))
+        self._sums.forget(user)
         with explained("forget events", self.uri), turn(self.uri, name):
             names = self._names()
             known = self.history(user) if name in names else empty(self.dim)

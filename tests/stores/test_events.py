@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from lancedb.index import BTree
 
 from rag_embed.errors import SpaceMismatch, StoreError
-from rag_embed.maths.attention import Attention
+from rag_embed.maths.attention import Attention, attention
 from rag_embed.maths.vectors import unit
 from rag_embed.stores import event_search, upkeep
 from rag_embed.stores import events as module
@@ -405,8 +406,8 @@ def test_a_long_history_is_not_read(tmp_path, monkeypatch) -> None:
     keys = unit(np.random.default_rng(1).normal(size=(3000, DIM)))
     store.add([event("ann", str(i), time=float(i)) for i in range(3000)], keys, keys)
     monkeypatch.setattr(store, "history", Killed)
-    for attention in (Attention(), Attention(half_life=5.0), Attention(kinds={"x": 0.0})):
-        assert 8 <= len(store.near("ann", keys[5], 8, attention)) <= 9
+    for attending in (Attention(), Attention(half_life=5.0), Attention(kinds={"x": 0.0})):
+        assert 8 <= len(store.near("ann", keys[5], 8, attending)) <= 9
 
 
 def test_users_are_dealt_to_many_tables(tmp_path) -> None:
@@ -448,3 +449,54 @@ def test_an_index_and_its_events_share_a_folder(tmp_path) -> None:
 
 if __name__ == "__main__":
     work(*sys.argv[1:])
+
+
+def test_upkeep_leaves_the_parts_of_the_vector_index(tmp_path, vector_index) -> None:
+    """LanceDB joined parts that are small for it, and then every search read every event."""
+    store, rng = LanceEvents(tmp_path, SIGNATURE), np.random.default_rng(0)
+    keys = unit(np.eye(DIM)[rng.integers(DIM, size=900)] + 0.05 * rng.normal(size=(900, DIM)))
+    store.add([event("ann", str(i)) for i in range(900)], keys, keys)
+    for number in range(2):
+        upkeep.optimized(store._table("events_00"), True)
+        search = store._table("events_00").search(keys[0], vector_column_name="key_vector")
+        plan = (
+            search.distance_type("dot")
+            .limit(3)
+            .minimum_nprobes(1)
+            .maximum_nprobes(1)
+            .analyze_plan()
+        )
+        [compared] = re.findall(r"ANNSubIndex.*?index_comparisons=(\d+)", plan)
+        assert 0 < int(compared) < 200, number
+
+
+@pytest.mark.parametrize("half_life", [None, 20.0, 300.0])
+def test_a_long_history_with_others_beside_it_is_found_as_by_attention(
+    tmp_path, vector_index, half_life
+) -> None:
+    store, rng = LanceEvents(tmp_path, SIGNATURE), np.random.default_rng(3)
+    topics = unit(rng.normal(size=(12, DIM)))
+    keys = unit(topics[rng.integers(12, size=2400)] + 0.05 * rng.normal(size=(2400, DIM)))
+    kinds = rng.choice(["a", "b"], size=2400)
+    users = rng.choice(["ann", "ann", "ben"], size=2400)
+    events = [
+        event(u, f"{i}", time=float(i), kind=k)
+        for i, (u, k) in enumerate(zip(users, kinds, strict=True))
+    ]
+    store.add(events, keys, keys)
+    history = store.history("ann")
+    for kinds in ({}, {"a": 0.0}):
+        attending = Attention(0.05, half_life, kinds)
+        weights = attending.weighted(history.weights, [one.kind for one in history.events])
+        for row in unit(topics[:4] + 0.05 * rng.normal(size=(4, DIM))):
+            shares = attention(
+                history.keys @ row,
+                weights,
+                history.times,
+                temperature=0.05,
+                half_life=half_life,
+                top=8,
+            )
+            expected = {history.events[i].id for i in np.flatnonzero(shares)}
+            found = {one.id for one in store.near("ann", row, 8, attending).events}
+            assert expected <= found and len(found) <= 9
