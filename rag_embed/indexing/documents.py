@@ -6,11 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Document, Skipped
 from rag_embed.values import plain
+
+Given: TypeAlias = Iterable[Document | Skipped] | Document
+"""What is given to be added: any iterable, consumed lazily, or one document."""
 
 
 def content_hash(document: Document) -> str:
@@ -42,7 +46,7 @@ def cleaned(document: Document) -> Document:
     return replace(document, text=storable(document.text), title=storable(document.title))
 
 
-def several(documents: Iterable[Document | Skipped] | Document) -> Iterable[Document | Skipped]:
+def several(documents: Given) -> Iterable[Document | Skipped]:
     """Documents to go through; one alone is a list of one.
 
     Raises:

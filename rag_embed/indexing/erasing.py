@@ -19,7 +19,7 @@ from rag_embed.protocols import ChunkEncoder, Store
 from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Document
+from rag_embed.types import ANYONE, Anyone, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,16 @@ ERASERS: tuple[Eraser, ...] = (
 
 MADE_OF_SHARED = ("files/experts/*",)
 """Files that were learned from shared documents alone: training sees no private ones, and serves all."""
+
+
+def delete(store: Store, ids: Sequence[str], user: str | Anyone | None) -> int:
+    """Delete those of the documents that are the user's; see `Index.delete`."""
+    if user is not ANYONE:
+        ids = [id for id, (_, owner) in store.known(ids).items() if owner == user]
+    deleted = store.delete(ids)
+    if deleted:
+        store.tidy()
+    return deleted
 
 
 def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[str, int]:

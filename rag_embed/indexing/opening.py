@@ -44,7 +44,28 @@ Parts: TypeAlias = tuple[Store, Splitter, ChunkEncoder]
 
 
 class Shape(TypedDict, total=False):
-    """What decides how an index is made, wherever it lies; see `Index.create`."""
+    """What decides how an index is made, wherever it lies.
+
+    Attributes:
+        encoder: An encoder, or the name or path of a sentence-transformers model; all-MiniLM-L6-v2 by
+            default.
+        chunk_tokens: Longest chunk, in tokens of the encoder; ``None`` keeps documents whole.
+        chunk_overlap: Tokens, in whole sentences, repeated from the chunk before.
+        splitter: Cuts documents instead, as your program likes; it is given to `Index.open` again.
+        situate: ``"titled"`` puts title and headings before a chunk when it is encoded, ``"isolated"``
+            nothing; sums such as ``"titled+0.25*heading(titled)"``, the default, see
+            `situated.expressions`; `situated.described` what a language model writes; ``"auto"`` what
+            is best on a sample, see `tuning.situate`.
+        sample: Documents that ``"auto"`` measures on; they are not added.
+        tokens: Keep every token's vector at one bit a number, and look at the best candidates again
+            word by word; see `ranking.token_evidence`. By default for the models with which that was
+            measured to help; `tuning.tokens` measures it for others.
+        weights: How much ``"dense"``, ``"lexical"`` and ``"tokens"`` count, each >= 0; one that is not
+            named counts nothing. `ranking.weights.WEIGHTS` by default; `Experts.weigh` changes them.
+        fields: Metadata that filters may use, such as ``{"year": int, "tags": list[str]}``; see
+            `fields.FieldTypes`.
+        analyzer: Language and stemming of lexical search.
+    """
 
     encoder: Encoder | str | None
     chunk_tokens: int | None
@@ -59,7 +80,11 @@ class Shape(TypedDict, total=False):
 
 
 class Making(Shape, total=False):
-    """What `Index.create` takes beside the place."""
+    """What `Index.create` takes beside the place.
+
+    Attributes:
+        storage_options: Credentials and region of an object store.
+    """
 
     storage_options: Mapping[str, str] | None
 

@@ -204,6 +204,13 @@ class Files:
         return next((part for part in self.parts if part.holds(name)), None)
 
 
+def added(
+    ingest: Ingest, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
+) -> AddReport:
+    """Add what comes, and delete nothing; see `Index.add`."""
+    return _tidied(ingest.store, ingest.add(documents, progress))
+
+
 def synced(
     ingest: Ingest, evidence: Evidence, mode: Mode, progress: OnProgress | None = None
 ) -> AddReport:
@@ -222,6 +229,10 @@ def synced(
     _remember(store, evidence)
     report = ingest.add(evidence.documents(), progress)
     report += AddReport(deleted=store.delete(_gone(store, evidence, mode)))
+    return _tidied(store, report)
+
+
+def _tidied(store: Store, report: AddReport) -> AddReport:
     if report.added or report.replaced or report.deleted:
         store.tidy()
     return report

@@ -15,7 +15,7 @@ from rag_embed.types.documents import (
 )
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
-from rag_embed.types.searching import Grouping, Hit, Near, Part, Query, Route
+from rag_embed.types.searching import Grouping, Hit, Near, Options, Part, Query, Route
 from rag_embed.types.vectors import (
     DENSE,
     LEXICAL,
@@ -41,6 +41,7 @@ __all__ = [
     "LEXICAL",
     "Near",
     "OnProgress",
+    "Options",
     "Part",
     "Progress",
     "Query",

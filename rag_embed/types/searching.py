@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
@@ -14,6 +14,18 @@ from rag_embed.types.documents import Chunk
 from rag_embed.types.vectors import Vectors
 
 Grouping: TypeAlias = Literal["chunk", "document"]
+
+
+class Options(TypedDict, total=False):
+    """What can be asked beside the text; the same names as in `Query`."""
+
+    k: int
+    where: Filter | None
+    user: str | None
+    min_relevance: float
+    diversity: float
+    group_by: Grouping
+    previous: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,26 @@ class Query:
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
             )
+
+    @classmethod
+    def of(cls, query: str | Query, options: Options) -> Query:
+        """A text with these options, or a query with some of its own replaced."""
+        if isinstance(query, Query):
+            return replace(query, **options) if options else query
+        return cls(query, **options)
+
+    @classmethod
+    def several(cls, queries: Sequence[str | Query], options: Options) -> list[Query]:
+        """`of` for each of a list.
+
+        Raises:
+            BadInput: It is no list, but one query; or an option is out of range.
+        """
+        if isinstance(queries, str | Query):
+            raise BadInput(
+                f"search_many() takes a list of queries, got one {class_of(queries)}; search() takes one."
+            )
+        return [cls.of(query, options) for query in queries]
 
 
 def _can_own(user: object) -> bool:
