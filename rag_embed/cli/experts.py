@@ -83,7 +83,7 @@ def drop_space(kb: _KB, name: _NAME) -> None:
 
 @app.command("remove")
 def remove(kb: _KB, name: _NAME) -> None:
-    """Forget an expert; its folder stays."""
+    """Forget an expert; its vectors stay if it is a space, see drop-space."""
     Index.open(kb).experts.remove(name)
     err.print(f"removed {name}", markup=False)
 

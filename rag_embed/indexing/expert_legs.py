@@ -1,4 +1,7 @@
-"""The legs of experts that an index keeps: which are at hand, and their models, loaded when first asked."""
+"""The legs beside an index's own: of experts that it keeps, and what was attached in this process.
+
+Models of kept experts are loaded when they are first asked.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from rag_embed.errors import ModelUnavailable
+from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.indexing.recipes import contents
 from rag_embed.indexing.settings import Expert
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.processes import PerProcess
-from rag_embed.protocols import Leg, QueryEncoder, Store
+from rag_embed.protocols import Leg, QueryEncoder, SecondStage, Store
 from rag_embed.ranking.legs import DenseLeg
 from rag_embed.types import Vectors
 
@@ -22,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class ExpertLegs:
-    """Makes the legs of stored experts, and keeps their models.
+    """Makes the legs of stored experts, keeps their models, and holds what was attached.
 
     Args:
         store: Store of the index.
@@ -34,18 +37,55 @@ class ExpertLegs:
         self._spaces = spaces
         self._encoders: dict[Expert, _Later] = {}
         self._missed: set[str] = set()
+        self._attached: dict[str, Leg] = {}
+        self._stages: dict[str, SecondStage] = {}
+
+    @property
+    def attached(self) -> tuple[Expert, ...]:
+        """What was attached: legs, then second stages."""
+        return tuple(Expert(name, "attached") for name in (*self._attached, *self._stages))
+
+    @property
+    def stages(self) -> tuple[SecondStage, ...]:
+        """The second stages that were attached."""
+        return tuple(self._stages.values())
+
+    def attach(self, leg: Leg) -> Expert:
+        """Hold a leg."""
+        self._attached[leg.name] = leg
+        return Expert(leg.name, "attached")
+
+    def attach_stage(self, stage: SecondStage) -> Expert:
+        """Hold a second stage."""
+        self._stages[stage.name] = stage
+        return Expert(stage.name, "attached")
+
+    def detach(self, name: str) -> bool:
+        """Let go what was attached by this name; whether there was anything."""
+        return any(held.pop(name, None) is not None for held in (self._attached, self._stages))
 
     def of(self, experts: Iterable[Expert], counted: Collection[str]) -> tuple[Leg, ...]:
-        """One leg per expert that is at hand; a warning names one that is not.
+        """One leg per expert that is enabled and at hand; a warning names one that is not at hand.
 
         Args:
-            experts: Enabled experts of the index.
-            counted: Names that the weights of the index count.
+            experts: Those that the index keeps.
+            counted: Names beside the index's own that its weights count.
 
         Raises:
-            ModelUnavailable: The weights count one that is not at hand.
+            BadInput: The weights count what is neither kept nor attached.
+            ModelUnavailable: They count an expert that is not at hand.
         """
-        return tuple(self._leg(one) for one in experts if self._at_hand(one, counted))
+        enabled = [one for one in experts if one.enabled]
+        known = {one.name for one in (*enabled, *self.attached)}
+        if strange := sorted(name for name in counted if name not in known):
+            raise BadInput(
+                f"The weights of the index count {strange[0]!r}, which is not here. What a program "
+                "attaches, it attaches again after opening (index.experts.attach_leg, attach or "
+                "attach_stage); or take the weights back: index.experts.weigh(None), "
+                "rag-embed tune KB weights --reset."
+            )
+        kept = [self._leg(one) for one in enabled if self._at_hand(one, counted)]
+        return (*kept, *self._attached.values())
 
     def _leg(self, expert: Expert) -> Leg:
         later = self._encoders.setdefault(expert, _Later(self._loader(expert)))

@@ -22,15 +22,7 @@ from rag_embed.indexing.own_legs import own_legs, own_stages
 from rag_embed.indexing.settings import Expert, IndexSettings, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.paths import absolute
-from rag_embed.protocols import (
-    Encoder,
-    LearnedRouter,
-    Leg,
-    Retriever,
-    Router,
-    SecondStage,
-    Store,
-)
+from rag_embed.protocols import Encoder, LearnedRouter, Leg, Retriever, Router, SecondStage, Store
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.ranking.retriever_leg import RetrieverLeg
@@ -44,6 +36,8 @@ _TAKEN = (DENSE, LEXICAL, TOKENS)
 
 class Experts:
     """The legs, second stages, weights and router of one index; see the module.
+
+    A name that is taken raises `BadInput`, and so does one that nothing has, where it is to have it.
 
     Args:
         store: Store of the index.
@@ -67,8 +61,6 @@ class Experts:
         self._store = store
         self._spaces = spaces
         self._legs = ExpertLegs(store, spaces)
-        self._attached: dict[str, Leg] = {}
-        self._stages: dict[str, SecondStage] = {}
         self.router: Router | None = installed.installed(store)
         known = read(store)
         self._weights = known.weights
@@ -77,16 +69,10 @@ class Experts:
 
     def list(self) -> tuple[Expert, ...]:
         """All experts, in the order in which they were added; what is attached last."""
-        attached = (*self._attached, *self._stages)
-        kept = expert_list.stored(self._store)
-        return (*kept, *(Expert(name, "attached") for name in attached))
+        return (*expert_list.stored(self._store), *self._legs.attached)
 
     def get(self, name: str) -> Expert:
-        """One of them.
-
-        Raises:
-            BadInput: There is none of that name.
-        """
+        """The expert of this name."""
         for expert in self.list():
             if expert.name == name:
                 return expert
@@ -101,7 +87,7 @@ class Experts:
             name: Name of the expert; that of the folder when None.
 
         Raises:
-            BadInput: The folder holds no adapter, or the name is taken.
+            BadInput: The folder holds no adapter.
             SpaceMismatch: It adapts another model than that of the index.
         """
         self._check_free(name or os.path.basename(absolute(folder)))
@@ -119,7 +105,7 @@ class Experts:
         """Encode all chunks with another model too; the new space becomes an expert.
 
         Batches survive being killed: call it again with the same arguments, and it goes on. Documents
-        added later are encoded in every space.
+        added later are encoded in every space. Returns how many chunks were encoded.
 
         Args:
             name: Name of the space and of the expert.
@@ -128,12 +114,9 @@ class Experts:
             situate: As in `Index.create`; like the index's own space by default.
             progress: Called with the chunks done and those there are to do.
 
-        Returns:
-            How many chunks were encoded.
-
         Raises:
-            BadInput: The name is taken.
-            StoreError: The index cannot be written.
+            BadInput: The encoder is none, or cannot situate chunks so.
+            ModelUnavailable: It cannot be loaded.
         """
         self._check_free(name)
         done = self._spaces.add(name, encoder, situate, progress)
@@ -143,10 +126,10 @@ class Experts:
         return done
 
     def drop_space(self, name: str) -> None:
-        """Remove a space that was added, and its expert.
+        """Remove a space that was added, with its vectors, and its expert.
 
         Raises:
-            BadInput: There is none of that name, it is the index's own, or the weights count it.
+            BadInput: It is the index's own, or the weights count it.
         """
         if any(one.name == name and one.kind == "space" for one in self.list()):
             self.remove(name)
@@ -166,7 +149,6 @@ class Experts:
 
         Raises:
             BadInput: The encoder gives no token vectors.
-            StoreError: The index cannot be written.
         """
         kept = with_tokens(self._spaces.own)
         done = self._spaces.keep_tokens(progress)
@@ -176,49 +158,38 @@ class Experts:
         return done
 
     def attach(self, name: str, retriever: Retriever) -> Expert:
-        """Let any retriever over the same chunks be an expert until the process ends.
-
-        Raises:
-            BadInput: The name is taken.
-        """
+        """Let any retriever over the same chunks be an expert until the process ends."""
         return self.attach_leg(RetrieverLeg(name, retriever))
 
     def attach_leg(self, leg: Leg) -> Expert:
         """Let a leg be an expert until the process ends.
 
-        Raises:
-            BadInput: Its name is taken.
+        Weights that count it are kept with the index: where it is opened later, the leg is attached
+        again before the first search, or the weights are taken back, ``weigh(None)``.
         """
         self._check_free(leg.name)
-        self._attached[leg.name] = leg
-        return self.get(leg.name)
+        return self._legs.attach(leg)
 
     def attach_stage(self, stage: SecondStage) -> Expert:
-        """Let a second stage look at the best candidates until the process ends.
-
-        Raises:
-            BadInput: Its name is taken.
-        """
+        """Let a second stage look at the best candidates until the process ends; see `attach_leg`."""
         self._check_free(stage.name)
-        self._stages[stage.name] = stage
-        return self.get(stage.name)
+        return self._legs.attach_stage(stage)
 
     def remove(self, name: str) -> None:
-        """Forget an expert; the folder it came from, or its space, stays.
+        """Forget an expert, and the copy of its adapter; its space stays, see `drop_space`.
 
         Raises:
-            BadInput: There is none of that name, or the weights of the index count it.
+            BadInput: The weights of the index count it.
         """
         self._check_unweighed(name)
-        if self._attached.pop(name, None) is None and self._stages.pop(name, None) is None:
+        if not self._legs.detach(name):
             expert_list.change(self._store, lambda kept: (e for e in kept if e.name != name))
 
     def enable(self, name: str, enabled: bool = True) -> Expert:
         """Let an expert be asked, or with ``enabled=False`` leave it aside.
 
         Raises:
-            BadInput: There is none of that name, it is attached, or the weights of the index count
-                one that is to be left aside.
+            BadInput: It is attached, or the weights of the index count one that is to be left aside.
         """
         if not enabled:
             self._check_unweighed(name)
@@ -253,12 +224,11 @@ class Experts:
         Raises:
             BadInput: A name is unknown or a number out of range, no leg counts, or the router of the
                 index was learned beside other weights.
-            StoreError: The index cannot be written.
         """
+        seconds = [stage.name for stage in self._seconds()]
         legs = [leg.name for leg in own_legs(self._spaces.own)]  # of experts, at hand or not
-        legs += [one.name for one in expert_list.stored(self._store) if one.enabled]
-        legs += list(self._attached)
-        new = None if weights is None else checked(weights, legs, [s.name for s in self._seconds()])
+        legs += [one.name for one in self.list() if one.enabled and one.name not in seconds]
+        new = None if weights is None else checked(weights, legs, seconds)
         if user is not None:
             self._own = write(self._store, partial(_weighed, check_user(user), new)).own_weights
             return
@@ -278,11 +248,7 @@ class Experts:
         return self.hybrid().calibration
 
     def calibrate(self, fitted: Calibration | None) -> None:
-        """Measure relevance by this from now on, here and wherever the index is opened.
-
-        Args:
-            fitted: What `Index.tune` found; None for what the model comes with.
-        """
+        """Measure relevance by this from now on, wherever the index is opened; None for the model's own."""
         write(self._store, lambda known: replace(known, calibration=fitted))
         self._fitted = fitted
 
@@ -291,10 +257,7 @@ class Experts:
 
         All legs are in it, enabled experts among them, under the weights of the index; it is frozen,
         and `dataclasses.replace` gives one with other weights, legs or pool. No history bends its
-        queries.
-
-        Args:
-            routed: With the router of the index, if it has one.
+        queries. With ``routed`` it has the router of the index, if there is one.
         """
         legs, stages, weights = own_legs(self._spaces.own), self._seconds(), self.weights
         own = {leg.name for leg in legs} | {stage.name for stage in stages}
@@ -306,12 +269,10 @@ class Experts:
         whole = Hybrid(self._store, legs, weights, calibration, stages)
         if routed:
             whole = replace(whole, own=self._own)
-        if self.router is None or not routed:
-            return whole
-        router = self.router
+        router = self.router if routed else None
         if isinstance(router, LearnedRouter):
             router = router.fitting(whole.mixture, signature)
-        return replace(whole, router=router)
+        return whole if router is None else replace(whole, router=router)
 
     def forget(self, user: str, documents: Collection[str]) -> None:
         """Let the weights in use forget a user, and the router what these documents taught it."""
@@ -322,18 +283,17 @@ class Experts:
     def legs(self) -> tuple[Leg, ...]:
         """One leg per enabled expert; models are loaded when they are first asked.
 
-        One that is not at hand is left aside for every query, whoever would have been asked, and a
-        warning says so.
+        One that is not at hand is left aside for every query, and a warning says so.
 
         Raises:
-            ModelUnavailable: The weights of the index count one that is not at hand.
+            BadInput: The weights of the index count what was attached in another process.
+            ModelUnavailable: They count one that is not at hand.
         """
-        enabled = [one for one in expert_list.stored(self._store) if one.enabled]
         counted = {name for name, weight in self.weights.items() if weight}
-        return (*self._legs.of(enabled, counted), *self._attached.values())
+        return self._legs.of(expert_list.stored(self._store), counted - set(_TAKEN))
 
     def _seconds(self) -> tuple[SecondStage, ...]:
-        return *own_stages(self._store, self._spaces.own), *self._stages.values()
+        return *own_stages(self._store, self._spaces.own), *self._legs.stages
 
     def _put(self, expert: Expert) -> Expert:
         self._check_free(expert.name)

@@ -14,6 +14,7 @@ from rag_embed.evaluation import Collection
 from rag_embed.indexing.settings import read
 from rag_embed.ranking.legs import LexicalLeg
 from rag_embed.ranking.weights import WEIGHTS
+from rag_embed.tuning import reset
 
 MOSTLY_WORDS = {"dense": 0.2, "lexical": 0.8}
 
@@ -29,6 +30,21 @@ def weights_of(hit) -> dict[str, float]:
 
 class Twin(LexicalLeg):
     """Lexical search under another name."""
+
+
+class Even:
+    """A second stage that finds all candidates equally good."""
+
+    name = "even"
+
+    def ask(self, view, queries, answers) -> Even:
+        return self
+
+    def score(self, query, ids):
+        return np.ones(len(ids), np.float32)
+
+    def normalise(self, query, raw):
+        return raw
 
 
 def test_they_are_stored_and_found_again(tmp_path) -> None:
@@ -143,13 +159,34 @@ def test_what_was_attached_is_missed_in_the_next_process(tmp_path) -> None:
     index.experts.weigh({"dense": 1.0, "twin": 1.0})
     assert index.search("fox")
     again = Index.open(tmp_path / "kb", encoder=HashEncoder())
-    with pytest.raises(BadInput, match="count 'twin', which is not there.*attach what is missing"):
-        again.search("fox")
+    for ask in (again.search, again.explain, lambda _: again.experts.calibration):
+        with pytest.raises(BadInput, match=r"'twin', which is not here.*attach_leg.*weigh\(None\)"):
+            ask("fox")
+    assert again.add(Document("new", "a new fox")).added == 1 and again.delete(["new"]) == 1
+    assert again.experts.weights == index.experts.weights and again.experts.list() == ()
     again.experts.attach_leg(Twin("twin"))
     assert again.search("fox") == index.search("fox")
-    other = Index.open(tmp_path / "kb", encoder=HashEncoder())
-    other.experts.weigh({"dense": 1.0})
-    assert other.search("fox")
+    for take_back in (
+        lambda other: other.experts.weigh({"dense": 1.0}),
+        lambda other: other.experts.weigh(None),
+        lambda other: reset(other, "weights"),
+    ):
+        index.experts.weigh({"dense": 1.0, "twin": 1.0})
+        other = Index.open(tmp_path / "kb", encoder=HashEncoder())
+        take_back(other)
+        assert other.search("fox")
+
+
+def test_a_second_stage_is_missed_too(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+    index.add(documents())
+    for _ in range(2):
+        index.experts.attach_stage(Even())
+        index.experts.weigh({"dense": 1.0, "even": 1.0})
+        assert index.search("fox") and [one.name for one in index.experts.list()] == ["even"]
+        index = Index.open(tmp_path / "kb", encoder=HashEncoder())
+        with pytest.raises(BadInput, match="'even', which is not here.*attach_stage"):
+            index.search("fox")
 
 
 def test_tokens_are_kept_for_a_weight(tmp_path) -> None:
