@@ -104,8 +104,8 @@ class Index:
 
         Args:
             path: Where it was created.
-            encoder: What it was built with, where only your program can make it, such as an embedding
-                function; without it all works that needs no encoder.
+            encoder: What it was built with, where only your program can make it, such as a function;
+                without it all works that needs no encoder.
             situate: What it was built with, such as a writer of contexts; without it nothing can be added.
             splitter: What it was built with, if any; without it nothing can be added.
             storage_options: Credentials and region of an object store.
@@ -185,8 +185,7 @@ class Index:
     ) -> AddReport:
         """Make the documents of a scope those that come: `add`, then delete what did not come.
 
-        Only what came under this scope is deleted, and nothing that has an owner or whose source was
-        skipped: a file, all below a folder, all of a file with a broken line.
+        Only what came under this scope is deleted, and nothing with an owner or of a skipped source.
 
         Args:
             documents: All documents of the scope that there are; or the only one.
@@ -236,10 +235,9 @@ class Index:
     def explain(self, query: str | Query, **options: Unpack[Options]) -> list[Explanation]:
         """`search`, and for each hit all that can be said of why it was found, best first."""
         asked = Query.of(query, options)
-        [hits] = self.search_many([asked])
+        hits = self.search(asked)
         tokens = token_matches(self.store, self.spaces.own, asked, hits)
-        moved = self.users.moved(asked, hits)
-        return explanations(self.store.analyzer, asked.text, hits, tokens, moved)
+        return explanations(self.store.analyzer, asked, hits, tokens, self.users.moved(asked, hits))
 
     def tune(
         self,
@@ -260,8 +258,7 @@ class Index:
             candidates: What is chosen among, for ``"personal"`` and ``"situate"``.
             metric: What is to rise, for ``"weights"``, ``"router"`` and ``"personal"``.
             seed: The same seed splits and draws the same.
-            user: Whom ``"weights"`` are to serve alone. That user's documents answer too, and every
-                query is asked as that user's. What is applied is erased by `forget`.
+            user: Whom ``"weights"`` are to serve alone, by that user's documents too; `forget` erases them.
 
         Raises:
             BadInput: The labels do not suffice, or an option does not fit.

@@ -11,16 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import partial
 
-from rag_embed.errors import BadInput, RagEmbedError
-from rag_embed.events import check_user
+from rag_embed.errors import BadInput
 from rag_embed.indexing import expert_list, installed
-from rag_embed.indexing.assembly import Situate, mixture_of
+from rag_embed.indexing.assembly import Situate
 from rag_embed.indexing.expert_legs import ExpertLegs
 from rag_embed.indexing.own_legs import own_legs, own_stages
-from rag_embed.indexing.settings import Expert, IndexSettings, read, write
+from rag_embed.indexing.settings import Expert, read, write
 from rag_embed.indexing.spaces import Spaces
+from rag_embed.indexing.weighing import Weighing
 from rag_embed.paths import absolute
 from rag_embed.protocols import Encoder, LearnedRouter, Leg, Retriever, Router, SecondStage, Store
 from rag_embed.ranking.hybrid import Hybrid
@@ -44,9 +43,8 @@ class Experts:
         spaces: Its vector spaces.
 
     Attributes:
-        router: Decides weights per query; None where the same ones serve all. What is set here lives as
-            long as the process. `Index.tune` and `Index.apply` learn one that is kept, and
-            `tuning.reset` removes it.
+        router: Decides weights per query; None where the same ones serve all. One that is set lives as
+            long as the process; `Index.tune` learns one that is kept, `tuning.reset` removes it.
 
     Examples:
         >>> from rag_embed import Index
@@ -62,10 +60,8 @@ class Experts:
         self._spaces = spaces
         self._legs = ExpertLegs(store, spaces)
         self.router: Router | None = installed.installed(store)
-        known = read(store)
-        self._weights = known.weights
-        self._own = known.own_weights
-        self._fitted = known.calibration
+        self._weighing = Weighing(store, spaces)
+        self._fitted = read(store).calibration
 
     def list(self) -> tuple[Expert, ...]:
         """All experts, in the order in which they were added; what is attached last."""
@@ -152,8 +148,8 @@ class Experts:
         """
         kept = with_tokens(self._spaces.own)
         done = self._spaces.keep_tokens(progress)
-        if kept is None and self._weights is not None and TOKENS not in self._weights:
-            self.weigh({**self._weights, TOKENS: WEIGHTS[TOKENS] * sum(self._weights.values())})
+        if kept is None and (chosen := self._weighing.chosen) and TOKENS not in chosen:
+            self.weigh({**chosen, TOKENS: WEIGHTS[TOKENS] * sum(chosen.values())})
         self._store.tidy()
         return done
 
@@ -181,7 +177,7 @@ class Experts:
         Raises:
             BadInput: The weights of the index count it.
         """
-        self._check_unweighed(name)
+        self._weighing.check_uncounted(self.get(name).name)
         if not self._legs.detach(name):
             expert_list.change(self._store, lambda kept: (e for e in kept if e.name != name))
 
@@ -192,7 +188,7 @@ class Experts:
             BadInput: It is attached, or the weights of the index count one that is to be left aside.
         """
         if not enabled:
-            self._check_unweighed(name)
+            self._weighing.check_uncounted(self.get(name).name)
         if self.get(name).kind == "attached":
             raise BadInput(f"{name!r} is attached, not stored: remove it, and attach it again.")
         expert_list.change(
@@ -204,16 +200,14 @@ class Experts:
     @property
     def weights(self) -> Mapping[str, float]:
         """How much each leg and second stage counts where no router decides; see `weigh`."""
-        return mixture_of(self._weights, self._spaces.own)
+        return self._weighing.everybody
 
     def weights_of(self, user: str) -> Mapping[str, float]:
         """What a user's queries go by: weights of their own, or those of everybody."""
-        return self._own.get(user, self.weights)
+        return self._weighing.own.get(user, self.weights)
 
     def weigh(self, weights: Mapping[str, float] | None, *, user: str | None = None) -> None:
-        """Rank by other weights from now on, here and wherever the index is opened.
-
-        Relevance that was fitted to labels keeps its meaning.
+        """Rank by other weights from now on, wherever the index is opened; relevance keeps its meaning.
 
         Args:
             weights: How much each leg and second stage counts, experts among them, each >= 0; one that
@@ -230,17 +224,15 @@ class Experts:
         legs += [one.name for one in self.list() if one.enabled and one.name not in seconds]
         new = None if weights is None else checked(weights, legs, seconds)
         if user is not None:
-            self._own = write(self._store, partial(_weighed, check_user(user), new)).own_weights
-            return
-        before, self._weights = self._weights, new
-        try:
-            self.hybrid(routed=True)
-            if (kept := installed.installed(self._store)) is not None:  # what others will open
-                kept.fitting(self.hybrid().mixture, self._spaces.own.signature)
-            write(self._store, lambda known: replace(known, weights=new))
-        except RagEmbedError:
-            self._weights = before
-            raise
+            self._weighing.choose_for(user, new)
+        else:
+            self._weighing.choose(new, self._check_router)
+
+    def _check_router(self) -> None:
+        """Refuse weights beside which a router cannot be used, this one or what others will open."""
+        self.hybrid(routed=True)
+        if (kept := installed.installed(self._store)) is not None:
+            kept.fitting(self.hybrid().mixture, self._spaces.own.signature)
 
     @property
     def calibration(self) -> Calibration:
@@ -261,22 +253,22 @@ class Experts:
         """
         legs, stages, weights = own_legs(self._spaces.own), self._seconds(), self.weights
         own = {leg.name for leg in legs} | {stage.name for stage in stages}
-        if not routed or self.router is not None or self._named() - own:
+        if not routed or self.router is not None or self._weighing.named - own:
             legs = (*legs, *self.legs())  # otherwise nobody would ask an expert
         signature = self._spaces.own.signature
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
         calibration = self._fitted or default(signature.fingerprint, counting)
         whole = Hybrid(self._store, legs, weights, calibration, stages)
-        if routed:
-            whole = replace(whole, own=self._own)
-        router = self.router if routed else None
+        if not routed:
+            return whole
+        router = self.router
         if isinstance(router, LearnedRouter):
             router = router.fitting(whole.mixture, signature)
-        return whole if router is None else replace(whole, router=router)
+        return replace(whole, own=self._weighing.own, router=router)
 
     def forget(self, user: str, documents: Collection[str]) -> None:
         """Let the weights in use forget a user, and the router what these documents taught it."""
-        self._own = {one: weights for one, weights in self._own.items() if one != user}
+        self._weighing.forget(user)
         if isinstance(self.router, LearnedRouter):
             self.router = self.router.without_documents(documents)
 
@@ -300,32 +292,8 @@ class Experts:
         expert_list.change(self._store, lambda kept: (*kept, expert))
         return self.get(expert.name)
 
-    def _named(self) -> set[str]:
-        """Names in the weights of everybody, and of any user."""
-        return {name for one in (self.weights, *self._own.values()) for name in one}
-
-    def _check_unweighed(self, name: str) -> None:
-        known, name = read(self._store), self.get(name).name
-        if (known.weights or {}).get(name):
-            raise BadInput(
-                f"The weights of the index count {name!r}; use index.experts.weigh first."
-            )
-        if users := [user for user, one in known.own_weights.items() if one.get(name)]:
-            raise BadInput(
-                f"The weights of {len(users)} users count {name!r}, such as those of {users[0]!r}; use "
-                "index.experts.weigh(None, user=...) first."
-            )
-
     def _check_free(self, name: str) -> None:
         if not name or name in _TAKEN or any(one.name == name for one in self.list()):
             raise BadInput(
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
             )
-
-
-def _weighed(user: str, weights: Mapping[str, float] | None, known: IndexSettings) -> IndexSettings:
-    """Settings with other weights for a user; without any where they are None."""
-    left = known.without_user(user)
-    return (
-        left if weights is None else replace(left, own_weights={**left.own_weights, user: weights})
-    )

@@ -10,7 +10,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.personal.influence import Moved
 from rag_embed.ranking.token_matches import Heat
 from rag_embed.texts import titled
-from rag_embed.types import Hit
+from rag_embed.types import Hit, Query
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Explanation:
 
 def explanations(
     analyzer: Analyzer,
-    text: str,
+    query: Query,
     hits: Sequence[Hit],
     tokens: Sequence[Heat],
     personal: Sequence[Moved],
@@ -56,12 +56,12 @@ def explanations(
 
     Args:
         analyzer: Reads words as lexical search does.
-        text: What was asked.
+        query: What was asked.
         hits: What was found.
         tokens: One per hit, or none at all.
         personal: One per hit, or none at all.
     """
-    asked = tuple(dict.fromkeys(analyzer.words(text)))
+    asked = tuple(dict.fromkeys(analyzer.words(query.text)))
     found = [set(analyzer.words(titled(hit.chunk))) for hit in hits]
     return [
         Explanation(
