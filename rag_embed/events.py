@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.counts import is_number
 from rag_embed.errors import BadInput
 from rag_embed.text import storable
 from rag_embed.types import Vectors
@@ -65,8 +66,7 @@ class UserEvent:
             raise BadInput(f"Event {self.id!r} of user {self.user!r} has no text.")
         for name, above in (("time", -float("inf")), ("weight", 0.0)):
             value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not isfinite(value) or not value > above:
+            if not is_number(value) or not isfinite(value) or not value > above:
                 limit = " above 0" if name == "weight" else ""
                 raise BadInput(f"UserEvent.{name} must be a finite number{limit}, got {value!r}.")
         if not isinstance(self.metadata, Mapping):

@@ -15,6 +15,7 @@ from rag_embed.chunking.outline import Outline, common_path, groups
 from rag_embed.chunking.packing import pack
 from rag_embed.chunking.python import python_outline
 from rag_embed.chunking.tokens import TokenCounts
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.types import Chunk, Document, Spans
 
@@ -70,11 +71,9 @@ class TokenSplitter:
     overlap: int = 0
 
     def __post_init__(self) -> None:
+        set_counts(self, 1, "max_tokens")
+        set_counts(self, 0, "overlap")
         limit = self.max_tokens
-        if limit is not None and (not _is_int(limit) or limit < 1):
-            raise BadInput(f"max_tokens must be an integer >= 1 or None, got {limit!r}.")
-        if not _is_int(self.overlap) or self.overlap < 0:
-            raise BadInput(f"overlap must be an integer >= 0, got {self.overlap!r}.")
         if self.overlap and (limit is None or self.overlap > limit // 2):
             raise BadInput(
                 f"overlap must be at most half of max_tokens, got overlap={self.overlap} with "
@@ -147,10 +146,6 @@ class TokenSplitter:
             room = budget - self.overlap
             parts = pieces(text, start, end, outline, counts, room, budget)
             yield from pack(parts, counts, budget, self.overlap)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _outline(document: Document) -> Outline:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rag_embed.counts import count
 from rag_embed.encoders.batching import encoded_once
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.word_tokens import word_spans
@@ -50,10 +51,8 @@ class FunctionEncoder(Remade):
     ) -> None:
         if not name:
             raise BadInput("FunctionEncoder needs a name: the index keeps it as the model's.")
-        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
-            raise BadInput(f"max_tokens must be an integer >= 1, got {max_tokens!r}.")
         self.name = name
-        self.max_tokens = max_tokens
+        self.max_tokens = count("max_tokens", max_tokens)
         self._documents = documents
         self._queries = queries or documents
 

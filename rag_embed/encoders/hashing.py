@@ -9,9 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from rag_embed.counts import count
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.word_tokens import word_spans
-from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.types import Signature, Spans, Vectors
 
@@ -31,9 +31,7 @@ class HashEncoder:
     """
 
     def __init__(self, dim: int = 256) -> None:
-        if dim < 1:
-            raise BadInput(f"HashEncoder needs dim >= 1, got {dim}.")
-        self.dim = dim
+        self.dim = count("dim", dim)
 
     @property
     def recipe(self) -> Recipe:

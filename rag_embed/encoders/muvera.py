@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput, MissingExtra
 
 
@@ -59,11 +60,8 @@ class Muvera:
             "seed": (0, 2**63),
         }
         for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise BadInput(
-                    f"Muvera.{name} must be an integer from {low} to {high}, got {value!r}."
-                )
+            plain = count(f"Muvera.{name}", getattr(self, name), low, high)
+            object.__setattr__(self, name, plain)
         _maker(self)  # a missing package shows here and not at the first text
 
     @property

@@ -160,7 +160,7 @@ def split_by_document(
             "document: all are tied to each other through shared relevant documents. "
             "Use another collection for training."
         )
-    random.Random(seed).shuffle(groups)
+    random.Random(int(seed)).shuffle(groups)
     groups.sort(key=len, reverse=True)
     total = len(collection.queries)
     wanted = [total * train_share, total * (1 - train_share)]

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.outcomes import Evaluation, Outcome
@@ -173,8 +174,8 @@ def _check(
             f"Collection {collection.name!r} has no query with a relevant document; "
             "nothing can be measured on it."
         )
-    if depth < 1 or batch < 1:
-        raise BadInput(f"depth and batch must be at least 1, got {depth} and {batch}.")
+    count("depth", depth)
+    count("batch", batch)
     for metric in metrics:
         if metric.k > depth:
             raise BadInput(

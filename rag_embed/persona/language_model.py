@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput
 
 BATCH = 16
@@ -132,13 +133,10 @@ class FrozenLM:
         Raises:
             BadInput: A number is out of range, or a prompt is too long.
         """
-        for name, value in {"max_new_tokens": max_new_tokens, "beams": beams}.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise BadInput(f"{name} must be an integer >= 1, got {value!r}.")
         eos, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
-            max_new_tokens=max_new_tokens,
-            num_beams=beams,
+            max_new_tokens=count("max_new_tokens", max_new_tokens),
+            num_beams=count("beams", beams),
             do_sample=False,
             eos_token_id=eos,
             pad_token_id=eos if pad is None else pad,

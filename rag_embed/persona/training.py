@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.persona.language_model import FrozenLM
 from rag_embed.persona.network import Persona
@@ -69,11 +70,8 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"epochs": 1, "batch": 1, "copies": 0, "seed": 0}
-        for name, low in least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise BadInput(f"{name} must be an integer >= {low}, got {value!r}.")
+        set_counts(self, 1, "epochs", "batch")
+        set_counts(self, 0, "copies", "seed")
         for name, rate in {
             "learning_rate": self.learning_rate,
             "encoder_rate": self.learning_rate if self.encoder_rate is None else self.encoder_rate,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.attention import shrunk
 from rag_embed.maths.vectors import unit
@@ -42,10 +43,9 @@ class Affinity:
     space: str = DENSE
 
     def __post_init__(self) -> None:
-        if self.nearest < 1 or not self.prior >= 0:
-            raise BadInput(
-                f"Affinity takes nearest >= 1 and prior >= 0, got {self.nearest} and {self.prior}."
-            )
+        set_counts(self, 1, "nearest")
+        if not self.prior >= 0:
+            raise BadInput(f"Affinity takes prior >= 0, got {self.prior}.")
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
         """See `protocols.Reranker`."""

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.attention import Attention, attention
@@ -87,8 +88,7 @@ class AttentionPooling:
 
     def __post_init__(self) -> None:
         self._attention()
-        if self.top is not None and self.top < 1:
-            raise BadInput(f"top must be at least 1 or None, got {self.top!r}.")
+        set_counts(self, 1, "top")
         if self.instruction and self.encoder is None:
             raise BadInput("An instruction must be encoded; give AttentionPooling an encoder.")
 

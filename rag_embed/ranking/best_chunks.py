@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_embed.errors import BadInput
+from rag_embed.counts import set_counts
 from rag_embed.types import Hit, Query, Scores
 
 
@@ -44,8 +44,7 @@ class BestChunks:
     take: int = 2
 
     def __post_init__(self) -> None:
-        if self.take < 1:
-            raise BadInput(f"BestChunks takes take >= 1, got {self.take}.")
+        set_counts(self, 1, "take")
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
         """See `protocols.Reranker`."""

@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.protocols import (
     Answers,
@@ -74,10 +75,10 @@ class Hybrid:
     own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.legs or self.pool < 1:
-            raise BadInput(
-                f"Hybrid needs a leg and a pool >= 1, got {len(self.legs)} legs and {self.pool}."
-            )
+        set_counts(self, 1, "pool")
+        set_counts(self, 0, "depth")
+        if not self.legs:
+            raise BadInput("Hybrid needs a leg, got none.")
         names = list(self.mixture)
         if len(names) < len(self.legs) + len(self.stages):
             raise BadInput(f"Each leg and second stage needs a name of its own, got only {names}.")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag_embed.chunking.tokens import TokenCounts
+from rag_embed.counts import count
 from rag_embed.errors import BadInput
 from rag_embed.protocols import View
 from rag_embed.types import Chunk, Hit, Spans
@@ -104,10 +105,9 @@ def cover(
         >>> best.start, best.end, round(best.value, 2)
         (0, 18, 0.86)
     """
-    if budget < 1 or not np.isfinite(penalty) or penalty < 0:
-        raise BadInput(
-            f"cover() needs a budget >= 1 and a penalty >= 0, got {budget} and {penalty}."
-        )
+    budget = count("budget", budget)
+    if not np.isfinite(penalty) or penalty < 0:
+        raise BadInput(f"cover() needs a finite penalty >= 0, got {penalty}.")
     by_document: dict[str, list[Hit]] = {}
     for hit in hits:
         by_document.setdefault(hit.chunk.doc_id, []).append(hit)

@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
@@ -102,8 +103,7 @@ class Reranked:
     name: str = RERANK
 
     def __post_init__(self) -> None:
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or self.depth < 1:
-            raise BadInput(f"Reranked.depth must be an integer >= 1, got {self.depth!r}.")
+        set_counts(self, 1, "depth")
         if self.weight is not None and not 0.0 < self.weight < math.inf:
             raise BadInput(f"Reranked.weight must be a number > 0, or None, got {self.weight!r}.")
 

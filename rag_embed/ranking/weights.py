@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from numbers import Real
 
+from rag_embed.counts import is_number
 from rag_embed.errors import BadInput
 from rag_embed.types import DENSE, LEXICAL, TOKENS
 
@@ -38,8 +38,7 @@ def checked(
         )
     names = [*legs, *stages]
     for name, weight in weights.items():
-        number = isinstance(weight, Real) and not isinstance(weight, bool)
-        if not number or not 0.0 <= float(weight) < math.inf:
+        if not is_number(weight) or not 0.0 <= float(weight) < math.inf:
             raise BadInput(f"The weight of {name!r} must be a number >= 0, got {weight!r}.")
         if weight and name not in names:
             raise BadInput(

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.routing import (
     Aggregation,
@@ -53,8 +54,9 @@ class Soft:
     near: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1 or self.temperature <= 0 or self.ridge <= 0:
-            raise BadInput(f"neighbours >= 1, temperature > 0 and ridge > 0, got {self}.")
+        set_counts(self, 1, "neighbours")
+        if self.temperature <= 0 or self.ridge <= 0:
+            raise BadInput(f"Expected temperature > 0 and ridge > 0, got {self}.")
         if not -1 <= self.far < self.near <= 1:
             raise BadInput(f"Expected -1 <= far < near <= 1, got {self.far} and {self.near}.")
 

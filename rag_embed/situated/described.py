@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.protocols import Encoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk
@@ -233,10 +234,8 @@ def described(
         >>> index.add([Document("d", "They are red.")]).chunks
         1
     """
-    if not name or workers < 1 or attempts < 1:
-        raise BadInput(
-            "described() needs a name, workers >= 1 and attempts >= 1, "
-            f"got {name!r}, {workers} and {attempts}."
-        )
+    workers, attempts = count("workers", workers), count("attempts", attempts)
+    if not name:
+        raise BadInput("described() needs a name, which the index keeps as the writer's.")
     kept = InMemory() if cache is None else OnDisk(cache)
     return lambda encoder: Described(encoder, write, name, kept, workers, attempts, lexical)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rag_embed.analysis import Analyzer
 from rag_embed.chunking.sentences import sentence_starts
-from rag_embed.errors import BadInput
+from rag_embed.counts import count
 from rag_embed.processes import PerProcess
 from rag_embed.situated.described import Writer
 from rag_embed.types import Chunk, Document
@@ -34,8 +34,7 @@ def summarise(text: str, sentences: int, analyzer: Analyzer | None = None) -> st
         >>> summarise("Foxes hunt mice. It rained. Foxes and mice hunt at night.", 1)
         'Foxes hunt mice.'
     """
-    if sentences < 1:
-        raise BadInput(f"A summary needs at least 1 sentence, got {sentences}.")
+    sentences = count("sentences", sentences)
     parts = list(dict.fromkeys(_sentences(text)))
     words = [(analyzer or Analyzer()).words(part) for part in parts]
     total = sum(map(len, words))
@@ -67,9 +66,7 @@ def summary(sentences: int = 2, *, analyzer: Analyzer | None = None) -> Writer:
         >>> summary(1)(document, Chunk.of(document, 17, 27))
         'Foxes hunt mice.'
     """
-    if sentences < 1:
-        raise BadInput(f"summary() needs at least 1 sentence, got {sentences}.")
-    return _Summary(sentences, analyzer)
+    return _Summary(count("sentences", sentences), analyzer)
 
 
 class _Summary:

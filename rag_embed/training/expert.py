@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rag_embed.counts import set_counts
 from rag_embed.encoders.adapter import Adapter, remove_adapter, write_adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
@@ -66,11 +67,9 @@ class Recipe:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
-        if min(self.rank, self.batch, self.mined, self.corpus) < 1 or self.temperature <= 0:
-            raise BadInput(
-                "rank, batch, mined and corpus must be at least 1 and temperature > 0, got "
-                f"{self.rank}, {self.batch}, {self.mined}, {self.corpus} and {self.temperature}."
-            )
+        set_counts(self, 1, "rank", "batch", "mined", "corpus")
+        if self.temperature <= 0:
+            raise BadInput(f"temperature must be > 0, got {self.temperature}.")
         if not 0 <= self.dropout < 1 or self.pull < 0 or self.targets not in ("attention", "all"):
             raise BadInput(
                 "dropout must be in [0, 1), pull >= 0 and targets 'attention' or 'all', got "

@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
+from rag_embed.counts import set_counts
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
 from rag_embed.training.lora import fill
@@ -76,11 +77,8 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.evaluations, self.patience) < 1:
-            raise BadInput(
-                "epochs, evaluations and patience must be at least 1, got "
-                f"{self.epochs}, {self.evaluations} and {self.patience}."
-            )
+        set_counts(self, 1, "epochs", "evaluations", "patience")
+        set_counts(self, 0, "seed")
         if self.learning_rate <= 0 or not 0 <= self.warmup < 1 or self.weight_decay < 0:
             raise BadInput(
                 "learning_rate must be > 0, warmup in [0, 1) and weight_decay >= 0, got "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.training.loop import Schedule
@@ -57,10 +58,10 @@ class SituatedRecipe:
     )
 
     def __post_init__(self) -> None:
-        if self.objective not in get_args(Objective) or min(self.run, self.runs, self.rank) < 1:
+        set_counts(self, 1, "run", "runs", "rank")
+        if self.objective not in get_args(Objective):
             raise BadInput(
-                f"objective must be one of {get_args(Objective)}, run, runs and rank at least 1, got "
-                f"{self.objective!r}, {self.run}, {self.runs} and {self.rank}."
+                f"objective must be one of {get_args(Objective)}, got {self.objective!r}."
             )
         if min(self.weight, self.temperature) <= 0 or min(self.pull, self.margin) < 0:
             raise BadInput(

@@ -67,7 +67,7 @@ def tune_personal(
     parsed = Metric.parse(metric)
     measure = partial(_measured, retriever, labelled, parsed)
     users = sorted({str(one.query.user) for one in labelled})
-    random.Random(seed).shuffle(users)
+    random.Random(int(seed)).shuffle(users)
     none = measure([one.query for one in labelled])
     off = replace(settings[0], strength=0.0)
     mean = partial(_user_means, labelled, users)

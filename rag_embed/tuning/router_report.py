@@ -181,7 +181,7 @@ def _by_dataset(pilots: Pilots, vectors: Vectors, seed: int) -> npt.NDArray[np.i
     expert: list[int] = []
     for name in dict.fromkeys(pilots.sources):
         members = np.flatnonzero(names == name).tolist()
-        some = random.Random(seed).sample(members, min(_PER_DATASET, len(members)))
+        some = random.Random(int(seed)).sample(members, min(_PER_DATASET, len(members)))
         drawn += some
         expert += [_best(pilots.utilities[members], [name] * len(members))] * len(some)
     near = vectors @ pilots.vectors[drawn].T

@@ -73,7 +73,7 @@ def choose(
     Raises:
         BadInput: A name means nothing, or there are fewer than 20 queries.
     """
-    rng = random.Random(seed)
+    rng = random.Random(int(seed))
     judged = {} if labels is None else {one.query.text: one.relevant for one in labels.labelled}
     wanted = {id for grades in judged.values() for id, grade in grades.items() if grade > 0}
     pool = sorted(documents, key=lambda one: one.id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput
 
 
@@ -107,7 +108,8 @@ class Chunk:
             >>> Chunk.of(Document("d", "one two"), 4, 7).text
             'two'
         """
-        if not 0 <= start <= end <= len(document.text):
+        start, end = count("start", start, 0), count("end", end, 0)
+        if not start <= end <= len(document.text):
             raise BadInput(
                 f"Chunk.of cuts within the {len(document.text)} characters of {document.id!r}, got "
                 f"{start} to {end}."
@@ -118,7 +120,7 @@ class Chunk:
             text=document.text[start:end],
             start=start,
             end=end,
-            ordinal=ordinal,
+            ordinal=count("ordinal", ordinal, 0),
             title=document.title,
             headings=headings,
             metadata=document.metadata,

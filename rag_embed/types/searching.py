@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from numbers import Real
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
+from rag_embed.counts import is_number, set_counts
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 from rag_embed.text import storable
@@ -63,8 +63,7 @@ class Query:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise BadInput(f"Query.text must be a str, got {type(self.text).__name__}.")
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 0:
-            raise BadInput(f"Query.k must be an integer >= 0, got {self.k!r}.")
+        set_counts(self, 0, "k")
         if self.where is not None and not isinstance(self.where, Filter):
             adapter = adapter_of(self.where)
             remedy = f"; convert it with {adapter}.to_filter" if adapter else ""
@@ -78,7 +77,7 @@ class Query:
             )
         for name in ("min_relevance", "diversity"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+            if not is_number(value) or not 0.0 <= float(value) <= 1.0:
                 raise BadInput(f"Query.{name} must be between 0 and 1, got {value!r}.")
         if not isinstance(self.vectors, Mapping):
             raise BadInput(

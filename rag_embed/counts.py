@@ -1,0 +1,59 @@
+"""Numbers that somebody gives: counts are integers of Python or numpy, and truth values are no numbers."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+from rag_embed.errors import BadInput
+
+
+def count(what: str, given: object, least: int = 1, most: int | None = None) -> int:
+    """A count as a plain int.
+
+    Args:
+        what: Its name, for the message.
+        given: An integer, of Python or numpy.
+        least: The smallest that is allowed.
+        most: The largest; None for any.
+
+    Raises:
+        BadInput: It is no integer, or out of range.
+
+    Examples:
+        >>> import numpy as np
+        >>> count("k", np.int64(3))
+        3
+    """
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        plain = int(given)
+        if least <= plain and (most is None or plain <= most):
+            return plain
+    limits = f">= {least}" if most is None else f"from {least} to {most}"
+    raise BadInput(f"{what} must be an integer {limits}, got {given!r}.")
+
+
+def set_counts(owner: object, least: int = 1, *names: str) -> None:
+    """Check counts that a frozen dataclass was given, and keep them as plain ints.
+
+    Args:
+        owner: The dataclass, in its ``__post_init__``.
+        least: The smallest that is allowed.
+        *names: Its attributes; one that is None stays None.
+
+    Raises:
+        BadInput: One is no integer, or out of range.
+    """
+    for name in names:
+        if (given := getattr(owner, name)) is not None:
+            plain = count(f"{type(owner).__name__}.{name}", given, least)
+            object.__setattr__(owner, name, plain)
+
+
+def is_number(given: object) -> bool:
+    """Whether this is a real number, of Python or numpy.
+
+    Examples:
+        >>> is_number(0.5), is_number(True), is_number("1")
+        (True, False, False)
+    """
+    return isinstance(given, Real) and not isinstance(given, bool)
