@@ -445,8 +445,8 @@ def test_a_leg_without_an_encoder_needs_vectors() -> None:
 
 def test_a_hybrid_needs_legs_and_a_pool() -> None:
     retriever = Index.in_memory(encoder=HashEncoder()).experts.hybrid()
-    for broken in ({"pool": 0}, {"legs": ()}):
-        with pytest.raises(BadInput, match="needs a leg and a pool"):
+    for broken, message in (({"pool": 0}, "pool must be"), ({"legs": ()}, "needs a leg")):
+        with pytest.raises(BadInput, match=message):
             replace(retriever, **broken)
 
 

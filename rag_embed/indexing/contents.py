@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rag_embed.counts import count
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.indexing.settings import read
@@ -79,9 +80,14 @@ class Contents:
         return with_view(self._store, lambda view: len(view.passing(visible(asked, view))))
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
-        """The chunk with those before and after it in its document, in reading order."""
+        """The chunk with those before and after it in its document, in reading order.
+
+        Raises:
+            BadInput: ``before`` or ``after`` is no count.
+        """
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
-        first, last = chunk.ordinal - before, chunk.ordinal + after
+        first = chunk.ordinal - count("before", before, 0)
+        last = chunk.ordinal + count("after", after, 0)
         all_chunks = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
         return [one for one in all_chunks if first <= one.ordinal <= last]
 

@@ -7,6 +7,7 @@ from typing import cast, get_args
 from sentence_transformers import SentenceTransformer
 
 from rag_embed import encoders
+from rag_embed.counts import count
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.encoders.windowed import Weights, Windows, windowed
 from rag_embed.errors import BadInput
@@ -57,7 +58,8 @@ def windows(
     signature = encoder.signature
     prompt = len(encoder.token_spans(signature.document_prompt))
     room = signature.max_tokens - _SPECIAL - _MARGIN - prompt
-    size = max(1, room) if tokens is None else tokens
+    size = max(1, room) if tokens is None else count("tokens", tokens)
+    overlap = count("overlap", overlap, 0)
     spans(0, size, overlap)  # complains if they are out of range
     if size > max(1, signature.max_tokens - _SPECIAL - prompt):
         raise BadInput(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.personal.bend import Bend, Centre, Gate, Similar, focused
 from rag_embed.personal.pooling import AttentionPooling, MeanPooling, Pooling, SessionPooling
@@ -51,6 +52,7 @@ class Setting:
     prior: float = 10.0
 
     def __post_init__(self) -> None:
+        set_counts(self, 1, "top")
         for name, names in (("pooling", get_args(PoolingName)), ("gate", get_args(GateName))):
             if getattr(self, name) not in names:
                 raise BadInput(f"Setting.{name} is one of {names}, got {getattr(self, name)!r}.")

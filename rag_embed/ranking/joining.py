@@ -91,7 +91,9 @@ def cover(
         penalty: What each chunk costs, >= 0.
 
     Returns:
-        By value, then in the order of the hits. No two of them overlap in chunks.
+        By value, then in the order of the hits. No two of them overlap in chunks, and every hit is in
+        one: nothing that was found is lost. A ``value`` below 0 tells a hit that is weaker than what
+        a chunk costs; where room is short, leave it out, or ask with ``min_relevance``.
 
     Raises:
         BadInput: The budget or the penalty is out of range, or a hit is not among the chunks.

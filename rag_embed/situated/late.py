@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means, touching
 from rag_embed.maths.vectors import unit
@@ -53,6 +54,8 @@ class Late:
     titled: bool = False
 
     def __post_init__(self) -> None:
+        set_counts(self, 1, "window")
+        set_counts(self, 0, "overlap")
         if not isinstance(self.encoder, TokenEncoder):
             raise BadInput(
                 f"{type(self.encoder).__name__} gives no token vectors, which late chunking "

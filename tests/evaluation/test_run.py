@@ -81,7 +81,7 @@ def test_settings_that_cannot_work() -> None:
         evaluate({"s": forward}, COLLECTION, metrics=[])
     with pytest.raises(BadInput, match=r"recall@100 looks deeper .*depth=10"):
         evaluate({"s": forward}, COLLECTION, depth=10)
-    with pytest.raises(BadInput, match="at least 1"):
+    with pytest.raises(BadInput, match="batch must be an integer >= 1"):
         evaluate({"s": forward}, COLLECTION, batch=0)
     with pytest.raises(BadInput, match="no query with a relevant document"):
         evaluate({"s": forward}, COLLECTION.subset(["q5", "q6"]))

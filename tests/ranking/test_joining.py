@@ -102,7 +102,7 @@ def test_a_gap_is_bridged_where_it_pays() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     parts = cut("d", [3, 3])
     for budget, penalty in ((0, 0.1), (5, -0.1), (5, float("nan"))):
-        with pytest.raises(BadInput, match="budget >= 1"):
+        with pytest.raises(BadInput, match="budget must be|penalty >= 0"):
             cover([], {}, budget, characters, penalty=penalty)
     with pytest.raises(BadInput, match="not among the chunks"):
         cover([Hit(parts[1], 0.0, 1.0)], {"d": parts[:1]}, 5, characters)

@@ -41,7 +41,7 @@ def test_any_text_has_a_summary_made_of_its_own_words(text, n) -> None:
 
 def test_a_summary_needs_a_sentence() -> None:
     for make in (lambda: summary(0), lambda: summarise("x", 0)):
-        with pytest.raises(BadInput, match="at least 1 sentence"):
+        with pytest.raises(BadInput, match="sentences must be an integer >= 1"):
             make()
 
 

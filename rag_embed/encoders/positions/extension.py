@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput, ModelUnavailable
 
 Method: TypeAlias = Literal[
@@ -52,6 +53,7 @@ class Extension:
     baked: bool = False
 
     def __post_init__(self) -> None:
+        set_counts(self, 1, "trained_tokens", "max_tokens")
         if self.method not in get_args(Method):
             raise BadInput(f"method must be one of {list(get_args(Method))}, got {self.method!r}.")
         if not 1 < self.trained_tokens < self.max_tokens:
