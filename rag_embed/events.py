@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.counts import is_number
+from rag_embed.arguments import is_number
 from rag_embed.errors import BadInput
 from rag_embed.text import storable
 from rag_embed.types import Vectors

@@ -14,17 +14,18 @@ from rag_embed.indexing import erasing
 from rag_embed.indexing.assembly import Situate
 from rag_embed.indexing.contents import Contents, listed
 from rag_embed.indexing.documents import Given, several
+from rag_embed.indexing.evidence import Mode
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
+from rag_embed.indexing.folders import Files, Looking
 from rag_embed.indexing.ingest import AddReport, Ingest
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.own_legs import token_matches
 from rag_embed.indexing.spaces import Spaces
-from rag_embed.indexing.sync import Files, Mode, Scope, added, synced
+from rag_embed.indexing.sync import Scope, added, synced
 from rag_embed.indexing.users import Users
 from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
-from rag_embed.reading.selection import Selection
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query
@@ -139,15 +140,8 @@ class Index:
     def add_files(
         self,
         *paths: str | os.PathLike[str],
-        name: str | None = None,
-        include: Sequence[str] | None = None,
-        exclude: Sequence[str] | None = None,
-        ignore_files: bool = True,
-        user: str | None = None,
-        prune: bool = False,
-        allow_empty: bool = False,
-        dry_run: bool = False,
         progress: OnProgress | None = None,
+        **looking: Unpack[Looking],
     ) -> AddReport:
         """Add files and folders, again and again: what is unchanged costs nothing.
 
@@ -155,23 +149,15 @@ class Index:
 
         Args:
             *paths: Files and folders.
-            name: Name of the only folder, where its own is taken or it was moved.
-            include: Patterns of the files that are read; see `rag_embed.reading.read`.
-            exclude: Patterns of files and folders that are not.
-            ignore_files: Whether ``.gitignore`` and ``.ignore`` are followed.
-            user: Owner of the documents, who alone finds them; one that a file names goes before.
-            prune: Delete documents from here, of no owner, whose file is seen to be gone.
-            allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
-            dry_run: Change nothing, and list in the report what would be done.
             progress: Called with the counts so far.
+            **looking: ``name``, ``include``, ``exclude``, ``ignore_files``, ``user``, ``prune``,
+                ``allow_empty``, ``dry_run``: see `indexing.folders.Looking`.
 
         Raises:
             BadInput: There is no such file or folder, its name is taken by another one, or nothing
                 is left of a folder; then none of its documents is deleted.
         """
-        mode = Mode(prune, allow_empty, dry_run)
-        chosen = Selection.of(include, exclude, ignore_files)
-        files = Files.of(self.store, paths, name, chosen, user, mode)
+        files, mode = Files.of(self.store, paths, looking)
         return synced(self._ingest(lenient=True), files, mode, progress)
 
     def sync(

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rag_embed.arguments import set_counts
 from rag_embed.chunking.breaks import pieces
 from rag_embed.chunking.markdown import markdown_outline
 from rag_embed.chunking.outline import Outline, common_path, groups
 from rag_embed.chunking.packing import pack
 from rag_embed.chunking.python import python_outline
 from rag_embed.chunking.tokens import TokenCounts
-from rag_embed.counts import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.types import Chunk, Document, Spans
 

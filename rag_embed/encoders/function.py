@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.encoders.batching import encoded_once
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.word_tokens import word_spans

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.word_tokens import word_spans
 from rag_embed.maths.vectors import unit

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput, MissingExtra
 
 

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.outcomes import Evaluation, Outcome

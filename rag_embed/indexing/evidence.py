@@ -1,12 +1,33 @@
-"""What shows that a stored document is gone."""
+"""What shows that a stored document is gone, and how far one goes then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
+from rag_embed.errors import BadInput
 from rag_embed.indexing.roots import Root
 from rag_embed.types import Document, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How far one goes.
+
+    Attributes:
+        prune: Whether anything is deleted.
+        allow_empty: Whether all of a place may be deleted, since nothing comes from it.
+        dry_run: Whether nothing is changed, and the report lists what would be.
+    """
+
+    prune: bool
+    allow_empty: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.allow_empty and not self.prune:
+            raise BadInput("allow_empty says how far prune goes; use both (--prune --allow-empty).")
 
 
 class Evidence(Protocol):

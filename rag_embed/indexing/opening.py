@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from rag_embed.analysis import Analyzer
+from rag_embed.arguments import check_options
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.fields import Fields, FieldTypes
@@ -91,6 +92,7 @@ class Making(Shape, total=False):
 
 def made(path: Place, making: Making) -> Parts:
     """An empty index; see `Index.create`."""
+    check_options("create()", making, Making.__optional_keys__)
     if not isinstance(path, str | os.PathLike):
         return _made_in(path, making)
     from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
@@ -113,6 +115,7 @@ def made(path: Place, making: Making) -> Parts:
 
 def held(shape: Shape) -> Parts:
     """An empty index in memory; see `Index.in_memory`."""
+    check_options("in_memory()", shape, Shape.__optional_keys__)
     from rag_embed.stores.memory import MemoryStore
 
     splitter, space, settings, files = _shaped(shape)
@@ -160,6 +163,7 @@ def reopened(path: Place, making: Making) -> Parts:
     Raises:
         BadInput: It was made otherwise.
     """
+    check_options("at()", making, Making.__optional_keys__)
     situate, fields = making.get("situate"), making.get("fields")
     parts = opened(
         path,

@@ -8,51 +8,25 @@ all comes of what the index holds, the place is taken to be out of reach, not em
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import methodcaller
-from pathlib import Path
 
 from rag_embed.errors import BadInput
-from rag_embed.events import check_user
 from rag_embed.indexing import settings
-from rag_embed.indexing.evidence import Evidence
+from rag_embed.indexing.evidence import Evidence, Mode
 from rag_embed.indexing.ingest import AddReport, Change, Ingest
 from rag_embed.indexing.origin import marked, origin_of
-from rag_embed.indexing.roots import Part, Root, parts_of, scope_root
-from rag_embed.paths import absolute
+from rag_embed.indexing.roots import Root, scope_root
 from rag_embed.protocols import Store
-from rag_embed.reading.files import checked, read_file
-from rag_embed.reading.selection import Selection
-from rag_embed.reading.walk import walk
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import Document, OnProgress, Skipped
 
 _READ = 1000
 """Stored documents that are looked at together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """How far one goes.
-
-    Attributes:
-        prune: Whether anything is deleted.
-        allow_empty: Whether all of a place may be deleted, since nothing comes from it.
-        dry_run: Whether nothing is changed, and the report lists what would be.
-    """
-
-    prune: bool
-    allow_empty: bool = False
-    dry_run: bool = False
-
-    def __post_init__(self) -> None:
-        if self.allow_empty and not self.prune:
-            raise BadInput("allow_empty says how far prune goes; use both (--prune --allow-empty).")
 
 
 @dataclass
@@ -106,102 +80,6 @@ class Scope:
     def silent(self, source: str, /) -> bool:
         """See `Evidence`."""
         return not self.came
-
-
-@dataclass
-class Files:
-    """Files below folders.
-
-    Attributes:
-        paths: The files and folders.
-        name: The name of the only folder; its own by default.
-        chosen: Which of the files below them.
-        user: Owner of documents whose file names none.
-        parts: What is read of each folder.
-    """
-
-    paths: Sequence[str | os.PathLike[str]]
-    name: str | None = None
-    chosen: Selection = field(default_factory=Selection)
-    user: str | None = None
-    parts: Sequence[Part] = ()
-    came: set[str] = field(default_factory=set)
-    _read: set[str] = field(default_factory=set)
-    _spoke: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(
-        cls,
-        store: Store,
-        paths: Sequence[str | os.PathLike[str]],
-        name: str | None,
-        chosen: Selection,
-        user: str | None,
-        mode: Mode,
-    ) -> Files:
-        """Files and folders for an index; see `Index.add_files`.
-
-        Raises:
-            BadInput: One cannot be read, its name is taken, or an owner's files are to be pruned.
-        """
-        if user is not None and check_user(user) and mode.prune:
-            raise BadInput(
-                "Documents with an owner are never pruned; leave out user or prune (--user or --prune)."
-            )
-        for path in paths:
-            if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
-                checked(path)
-        found = cls(paths, name, chosen, user)
-        found.claim(settings.read(store).roots)
-        return found
-
-    def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
-        """See `Evidence`."""
-        self.parts = parts_of(self.paths, self.name, known)
-        return {**known, **{part.root.name: part.root for part in self.parts}}
-
-    def documents(self) -> Iterator[Document | Skipped]:
-        """See `Evidence`."""
-        for part in self.parts:
-            named = self.chosen.named or not part.place.is_dir()
-            for found in walk(part.place, part.name, self.chosen, part.without):
-                if isinstance(found, Skipped):
-                    yield found
-                else:
-                    yield from self._file(part, *found, named)
-
-    def _file(self, part: Part, path: Path, name: str, named: bool) -> Iterator[Document | Skipped]:
-        whole = True
-        for one in read_file(path, name, named=named):
-            if isinstance(one, Skipped):
-                whole = False
-                yield one
-            else:
-                self.came.add(one.id)
-                self._spoke.add(str(part.place))
-                yield marked(replace(one, user=one.user or self.user), name)
-        if whole:
-            self._read.add(name)
-
-    def source(self, stored: Document, /) -> str | None:
-        """See `Evidence`."""
-        part = self._part(stored)
-        return None if part is None else str(part.place)
-
-    def gone(self, stored: Document, /) -> bool:
-        """See `Evidence`."""
-        name, part = origin_of(stored), self._part(stored)
-        if part is None:
-            return False
-        return name in self._read or _missing(Path(part.root.place, name.partition("/")[2]))
-
-    def silent(self, source: str, /) -> bool:
-        """See `Evidence`."""
-        return source not in self._spoke
-
-    def _part(self, stored: Document) -> Part | None:
-        name = origin_of(stored)
-        return next((part for part in self.parts if part.holds(name)), None)
 
 
 def added(
@@ -277,14 +155,3 @@ def _left_out(document: Document, skipped: Container[str]) -> bool:
     paths = (document.id, str(document.metadata.get("path", document.id)))
     around = (parent for path in paths for parent in accumulate(path.split("/"), "{}/{}".format))
     return any(one in skipped for one in around)
-
-
-def _missing(path: Path) -> bool:
-    """Whether a file is seen to be gone; False where one cannot look."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        return False
-    return False

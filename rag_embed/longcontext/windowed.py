@@ -7,7 +7,7 @@ from typing import cast, get_args
 from sentence_transformers import SentenceTransformer
 
 from rag_embed import encoders
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.encoders.windowed import Weights, Windows, windowed
 from rag_embed.errors import BadInput

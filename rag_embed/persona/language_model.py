@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 
 BATCH = 16

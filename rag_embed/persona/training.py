@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.persona.language_model import FrozenLM
 from rag_embed.persona.network import Persona

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.attention import shrunk
 from rag_embed.maths.vectors import unit

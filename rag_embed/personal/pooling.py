@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.events import History, UserEvent
 from rag_embed.maths.attention import Attention, attention

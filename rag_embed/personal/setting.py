@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.personal.bend import Bend, Centre, Gate, Similar, focused
 from rag_embed.personal.pooling import AttentionPooling, MeanPooling, Pooling, SessionPooling

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.types import Hit, Query, Scores
 
 

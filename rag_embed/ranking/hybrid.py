@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.protocols import (
     Answers,

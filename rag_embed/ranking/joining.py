@@ -14,8 +14,8 @@ from itertools import takewhile
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.arguments import count
 from rag_embed.chunking.tokens import TokenCounts
-from rag_embed.counts import count
 from rag_embed.errors import BadInput
 from rag_embed.protocols import View
 from rag_embed.types import Chunk, Hit, Spans

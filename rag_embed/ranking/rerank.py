@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
-from rag_embed.counts import is_number
+from rag_embed.arguments import is_number
 from rag_embed.errors import BadInput
 from rag_embed.types import DENSE, LEXICAL, TOKENS
 

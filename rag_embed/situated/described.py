@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput, NoContext
 from rag_embed.protocols import Encoder
 from rag_embed.situated.contexts import Cache, InMemory, OnDisk

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.pooling import group_means, touching
 from rag_embed.maths.vectors import unit

@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any
 
 from rag_embed.analysis import Analyzer
+from rag_embed.arguments import count
 from rag_embed.chunking.sentences import sentence_starts
-from rag_embed.counts import count
 from rag_embed.processes import PerProcess
 from rag_embed.situated.described import Writer
 from rag_embed.types import Chunk, Document

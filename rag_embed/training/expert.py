@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.encoders.adapter import Adapter, remove_adapter, write_adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder

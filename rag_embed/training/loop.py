@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from rag_embed.counts import set_counts
+from rag_embed.arguments import set_counts
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
 from rag_embed.training.lora import fill

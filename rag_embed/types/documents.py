@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from rag_embed.counts import count
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-from rag_embed.counts import is_number, set_counts
+from rag_embed.arguments import is_number, set_counts
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 from rag_embed.text import storable

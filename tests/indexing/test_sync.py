@@ -15,8 +15,10 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.indexing import settings
 from rag_embed.indexing.batches import Batches
+from rag_embed.indexing.evidence import Mode
+from rag_embed.indexing.folders import Files
 from rag_embed.indexing.ingest import Change
-from rag_embed.indexing.sync import Files, Mode, synced
+from rag_embed.indexing.sync import synced
 from rag_embed.types import Cut
 
 
@@ -240,7 +242,7 @@ class TestFolders:
         assert index.add_files(filled(folder, {"two.txt": "x", "three.txt": "x"})).added == 2
 
     def test_a_name_that_was_taken_a_moment_ago(self, index, folder, tmp_path) -> None:
-        late = Files.of(index.store, [folder], None, None, None, Mode(False))
+        late, _ = Files.of(index.store, [folder], {})
         other = filled(tmp_path / "x" / "handbook", {"leave.md": "another"})
         index.add_files(other)
         with pytest.raises(BadInput, match="name of its own"):

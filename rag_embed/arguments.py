@@ -1,7 +1,8 @@
-"""Numbers that somebody gives: counts are integers of Python or numpy, and truth values are no numbers."""
+"""What a call is given: counts are integers of Python or numpy, truth values no numbers, options known."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 from rag_embed.errors import BadInput
@@ -57,3 +58,18 @@ def is_number(given: object) -> bool:
         (True, False, False)
     """
     return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def check_options(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that a call would not read.
+
+    Args:
+        what: The call, for the message.
+        given: Names of what it was given.
+        known: Names of what it reads.
+
+    Raises:
+        BadInput: One is not known.
+    """
+    if strange := sorted(set(given) - set(known)):
+        raise BadInput(f"{what} has no option {strange[0]!r}; it takes {', '.join(sorted(known))}.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query, UserEvent
+from rag_embed.arguments import count, is_number
 from rag_embed.chunking import TokenSplitter
-from rag_embed.counts import count, is_number
 from rag_embed.encoders import FunctionEncoder, HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.indexing.settings import read
@@ -112,3 +113,20 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_the_range_is_told() -> None:
     with pytest.raises(BadInput, match=r"^dim must be an integer from 2 to 4, got 5\.$"):
         count("dim", 5, 2, 4)
+
+
+def test_a_misspelled_option_is_refused(tmp_path) -> None:
+    for make in (
+        Index.in_memory,
+        partial(Index.create, tmp_path / "kb"),
+        partial(Index.at, tmp_path),
+    ):
+        with pytest.raises(BadInput, match=r"has no option 'chunk_token'; it takes .*chunk_tokens"):
+            make(encoder=ENCODER, chunk_token=4)
+    assert not (tmp_path / "kb").exists()
+    with pytest.raises(
+        BadInput, match=r"add_files\(\) has no option 'patterns'; it takes .*include"
+    ):
+        Index.in_memory(encoder=ENCODER).add_files(tmp_path, patterns=["*.md"])
+    with pytest.raises(TypeError, match="kk"):
+        INDEX.search("fox", kk=3)

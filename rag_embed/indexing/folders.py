@@ -1,0 +1,157 @@
+"""Files below folders as evidence: what is read of them, and which of their files are gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypedDict
+
+from rag_embed.arguments import check_options
+from rag_embed.errors import BadInput
+from rag_embed.events import check_user
+from rag_embed.indexing import settings
+from rag_embed.indexing.evidence import Mode
+from rag_embed.indexing.origin import marked, origin_of
+from rag_embed.indexing.roots import Part, Root, parts_of
+from rag_embed.paths import absolute
+from rag_embed.protocols import Store
+from rag_embed.reading.files import checked, read_file
+from rag_embed.reading.selection import Selection
+from rag_embed.reading.walk import walk
+from rag_embed.types import Document, Skipped
+
+
+class Looking(TypedDict, total=False):
+    """What `Index.add_files` reads below the paths, and how far it goes.
+
+    Attributes:
+        name: The name of the only folder, where its own name is taken or it was moved.
+        include: Patterns of the files that are read; see `rag_embed.reading.read`.
+        exclude: Patterns of files and folders that are not.
+        ignore_files: Whether ``.gitignore`` and ``.ignore`` are followed; they are by default.
+        user: Owner of the documents, who alone finds them; one that a file names goes before.
+        prune: Delete documents that came from these files and folders, whose file is seen to be gone.
+            Documents with an owner stay.
+        allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
+        dry_run: Change nothing, and list in the report what would be done.
+    """
+
+    name: str | None
+    include: Sequence[str] | None
+    exclude: Sequence[str] | None
+    ignore_files: bool
+    user: str | None
+    prune: bool
+    allow_empty: bool
+    dry_run: bool
+
+
+@dataclass
+class Files:
+    """Files below folders.
+
+    Attributes:
+        paths: The files and folders.
+        name: The name of the only folder; its own by default.
+        chosen: Which of the files below them.
+        user: Owner of documents whose file names none.
+        parts: What is read of each folder.
+    """
+
+    paths: Sequence[str | os.PathLike[str]]
+    name: str | None = None
+    chosen: Selection = field(default_factory=Selection)
+    user: str | None = None
+    parts: Sequence[Part] = ()
+    came: set[str] = field(default_factory=set)
+    _read: set[str] = field(default_factory=set)
+    _spoke: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(
+        cls, store: Store, paths: Sequence[str | os.PathLike[str]], looking: Looking
+    ) -> tuple[Files, Mode]:
+        """Files and folders for an index, and how far one goes; see `Index.add_files`.
+
+        Raises:
+            BadInput: One cannot be read, its name is taken, an owner's files are to be pruned, or an
+                option is unknown.
+        """
+        check_options("add_files()", looking, Looking.__optional_keys__)
+        prune, empty = looking.get("prune", False), looking.get("allow_empty", False)
+        mode = Mode(prune, empty, looking.get("dry_run", False))
+        chosen = Selection.of(
+            looking.get("include"), looking.get("exclude"), looking.get("ignore_files", True)
+        )
+        name, user = looking.get("name"), looking.get("user")
+        if user is not None and check_user(user) and mode.prune:
+            raise BadInput(
+                "Documents with an owner are never pruned; leave out user or prune (--user or --prune)."
+            )
+        for path in paths:
+            if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
+                checked(path)
+        found = cls(paths, name, chosen, user)
+        found.claim(settings.read(store).roots)
+        return found, mode
+
+    def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
+        """See `Evidence`."""
+        self.parts = parts_of(self.paths, self.name, known)
+        return {**known, **{part.root.name: part.root for part in self.parts}}
+
+    def documents(self) -> Iterator[Document | Skipped]:
+        """See `Evidence`."""
+        for part in self.parts:
+            named = self.chosen.named or not part.place.is_dir()
+            for found in walk(part.place, part.name, self.chosen, part.without):
+                if isinstance(found, Skipped):
+                    yield found
+                else:
+                    yield from self._file(part, *found, named)
+
+    def _file(self, part: Part, path: Path, name: str, named: bool) -> Iterator[Document | Skipped]:
+        whole = True
+        for one in read_file(path, name, named=named):
+            if isinstance(one, Skipped):
+                whole = False
+                yield one
+            else:
+                self.came.add(one.id)
+                self._spoke.add(str(part.place))
+                yield marked(replace(one, user=one.user or self.user), name)
+        if whole:
+            self._read.add(name)
+
+    def source(self, stored: Document, /) -> str | None:
+        """See `Evidence`."""
+        part = self._part(stored)
+        return None if part is None else str(part.place)
+
+    def gone(self, stored: Document, /) -> bool:
+        """See `Evidence`."""
+        name, part = origin_of(stored), self._part(stored)
+        if part is None:
+            return False
+        return name in self._read or _missing(Path(part.root.place, name.partition("/")[2]))
+
+    def silent(self, source: str, /) -> bool:
+        """See `Evidence`."""
+        return source not in self._spoke
+
+    def _part(self, stored: Document) -> Part | None:
+        name = origin_of(stored)
+        return next((part for part in self.parts if part.holds(name)), None)
+
+
+def _missing(path: Path) -> bool:
+    """Whether a file is seen to be gone; False where one cannot look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
