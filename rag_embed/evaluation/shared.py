@@ -83,7 +83,7 @@ def shared(
         (('sea',), 'Left out 1 labels: 1 that only private documents answer, 0 that name a user.')
     """
     named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
-    owners = {id: owner for id, (_, owner) in store.known(named).items()}
+    owners = store.owners(named)
     hidden = {id for id, owner in owners.items() if owner is not None and owner != user}
     private: set[str] = set()
     unknown: set[str] = set()

@@ -109,7 +109,7 @@ MADE_OF_SHARED = ("files/experts/*",)
 def delete(store: Store, ids: Sequence[str], user: str | Anyone | None) -> int:
     """Delete those of the documents that are the user's; see `Index.delete`."""
     if user is not ANYONE:
-        ids = [id for id, (_, owner) in store.known(ids).items() if owner == user]
+        ids = [id for id, owner in store.owners(ids).items() if owner == user]
     deleted = store.delete(ids)
     if deleted:
         store.tidy()

@@ -25,8 +25,8 @@ def installed(store: Store) -> PilotRouter | None:
     router = _kept(store)
     if router is None:
         return None
-    known = store.known(sorted(router.pilots.answered))
-    return router.without_documents([id for id, (_, owner) in known.items() if owner is not None])
+    owners = store.owners(sorted(router.pilots.answered))
+    return router.without_documents([id for id, owner in owners.items() if owner is not None])
 
 
 def install(store: Store, router: PilotRouter) -> None:

@@ -173,6 +173,10 @@ class Store(Protocol):
         """``(content hash, owner)`` of the stored ones; the hash of an incomplete one is ``""``."""
         ...
 
+    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
+        """The owners of the stored ones; cheaper than `known`, which looks at every chunk."""
+        ...
+
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """Store documents and their chunks; their old chunks vanish.
 

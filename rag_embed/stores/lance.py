@@ -36,19 +36,9 @@ from rag_embed.stores.locks import turn
 from rag_embed.stores.making import Shape, find, make
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
-from rag_embed.stores.schema import (
-    WORDS,
-    chunk_schema,
-    chunk_table,
-    document_table,
-    field_columns,
-)
+from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table, field_columns
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import (
-    names_of,
-    read_analyzer,
-    size_on_disk,
-)
+from rag_embed.stores.tables import names_of, read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
@@ -178,10 +168,13 @@ class LanceStore:
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
         """See `protocols.Store`."""
-        if not ids:
-            return {}
         with explained("read the index", self.uri):
-            return reread(lambda: self._writer.known(ids))
+            return reread(lambda: self._writer.known(ids)) if ids else {}
+
+    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
+        """See `protocols.Store`."""
+        with explained("read the index", self.uri):
+            return reread(lambda: self._writer.owners(ids)) if ids else {}
 
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""

@@ -107,6 +107,10 @@ class MemoryStore:
         documents = self._view.stored
         return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
 
+    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
+        """See `protocols.Store`."""
+        return {id: owner for id, (_, owner) in self.known(ids).items()}
+
     @_one_at_a_time
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""
@@ -114,8 +118,7 @@ class MemoryStore:
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
         texts = lexical_texts(rows)
         replaced = {document.id for document, _ in documents}
-        owners = {id: owner for id, (_, owner) in self.known(list(replaced)).items()}
-        check_owners([document for document, _ in documents], owners)
+        check_owners([document for document, _ in documents], self.owners(list(replaced)))
         self._forget(replaced)
         kept = [
             i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced

@@ -68,7 +68,7 @@ class LanceWriter:
         }
 
     def owners(self, ids: Sequence[str]) -> dict[str, str | None]:
-        """The owner of each of the documents that are stored."""
+        """See `protocols.Store`."""
         stored = self._documents.search().where(among(ids)).select(["id", "user_id"])
         return {row["id"]: row["user_id"] for row in stored.to_list()}
 

@@ -93,6 +93,7 @@ class OwnerLaws:
             with pytest.raises(BadInput, match="another owner"):
                 write(store, Document("z", "new"), late)
         assert store.known(["x", "y", "z"]) == {"x": ("h", "ann"), "y": ("h", None)}
+        assert store.owners(["x", "y", "z"]) == {"x": "ann", "y": None} and store.owners([]) == {}
         assert [c.text for c in store.view().document_chunks("x")] == ["red fox"]
         write(store, Document("x", "grey fox", user="ann"), digest="h2")
         assert store.known(["x"]) == {"x": ("h2", "ann")}
