@@ -2,19 +2,32 @@
 
 Candidates come in blocks, best first, and every block is settled before the next one is read. So no
 choice depends on how many hits are wanted: fewer are a prefix of more, whatever the query asks for.
+
+A chunk that no leg has among its first ones can score above the last of an earlier block, which is settled
+by then. It stays behind, and counts as much as that one: its score is lowered, by thousandths, and a part
+`BEHIND` says by how much. So scores fall from hit to hit unless diversity decides.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from rag_embed.maths.diversity import mmr
+from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import View
 from rag_embed.ranking.fusion import Scored
 from rag_embed.ranking.grouping import by_document
-from rag_embed.types import Hit, Query, Route, Vectors, doc_id_of
+from rag_embed.types import Hit, Part, Query, Route, Vectors, doc_id_of
+
+BEHIND = "behind"
+"""Name of the part of a hit that counts less, since the hits before it were settled first."""
+
+_EQUAL = 2 * 10.0**-DIGITS
+"""Scores that differ by no more are in the order of their ids."""
 
 Rows = Callable[[Sequence[str]], Vectors]
 """Unit rows of chunks, by id."""
@@ -49,6 +62,7 @@ class Selection:
         self._seen: set[str] = set()
         self._documents: set[str] = set()
         self._before: list[Vectors] = []
+        self._last = math.inf
 
     def take(self, ranked: Sequence[Scored], pool: int, exhausted: bool) -> None:
         """Read the next block.
@@ -62,7 +76,8 @@ class Selection:
         block = new[: pool - len(self._seen)]
         self._seen.update(one.id for one in block)
         passing = [one for one in block if self._passes(one)]
-        self.groups += self._grouped(self._diverse(passing))
+        order = self._diverse if self._query.diversity else self._falling
+        self.groups += self._grouped(order(passing))
         fades = not any(map(self._passes, block[len(block) // 2 :]))
         self.done = len(self.groups) >= self._query.k or fades or (exhausted and block == new)
 
@@ -70,8 +85,18 @@ class Selection:
         least = self._query.min_relevance
         return not least or self._relevance(one) >= least
 
+    def _falling(self, block: list[Scored]) -> list[Scored]:
+        found = []
+        for one in block:
+            if (over := one.score - self._last) > _EQUAL:
+                part = Part(BEHIND, -over, -over, 1.0)
+                one = replace(one, score=self._last, parts=(*one.parts, part))
+            self._last = min(self._last, one.score)
+            found.append(one)
+        return found
+
     def _diverse(self, block: list[Scored]) -> list[Scored]:
-        if not self._query.diversity or self._rows is None or not block:
+        if self._rows is None or not block:
             return block
         rows = self._rows([one.id for one in block])
         before = np.concatenate(self._before) if self._before else None

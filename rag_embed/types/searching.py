@@ -124,7 +124,8 @@ class Part:
     """What one leg said about one hit.
 
     Attributes:
-        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``.
+        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``; ``"behind"`` lowers a hit that was
+            found after better ones were settled, see `ranking.selection`.
         raw: Its own score (cosine, BM25).
         normalised: The score on the common scale of the fusion.
         weight: The weight the fusion gave this leg for this query.

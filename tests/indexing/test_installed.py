@@ -47,6 +47,14 @@ def test_an_index_in_memory_keeps_its_router_too(kb) -> None:
     assert installed(index.store) is None and index.store.files.names() == []
 
 
+def test_opening_it_reads_no_chunk_of_the_documents_that_it_knows(kb, monkeypatch) -> None:
+    def refused(store, ids):
+        raise AssertionError(f"all chunks of {len(ids)} documents are read")
+
+    monkeypatch.setattr(LanceStore, "known", refused)
+    assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
+
+
 def test_a_damaged_one_is_refused(kb) -> None:
     store = LanceStore.open(kb)
     store.files.put({ROUTER: b"no router"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
+from rag_embed.ranking.selection import BEHIND
 
 WORDS = ["fox", "whale", "tea", "wine", "river", "stone", "cloud", "bread", "lamp", "violin"]
 TEXTS = ["fox", "the violin and the river", "number 17", "a lamp on a stone", "whale wine"]
@@ -94,3 +97,15 @@ def test_diverse_hits_beyond_the_first_block_are_unlike_those_before() -> None:
     assert ids[0] == best.chunk.doc_id and sorted(ids) == sorted(index.store.document_ids())
     last = [id for id in ids[100:] if id.startswith("copy")]
     assert ids[100 : 130 - len(last)] == [id for id in ids[100:] if id.startswith("other")]
+
+
+@pytest.mark.parametrize("group_by", ["chunk", "document"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_scores_fall_from_block_to_block(index, text, group_by) -> None:
+    """A chunk that two legs find late, together, can be better than what one of them found early."""
+    hits = index.search(text, k=1000, user="ann", group_by=group_by)
+    scores = [hit.score for hit in hits]
+    assert all(after - before <= 2e-5 for before, after in pairwise(scores))
+    for place, hit in enumerate(hits):
+        assert place >= 100 or BEHIND not in [part.leg for part in hit.parts]
+        assert hit.score == pytest.approx(sum(part.contribution for part in hit.parts), abs=1e-6)
