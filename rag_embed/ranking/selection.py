@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -90,7 +91,7 @@ class Selection:
         for one in block:
             if (over := one.score - self._last) > _EQUAL:
                 part = Part(BEHIND, -over, -over, 1.0)
-                one = replace(one, score=self._last, parts=(*one.parts, part))
+                one = replace(one, score=self._last, said=partial(_and, one.said, part))
             self._last = min(self._last, one.score)
             found.append(one)
         return found
@@ -111,6 +112,11 @@ class Selection:
         fresh = by_document([one for one in block if doc_id_of(one.id) not in self._documents])
         self._documents.update(doc_id_of(group[0].id) for group in fresh)
         return fresh
+
+
+def _and(said: Callable[[str], tuple[Part, ...]], part: Part, id: str) -> tuple[Part, ...]:
+    """What was said about a chunk, and one part more."""
+    return (*said(id), part)
 
 
 def hits_of(

@@ -17,23 +17,15 @@ from rag_embed.maths.pooling import group_means
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import Encoder, TokenSpace
 from rag_embed.situated.composed import Rows, check_weight, encoded, encoded_with_tokens
-from rag_embed.situated.space import (
-    asking,
-    digest,
-    forget_written,
-    kept_in,
-    shown,
-    sources,
-    written,
-)
+from rag_embed.situated.space import Around, digest, sources
 from rag_embed.texts import heading
-from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
+from rag_embed.types import Cut, Signature, TokenRows, Vectors
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Derived(ABC):
+class _Derived(Around, ABC):
     """What is made of the rows of one inner space, and shares its queries and tokens."""
 
     space: TokenSpace
@@ -55,11 +47,6 @@ class _Derived(ABC):
         inner = self.space.signature
         return replace(inner, chunks=f"{self._name}({inner.chunks})")
 
-    @property
-    def asking(self) -> Signature:
-        """Of what reads the queries; see `space.asking`."""
-        return asking(self.space)
-
     @abstractmethod
     def derive(self, rows: Rows, cuts: Sequence[Cut], /) -> Vectors:
         """See `Composed`."""
@@ -78,31 +65,11 @@ class _Derived(ABC):
         """See `protocols.TokenSpace`."""
         return self.space.texts(cuts)
 
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.space.encode_query(texts)
-
     def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
         """See `protocols.SituatedSpace`: what the inner space reads, and title and headings."""
         above = [heading(chunk) for _, chunks in cuts for chunk in chunks]
         inner = sources(self.space, cuts)
         return inner and [digest(a, b) for a, b in zip(above, inner, strict=True)]
-
-    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
-        """See `protocols.SituatedSpace`."""
-        return written(self.space, cuts)
-
-    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
-        """See `protocols.SituatedSpace`; its tokens are those of the inner space."""
-        return shown(self.space, cuts)
-
-    def kept_in(self) -> tuple[str, ...]:
-        """See `protocols.SituatedSpace`."""
-        return kept_in(self.space)
-
-    def forget(self, user: str, documents: Sequence[Document], /) -> None:
-        """See `protocols.SituatedSpace`."""
-        forget_written(self.space, user, documents)
 
 
 @dataclass(frozen=True, slots=True)

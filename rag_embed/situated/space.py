@@ -1,4 +1,4 @@
-"""`TextSpace` encodes one text per chunk; and what any space reads, writes and keeps of documents."""
+"""`TextSpace` encodes one text per chunk, `Around` hands on; what any space reads, writes and keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
-from rag_embed.protocols import ChunkEncoder, Encoder, SituatedSpace, TokenEncoder
+from rag_embed.protocols import ChunkEncoder, Encoder, SituatedSpace, TokenEncoder, TokenSpace
 from rag_embed.types import Cut, Document, Signature, TokenRows, Vectors
 
 T = TypeVar("T")
@@ -74,6 +74,42 @@ class TextSpace(ABC):
 
     def forget(self, user: str, documents: Sequence[Document], /) -> None:  # noqa: B027
         """See `protocols.SituatedSpace`; nothing is kept here."""
+
+
+class Around:
+    """A `protocols.SituatedSpace` around an inner one, which reads its queries and writes for it."""
+
+    __slots__ = ()
+    space: TokenSpace
+
+    @property
+    def asking(self) -> Signature:
+        """Of what reads the queries; see `asking`."""
+        return asking(self.space)
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        """See `protocols.ChunkEncoder`."""
+        return self.space.encode_query(texts)
+
+    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return sources(self.space, cuts)
+
+    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
+        """See `protocols.SituatedSpace`."""
+        return written(self.space, cuts)
+
+    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
+        """See `protocols.SituatedSpace`."""
+        return shown(self.space, cuts)
+
+    def kept_in(self) -> tuple[str, ...]:
+        """See `protocols.SituatedSpace`."""
+        return kept_in(self.space)
+
+    def forget(self, user: str, documents: Sequence[Document], /) -> None:
+        """See `protocols.SituatedSpace`."""
+        forget_written(self.space, user, documents)
 
 
 def sources(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str] | None:

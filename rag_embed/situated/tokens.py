@@ -14,8 +14,8 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
-from rag_embed.situated.space import asking, forget_written, kept_in, shown, sources, written
-from rag_embed.types import Cut, Document, Signature, TokenBits, TokenRows, Vectors
+from rag_embed.situated.space import Around
+from rag_embed.types import Cut, Signature, TokenBits, TokenRows, Vectors
 
 MEASURED = FINGERPRINTS
 """Fingerprints of the spaces with which token evidence was found to help; see
@@ -23,7 +23,7 @@ MEASURED = FINGERPRINTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WithTokens:
+class WithTokens(Around):
     """A space whose chunks keep their tokens, 48 bytes each for 384 dimensions.
 
     Attributes:
@@ -76,11 +76,6 @@ class WithTokens:
         return replace(self.space.signature, tokens="sign bits")
 
     @property
-    def asking(self) -> Signature:
-        """Of what reads the queries; see `space.asking`."""
-        return asking(self.space)
-
-    @property
     def encoder(self) -> TokenEncoder:
         """What encodes the texts."""
         return cast(TokenEncoder, self.space.encoder)
@@ -93,33 +88,9 @@ class WithTokens:
         """`encode_chunks`, and the tokens of each chunk, from the same forward pass."""
         return self.space.encode_chunk_tokens(cuts, self._bits)
 
-    def encode_query(self, texts: Sequence[str], /) -> Vectors:
-        """See `protocols.ChunkEncoder`."""
-        return self.space.encode_query(texts)
-
     def read_query(self, texts: Sequence[str], /) -> tuple[Vectors, list[TokenRows]]:
         """`encode_query`, and each query's tokens, centred and of length 1."""
         return self.encoder.encode_query_tokens(texts, self.centred)
-
-    def sources(self, cuts: Sequence[Cut], /) -> list[str] | None:
-        """See `protocols.SituatedSpace`."""
-        return sources(self.space, cuts)
-
-    def written(self, cuts: Sequence[Cut], /) -> list[str] | None:
-        """See `protocols.SituatedSpace`."""
-        return written(self.space, cuts)
-
-    def shown(self, cuts: Sequence[Cut], /) -> list[str | None]:
-        """See `protocols.SituatedSpace`."""
-        return shown(self.space, cuts)
-
-    def kept_in(self) -> tuple[str, ...]:
-        """See `protocols.SituatedSpace`."""
-        return kept_in(self.space)
-
-    def forget(self, user: str, documents: Sequence[Document], /) -> None:
-        """See `protocols.SituatedSpace`."""
-        forget_written(self.space, user, documents)
 
     def _bits(self, tokens: TokenRows) -> TokenBits:
         return TokenBits(tokens.ids, sign_bits(tokens.rows, self.mean))
