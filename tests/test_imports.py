@@ -41,6 +41,66 @@ def test_names_load_no_model_and_no_store(statement) -> None:
     assert not loaded(statement) & (HEAVY | {"pyarrow"})
 
 
+SHELL = """
+import sys
+sys.argv = ["rag-embed", *{words}]
+from rag_embed.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+def shell(*words: str) -> tuple[str, set[str]]:
+    """What a command prints, and every module in memory at its end."""
+    script = SHELL.format(words=[*words])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.splitlines()[-1].split())
+
+
+def test_the_overview_of_commands_loads_none_of_them() -> None:
+    shown, found = shell("--help")
+    assert "ask-why" in shown
+    assert not found & (HEAVY | {"numpy", "pyarrow", "pydantic", "rag_embed.types"})
+    assert {name for name in found if name.startswith("rag_embed.cli.")} == {
+        "rag_embed.cli.commands"
+    }
+
+
+FOR_NOTHING = {
+    *HEAVY - {"lancedb", "openvino"},
+    "pandas.core",  # through Arrow's dataset
+    "openvino.tools.ovc",  # converts models
+    "rag_embed.cli.demo",
+    "rag_embed.training",
+    "rag_embed.tuning",
+}
+
+
+def test_a_search_from_a_shell_loads_nothing_it_does_not_need(tmp_path) -> None:
+    kb = tmp_path / "kb"
+    rag_embed.Index.create(kb).add(rag_embed.Document("fox", "The fox is red."))
+    shown, found = shell("search", str(kb), "red foxes")
+    assert "The fox is red." in shown and {"lancedb", "openvino", "pyarrow.dataset"} <= found
+    assert not found & FOR_NOTHING
+
+
+def test_pandas_is_left_out_for_arrow_alone() -> None:
+    script = """
+from rag_embed.stores._deferred import spare_pandas
+spare_pandas()
+import pyarrow.dataset, sys
+assert "pandas" not in sys.modules
+import pandas, pyarrow
+assert pyarrow.table({"a": [1]}).to_pandas()["a"].tolist() == [1]
+"""
+    pytest.importorskip("pandas")
+    assert "pandas" in loaded(script)
+
+
 def test_every_name_resolves() -> None:
     assert sorted(rag_embed.__all__) == sorted(rag_embed._HOMES) == sorted(dir(rag_embed))
     for name in rag_embed.__all__:

@@ -8,35 +8,29 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing fo
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag_embed.cli import (
-    demo,
-    doctor,
-    documents,
-    evaluate,
-    experts,
-    extend,
-    index,
-    mcp,
-    personal,
-    search,
-    train,
-    tune,
-)
-from rag_embed.cli.demo import language_reference
-from rag_embed.cli.show import complain
+from rag_embed.cli.commands import Commands
 from rag_embed.errors import RagEmbedError
+from rag_embed.lazy import lazily
+from rag_embed.stores._deferred import spare_pandas
+
+if TYPE_CHECKING:
+    from rag_embed.cli.demo import language_reference
 
 __all__ = ["app", "language_reference", "main"]
 
+_HOMES = {"language_reference": "cli.demo"}
+
+__getattr__ = lazily(__name__, _HOMES)
+
 app = typer.Typer(
     name="rag-embed",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,6 +39,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(f"rag-embed {importlib.metadata.version('rag-embed')}")
         raise typer.Exit
 
@@ -61,33 +57,20 @@ def options(
     """Documents in, a better hybrid retriever out."""
 
 
-app.command("index")(index.index)
-app.command("search")(search.search)
-app.command("ask-why")(search.ask_why)
-app.command("show")(documents.show)
-app.command("delete")(documents.delete)
-app.command("eval")(evaluate.evaluate)
-app.command("remember")(personal.remember)
-app.command("forget")(personal.forget)
-app.command("profile")(personal.profile)
-app.command("extend")(extend.extend)
-app.command("tune")(tune.tune)
-app.command("doctor")(doctor.doctor)
-app.command("mcp")(mcp.mcp)
-app.command("demo")(demo.demo)
-app.add_typer(experts.app, name="experts")
-app.command("train-expert")(train.train_expert)
-app.command("train-situated")(train.train_situated)
-
-
 def main() -> None:
     """Entry point of ``rag-embed``."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    spare_pandas()
     try:
         app()
     except RagEmbedError as error:
-        complain(str(error))
-        sys.exit(1)
+        _fail(str(error))
     except OSError as error:  # a page or report that cannot be written
-        complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
-        sys.exit(1)
+        _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+
+
+def _fail(message: str) -> None:
+    from rag_embed.cli.show import complain  # what draws is loaded by commands that draw
+
+    complain(message)
+    sys.exit(1)

@@ -98,6 +98,7 @@ def _stored(core: ov.Core, folder: Path) -> tuple[ov.Model, Vectors] | None:
 def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Model, Vectors]:
     """Convert with torch, and keep the result where the cache can be written."""
     import torch
+    from openvino.tools.ovc import convert_model
 
     from rag_embed.encoders.sentence import SentenceEncoder
 
@@ -122,7 +123,7 @@ def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Mode
     free = [ov.PartialShape([-1, -1])] * 2
     try:
         with torch.inference_mode(), _quiet():
-            model = ov.convert_model(module, example_input=(ids, mask), input=free)
+            model = convert_model(module, example_input=(ids, mask), input=free)
     except Exception as error:  # the converter raises whatever the traced model raises
         raise UnsupportedModel(
             f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "

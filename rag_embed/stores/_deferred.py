@@ -1,9 +1,11 @@
-"""Putting off the import of a package's ``__init__`` until something in it is used."""
+"""Putting off imports that take long and are for nothing here."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec, module_from_spec
+from types import FrameType
 
 
 def defer_package(name: str) -> None:
@@ -29,3 +31,26 @@ def defer_package(name: str) -> None:
 
     module.__dict__["__getattr__"] = load
     sys.modules[name] = module
+
+
+def spare_pandas() -> None:
+    """Let Arrow's ``dataset``, which LanceDB imports, not import pandas where that is installed.
+
+    It would take a fifth of the time of a cold search. For a process that hands out no data frame:
+    Arrow then takes none as an array. Whoever else imports pandas gets it.
+    """
+    sys.meta_path.insert(0, _NoPandasForDataset())
+
+
+class _NoPandasForDataset:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas" and "pyarrow.dataset" in _importers():
+            raise ModuleNotFoundError("pandas is left out", name=name)
+
+
+def _importers() -> Iterator[str]:
+    """The modules that are being run in this thread, the innermost first."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        yield frame.f_globals.get("__name__", "")
+        frame = frame.f_back

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.request import url2pathname
 
 from rag_embed.errors import BadInput
 from rag_embed.paths import absolute
@@ -33,6 +32,8 @@ def place(path: str | os.PathLike[str]) -> str:
     if (file := _FILE.fullmatch(text)) is not None:
         if file["host"] not in (None, "", "localhost"):
             raise BadInput(f"{text!r} is a file of another machine; mount it and name its folder.")
+        from urllib.request import url2pathname  # needs what speaks to servers
+
         text = url2pathname(file["path"])
     elif "://" in text:
         return text

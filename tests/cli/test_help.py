@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from rag_embed.cli import app
+from rag_embed.cli.commands import HOMES
 
 
 def walked(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -60,3 +61,14 @@ def test_help_is_whole_sentences(path: tuple[str, ...]) -> None:
         assert text.endswith((".", "?")), option.name
         assert text[0].isupper(), option.name
         assert not text.startswith(("Of ", "To ", "At most")), option.name
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_the_overview_says_what_the_command_says(name: str) -> None:
+    first = WHOLE.commands[name].help.split("\n\n")[0]
+    assert HOMES[name].about == " ".join(first.split())
+
+
+def test_a_command_that_is_not_there_is_an_error_with_the_nearest() -> None:
+    result = CliRunner().invoke(app, ["serch"])
+    assert result.exit_code == 2 and "Did you mean 'search'?" in result.output
