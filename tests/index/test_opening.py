@@ -1,0 +1,81 @@
+"""What is there again when an index is opened."""
+
+from __future__ import annotations
+
+import pytest
+from stories import FIELDS, corpus, ids
+
+from rag_embed import Document, Index, encoders
+from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.recipe import Recipe
+from rag_embed.errors import SpaceMismatch, StoreError
+
+
+class TestOpen:
+    def test_everything_is_there_again(self, tmp_path) -> None:
+        first = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields=FIELDS, chunk_tokens=50)
+        first.add(corpus())
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder())
+        assert (
+            again.spaces.cut["max_tokens"] == 50
+            and again.store.fields.types == first.store.fields.types
+        )
+        assert [(h.id, h.score) for h in again.search("fox")] == [
+            (h.id, h.score) for h in first.search("fox")
+        ]
+        assert again.add(corpus()).unchanged == 40
+
+    def test_the_note_of_the_model_decides_nothing(self, tmp_path, monkeypatch) -> None:
+        class Named(HashEncoder):
+            recipe = Recipe("model", {"model": "hash"})
+
+        Index.create(tmp_path / "kb", encoder=Named()).add(corpus(3))
+        loaded = []
+        monkeypatch.setattr(
+            encoders,
+            "load",
+            lambda name: loaded.append(name) or HashEncoder(256 if name == "hash" else 8),
+        )
+        note = tmp_path / "kb" / "encoder.json"
+        for content in (note.read_text(), '{"model": "another"}', "broken", None):
+            note.unlink(missing_ok=True)
+            if content is not None:
+                note.write_text(content)
+            assert Index.open(tmp_path / "kb").search("number 1")[0].chunk.doc_id == "d1"
+        assert loaded == ["hash", "another", "hash", "hash", "hash"]
+
+    def test_wrong_encoder_is_refused(self, tmp_path) -> None:
+        Index.create(tmp_path / "kb", encoder=HashEncoder(dim=64))
+        with pytest.raises(SpaceMismatch, match="dim"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder(dim=128))
+
+    def test_missing_and_existing(self, tmp_path) -> None:
+        with pytest.raises(StoreError, match="no index"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder())
+        assert not (tmp_path / "kb").exists()
+        Index.create(tmp_path / "kb", encoder=HashEncoder())
+        with pytest.raises(StoreError, match="already"):
+            Index.create(tmp_path / "kb", encoder=HashEncoder())
+
+    def test_a_creation_that_died_is_made_anew(self, tmp_path) -> None:
+        import lancedb
+        import pyarrow as pa
+
+        lancedb.connect(tmp_path / "kb").create_table("chunks", pa.table({"half": [1]}))
+        with pytest.raises(StoreError, match="interrupted"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder())
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        assert index.add(corpus(3)).added == 3
+
+    def test_a_half_written_document_is_written_again(self, tmp_path) -> None:
+        """Chunks were committed, the process died before the document's row was."""
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        old, new = Document("d", "old text of the fox"), Document("d", "new text of the whale")
+        index.add([old])
+        rows = index.store._documents.to_arrow()
+        index.add([new])
+        merge = index.store._documents.merge_insert("id").when_matched_update_all()
+        merge.execute(rows)
+        assert index.store.known(["d"]) == {"d": ("", None)}
+        assert index.add([old]).replaced == 1
+        assert ids(index.search("fox whale", k=9)) == ["d#0-19"]

@@ -1,0 +1,74 @@
+"""A second space: filled, an expert, refused where its name is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.types import Progress
+
+TEXTS = {
+    "fox": "The red fox hunts mice in the meadow.",
+    "sea": "The blue sea is deep and full of whales.",
+    "tea": "Green tea is made with water of eighty degrees.",
+}
+
+
+def documents() -> list[Document]:
+    return [Document(name, text, title=name.title()) for name, text in TEXTS.items()]
+
+
+@pytest.fixture(params=["memory", "lance"])
+def index(request, tmp_path) -> Index:
+    if request.param == "memory":
+        index = Index.in_memory(encoder=HashEncoder(64))
+    else:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+    index.add(documents())
+    return index
+
+
+class TestSpaces:
+    def test_a_space_is_filled_and_becomes_an_expert(self, index) -> None:
+        told: list[Progress] = []
+        other = HashEncoder(16)
+        assert index.experts.add_space("small", other, progress=told.append) == 3
+        assert told == [Progress(3, 3)] and [one.name for one in index.experts.list()] == ["small"]
+        assert {leg.name for leg in index.experts.hybrid().legs} == {"dense", "lexical", "small"}
+        assert [part.leg for part in index.search("fox")[0].parts] == ["dense", "lexical"]
+        index.add([Document("new", "A new text about foxes.")])
+        view = index.store.view()
+        [row] = view.vectors("small", ["new#0-23"])
+        assert row.shape == (16,) and np.isclose(np.linalg.norm(row), 1.0)
+        alone = {"small": 1.0}
+        [found] = type(index.experts.hybrid())(
+            index.store, index.experts.hybrid().legs, alone, index.experts.hybrid().calibration
+        ).retrieve([Query("fox", k=1)])
+        assert found[0].chunk.doc_id == "fox"
+        index.experts.drop_space("small")
+        assert index.experts.list() == () and index.add(documents()).unchanged == 3
+        index.add([Document("last", "One more.")])
+        assert index.experts.add_space("small", other) == 5
+
+    def test_a_space_of_an_encoder_without_a_name(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+        index.add(documents())
+        index.experts.add_space("small", HashEncoder(16))
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
+        with pytest.raises(SpaceMismatch, match="Space 'small'"):
+            again.spaces.know("small", HashEncoder(32))
+        again.spaces.know("small", HashEncoder(16))
+        assert again.add([Document("new", "text")]).added == 1
+        with pytest.raises(BadInput, match="no space 'nope'"):
+            again.spaces.know("nope", HashEncoder(16))
+
+    @pytest.mark.parametrize("name", ["dense", "lexical", "tokens", "", "Bad name"])
+    def test_names_that_are_taken_or_impossible(self, index, name) -> None:
+        with pytest.raises(BadInput):
+            index.experts.add_space(name, HashEncoder(16))
+        assert index.experts.list() == () and index.store.lacking() == []
+        with pytest.raises(BadInput):
+            index.experts.drop_space(name)
