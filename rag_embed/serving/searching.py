@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rag_embed.serving.citations import CITED, citation, line, under
+from rag_embed.serving.citations import CITED
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.lengths import fitting
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Choice, Parameter, Refused, Share, Text, Whole
+from rag_embed.serving.quoting import quoted
 from rag_embed.serving.tool import Answer, Tool
-from rag_embed.text import printable
 from rag_embed.types import Hit
 
 MIN_RELEVANCE = 0.1
@@ -56,15 +54,6 @@ _GIVES: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A passage, where it was found."""
-
-    shelf: Shelf
-    hit: Hit
-    value: float
-
-
 def search_tool(library: Library) -> Tool:
     """`search` over a library."""
     several = len(library.shelves) > 1
@@ -91,24 +80,32 @@ def _run(library: Library, asked: Mapping[str, Any]) -> Answer:
         (fitted if fits else unfit).append(shelf)
     if not fitted:
         raise Refused("No collection has all the fields of the filters; list shows which has what.")
-    found: list[_Found] = []
+    found: list[tuple[Shelf, Hit]] = []
     best: float | None = None
     for shelf in fitted:
         where = Conditions.filter(asked["filters"], shelf.index.store.fields)
         hits = shelf.search(asked["query"], asked["k"], where)
         best = max([hit.relevance for hit in hits] + ([] if best is None else [best]), default=None)
-        relevant = [hit for hit in hits if hit.relevance >= asked["min_relevance"]]
-        found += [
-            _Found(shelf, one.as_hit, one.value)
-            for one in shelf.index.contents.passages(relevant, asked["budget"])
-        ]
+        found += [(shelf, hit) for hit in hits if hit.relevance >= asked["min_relevance"]]
     if len(fitted) > 1:
-        found.sort(key=lambda one: -round(one.value, 9))
+        found.sort(key=lambda one: -round(one[1].relevance, 9))
     notes = [f"{shelf.name} was not searched: it has not all these fields." for shelf in unfit]
     if not found:
         notes.insert(0, _nothing(best, asked["min_relevance"], bool(asked["filters"])))
-        return Answer("\n".join(notes), _data([], best, []))
-    return _told(library, found[: asked["k"]], best, asked["budget"], notes)
+        return Answer("\n".join(notes), {"passages": [], "best": rounded(best), "left_out": []})
+    quotes, left_out = quoted(found[: asked["k"]], asked["budget"])
+    if left_out:
+        number = len(left_out)
+        notes.insert(0, f"{number} more did not fit the budget; ask for more, or read them.")
+    several = len(library.shelves) > 1
+    blocks = [one.block(number, several) for number, one in enumerate(quotes, 1)]
+    data = {"passages": [one.data for one in quotes], "best": rounded(best), "left_out": left_out}
+    return Answer("\n\n".join([*blocks, *notes]), data)
+
+
+def rounded(relevance: float | None) -> float | None:
+    """A relevance as it is told."""
+    return None if relevance is None else round(relevance, 4)
 
 
 def _nothing(best: float | None, least: float, filtered: bool) -> str:
@@ -118,45 +115,3 @@ def _nothing(best: float | None, least: float, filtered: bool) -> str:
         f"Nothing relevant: the best passage has relevance {best:.2f}, less than {least:.2f}. "
         "Ask in other words, or take it that the answer is not here."
     )
-
-
-def _told(
-    library: Library, found: list[_Found], best: float | None, budget: int, notes: list[str]
-) -> Answer:
-    """The passages that fit, in their order; the first one is cut where it does not."""
-    several, left = len(library.shelves) > 1, budget
-    blocks: list[str] = []
-    passages: list[dict[str, Any]] = []
-    left_out: list[str] = []
-    for one in found:
-        chunk, shelf = one.hit.chunk, one.shelf
-        relevance = f"relevance {one.hit.relevance:.2f}"
-        place = line(shelf, several, chunk.id, relevance, under(chunk.title, chunk.headings))
-        head = f"[{len(blocks) + 1}] {place}"
-        text, cut = printable(chunk.text), False
-        length = shelf.tokens(head) + shelf.tokens(text)
-        if length > left and not blocks:
-            end = fitting(shelf, chunk.text, max(left - shelf.tokens(head), left // 2))
-            text, cut, length = f"{printable(chunk.text[:end])} […]", True, left
-        if length > left:
-            left_out.append(chunk.id)
-            continue
-        left -= length
-        blocks.append(f"{head}\n{text}")
-        exact = chunk.text[: end if cut else None]
-        said = {"relevance": round(one.hit.relevance, 4), "text": exact, "cut": cut}
-        passages.append({**citation(shelf, chunk), **said})
-    if left_out:
-        number = len(left_out)
-        notes = [f"{number} more did not fit the budget; ask for more, or read them.", *notes]
-    return Answer("\n\n".join([*blocks, *notes]), _data(passages, best, left_out))
-
-
-def _data(
-    passages: list[dict[str, Any]], best: float | None, left_out: list[str]
-) -> dict[str, Any]:
-    return {
-        "passages": passages,
-        "best": None if best is None else round(best, 4),
-        "left_out": left_out,
-    }

@@ -6,6 +6,7 @@ from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import RagEmbedTranslator, to_filter
 from langchain_rag_embed.rerank import CompressorReranker
 from langchain_rag_embed.retrievers import RagEmbedRetriever
+from langchain_rag_embed.tools import read_tool, search_tool
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
 from langchain_rag_embed.writers import context_writer
 
@@ -19,6 +20,8 @@ __all__ = [
     "RagEmbedTranslator",
     "RagEmbedVectorStore",
     "context_writer",
+    "read_tool",
+    "search_tool",
     "to_documents",
     "to_filter",
 ]

@@ -52,6 +52,18 @@ def to_filter(filter: FilterLike) -> Filter | None:
         raise too_deep() from None
 
 
+def narrowed(own: Filter | None, given: FilterLike) -> Filter | None:
+    """What a call may see: what passes its own filter and the one that was set before, which it cannot widen.
+
+    Raises:
+        BadInput: The filter cannot be read.
+    """
+    asked = to_filter(given)
+    if own is None or asked is None:
+        return asked if own is None else own
+    return And((own, asked))
+
+
 def _translated(filter: FilterLike) -> Filter | None:
     if filter is None or isinstance(filter, Filter):
         return filter

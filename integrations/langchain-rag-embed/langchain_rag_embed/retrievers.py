@@ -20,11 +20,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation
 from typing_extensions import Unpack
 
 from langchain_rag_embed.documents import from_hit
-from langchain_rag_embed.filters import FilterLike, to_filter
+from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query, UserEvent
 from rag_embed.errors import BadInput, class_of
+from rag_embed.filters import Filter
 from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping
@@ -69,7 +70,8 @@ class RagEmbedRetriever(BaseRetriever):
         k: How many chunks at most.
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only. Take it from
             your authentication, never from a model.
-        where: A rag_embed filter, or a dictionary; see `to_filter`.
+        where: A rag_embed filter, or a dictionary; see `to_filter`. It is a boundary: the ``where`` of a
+            call narrows it and never takes its place.
         previous: Earlier turns of the conversation, oldest first; usually comes with a call.
         min_relevance: Drop chunks less relevant than this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
@@ -262,7 +264,8 @@ class RagEmbedRetriever(BaseRetriever):
             raise TypeError(f"RagEmbedRetriever has no option {unknown}; known: {sorted(names)}.")
         options = {name: given[name] if name in given else getattr(self, name) for name in names}
         del options["passage_tokens"]  # says what is made of what was found
-        return Query(text, **{**options, "where": to_filter(options["where"])})
+        own = cast("Filter | None", self.where)  # read when it was set
+        return Query(text, **{**options, "where": narrowed(own, given.get("where"))})
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:  # noqa: ANN401
         return tracing_params(self.index)

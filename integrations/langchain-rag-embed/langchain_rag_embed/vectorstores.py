@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from typing_extensions import Self, Unpack
 
 from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
+from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
 from langchain_rag_embed.opening import index_of_whole_documents
 from langchain_rag_embed.searching import (
     SearchOptions,
@@ -26,7 +28,7 @@ from langchain_rag_embed.searching import (
     query_of,
     search,
 )
-from rag_embed import Index
+from rag_embed import Hit, Index, Query, field
 from rag_embed.errors import BadInput
 from rag_embed.fields import FieldTypes
 from rag_embed.protocols import Encoder
@@ -46,6 +48,8 @@ class RagEmbedVectorStore(VectorStore):
         embedding: LangChain embeddings or a rag_embed encoder; the default model when left out.
         fields: Metadata that filters find faster, such as ``{"year": int}``.
         title_key: Metadata key of the title, which is searched too; ``None`` for no titles.
+        where: A filter, as `to_filter` takes it, that bounds whatever is searched or read here: the
+            ``filter`` of a call, that of a self-query retriever too, narrows it and never takes its place.
         storage_options: Credentials and region of an object store.
 
     Raises:
@@ -68,11 +72,13 @@ class RagEmbedVectorStore(VectorStore):
         embedding: Embeddings | Encoder | None = None,
         fields: FieldTypes | None = None,
         title_key: str | None = "title",
+        where: FilterLike = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         encoder = EmbeddingsEncoder(embedding) if isinstance(embedding, Embeddings) else embedding
         self.index = index_of_whole_documents(index, encoder, fields, storage_options)
         self.title_key = title_key
+        self._where = to_filter(where)
 
     @classmethod
     def from_texts(  # type: ignore[override]  # the base swallows unknown options
@@ -207,9 +213,12 @@ class RagEmbedVectorStore(VectorStore):
         """Those of the documents that exist and that the user sees, in the order of ``ids``."""
         if isinstance(ids, str):
             raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
-        return [
-            from_document(document) for document in self.index.contents.documents(ids, user=user)
-        ]
+        found = self.index.contents.documents(ids, user=user)
+        if self._where is not None:
+            named = self._where & field("doc_id").is_in(ids)
+            passing = set(self.index.contents.matching(named, user=user))
+            found = [document for document in found if document.id in passing]
+        return [from_document(document) for document in found]
 
     async def aget_by_ids(
         self, ids: Sequence[str], /, *, user: str | None = None
@@ -232,20 +241,20 @@ class RagEmbedVectorStore(VectorStore):
             BadInput: An argument is wrong.
             TypeError: There is no such option.
         """
-        return documents(search(self.index, query_of(query, k, options)))
+        return documents(self._search(query_of(query, k, options)))
 
     def similarity_search_with_score(
         self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """`similarity_search` with rag_embed's fused score: higher is better, within one query."""
-        found = search(self.index, query_of(query, k, options))
+        found = self._search(query_of(query, k, options))
         return [(document, hit.score) for document, hit in found]
 
     def _similarity_search_with_relevance_scores(  # type: ignore[override]
         self, query: str, k: int = 4, **options: Unpack[SearchOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """Relevance is in [0, 1] and comparable between queries."""
-        found = search(self.index, query_of(query, k, options))
+        found = self._search(query_of(query, k, options))
         return [(document, hit.relevance) for document, hit in found]
 
     async def _asimilarity_search_with_relevance_scores(  # type: ignore[override]
@@ -258,13 +267,13 @@ class RagEmbedVectorStore(VectorStore):
         self, embedding: Sequence[float], k: int = 4, **options: Unpack[VectorOptions]
     ) -> list[LangChainDocument]:
         """Find the documents nearest to a vector of the index's model."""
-        return documents(search(self.index, by_vector(embedding, k, options)))
+        return documents(self._search(by_vector(embedding, k, options)))
 
     def similarity_search_with_score_by_vector(
         self, embedding: Sequence[float], k: int = 4, **options: Unpack[VectorOptions]
     ) -> list[tuple[LangChainDocument, float]]:
         """`similarity_search_by_vector` with scores, higher is better."""
-        found = search(self.index, by_vector(embedding, k, options))
+        found = self._search(by_vector(embedding, k, options))
         return [(document, hit.score) for document, hit in found]
 
     def max_marginal_relevance_search(  # type: ignore[override]
@@ -285,7 +294,7 @@ class RagEmbedVectorStore(VectorStore):
             **options: See `similarity_search`.
         """
         asked = diverse(query_of(query, k, options), lambda_mult)
-        return documents(search(self.index, asked, fetch_k))
+        return documents(self._search(asked, fetch_k))
 
     def max_marginal_relevance_search_by_vector(  # type: ignore[override]
         self,
@@ -297,4 +306,8 @@ class RagEmbedVectorStore(VectorStore):
     ) -> list[LangChainDocument]:
         """`max_marginal_relevance_search` for a vector of the index's model."""
         asked = diverse(by_vector(embedding, k, options), lambda_mult)
-        return documents(search(self.index, asked, fetch_k))
+        return documents(self._search(asked, fetch_k))
+
+    def _search(self, query: Query, pool: int | None = None) -> list[tuple[LangChainDocument, Hit]]:
+        """`searching.search` within the boundary of this store."""
+        return search(self.index, replace(query, where=narrowed(self._where, query.where)), pool)

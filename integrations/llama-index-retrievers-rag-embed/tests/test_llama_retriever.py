@@ -76,7 +76,7 @@ def test_with_leaves_the_original_and_the_other_options(index, retriever) -> Non
     mine = retriever.with_(user="ada", where=field("doc_id").is_in(["note", "fox"]))
     assert mine.index is index
     assert sources(mine.with_(k=1).retrieve("note of Ada")) == ["note"]
-    assert sorted(sources(mine.with_(where=None, k=9).retrieve("red"))) == [
+    assert sorted(sources(retriever.with_(user="ada", k=9).retrieve("red"))) == [
         "fox",
         "note",
         "sea",
@@ -223,3 +223,14 @@ def test_what_only_an_index_can_do(index, retriever) -> None:
     ):
         with pytest.raises(BadInput, match="needs an Index"):
             call()
+
+
+def test_a_filter_is_a_boundary_that_a_copy_narrows(index, retriever) -> None:
+    """A filter of a copy once took the place of the host's."""
+    bound = retriever.with_(where=field("doc_id").is_in(["sea", "fox"]), k=9)
+    for wider in (None, field("doc_id").is_in(["fox", "sea", "wolf"])):
+        assert sorted(sources(bound.with_(where=wider).retrieve("red"))) == ["fox", "sea"]
+    assert sources(bound.with_(where=field("doc_id").is_in(["fox", "wolf"])).retrieve("red")) == [
+        "fox"
+    ]
+    assert bound.with_(where=field("doc_id") == "wolf").retrieve("red") == []

@@ -219,6 +219,35 @@ def test_a_self_query_retriever_filters(store):
     assert sorted(document.id for document in retriever.invoke("since 2020")) == ["b", "c"]
 
 
+@pytest.mark.parametrize("search_type", ["similarity", "mmr"])
+def test_what_a_model_filters_by_stays_within_the_stores_own_filter(store, search_type):
+    """`SelfQueryRetriever` puts its filter in the place of the one in ``search_kwargs``."""
+    from langchain_classic.retrievers import SelfQueryRetriever
+
+    bounded = RagEmbedVectorStore(store.index, where={"year": {"$lt": 2021}})
+    every = compare(Comparator.GTE, "year", 0)
+    retriever = SelfQueryRetriever(
+        query_constructor=RunnableLambda(lambda _: StructuredQuery(query="text", filter=every)),
+        vectorstore=bounded,
+        structured_query_translator=RagEmbedTranslator(),
+        search_type=search_type,
+        search_kwargs={"k": 9},
+    )
+    within = {one.id for one in store.similarity_search("text", 9, filter={"year": {"$lt": 2021}})}
+    outside = {
+        one.id for one in store.similarity_search("text", 9, filter={"year": {"$gte": 2021}})
+    }
+    assert within and outside
+    assert {one.id for one in retriever.invoke("?")} == within
+    assert {one.id for one in bounded.similarity_search("text", 9)} == within
+    assert {one.id for one in bounded.as_retriever().invoke("text", k=9, filter=None)} == within
+    assert {one.id for one in bounded.get_by_ids(sorted(within | outside))} == within
+    vector = store.embeddings.embed_query("text")
+    assert {one.id for one in bounded.similarity_search_by_vector(vector, 9)} == within
+    found = bounded.similarity_search_with_relevance_scores("text", 9, filter={"year": 2021})
+    assert found == []
+
+
 @pytest.mark.parametrize("search_type", ["similarity", "mmr", "similarity_score_threshold"])
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 async def test_a_question_that_is_a_filter_alone_lists_what_passes(store, search_type, call):

@@ -9,7 +9,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.load import dumpd
 from langchain_core.runnables import ConfigurableField, RunnablePassthrough
 from langchain_core.tools import create_retriever_tool
-from langchain_rag_embed import EmbeddingsEncoder, RagEmbedRetriever
+from langchain_rag_embed import EmbeddingsEncoder, RagEmbedRetriever, to_filter
 from pydantic import ValidationError
 
 from rag_embed import Document, Hit, Index, field
@@ -56,8 +56,10 @@ async def test_options_of_a_call_are_those_of_the_index_however_it_is_called(ret
     assert [ids(some) for some in set_otherwise.batch([QUERY, QUERY], **options)] == [found] * 2
     several = await set_otherwise.abatch([QUERY, QUERY], **options)
     assert [ids(some) for some in several] == [found] * 2
+    given = to_filter(options.get("where"))
+    both = where if given is None else to_filter(where) & given
     same = RagEmbedRetriever(
-        index=retriever.index, **{"k": 5, "user": "ada", "where": where, **options}
+        index=retriever.index, **{"k": 5, "user": "ada", **options, "where": both}
     )
     assert ids(same.invoke(QUERY)) == found
 
@@ -68,11 +70,24 @@ def test_a_retriever_finds_what_the_index_finds(retriever, index):
     assert ids(found) == [hit.id for hit in hits]
 
 
-def test_none_in_a_call_replaces_what_was_set(index):
-    retriever = RagEmbedRetriever(index=index, user="ada", where={"about": "sea"}, k=9)
-    assert len(retriever.invoke(QUERY)) == 1
-    assert len(retriever.invoke(QUERY, where=None)) == 6
-    assert len(retriever.invoke(QUERY, where=None, user=None)) == 5
+def test_none_in_a_call_replaces_what_was_set_but_for_the_filter(index):
+    retriever = RagEmbedRetriever(index=index, user="ada", k=9)
+    assert len(retriever.invoke(QUERY)) == 6
+    assert len(retriever.invoke(QUERY, user=None)) == 5
+
+
+async def test_a_filter_is_a_boundary_that_a_call_narrows(index):
+    """A filter of a call once took the place of the host's."""
+    sea = RagEmbedRetriever(index=index, user="ada", where={"about": "sea"}, k=9)
+    [only] = sea.invoke(QUERY)
+    assert sea.invoke(QUERY, where=None) == [only]
+    for wider in ({"$not": {"about": "nothing"}}, {"about": {"$ne": "sea"}}, {"about": "fox"}):
+        expected = [only] if wider == {"$not": {"about": "nothing"}} else []
+        assert sea.invoke(QUERY, where=wider) == await sea.ainvoke(QUERY, where=wider) == expected
+        assert (
+            sea.batch([QUERY], where=wider) == await sea.abatch([QUERY], where=wider) == [expected]
+        )
+        assert [one.hit.id for one in sea.explain(QUERY, where=wider)] == ids(expected)
 
 
 @pytest.mark.parametrize(

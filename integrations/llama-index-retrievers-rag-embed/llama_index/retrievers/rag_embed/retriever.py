@@ -19,6 +19,7 @@ from llama_index.core.instrumentation.events.retrieval import (
 from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle, QueryType
 from llama_index.retrievers.rag_embed.filters import Where, to_filter
 from llama_index.retrievers.rag_embed.nodes import to_node
+from llama_index.retrievers.rag_embed.restriction import every
 from typing_extensions import Unpack
 
 from rag_embed.errors import BadInput, class_of
@@ -126,7 +127,8 @@ class RagEmbedRetriever(BaseRetriever):
 
         Args:
             **options: ``k``, ``user``, ``where``, ``previous``, ``min_relevance``, ``diversity``,
-                ``group_by``, ``passage_tokens``; those left out stay as they are.
+                ``group_by``, ``passage_tokens``; those left out stay as they are. A filter narrows the
+                one that is set and never takes its place.
 
         Raises:
             BadInput: An option is out of range.
@@ -134,7 +136,7 @@ class RagEmbedRetriever(BaseRetriever):
         """
         changed: dict[str, Any] = dict(options)
         if "where" in options:
-            changed["where"] = self._filter(options["where"])
+            changed["where"] = every(self._options.where, self._filter(options["where"]))
         unknown = sorted(changed.keys() - RetrieverOptions.__annotations__.keys())
         if unknown:
             raise TypeError(

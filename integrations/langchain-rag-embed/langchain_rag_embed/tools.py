@@ -1,0 +1,113 @@
+"""`search_tool` and `read_tool`: an index as tools of a LangChain agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.documents import Document as LangChainDocument
+from langchain_core.tools import StructuredTool, ToolException
+
+from langchain_rag_embed.filters import FilterLike, to_filter
+from rag_embed import Index
+from rag_embed.serving import Library, Tool, tools
+
+
+def search_tool(
+    index: Index | str | os.PathLike[str],
+    *,
+    name: str = "search",
+    about: str = "",
+    user: str | None = None,
+    where: FilterLike = None,
+) -> StructuredTool:
+    """Make a tool that finds passages, for `langchain.agents.create_agent` and whatever takes tools.
+
+    The model reads a short text: passages within a budget of tokens, each under a line that cites it, or
+    that nothing is relevant. The documents are the artifact of the message, for your program. What cannot be
+    done is told to the model as the error of the call.
+
+    Args:
+        index: An index, or the path of one.
+        name: The tool's name; give each index its own.
+        about: What the index holds, put before the description.
+        user: Sees shared documents and this user's own; ``None`` sees shared ones only. A boundary: the
+            model cannot name another. Take it from your authentication; a tool per request costs nothing.
+        where: Only this part of the index, as `to_filter` takes it; a boundary that the model's filters
+            narrow.
+
+    Raises:
+        BadInput: The filter cannot be read, or the user id is none.
+
+    Examples:
+        >>> from rag_embed import Document
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index = Index.in_memory(encoder=HashEncoder())
+        >>> index.add(Document("a", "The fox is red.")).added
+        1
+        >>> tool = search_tool(index, about="Notes on foxes.")
+        >>> call = {"name": tool.name, "args": {"query": "red fox"}, "id": "1", "type": "tool_call"}
+        >>> message = tool.invoke(call)
+        >>> print(message.content)  # doctest: +ELLIPSIS
+        [1] a#0-15, relevance ...
+        The fox is red.
+        >>> message.artifact[0].id
+        'a#0-15'
+    """
+    search, _, _ = _tools(index, user, where)
+    return _made(search, name, about)
+
+
+def read_tool(
+    index: Index | str | os.PathLike[str],
+    *,
+    name: str = "read",
+    about: str = "",
+    user: str | None = None,
+    where: FilterLike = None,
+) -> StructuredTool:
+    """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
+
+    Arguments are those of `search_tool`; the artifact is a list of one document.
+
+    Raises:
+        BadInput: The filter cannot be read, or the user id is none.
+    """
+    _, read, _ = _tools(index, user, where)
+    return _made(read, name, about)
+
+
+def _tools(
+    index: Index | str | os.PathLike[str], user: str | None, where: FilterLike
+) -> tuple[Tool, ...]:
+    opened = index if isinstance(index, Index) else Index.open(index)
+    library = Library.of({"index": opened}, user=user)
+    return tools(library.narrowed({"index": to_filter(where)}))
+
+
+def _made(tool: Tool, name: str, about: str) -> StructuredTool:
+    def called(**given: Any) -> tuple[str, list[LangChainDocument]]:  # noqa: ANN401  # checked by the tool
+        answer = tool.call(given)
+        if answer.failed:
+            raise ToolException(answer.text)
+        passages = answer.data.get("passages", [answer.data])
+        return answer.text, [_document(one) for one in passages]
+
+    return StructuredTool.from_function(
+        called,
+        name=name,
+        description=" ".join(filter(None, (about, tool.about))),
+        args_schema=tool.schema,
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+    )
+
+
+def _document(said: Mapping[str, Any]) -> LangChainDocument:
+    """A passage as a document; where it stands is in ``metadata["rag_embed"]``, as with a retriever."""
+    names = ("doc_id", "title", "headings", "start", "end", "relevance")
+    place = {name: said[name] for name in names if name in said}
+    return LangChainDocument(
+        id=said["id"], page_content=said["text"], metadata={"rag_embed": place, **said["fields"]}
+    )
