@@ -162,6 +162,5 @@ def _told(
     head = line(shelf, several, chunk.id, f"of {length} characters", under(chunk.title, ()))
     rest = [] if end >= length else [f"[goes on: read with start={end}]"]
     said = {"text": chunk.text, "length": length, "next": end if end < length else None}
-    return Answer(
-        "\n".join([head, printable(chunk.text), *rest]), {**citation(shelf, chunk), **said}
-    )
+    text = "\n".join([head, printable(chunk.text), *rest])
+    return Answer(text, {**citation(shelf, chunk), **said}, chunks=(chunk,))

@@ -100,7 +100,8 @@ def _run(library: Library, asked: Mapping[str, Any]) -> Answer:
     several = len(library.shelves) > 1
     blocks = [one.block(number, several) for number, one in enumerate(quotes, 1)]
     data = {"passages": [one.data for one in quotes], "best": rounded(best), "left_out": left_out}
-    return Answer("\n\n".join([*blocks, *notes]), data)
+    chunks = tuple(one.chunk for one in quotes)
+    return Answer("\n\n".join([*blocks, *notes]), data, chunks=chunks)
 
 
 def rounded(relevance: float | None) -> float | None:

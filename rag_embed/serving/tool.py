@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag_embed.serving.parameters import Parameter, Refused, arguments, schema_of
+from rag_embed.types import Chunk
 
 _log = logging.getLogger(__name__)
 
@@ -23,11 +24,13 @@ class Answer:
         text: For the model: short, with citations.
         data: The same for a program; fits the tool's ``gives``. Empty for an error.
         failed: Whether it is an error, told in ``text``.
+        chunks: What is quoted, for a program in this process: with all metadata, which ``data`` has not.
     """
 
     text: str
     data: Mapping[str, Any] = field(default_factory=dict, hash=False)
     failed: bool = False
+    chunks: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

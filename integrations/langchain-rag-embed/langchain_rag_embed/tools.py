@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
@@ -12,6 +12,7 @@ from langchain_core.tools import StructuredTool, ToolException
 from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Index
 from rag_embed.serving import Library, Tool, tools
+from rag_embed.types import Chunk
 
 
 def search_tool(
@@ -91,8 +92,9 @@ def _made(tool: Tool, name: str, about: str) -> StructuredTool:
         answer = tool.call(given)
         if answer.failed:
             raise ToolException(answer.text)
-        passages = answer.data.get("passages", [answer.data])
-        return answer.text, [_document(one) for one in passages]
+        said = answer.data.get("passages", [answer.data])
+        found = zip(answer.chunks, said, strict=True)
+        return answer.text, [_document(chunk, one.get("relevance")) for chunk, one in found]
 
     return StructuredTool.from_function(
         called,
@@ -104,10 +106,15 @@ def _made(tool: Tool, name: str, about: str) -> StructuredTool:
     )
 
 
-def _document(said: Mapping[str, Any]) -> LangChainDocument:
+def _document(chunk: Chunk, relevance: float | None) -> LangChainDocument:
     """A passage as a document; where it stands is in ``metadata["rag_embed"]``, as with a retriever."""
-    names = ("doc_id", "title", "headings", "start", "end", "relevance")
-    place = {name: said[name] for name in names if name in said}
-    return LangChainDocument(
-        id=said["id"], page_content=said["text"], metadata={"rag_embed": place, **said["fields"]}
-    )
+    place = {
+        "doc_id": chunk.doc_id,
+        "title": chunk.title,
+        "headings": list(chunk.headings),
+        "start": chunk.start,
+        "end": chunk.end,
+        **({} if relevance is None else {"relevance": relevance}),
+    }
+    metadata = {"rag_embed": place} | deepcopy(dict(chunk.metadata))
+    return LangChainDocument(id=chunk.id, page_content=chunk.text, metadata=metadata)

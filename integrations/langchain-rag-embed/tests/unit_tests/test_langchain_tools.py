@@ -30,7 +30,9 @@ def index(tmp_path_factory) -> Index:
     index = Index.create(tmp_path_factory.mktemp("tools") / "kb", fields={"year": int})
     index.add(
         [
-            Document("leave", "Parents take up to fourteen months.", "Leave", {"year": 2024}),
+            Document(
+                "leave", "Parents take up to fourteen months.", "Leave", {"year": 2024, "by": "Zoë"}
+            ),
             Document("old", "Parents take up to six months.", "Leave", {"year": 1990}),
             Document("pay", "Ann is paid ninety thousand.", user="ann"),
         ]
@@ -52,7 +54,11 @@ def test_content_is_for_the_model_and_documents_for_the_program(index) -> None:
     [found] = message.artifact
     assert isinstance(found, LangChainDocument) and found.id == "leave#0-35"
     assert found.page_content == "Parents take up to fourteen months."
-    assert found.metadata["year"] == 2024 and found.metadata["rag_embed"]["doc_id"] == "leave"
+    assert (found.metadata["year"], found.metadata["by"]) == (
+        2024,
+        "Zoë",
+    ) and "Zoë" not in message.content
+    assert found.metadata["rag_embed"]["doc_id"] == "leave"
     around = asked(read_tool(index.store.uri), id=found.id, show="document")
     assert around.artifact[0].page_content == found.page_content
     nothing = asked(search_tool(index), query="orbital decay of binary pulsars")
