@@ -271,7 +271,7 @@ async def test_passages_of_what_was_found(tmp_path):
     assert len(retriever.invoke("fox snow day", passage_tokens=None)) == len(hits)
     with pytest.raises(ValidationError):
         RagEmbedRetriever(index=index, passage_tokens=0)
-    with pytest.raises(BadInput, match="budget >= 1"):
+    with pytest.raises(BadInput, match="budget"):
         retriever.invoke("fox", passage_tokens=0)
 
 
