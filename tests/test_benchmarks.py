@@ -112,6 +112,7 @@ def data(tmp_path_factory) -> Path:
         "rerank --sets ports --queries 5",
         "routing --sets ports fairs --parts sets mixed",
         "situated --sets ports fairs --parts ways --ways titled isolated",
+        "speed --sets ports fairs --sizes 50 --queries 9 --encoded 20 --callers 2 --peers lancedb",
     ],
 )
 def test_a_suite_measures(words, data, tmp_path) -> None:

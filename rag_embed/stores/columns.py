@@ -25,6 +25,9 @@ from rag_embed.types import TokenBits, Vectors
 Bytes = npt.NDArray[np.uint8]
 Sum = TypeVar("Sum", Moments, Frequencies)
 
+_FILTERED = 5
+"""Where less than one row of so many counts, those that do are copied and the others are not looked at."""
+
 _OWNERS = 64
 """Owners whose statistics are remembered; one is a megabyte for 384 dimensions."""
 
@@ -69,6 +72,25 @@ class Matrix:
     def upto(self, size: int) -> Vectors:
         """``(size, dim)`` the rows of the first slots; 0 where nobody has read one."""
         return self._rows.upto(size)
+
+    def scores(self, vectors: Vectors, allowed: Mask) -> Vectors:
+        """Dot products of some vectors with the rows of the first slots.
+
+        Args:
+            vectors: ``(queries, dim)``.
+            allowed: ``(size,)`` the slots that count.
+
+        Returns:
+            ``(queries, size)``; minus infinity for the other slots.
+        """
+        rows, slots = self._rows.upto(len(allowed)), np.flatnonzero(allowed)
+        if len(slots) * _FILTERED < len(allowed):
+            found = np.full((len(vectors), len(allowed)), -np.inf, dtype=np.float32)
+            found[:, slots] = vectors @ rows[slots].T
+            return found
+        found = vectors @ rows.T
+        found[:, ~allowed] = -np.inf
+        return found
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""

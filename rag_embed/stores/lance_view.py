@@ -17,7 +17,7 @@ from rag_embed.fields import Fields
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.maths.vectors import best
+from rag_embed.maths.vectors import first
 from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.lexical import Lexical, lexical_of
@@ -107,12 +107,7 @@ class LanceView:
         resident, matrix = held
         allowed = resident.live if where is None else self.snapshot.mask(where, resident)
         ids, n = resident.roster.ids, min(n, int(np.count_nonzero(allowed)))
-        found = []
-        for scores in vectors @ matrix.upto(resident.size).T:
-            scores[~allowed] = -np.inf
-            order = best(ids, scores, n)
-            found.append(([ids[i] for i in order], scores[order]))
-        return found
+        return [first(ids, scores, n) for scores in matrix.scores(vectors, allowed)]
 
     def lexical(
         self, texts: Sequence[str], n: int, where: Filter | None, /
