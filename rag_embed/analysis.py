@@ -9,6 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from threading import local
+from typing import Any
 
 from rag_embed.errors import BadInput
 
@@ -117,11 +119,25 @@ class Analyzer:
     def _stems(self, words: list[str]) -> list[str]:
         if not self.stem:
             return words
-        import Stemmer  # a compiled module that only analysis needs
-
-        stems: list[str] = Stemmer.Stemmer(self.language).stemWords(words)
+        stems: list[str] = _STEMMERS.of(self.language).stemWords(words)
         return stems
 
+
+class _Stemmers(local):
+    """One for each language and thread: they remember words, and no two threads may use one."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def of(self, language: str) -> Any:  # noqa: ANN401
+        import Stemmer  # a compiled module that only analysis needs
+
+        if language not in self._made:
+            self._made[language] = Stemmer.Stemmer(language)
+        return self._made[language]
+
+
+_STEMMERS = _Stemmers()
 
 _LATIN = {"\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u0111": "d"}
 _LATIN |= {"\u0142": "l", "\u00fe": "th", "\u00f0": "d", "\u0131": "i", "\u0127": "h"}

@@ -16,8 +16,11 @@ from rag_embed.stores.roster import Rows as Slots
 from rag_embed.stores.roster import room
 from rag_embed.stores.schema import WORDS
 
-_MANY = 16_384
+_MANY = 65_536
 """Rows after which words that were read are sorted, though nobody has asked yet."""
+
+_SORTED = 2**20
+"""Words that are sorted at a time: more of them leave the processor's caches."""
 
 _GROWTH = 2
 """A part is joined with the one before it, unless that is so many times as large."""
@@ -99,11 +102,18 @@ class HeldWords:
             for word in coded.dictionary.to_pylist()
         ]
         said = np.array(numbers, dtype=np.int32)[coded.indices.to_numpy()]
-        part = Inverted.of(said, np.concatenate([rows for _, rows in self._fresh]))
+        rows = np.concatenate([rows for _, rows in self._fresh])
+        start = 0
+        for end in np.cumsum([len(rows) for _, rows in self._fresh]).tolist():
+            if end - start >= _SORTED or start < end == len(rows):
+                self._join(Inverted.of(said[start:end], rows[start:end]))
+                start = end
+        self._fresh, self._waiting = [], 0
+
+    def _join(self, part: Inverted) -> None:
         while self._parts and len(self._parts[-1].rows) <= _GROWTH * len(part.rows):
             part = self._parts.pop().plus(part)
         self._parts.append(part)
-        self._fresh, self._waiting = [], 0
 
 
 def said_by(texts: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.intp]]:
