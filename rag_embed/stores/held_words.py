@@ -50,16 +50,18 @@ class HeldWords:
     def put(self, slots: Slots, table: pa.Table) -> None:
         """See `roster.Column`."""
         size = room(self.filled, slots)
+        said = [said_by(table[name]) for name in self.sources]  # a row has a text in one of them
+        found = []
+        for words, lengths in said:
+            rows = np.repeat(slots.astype(np.int32), lengths)
+            if self._only is not None:
+                kept = pc.is_in(words, self._only)
+                words, rows = words.filter(kept), rows[kept.to_numpy(zero_copy_only=False)]
+            found.append((words, rows))
         with self._lock:
-            for name in self.sources:  # a row has a text in one of them
-                words, lengths = said_by(table[name])
-                self._lengths.upto(size)[slots] += lengths.astype(np.int32)
-                rows = np.repeat(slots.astype(np.int32), lengths)
-                if self._only is not None:
-                    kept = pc.is_in(words, self._only)
-                    words, rows = words.filter(kept), rows[kept.to_numpy(zero_copy_only=False)]
-                self._fresh.append((words, rows))
+            self._lengths.upto(size)[slots] = sum(lengths for _, lengths in said)
             self.filled.upto(size)[slots] = True
+            self._fresh += found
             self._waiting += len(slots)
             if self._waiting >= _MANY:
                 self._sort()
@@ -103,17 +105,15 @@ class HeldWords:
         ]
         said = np.array(numbers, dtype=np.int32)[coded.indices.to_numpy()]
         rows = np.concatenate([rows for _, rows in self._fresh])
-        start = 0
+        start, parts = 0, list(self._parts)
         for end in np.cumsum([len(rows) for _, rows in self._fresh]).tolist():
             if end - start >= _SORTED or start < end == len(rows):
-                self._join(Inverted.of(said[start:end], rows[start:end]))
+                part = Inverted.of(said[start:end], rows[start:end])
+                while parts and len(parts[-1].rows) <= _GROWTH * len(part.rows):
+                    part = parts.pop().plus(part)
+                parts.append(part)
                 start = end
-        self._fresh, self._waiting = [], 0
-
-    def _join(self, part: Inverted) -> None:
-        while self._parts and len(self._parts[-1].rows) <= _GROWTH * len(part.rows):
-            part = self._parts.pop().plus(part)
-        self._parts.append(part)
+        self._parts, self._fresh, self._waiting = parts, [], 0
 
 
 def said_by(texts: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.intp]]:
