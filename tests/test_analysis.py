@@ -75,6 +75,12 @@ def test_the_full_text_index_and_memory_take_words_as_they_are(words) -> None:
     assert [one.text for one in _split_by_spaces().tokenize(stored, column="words")] == words
 
 
+@given(st.text(), st.sampled_from([Analyzer(), Analyzer(stem=False), Analyzer("turkish")]))
+def test_no_word_holds_a_space(text, analyzer) -> None:
+    """Spaces are where stores cut what they keep."""
+    assert all(word.split() == [word] for word in analyzer.words(text))
+
+
 @cache
 def _split_by_spaces() -> Any:
     table = lancedb.connect("memory://").create_table(
