@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ADAPTERS := integrations/langchain-rag-embed integrations/llama-index-retrievers-rag-embed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test lint docs wheels clean
+.PHONY: demo test torture lint docs wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rag-embed demo
@@ -14,6 +14,10 @@ demo: $(VENV)/.demo
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# A thousand users forgotten while a reader and a writer work and processes are killed; half an hour.
+torture: $(VENV)/.dev
+	FORGETS=1000 $(BIN)/python -m pytest -s tests/test_forgetting_storm.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

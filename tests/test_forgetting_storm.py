@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.events import UserEvent
+from rag_embed.indexing.settings import read, write
 from rag_embed.situated.described import described
 from rag_embed.stores.traces import scanned
 
@@ -170,6 +172,8 @@ def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
     for i in range(FORGETS):
         index.users.remember(user(i), events(user(i), SECRET, 2))
     index.users.remember("bob", events("bob", "ordinary", 3))
+    own = {user(i): {"lexical": 1.0} for i in range(FORGETS)} | {"bob": {"dense": 1.0}}
+    write(index.store, lambda known: replace(known, own_weights=own))  # at once: a commit a user is slow
     traces = [SECRET.encode(), b"ann-7c1e"]
     contexts = (str(tmp_path / "contexts.db"),)
     assert scanned(str(tmp_path / "kb"), traces, contexts).found
@@ -190,6 +194,7 @@ def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
             assert worker.end() == ""
         finally:
             worker.kill()
+    print(f"{FORGETS} forgets, {killed} of them killed, beside {done}")
     assert killed and done["reads"] and done["writes"]
     assert scanned(str(tmp_path / "kb"), traces, contexts).found == ()
     check_the_rest(tmp_path, done["writes"])
@@ -201,14 +206,16 @@ def check_the_rest(folder: Path, count: int) -> None:
     situate = described(about, name="w", cache=folder / "again.db")
     expected = Index.in_memory(encoder=ENCODER, situate=situate)
     expected.add(kept)
-    found = Index.at(folder / "kb", encoder=ENCODER).store
+    index = Index.at(folder / "kb", encoder=ENCODER)
+    assert read(index.store).own_weights == {"bob": {"dense": 1.0}}
+    found = index.store
     assert sorted(found.document_ids()) == sorted(one.id for one in kept)
     one, other = found.view(), expected.store.view()
     ids = one.passing(None)
     assert ids == other.passing(None) and one.chunks(ids) == other.chunks(ids)
     assert np.array_equal(one.vectors("dense", ids), other.vectors("dense", ids))
     assert one.documents([d.id for d in kept]) == kept
-    history = Index.at(folder / "kb", encoder=ENCODER).users.profiles.history("bob")
+    history = index.users.profiles.history("bob")
     assert [event.text for event in history.events] == [
         *(event.text for event in events("bob", "ordinary", 3)),
         *(f"writing {n}" for n in range(count)),
