@@ -173,7 +173,9 @@ def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
         index.users.remember(user(i), events(user(i), SECRET, 2))
     index.users.remember("bob", events("bob", "ordinary", 3))
     own = {user(i): {"lexical": 1.0} for i in range(FORGETS)} | {"bob": {"dense": 1.0}}
-    write(index.store, lambda known: replace(known, own_weights=own))  # at once: a commit a user is slow
+    write(
+        index.store, lambda known: replace(known, own_weights=own)
+    )  # at once: a commit a user is slow
     traces = [SECRET.encode(), b"ann-7c1e"]
     contexts = (str(tmp_path / "contexts.db"),)
     assert scanned(str(tmp_path / "kb"), traces, contexts).found

@@ -7,6 +7,7 @@ LanceDB judges small filters on columns. What it cannot judge, judges otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -84,7 +85,7 @@ class Judge:
 
     def _box(self, where: Filter, wanted: bool) -> Box:
         """The rows of which a comparison is true, or false, or all of several are."""
-        rows: Rows | None = None
+        rows: Mask | None = None
         terms: list[Term] = []
         for part in where.parts if isinstance(where, (And, Or)) else (where,):
             own, goal = (part.part, not wanted) if isinstance(part, Not) else (part, wanted)
@@ -92,12 +93,9 @@ class Judge:
             if some is not None:
                 terms += some
                 continue
-            if goal and not isinstance(own, (And, Or, Not)):
-                mine = self._matching(own)
-            else:
-                mine = np.flatnonzero(self._mask(own, goal))
-            rows = mine if rows is None else np.intersect1d(rows, mine)
-        return rows, terms
+            mine = self._mask(own, goal)
+            rows = mine if rows is None else rows & mine
+        return None if rows is None else np.flatnonzero(rows), terms
 
     def _terms(self, leaf: Compare | Missing, wanted: bool) -> Sequence[Term] | None:
         """The rows of which a comparison is true, or false, as stretches of places; None where they are not."""
@@ -154,13 +152,13 @@ def _alternatives(parts: Iterable[Filter], wanted: bool) -> Iterator[tuple[Filte
 
 def remembered(known: dict[Filter | None, T], where: Filter | None, found: Callable[[], T]) -> T:
     """What was found for a filter before, or is found now; tenants and sections recur."""
-    try:
+    with suppress(KeyError):
         return known[where]
-    except KeyError:
-        if len(known) >= _FILTERS:
-            known.clear()
-        known[where] = value = found()
-        return value
+    value = found()  # outside: what it raises would tell of the key, which is the whole filter
+    if len(known) >= _FILTERS:
+        known.clear()
+    known[where] = value
+    return value
 
 
 def _containing(texts: Sorted, leaf: Contains) -> Rows:

@@ -42,12 +42,25 @@ class Sorted:
         for value, row in pairs:
             if value == value:
                 groups.setdefault(value, []).append(row)
+        values = sorted(groups)
+        rows = np.array([row for one in values for row in groups[one]], dtype=np.intp)
+        self._set(values, [len(groups[one]) for one in values], rows, count)
+
+    @classmethod
+    def same(cls, rows: Rows, count: int) -> Sorted:
+        """Some rows that all have one value, ``True``."""
+        made = cls((), count)
+        if len(rows):
+            made._set([True], [len(rows)], rows, count)
+        return made
+
+    def _set(self, values: list[Any], sizes: Sequence[int], rows: Rows, count: int) -> None:
         self.count = count
-        self.values = sorted(groups)
-        self.place = {value: i for i, value in enumerate(self.values)}
-        self._sizes = np.array([len(groups[value]) for value in self.values], dtype=np.intp)
+        self.values = values
+        self.place = {value: i for i, value in enumerate(values)}
+        self._sizes = np.array(sizes, dtype=np.intp)
         self.starts: Sequence[int] = [0, *np.cumsum(self._sizes).tolist()]
-        self.rows = np.array([row for one in self.values for row in groups[one]], dtype=np.intp)
+        self.rows = rows
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int32]:
@@ -106,7 +119,7 @@ class Column:
     @cached_property
     def nowhere(self) -> tuple[Sorted, int, int]:
         """An axis of the rows without a value alone, and the stretch that they are."""
-        axis = Sorted(((True, row) for row in np.flatnonzero(self.missing).tolist()), self._count)
+        axis = Sorted.same(np.flatnonzero(self.missing), self._count)
         return axis, 0, len(axis.values)
 
     def sorted(self, kind: Kind, elements: bool) -> Sorted:

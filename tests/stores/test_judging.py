@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_embed.errors import BadInput
 from rag_embed.filters import And, Not, Or, field, matches, value_of
-from rag_embed.stores.judging import Judge
+from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.sorted_columns import Metadata, present
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -102,3 +106,27 @@ def test_a_name_that_few_rows_have_is_looked_for_in_those_alone() -> None:
     where = Or(field(f"metadata.k{i}") == i for i in range(0, 400, 2))
     np.testing.assert_array_equal(judge.rows(where), np.arange(0, 200, 2))
     assert Counted.asked < 1000  # 40,000 when all names are looked for in all rows
+
+
+def test_rows_without_a_value_are_not_gone_through_one_by_one() -> None:
+    """500 different names that no row has took a second at 20,000 rows, and now 30,000 calls."""
+    judge, where = (
+        Judge(20_000, lambda name: {}),
+        Or(And([field(f"x{i}").is_missing(), field("y") == i]) for i in range(500)),
+    )
+    profile = cProfile.Profile()
+    profile.enable()
+    assert not len(judge.rows(where))
+    profile.disable()
+    assert pstats.Stats(profile).total_calls < 500_000  # type: ignore[attr-defined]
+
+
+def test_an_error_does_not_tell_of_the_key_it_was_remembered_under() -> None:
+    """A filter of thousands of conditions was printed with it, as the error that came before."""
+
+    def refuse() -> str:
+        raise BadInput("No.")
+
+    with pytest.raises(BadInput) as raised:
+        remembered({}, field("a") == 1, refuse)
+    assert raised.value.__context__ is None
