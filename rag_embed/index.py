@@ -218,10 +218,22 @@ class Index:
         """`search` for many queries, encoded and searched as one batch."""
         return self.retriever.retrieve(Query.several(queries, options))
 
-    def explain(self, query: str | Query, **options: Unpack[Options]) -> list[Explanation]:
-        """`search`, and for each hit all that can be said of why it was found, best first."""
+    def explain(
+        self,
+        query: str | Query,
+        *,
+        hits: Sequence[Hit] | None = None,
+        **options: Unpack[Options],
+    ) -> list[Explanation]:
+        """`search`, and for each hit all that can be said of why it was found, best first.
+
+        Args:
+            query: A text, or a `Query`.
+            hits: What a retriever of your own found for it among these chunks; None searches.
+            **options: See `search`.
+        """
         asked = Query.of(query, options)
-        hits = self.search(asked)
+        hits = self.search(asked) if hits is None else hits
         tokens = token_matches(self.store, self.spaces.own, asked, hits)
         return explanations(self.store.analyzer, asked, hits, tokens, self.users.moved(asked, hits))
 

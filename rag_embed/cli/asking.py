@@ -84,7 +84,7 @@ def found(
     asked: Query,
     rerank: str | None,
     best_chunks: int | None,
-    passage_tokens: int | None,
+    passage_tokens: int | None = None,
 ) -> list[Hit]:
     """The hits of a query, or the passages they are part of.
 

@@ -253,8 +253,11 @@ def _opened(
     elif situate is not None:
         way = situated(situate, kb.spaces.own.encoder).signature.chunks
         _check("--situate", way, kb.spaces.own.signature.chunks)
-    if tokens is not True:
-        _check("--tokens", tokens, bool(kb.spaces.own.signature.tokens))
+    if tokens is False and kb.spaces.own.signature.tokens:
+        raise BadInput(
+            "The index keeps tokens. Leave --no-tokens out, let them count nothing "
+            "(rag-embed experts weigh KB dense=0.5 lexical=0.5), or build a new index."
+        )
     _check("--weight", weights or None, dict(kb.experts.weights))
     _check("--field", fields or None, dict(kb.store.fields.types))
     _check("--language", language, kb.store.analyzer.language)

@@ -43,6 +43,8 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
     out.print(facts(to, rows))
     if dry_run:
         err.print("a dry run: nothing was changed")
+    for note in report.notes:
+        err.print(note, markup=False)
     guesses = Counter(encoding for _, encoding in report.guessed)
     for encoding, count in guesses.most_common():
         name = next(one for one, guess in report.guessed if guess == encoding)

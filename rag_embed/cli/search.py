@@ -83,13 +83,15 @@ def ask_why(
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
     group_by: GroupBy = "chunk",
+    rerank: Rerank = None,
+    best_chunks: BestChunks = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
     asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
-    explained = index.explain(asked)
+    explained = index.explain(asked, hits=found(index, asked, rerank, best_chunks))
     if html is not None:
         html.write_text(page(query, explained), encoding="utf-8")
     hits = [one.hit for one in explained]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from rag_embed.errors import BadInput, adapter_of, class_of
+from rag_embed.indexing.origin import origin_of
 from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Document, Skipped
 from rag_embed.values import plain
@@ -67,9 +68,14 @@ def _no_document(value: object) -> BadInput:
 
 
 def usable(
-    documents: Sequence[Document | Skipped], seen: set[str]
+    documents: Sequence[Document | Skipped], seen: dict[str, str]
 ) -> tuple[list[Document], list[Skipped]]:
-    """Cleaned documents with ids not seen before, and what is left out."""
+    """Cleaned documents with ids not seen before, and what is left out.
+
+    Args:
+        documents: What comes.
+        seen: Ids that came, each with where it came from; what comes now is added.
+    """
     good: list[Document] = []
     skipped: list[Skipped] = []
     for one in documents:
@@ -78,11 +84,11 @@ def usable(
         elif not isinstance(one, Document):
             raise _no_document(one)
         elif one.id in seen:
-            skipped.append(
-                Skipped(shown(one.id), "the id came before in the same call; ids are unique")
-            )
+            before = f" from {seen[one.id]!r}" if seen[one.id] else ""
+            reason = f"the id came before in the same call{before}; ids are unique over all files"
+            skipped.append(Skipped(shown(one.id), reason))
         else:
-            seen.add(one.id)
+            seen[one.id] = origin_of(one)
             try:
                 good.append(cleaned(one))
             except BadInput as error:

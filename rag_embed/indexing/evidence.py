@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from rag_embed.errors import BadInput
 from rag_embed.indexing.roots import Root
+from rag_embed.protocols import Store
 from rag_embed.types import Document, Skipped
 
 
@@ -67,4 +68,12 @@ class Evidence(Protocol):
 
     def silent(self, source: str, /) -> bool:
         """Whether nothing at all came from there."""
+        ...
+
+    def unsure(self, stored: Document, /) -> str | None:
+        """What was not read in full, and a document that did not come may be in; None for nothing."""
+        ...
+
+    def remarks(self, store: Store, /) -> Iterable[str]:
+        """What whoever added the documents should know, in sentences; asked after they came."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.selection import Selection
 from rag_embed.reading.walk import walk
 from rag_embed.types import Document, Skipped
+
+_LOOKED_UP = 1000
+"""Files that are compared with those of a folder that is gone."""
 
 
 class Looking(TypedDict, total=False):
@@ -67,6 +71,9 @@ class Files:
     parts: Sequence[Part] = ()
     came: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
+    _torn: set[str] = field(default_factory=set)
+    _numbered: Counter[str] = field(default_factory=Counter)
+    _moved: list[tuple[Root, Root]] = field(default_factory=list)
     _spoke: set[str] = field(default_factory=set)
 
     @classmethod
@@ -94,7 +101,10 @@ class Files:
             if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
                 checked(path)
         found = cls(paths, name, chosen, user)
-        found.claim(settings.read(store).roots)
+        known = settings.read(store).roots
+        new = [one for one in found.claim(known).values() if one.name not in known]
+        gone = [one for one in known.values() if one.whole and _missing_folder(one)]
+        found._moved = [(old, one) for old in gone for one in new if one.place]
         return found, mode
 
     def claim(self, known: Mapping[str, Root], /) -> Mapping[str, Root]:
@@ -120,10 +130,10 @@ class Files:
                 yield one
             else:
                 self.came.add(one.id)
+                self._numbered[name] += one.id.startswith(f"{name}:")
                 self._spoke.add(str(part.place))
                 yield marked(replace(one, user=one.user or self.user), name)
-        if whole:
-            self._read.add(name)
+        (self._read if whole else self._torn).add(name)
 
     def source(self, stored: Document, /) -> str | None:
         """See `Evidence`."""
@@ -141,9 +151,39 @@ class Files:
         """See `Evidence`."""
         return source not in self._spoke
 
+    def unsure(self, stored: Document, /) -> str | None:
+        """See `Evidence`."""
+        return name if (name := origin_of(stored)) in self._torn else None
+
+    def remarks(self, store: Store, /) -> Iterator[str]:
+        """See `Evidence`."""
+        for name, count in self._numbered.items():
+            if count:
+                yield (
+                    f"{count} records of {name!r} have no id and are named by their line: when a line goes, "
+                    "all behind it become others. Give each record an 'id'."
+                )
+        for old, new in self._moved:
+            ids = [f"{old.name}{id[len(new.name) :]}" for id in self._below(new)]
+            if ids and (twice := len(store.known(ids[:_LOOKED_UP]))):
+                yield (
+                    f"{twice} files of the folder {old.name!r}, which was {old.place!r} and is not there "
+                    f"any more, are in {new.place!r} too. If that folder was moved, they are in the "
+                    f"index twice: take the old ones out by pruning {old.place!r} with allow_empty "
+                    f"(rag-embed index {old.place} --prune --allow-empty). Before the next move, give "
+                    "the folder its old name (--name)."
+                )
+
+    def _below(self, root: Root) -> list[str]:
+        return sorted(id for id in self.came if id.startswith(f"{root.name}/"))
+
     def _part(self, stored: Document) -> Part | None:
         name = origin_of(stored)
         return next((part for part in self.parts if part.holds(name)), None)
+
+
+def _missing_folder(root: Root) -> bool:
+    return bool(root.place) and _missing(Path(root.place))
 
 
 def _missing(path: Path) -> bool:

@@ -58,6 +58,7 @@ class AddReport:
         skipped: What could not be read or used, and why.
         guessed: Documents whose file did not say how it is encoded, each with the guess.
         planned: What a dry run would do; it does nothing, and the counts say what they would be.
+        notes: What else there is to know, in sentences.
     """
 
     added: int = 0
@@ -68,6 +69,7 @@ class AddReport:
     skipped: tuple[Skipped, ...] = ()
     guessed: tuple[tuple[str, str], ...] = ()
     planned: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def documents(self) -> int:
@@ -169,7 +171,7 @@ class Ingest:
         self, documents: Iterable[Document | Skipped]
     ) -> Iterator[tuple[list[_New], AddReport]]:
         """What must be written, some at a time, and a report of the others that came with it."""
-        seen: set[str] = set()
+        seen: dict[str, str] = {}
         for some in in_growing_batches(documents):
             good, skipped = usable(some, seen)
             known = self.store.known([document.id for document in good])

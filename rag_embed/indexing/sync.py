@@ -81,6 +81,14 @@ class Scope:
         """See `Evidence`."""
         return not self.came
 
+    def unsure(self, stored: Document, /) -> str | None:
+        """See `Evidence`."""
+        return self.name if _left_out(stored, self._skipped) else None
+
+    def remarks(self, store: Store, /) -> Iterable[str]:
+        """See `Evidence`."""
+        return ()
+
 
 def added(
     ingest: Ingest, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
@@ -101,12 +109,13 @@ def synced(
     store = ingest.store
     if mode.dry_run:
         report = ingest.planned(evidence.documents())
-        gone = _gone(store, evidence, mode)
+        gone, notes = _gone(store, evidence, mode)
         planned = tuple(Change("delete", id) for id in gone)
-        return report + AddReport(deleted=len(gone), planned=planned)
+        return report + AddReport(deleted=len(gone), planned=planned, notes=notes)
     _remember(store, evidence)
     report = ingest.add(evidence.documents(), progress)
-    report += AddReport(deleted=store.delete(_gone(store, evidence, mode)))
+    gone, notes = _gone(store, evidence, mode)
+    report += AddReport(deleted=store.delete(gone), notes=notes)
     return _tidied(store, report)
 
 
@@ -123,13 +132,15 @@ def _remember(store: Store, evidence: Evidence) -> None:
         settings.write(store, lambda own: replace(own, roots=evidence.claim(own.roots)))
 
 
-def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:
-    """Ids of the stored documents that are seen to be gone."""
+def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tuple[str, ...]]:
+    """Ids of the stored documents that are seen to be gone, and what is to be said."""
+    remarks = tuple(evidence.remarks(store))
     if not mode.prune:
-        return []
+        return [], remarks
     ids = [id for id in store.document_ids() if id not in evidence.came]
     gone: list[str] = []
     silent: Counter[str] = Counter()
+    unsure: Counter[str] = Counter()
     for start in range(0, len(ids), _READ):
         some = ids[start : start + _READ]
         for document in with_view(store, methodcaller("documents", some)):
@@ -140,6 +151,8 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:
                 silent[source] += 1
             if evidence.gone(document):
                 gone.append(document.id)
+            elif torn := evidence.unsure(document):
+                unsure[torn] += 1
     if silent and not mode.allow_empty:
         source, count = silent.most_common(1)[0]
         raise BadInput(
@@ -147,7 +160,12 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> list[str]:
             "none was deleted: it may be out of reach. If it is meant to be empty, say so with "
             "allow_empty (--allow-empty)."
         )
-    return gone
+    kept = (
+        f"{count} documents of {name!r} did not come and were kept all the same, since not all of it "
+        "could be read."
+        for name, count in unsure.items()
+    )
+    return gone, (*remarks, *kept)
 
 
 def _left_out(document: Document, skipped: Container[str]) -> bool:

@@ -19,7 +19,7 @@ from rag_embed.maths.vectors import unit
 from rag_embed.personal.pooling import Pooled, Pooling
 from rag_embed.protocols import QueryEncoder, QueryTransform, Retriever, Store
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import DENSE, Hit, Query, Vectors
+from rag_embed.types import DENSE, Hit, Query, Vectors, check_queries
 
 Gate: TypeAlias = Callable[[Pooled], float]
 """How far to believe a pooled history for one query, in [0, 1]: `Similar`, `focused`, or your own."""
@@ -197,4 +197,5 @@ class Personal:
 
     def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
         """See `protocols.Retriever`."""
+        check_queries(queries)
         return self.retriever.retrieve(self.transform.transform(queries))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from itertools import islice
 
 import numpy as np
@@ -19,9 +20,10 @@ from rag_embed.types import Vectors
 
 _BATCH = 4096
 _SHOWN = 5
+_LETTERS = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Profile:
     """What is known of one user.
 
@@ -45,6 +47,25 @@ class Profile:
     vector: Vectors | None
     foremost: tuple[UserEvent, ...]
     shares: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        """For people: the vector is left out.
+
+        Examples:
+            >>> event = UserEvent("1", "ann", "red wine", 0.0)
+            >>> Profile("ann", 1, {"event": 1}, 0.0, 0.0, None, (event,), (1.0,))
+            Profile of 'ann', 1 events from 1970-01-01 to 1970-01-01: event 1; foremost 'red wine' (1.00)
+        """
+        if self.first is None or self.last is None:
+            return f"Profile of {self.user!r}: nothing is known"
+        days = map(_day, (self.first, self.last))
+        kinds = ", ".join(f"{kind} {count}" for kind, count in self.kinds.items())
+        shown = zip(self.foremost, self.shares, strict=True)
+        most = ", ".join(f"{event.text[:_LETTERS]!r} ({share:.2f})" for event, share in shown)
+        span = " to ".join(days)
+        return (
+            f"Profile of {self.user!r}, {self.count} events from {span}: {kinds}; foremost {most}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +185,13 @@ class Profiles:
     def users(self) -> list[str]:
         """Ids of all users with events, sorted."""
         return self.store.users()
+
+
+def _day(seconds: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):  # a clock of another kind
+        return f"{seconds:g}"
 
 
 def _encoded(encode: Callable[[list[str]], Vectors], texts: list[str]) -> Vectors:

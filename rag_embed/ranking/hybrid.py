@@ -25,13 +25,14 @@ from rag_embed.protocols import (
     VectorLeg,
     View,
 )
+from rag_embed.ranking.absent_names import tell_of_absent
 from rag_embed.ranking.fusion import Asked, Fusion, Scored
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.ranking.selection import Rows, Selection, hits_of
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Hit, Query, Route, Vectors
+from rag_embed.types import Hit, Query, Route, Vectors, check_queries
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
@@ -95,6 +96,7 @@ class Hybrid:
         Raises:
             BadInput: A query does not fit the index or its legs.
         """
+        check_queries(queries)
         names = [leg.name for leg in self.legs]
         for query in queries:
             if strange := sorted(query.vectors.keys() - set(names)):
@@ -111,6 +113,8 @@ class Hybrid:
         for i, query in enumerate(queries):
             if query.k and query.where is not None and not _asks(query):
                 hits[i] = self._listed(view, query)
+            if query.k and not hits[i] and not query.min_relevance:
+                tell_of_absent(view, query)
         return hits
 
     @property

@@ -21,7 +21,7 @@ from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
 from rag_embed.ranking.grouping import by_document
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors
+from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors, check_queries
 
 RERANK = "rerank"
 """Name of this evidence in explanations."""
@@ -114,6 +114,7 @@ class Reranked:
             BadInput: A query asks for diversity and there are no `rows`; the re-ranker did not
                 give one finite score per hit.
         """
+        check_queries(queries)
         for query in queries:
             if query.diversity and self.rows is None:
                 raise BadInput(

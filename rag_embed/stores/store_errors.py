@@ -30,6 +30,10 @@ _ORIGIN = re.compile(r",\s+/\S+\.rs:\d+:\d+")
 """Where in LanceDB's sources an error arose: of no use to the reader."""
 
 
+_LEFT = re.compile(r"(?<=\.)( Chunks of \d+ documents were written and could not be taken back.*)")
+"""What a write says that could not be undone; see `writing`. Advice in place of an error keeps it."""
+
+
 @contextmanager
 def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
     """Raise `StoreError` with the place and with advice, for what LanceDB raises inside."""
@@ -41,5 +45,5 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:
         text = _ORIGIN.sub("", str(error))
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
-        advice = next(found, "{}").format(text)
+        advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))
         raise StoreError(f"Could not {action} at {os.fspath(uri)!r}: {advice}") from error

@@ -14,7 +14,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +87,14 @@ class LanceWriter:
                 self._documents.add(documents)
             else:
                 upsert(self._documents, "id", documents, self._alone)
-        except Exception:
-            with suppress(Exception):  # the first error says why
-                self._withdraw(sorted(set(ids) - set(stored)))
+        except Exception as error:
+            try:
+                self._withdraw(new := sorted(set(ids) - set(stored)))
+            except Exception:  # the first error says why
+                raise OSError(
+                    f"{error}. Chunks of {len(new)} documents were written and could not be taken back, "
+                    f"such as those of {new[0]!r}: add or delete these documents again"
+                ) from error
             raise
 
     def _withdraw(self, ids: Sequence[str]) -> None:

@@ -15,7 +15,16 @@ from rag_embed.types.documents import (
 )
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
-from rag_embed.types.searching import Grouping, Hit, Near, Options, Part, Query, Route
+from rag_embed.types.searching import (
+    Grouping,
+    Hit,
+    Near,
+    Options,
+    Part,
+    Query,
+    Route,
+    check_queries,
+)
 from rag_embed.types.vectors import (
     DENSE,
     LEXICAL,
@@ -54,6 +63,7 @@ __all__ = [
     "TokenBits",
     "TokenRows",
     "Vectors",
+    "check_queries",
     "doc_id_of",
     "place_of",
 ]

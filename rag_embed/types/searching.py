@@ -114,6 +114,22 @@ class Query:
         return [cls.of(query, options) for query in queries]
 
 
+def check_queries(queries: object) -> None:
+    """Refuse what `protocols.Retriever.retrieve` cannot read.
+
+    Raises:
+        BadInput: It is no list or tuple of `Query`.
+    """
+    strange = queries
+    if isinstance(queries, list | tuple):
+        strange = next((one for one in queries if not isinstance(one, Query)), None)
+    if strange is not None:
+        raise BadInput(
+            f"retrieve() takes a list of rag_embed.Query, got {class_of(strange)}; write "
+            "retrieve([Query(text)]), or index.search(text)."
+        )
+
+
 def _can_own(user: object) -> bool:
     """Whether this can be the name of an owner as it is: one that had to be altered could be another's."""
     return isinstance(user, str) and bool(user) and storable(user) == user

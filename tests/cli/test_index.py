@@ -18,7 +18,7 @@ def test_first_and_second_run(run, folder) -> None:
     report = first.json
     counts = {"added", "replaced", "unchanged", "deleted", "chunks"}
     assert report.keys() == counts | {
-        "skipped", "guessed", "reasons", "planned", "empty_fields", "seconds", "index",
+        "skipped", "guessed", "reasons", "planned", "notes", "empty_fields", "seconds", "index",
     }  # fmt: skip
     assert (report["added"], report["replaced"], report["unchanged"]) == (2, 0, 0)
     assert [one["source"] for one in report["skipped"]] == ["handbook/broken.pdf"]
@@ -288,7 +288,7 @@ def test_tokens_are_kept_in_an_existing_index(run, folder, monkeypatch) -> None:
     done = run("ask-why", "real", "coffee machine", "--json")
     assert [part["leg"] for part in done.json["hits"][0]["parts"]] == ["dense", "lexical", "tokens"]
     done = run("index", folder, "--to", "real", "--no-tokens")
-    assert done.code == 1 and "built with --tokens True" in done.err
+    assert done.code == 1 and "Leave --no-tokens out" in done.err
 
 
 def test_situate_by_name_and_by_measuring(run, folder, tmp_path) -> None:

@@ -198,3 +198,11 @@ def test_show(run, kb) -> None:
     assert run("show", kb, "own", "--user", "ann").out == "The red fox of Ann.\n"
     [one] = run("show", kb, "new", "old", "--where", "year>2020", "--json").json
     assert (one["id"], one["title"], one["metadata"]["year"]) == ("new", "New fox", 2024)
+
+
+def test_ask_why_of_what_was_put_in_another_order(run, kb) -> None:
+    options = ("--group-by", "document", "--best-chunks", "2", "--json")
+    hits = run("ask-why", kb, "red fox", *options).json["hits"]
+    found = run("search", kb, "red fox", *options).json["hits"]
+    assert [one["id"] for one in hits] == [one["id"] for one in found]
+    assert "rerank" in {part["leg"] for part in hits[0]["parts"]} and hits[0]["matched_words"]

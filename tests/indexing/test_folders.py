@@ -112,7 +112,12 @@ class TestFolders:
         lines(path, *({"id": f"r{i}", "text": f"fox {i}"} for i in range(4)))
         index.add_files(path)
         path.write_text(json.dumps({"id": "r0", "text": "fox 0"}) + "\nbroken\n")
-        assert index.add_files(path, prune=True).deleted == 0
+        report = index.add_files(path, prune=True)
+        [note] = report.notes
+        assert report.deleted == 0
+        assert note.startswith(f"3 documents of {path.parent.name + '/data.jsonl'!r} did not come")
+        assert index.add_files(path, prune=True, dry_run=True).notes == report.notes
+        assert index.add_files(path).notes == ()
         lines(path, {"id": "r0", "text": "fox 0"})
         assert index.add_files(path, prune=True).deleted == 3 and ids(index) == ["r0"]
 

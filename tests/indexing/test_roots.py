@@ -159,6 +159,32 @@ class TestNames:
         assert (report.unchanged, report.deleted) == (1, 1)
         assert index.add_files(moved, prune=True).unchanged == 1
 
+    def test_a_folder_that_was_moved_and_renamed(self, index, folder, tmp_path) -> None:
+        """It cannot be told from a new one, but the report says what was found."""
+        index.add_files(folder)
+        moved = folder.rename(tmp_path / "manual")
+        report = index.add_files(moved)
+        [note] = report.notes
+        assert report.added and f"{report.added} files of the folder 'handbook'" in note
+        assert index.add_files(moved).notes == ()
+        assert index.add_files(folder, prune=True, allow_empty=True).deleted == report.added
+        (tmp_path / "else").mkdir()
+        (tmp_path / "else" / "other.md").write_text("x")
+        assert index.add_files(tmp_path / "else").notes == ()
+
+    def test_records_without_ids_are_told_of(self, index, tmp_path) -> None:
+        path = filled(tmp_path / "data", {}).parent / "data.jsonl"
+        lines(path, {"text": "one"}, {"text": "two"}, {"id": "3", "text": "three"})
+        [note] = index.add_files(path).notes
+        assert note.startswith("2 records of ") and "Give each record an 'id'" in note
+
+    def test_an_id_that_comes_twice_is_told_with_where_it_came_from(self, index, tmp_path) -> None:
+        folder = filled(tmp_path / "both", {"x.md": "x"})
+        for name in ("a", "b"):
+            lines(folder / f"{name}.jsonl", {"id": "1", "text": f"of {name}"})
+        [skipped] = index.add_files(folder).skipped
+        assert "came before in the same call from 'both/a.jsonl'" in skipped.reason
+
     def test_a_folder_inside_another_keeps_its_ids(self, index, folder, tmp_path) -> None:
         index.add_files(folder / "rooms")
         index.add_files(tmp_path / "handbook")

@@ -59,8 +59,9 @@ class TestScopes:
             Skipped("folder", "cannot be listed"),
             Skipped("data/rows.jsonl:7", "broken"),
         ]
-        assert index.sync([documents[0], *skipped], scope="all").deleted == 1
-        assert ids(index) == ["d0", "d4", "folder/a.md", "r1"]
+        report = index.sync([documents[0], *skipped], scope="all")
+        assert report.deleted == 1 and ids(index) == ["d0", "d4", "folder/a.md", "r1"]
+        assert [note.partition(" did")[0] for note in report.notes] == ["3 documents of 'all'"]
 
     def test_whose_an_id_is(self, index, folder) -> None:
         index.add([Document("a", "x"), Document("b", "x")])

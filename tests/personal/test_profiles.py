@@ -155,3 +155,17 @@ def test_a_bad_line_is_named(tmp_path, line, complaint) -> None:
     assert str(error.value).startswith(f"{path}:2:")
     with pytest.raises(BadInput, match="Cannot read"):
         list(read_events(tmp_path / "none"))
+
+
+def test_a_profile_is_printed_for_people():
+    """384 numbers were, which say nothing to anybody."""
+    profiles = Profiles(MemoryEvents(64), HashEncoder(64))
+    profiles.remember(
+        [UserEvent("1", "ann", "red wine " * 20, 0.0), UserEvent("2", "ann", "tea", 1e30)]
+    )
+    shown = repr(profiles.profile("ann"))
+    assert shown.startswith(
+        "Profile of 'ann', 2 events from 1970-01-01 to 1e+30: event 2; foremost 'red"
+    )
+    assert len(shown) < 250 and "array" not in shown
+    assert repr(profiles.profile("ben")) == "Profile of 'ben': nothing is known"

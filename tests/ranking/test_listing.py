@@ -9,6 +9,7 @@ import pytest
 
 from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
+from rag_embed.ranking import absent_names
 from rag_embed.ranking.best_chunks import BestChunks
 from rag_embed.ranking.rerank import Reranked, stored_rows
 
@@ -115,3 +116,22 @@ def test_wrappers_leave_the_order(index):
     best = wrapped.retrieve([documents])[0]
     assert [hit.id for hit in best] == [hit.id for hit in index.search(documents)]
     assert [one.start for one in index.contents.passages(index.search(query), 100)] == [0, 0]
+
+
+def test_a_filter_on_metadata_that_nobody_has_is_told_of_once(index, caplog, monkeypatch):
+    monkeypatch.setattr(absent_names, "_told", set())
+    for _ in range(2):
+        for text in ("fox", ""):
+            assert index.search(text, where=field("metadata.kinds") == "odd") == []
+    assert [one.getMessage() for one in caplog.records] == [
+        "A filter found nothing: no document that the query may see has metadata 'kinds'; did you mean 'kind'?"
+    ]
+    caplog.clear()
+    assert index.search("fox", where=field("metadata.n") > 1000) == []  # the name is there
+    assert index.search("fox", where=field("metadata.gone").is_missing())  # something was found
+    index.add([Document("eve's", "Hers.", user="eve", metadata={"hidden": 1})])
+    assert index.search("fox", where=field("metadata.hidden") == 2, user="eve") == []
+    assert caplog.records == []
+    assert index.search("fox", where=field("metadata.hidden") == 1) == []
+    assert "has metadata 'hidden'." in caplog.records[0].getMessage()
+    index.delete(["eve's"])

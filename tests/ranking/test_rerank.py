@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from rag_embed import Document, Index, Query, encoders, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.indexing.personalisation import bend_of
+from rag_embed.personal.bend import Personal
+from rag_embed.personal.setting import Setting
 from rag_embed.ranking.grouping import SIBLINGS
 from rag_embed.ranking.rerank import (
     DEPTH,
@@ -320,3 +323,16 @@ def test_hits_of_any_retriever_can_be_reranked(recording) -> None:
     found = Reranked(Fixed(), recording).retrieve([Query("x", k=2)])[0]
     assert [hit.chunk.doc_id for hit in found] == ["d2", "d1"]
     assert found[0].parts == (Part(RERANK, 2.0, 1.0, 1.0),)
+
+
+def test_a_text_is_no_list_of_queries():
+    """It was read letter by letter, and an AttributeError of str came back."""
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add([Document("a", "A fox.")])
+    bend = bend_of(index.store, index.spaces.own, index.users.profiles, Setting(0.1))
+    first = FunctionReranker(lambda query, texts: [0.0] * len(texts))
+    for one in (index.retriever, Reranked(index.retriever, first), Personal(index.retriever, bend)):
+        for wrong in ("fox", ["fox"], Query("fox"), {"q": Query("fox")}):
+            with pytest.raises(BadInput, match="a list of rag_embed.Query, got .*index.search"):
+                one.retrieve(wrong)
+        assert len(one.retrieve((Query("fox"),))) == 1

@@ -380,6 +380,27 @@ def test_chunks_whose_document_could_not_be_written_do_not_stay(store, monkeypat
     assert (list(store.document_ids()), len(store.view())) == (before, 2)
 
 
+def test_chunks_that_could_not_be_taken_back_are_told_of(store, monkeypatch) -> None:
+    write(store, document(0))
+    real = LanceTable.add
+
+    def fail(table, *given, **options):
+        if table.name == "documents":
+            raise OSError("No space left on device")
+        return real(table, *given, **options)
+
+    def refuse(table, where):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(LanceTable, "add", fail)
+    monkeypatch.setattr(LanceTable, "delete", refuse)
+    with pytest.raises(StoreError, match=r"disk is full.* 1 documents .* of 'd1': add or delete"):
+        write(store, document(1))
+    monkeypatch.undo()
+    write(store, document(1))
+    assert len(store.view()) == 4
+
+
 def test_a_write_without_room_is_refused_before_it_begins(store, monkeypatch) -> None:
     write(store, document(0))
     before = versions(store)
