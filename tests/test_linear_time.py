@@ -88,7 +88,7 @@ def test_values_of_front_matter(unit) -> None:
 
 
 def test_titles_and_conditions() -> None:
-    assert title_of("title: a" + " " * _N + "b\n") == "a" + " " * _N + "b"
+    assert title_of("title: a" + " " * _N + "b\n") == "a b"
     text = "a" + " " * _N + "b"
     where = parsed([f"  lang = {text}  "], Fields({"lang": "str"}))
     assert where == (field("lang") == text)

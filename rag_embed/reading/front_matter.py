@@ -1,49 +1,62 @@
-"""Front matter: the block of ``key: value`` lines between ``---`` that a Markdown file begins with.
+"""Front matter: what a Markdown file says of itself, as YAML between ``---`` or TOML between ``+++``.
 
-Read line by line, each once: patterns over many lines take time without end on some texts. Values are
-those of YAML that metadata can be filtered on: texts, numbers, truth values, and lists of them. Dates
-stay text in ISO form. Nested mappings, texts over several lines and references are left alone.
+Values are those that metadata can be filtered on: texts, numbers, truth values, and lists of them. Dates
+and times stay text in ISO form; what only YAML 1.1 takes for something else (``yes``, ``10:30``) is text
+too. Nested mappings are left alone. Nothing here takes more than time in proportion to the text: lines
+are looked at once, and a parser gets no more than `_LONGEST` characters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import TypeAlias
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, TypeAlias
 
-_RULE = "---"
-_LINE = re.compile(r"[\w.-]+[ \t]*:|[ \t#-]")
-_KEY = re.compile(r"([\w.-]+)[ \t]*:(?:[ \t]+(.*))?")
-_ITEM = re.compile(r"[ \t]*-(?:[ \t]+(.*))?")
+if TYPE_CHECKING:
+    from yaml import Node
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_LONGEST = 20_000
+"""Characters of a front matter whose values are read."""
+
+_RULES = {"---": ("---", "..."), "+++": ("+++",)}
+_LINE = re.compile(r"[^\s#:\[\]{}][^:\n]{0,80}:(?:\s|$)|[ \t#-]|$")
+_KEY = re.compile(r"[^\s#:\[\]{}-][^:\n]{0,80}:(?:\s|$)")
 _NUMBER = re.compile(
     r"[-+]?(?:0|[1-9]\d{0,17})(\.\d{0,30})?(e[-+]?\d{1,2})?", re.ASCII | re.IGNORECASE
 )
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\[\"\\/])*\"|'(?:[^']|'')*'")
-_BARE = re.compile(r"[^\"'\[\]{},#&*!|>%@`][^\[\]{},]*")
-_ESCAPED = re.compile(r"\\(.)")
 _BLANK = " \t"
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 Plain: TypeAlias = str | int | float | bool | None
+Values: TypeAlias = dict[str, Plain | list[Plain]]
 
 
 def front_matter(text: str) -> tuple[str, str]:
-    r"""Split off a block of ``key: value`` lines between ``---`` at the start of a text.
+    r"""Split off a block of values between rules at the start of a text.
 
     Examples:
         >>> front_matter("---\ntitle: A\n---\nText"), front_matter("---\nText\n---\n")[0]
         (('title: A\n', 'Text'), '')
     """
-    line, start = _line(text, 0)
-    if line.rstrip(_BLANK) != _RULE:
+    line, begin = _line(text, 0)
+    rule = line.rstrip(_BLANK)
+    if rule not in _RULES:
         return "", text
-    begin = start
+    start, plain = begin, rule == "---"
     while start < len(text):
         line, after = _line(text, start)
-        if line.rstrip(_BLANK) == _RULE and start > begin:
-            return text[begin:start], text[after:]
-        if line and not _LINE.match(line):
+        if line.rstrip(_BLANK) in _RULES[rule] and start > begin:
+            front = text[begin:start]
+            return (front, text[after:]) if plain or _is_mapping(front, rule) else ("", text)
+        plain = plain and bool(_LINE.match(line))
+        if not plain and start - begin > _LONGEST:
             break
         start = after
     return "", text
@@ -55,100 +68,127 @@ def _line(text: str, start: int) -> tuple[str, int]:
     return (text[start:], len(text)) if end < 0 else (text[start:end], end + 1)
 
 
-class _NoValue(Exception):
-    """What stands there is none of the values that are read."""
+def _is_mapping(front: str, rule: str) -> bool:
+    return (_toml(front) if rule == "+++" else _yaml(front)) is not None
 
 
-def values_of(front: str) -> dict[str, Plain | list[Plain]]:
+def values_of(front: str) -> Values:
     r"""The values at the margin of a front matter; keys without one, and what is no such value, left out.
+
+    Where a part is not as YAML has it, the others are read, and what stands behind its key is text.
 
     Examples:
         >>> values_of("year: 2020 # printed\ntags: [fox, 'sea, blue']\nby:\n  name: Zoë\ndraft: true\n")
         {'year': 2020, 'tags': ['fox', 'sea, blue'], 'draft': True}
+        >>> values_of("title: Foxes: a study\n"), values_of("day = 2024-05-01\n")
+        ({'title': 'Foxes: a study'}, {'day': '2024-05-01'})
     """
-    blocks: list[tuple[str, str, list[str]]] = []
-    for line in front.split("\n"):
-        match = _KEY.fullmatch(line)
-        if match is not None:
-            blocks.append((match.group(1), (match.group(2) or "").strip(_BLANK), []))
-        elif blocks and line.strip(_BLANK) and not line.lstrip(_BLANK).startswith("#"):
-            blocks[-1][2].append(line)
-    found: dict[str, Plain | list[Plain]] = {}
-    for key, text, below in blocks:
-        found.pop(key, None)
-        with suppress(_NoValue):
-            value = _block(text, below)
-            if value is not None:
-                found[key] = value
+    if len(front) > _LONGEST:
+        return {}
+    values = _yaml(front)
+    if values is None:
+        values = _toml(front)
+    if values is not None:
+        return values
+    found: Values = {}
+    for block in _blocks(front):
+        values = _yaml(block)
+        key, _, rest = block.partition(":")
+        if values is None and "\n" not in rest.strip():
+            values = {key.strip(): rest.strip()}
+        found.update(values or {})
     return found
-
-
-def _block(text: str, below: Sequence[str]) -> Plain | list[Plain]:
-    """What stands behind a key, or in the lines below it."""
-    if not below:
-        return _listed(text) if text.startswith("[") else _value(text)
-    _end(text)
-    return [_item(line) for line in below]
-
-
-def _item(line: str) -> Plain:
-    match = _ITEM.fullmatch(line)
-    if match is None:
-        raise _NoValue
-    return _value((match.group(1) or "").strip(_BLANK))
-
-
-def _listed(text: str) -> list[Plain]:
-    """A list on one line: ``[a, "b, c"]``."""
-    values: list[Plain] = []
-    at = 1
-    while True:
-        while at < len(text) and text[at] in " \t,":
-            at += 1
-        if at < len(text) and text[at] == "]":
-            _end(text[at + 1 :])
-            return values
-        match = _QUOTED.match(text, at) or _BARE.match(text, at)
-        if match is None:
-            raise _NoValue
-        values.append(_value(match.group().rstrip(_BLANK)))
-        at = match.end()
-
-
-def _value(text: str) -> Plain:
-    """One value; a comment may follow."""
-    quoted = _QUOTED.match(text)
-    if quoted is not None:
-        _end(text[quoted.end() :])
-        inner = quoted.group()[1:-1]
-        return inner.replace("''", "'") if text[0] == "'" else _ESCAPED.sub(r"\1", inner)
-    text = text.partition(" #")[0].rstrip(_BLANK)
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    number = _NUMBER.fullmatch(text)
-    if number is not None:
-        return float(text) if number.group(1) or number.group(2) else int(text)
-    if not _BARE.match(text) or ": " in text:
-        raise _NoValue
-    return text
-
-
-def _end(rest: str) -> None:
-    """Check that nothing but a comment is left."""
-    if rest.strip(_BLANK) and not rest.lstrip(_BLANK).startswith("#"):
-        raise _NoValue
 
 
 def title_of(front: str) -> str:
     r"""The title that a front matter gives, or ``""``.
 
     Examples:
-        >>> title_of("lang: en\ntitle: 'A day'\n")
-        'A day'
+        >>> title_of("lang: en\ntitle: >-\n  A day\n  at sea\n")
+        'A day at sea'
     """
-    for line in front.split("\n"):
-        key, colon, value = line.partition(":")
-        if colon and key.rstrip(_BLANK) == "title":
-            value = value.strip(_BLANK)
-            return value[1:-1] if len(value) > 1 and value[0] == value[-1] in "'\"" else value
-    return ""
+    if len(front) > _LONGEST:
+        first = next((one for one in front.split("\n") if one.startswith("title:")), "")
+        return " ".join(first.removeprefix("title:").split())
+    title = values_of(front).get("title")
+    if title is None or isinstance(title, list | bool):
+        return ""
+    return " ".join(str(title).split())
+
+
+def _blocks(front: str) -> Iterator[str]:
+    """Each key at the margin with the lines that belong to it."""
+    block = ""
+    for line in front.splitlines(keepends=True):
+        if _KEY.match(line):
+            if block:
+                yield block
+            block = line
+        elif block:
+            block += line
+    if block:
+        yield block
+
+
+def _yaml(front: str) -> Values | None:
+    """The values of YAML; None where it is none, or no mapping."""
+    import yaml
+
+    try:
+        node = yaml.compose(front, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return None
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    found: Values = {}
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            found.pop(key.value, None)
+            _put(found, key.value, value)
+    return found
+
+
+def _put(found: Values, key: str, node: Node) -> None:
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        value = _scalar(node)
+        if value is not None:
+            found[key] = value
+    elif isinstance(node, yaml.SequenceNode) and all(
+        isinstance(one, yaml.ScalarNode) for one in node.value
+    ):
+        found[key] = [_scalar(one) for one in node.value]
+
+
+def _scalar(node: Node) -> Plain:
+    text: str = node.value
+    if node.style is not None:
+        return text.strip() if node.style in ("|", ">") else text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        return float(text) if number.group(1) or number.group(2) else int(text)
+    return text
+
+
+def _toml(front: str) -> Values | None:
+    """The values of TOML; None where it is none."""
+    if len(front) > _LONGEST:
+        return None
+    try:
+        table = tomllib.loads(front)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+    found: Values = {}
+    for key, value in table.items():
+        several = value if isinstance(value, list) else [value]
+        plain = [
+            one.isoformat() if isinstance(one, date | datetime | time) else one for one in several
+        ]
+        if all(isinstance(one, str | int | float) for one in plain):
+            found[key] = plain if isinstance(value, list) else plain[0]
+    return found

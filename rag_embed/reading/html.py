@@ -13,7 +13,7 @@ from rag_embed.errors import BadInput, MissingExtra
 from rag_embed.reading.base import made
 from rag_embed.reading.decoding import decode
 from rag_embed.reading.markup import Writer
-from rag_embed.reading.text import first_heading
+from rag_embed.reading.titles import first_heading, usable
 from rag_embed.types import Document, Skipped
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_html(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield Skipped(name, str(error))
         return
     read = decoded._replace(text=text)
-    yield made(path, name, read, title or first_heading(text), format="html")
+    yield made(path, name, read, usable(title) or first_heading(text), format="html")
 
 
 def html_text(markup: str) -> tuple[str, str]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rag_embed.chunking.markdown import markdown_outline
 from rag_embed.reading.base import Reader, made, read_text
 from rag_embed.reading.decoding import is_utf8
 from rag_embed.reading.front_matter import front_matter, title_of, values_of
+from rag_embed.reading.titles import first_heading
 from rag_embed.types import Document, Skipped
 
 LANGUAGES = {
@@ -127,9 +127,3 @@ def _read_code(language: str, path: Path, name: str) -> Iterator[Document | Skip
         yield found
     else:
         yield made(path, name, found, format="code", language=language)
-
-
-def first_heading(text: str) -> str:
-    """The first heading of a Markdown text, or ``""``."""
-    paths = (section.path for section in markdown_outline(text).sections)
-    return next((path[0] for path in paths if path), "")

@@ -7,6 +7,7 @@ import pytest
 from rag_embed import reading
 from rag_embed.errors import BadInput
 from rag_embed.reading import paths
+from rag_embed.reading.titles import usable
 from rag_embed.types import Document, Skipped
 
 read = partial(reading.read, name="")
@@ -207,6 +208,16 @@ def test_damaged_text(tmp_path, raw):
         ('---\ntitle: "From front"\ntags:\n  - a\n---\n# H\n', "From front", "# H\n"),
         ("---\ndate: 1\n---\n# H\n", "H", "# H\n"),
         ("---\njust a rule\n---\n", "just a rule", None),
+        ("---\ntitle: >-\n  Over\n  lines\n---\n# H\n", "Over lines", "# H\n"),
+        ("---\ntitle: Foxes: a study\n---\n# H\n", "Foxes: a study", "# H\n"),
+        ("---\nsort key: 1\ntitle: T\n---\n# H\n", "T", "# H\n"),
+        ("# H {#id .class}\n", "H", None),
+        (
+            '<h1 align="center">\n<img src="x"> Foxes &amp; sea</h1>\n\n## Next\n',
+            "Foxes & sea",
+            None,
+        ),
+        ("```\n<h1>no</h1>\n```\n\n## Next\n", "Next", None),
     ],
 )
 def test_markdown(tmp_path, text, title, rest):
@@ -233,8 +244,14 @@ def test_markdown(tmp_path, text, title, rest):
         ),
         ("a: [x, 2, 'y, z', null] # list\nb: []\n", {"a": ["x", 2, "y, z", None], "b": []}),
         ("a:\n  - x\n  # no\n\n  - 2\nb:\n- y\n", {"a": ["x", 2], "b": ["y"]}),
-        ("a:\n  b: 1\nc: {d: 1}\ne: [[1]]\nf: |\n  text\ng: x\n", {"g": "x"}),
-        ("a: &x 1\nb: *x\nc: !!str 1\nd: [1\ne: [1] 2\nf: 'x' y\ng: b: c\n", {}),
+        ("a:\n  b: 1\nc: {d: 1}\ne: [[1]]\nf: |\n  text\ng: x\n", {"f": "text", "g": "x"}),
+        ('a: &x 1\nb: *x\nc: "1"\n', {"a": 1, "b": 1, "c": "1"}),
+        ("d: [1\ng: b: c\nh: 2\n", {"d": "[1", "g": "b: c", "h": 2}),
+        (
+            "sort key: 3\n'quoted key': x\nSee also: [a, b]\n",
+            {"sort key": 3, "quoted key": "x", "See also": ["a", "b"]},
+        ),
+        ("tags: [\n a,\n b\n]\n", {"tags": ["a", "b"]}),
         ("a: 1\na: {b: 1}\nc.d-e: 3\n", {"c.d-e": 3}),
         ("title: T\npath: p\nformat: f\nfront_matter: m\n", {}),
     ],
@@ -360,3 +377,38 @@ class TestARepository:
         problem, hidden, document = read(tmp_path)
         assert "nothing was ignored by it" in problem.reason and not problem.by_rule
         assert (hidden.source, document.id) == (".gitignore", "a.txt")
+
+
+def test_front_matter_in_toml(tmp_path):
+    front = 'title = "A day"\ndate = 2024-05-01\ntags = ["a", "b"]\ndraft = false\n[more]\nx = 1\n'
+    write(tmp_path, {"doc.md": f"+++\n{front}+++\nText", "no.md": "+++\nwords\n+++\n"})
+    document, other = read(tmp_path)
+    assert (document.title, document.text) == ("A day", "Text")
+    values = {key: document.metadata[key] for key in ("date", "tags", "draft")}
+    assert values == {"date": "2024-05-01", "tags": ["a", "b"], "draft": False}
+    assert other.text == "+++\nwords\n+++\n"
+
+
+@pytest.mark.parametrize("rule", ["---", "..."])
+def test_front_matter_ends_as_yaml_does(tmp_path, rule):
+    write(tmp_path, {"doc.md": f"---\ntitle: A\n{rule}\nText"})
+    (document,) = read(tmp_path)
+    assert (document.title, document.text) == ("A", "Text")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "untitled",
+        "Untitled Document 3",
+        "Microsoft Word - thesis.doc",
+        "paper.dvi",
+        "Slide 1",
+        "()",
+        "12.3",
+    ]
+    + ["PowerPoint-Präsentation", "PowerPoint Presentation", "index.html"],
+)
+def test_titles_that_programs_write_are_none(title):
+    assert usable(title) == ""
+    assert usable(f"On {title} as a title of a text") != ""
