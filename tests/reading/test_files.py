@@ -396,19 +396,13 @@ def test_front_matter_ends_as_yaml_does(tmp_path, rule):
     assert (document.title, document.text) == ("A", "Text")
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "untitled",
-        "Untitled Document 3",
-        "Microsoft Word - thesis.doc",
-        "paper.dvi",
-        "Slide 1",
-        "()",
-        "12.3",
-    ]
-    + ["PowerPoint-Präsentation", "PowerPoint Presentation", "index.html"],
+TITLES = (
+    "untitled|Untitled Document 3|Microsoft Word - thesis.doc|paper.dvi|Slide 1|()|12.3|index.html|"
+    "PowerPoint-Präsentation|PowerPoint Presentation"
 )
+
+
+@pytest.mark.parametrize("title", TITLES.split("|"))
 def test_titles_that_programs_write_are_none(title):
     assert usable(title) == ""
     assert usable(f"On {title} as a title of a text") != ""
