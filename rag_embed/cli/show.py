@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_embed.ranking.token_matches import Match
-from rag_embed.types import Hit, OnProgress, Route
+from rag_embed.types import Citation, Hit, OnProgress, Route
 
 _PREVIEW = 300
 
@@ -69,8 +69,15 @@ def emit(value: Any) -> None:  # noqa: ANN401
     sys.stdout.write("\n")
 
 
-def hit_json(hit: Hit, rank: int) -> dict[str, Any]:
-    """A hit as JSON; the keys are stable."""
+def hit_json(hit: Hit, rank: int, cited: Citation | None = None) -> dict[str, Any]:
+    """A hit as JSON; the keys are stable.
+
+    Args:
+        hit: The hit.
+        rank: Its rank, from 1.
+        cited: Where it stands, if more is known than the hit tells.
+    """
+    cited = cited or hit.citation()
     return {
         "rank": rank,
         "id": hit.id,
@@ -81,6 +88,9 @@ def hit_json(hit: Hit, rank: int) -> dict[str, Any]:
         "end": hit.chunk.end,
         "text": hit.text,
         "metadata": dict(hit.chunk.metadata),
+        "page": cited.page,
+        "citation": str(cited),
+        "link": cited.link,
         "score": round(hit.score, 5),
         "relevance": round(hit.relevance, 4),
         "parts": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rag_embed.arguments import count
@@ -14,8 +15,9 @@ from rag_embed.indexing.spaces import Spaces
 from rag_embed.protocols import Store
 from rag_embed.ranking.joining import Passage, passages
 from rag_embed.ranking.visibility import visible
+from rag_embed.reading import AS_WRITTEN
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Chunk, Document, Hit, Query
+from rag_embed.types import Chunk, Citation, Document, Hit, Query
 
 
 class Contents:
@@ -113,6 +115,25 @@ class Contents:
         """
         counted = self._spaces.own.encoder.token_spans
         return with_view(self._store, lambda view: passages(view, hits, budget, counted))
+
+    def citation(self, hit: Chunk | Hit) -> Citation:
+        """Where a hit stands, with the line it starts on and the path of its file, where these are known.
+
+        The index remembers where its folders lie; a document that came from elsewhere is cited by what its
+        metadata says. See `types.Citation`.
+        """
+        chunk = hit.chunk if isinstance(hit, Hit) else hit
+        name, _, below = str(chunk.metadata.get("path", "")).partition("/")
+        root = read(self._store).roots.get(name)
+        place = str(Path(root.place, below)) if root is not None and root.place and below else ""
+        line = None
+        if chunk.metadata.get("format") in AS_WRITTEN:
+            document = next(iter(self.documents([chunk.doc_id], user=chunk.user)), None)
+            front = str(chunk.metadata.get("front_matter", ""))
+            if document is not None:
+                line = document.text.count("\n", 0, chunk.start) + 1
+                line += front.count("\n") + 2 if front else 0
+        return Citation.of(chunk, place=place, line=line)
 
     def stats(self) -> dict[str, Any]:
         """Counts, sizes, the signature of the index's own space, why chunks are situated so."""

@@ -10,19 +10,38 @@ from rag_embed.errors import BadInput, MissingExtra
 from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
+from rag_embed.reading.notebook import read_notebook
+from rag_embed.reading.office import KINDS, read_office
 from rag_embed.reading.pdf import read_pdf
+from rag_embed.reading.rows import read_rows
 from rag_embed.reading.selection import Selection
-from rag_embed.reading.text import LANGUAGES, code_reader, read_if_text, read_markdown, read_plain
+from rag_embed.reading.subtitles import read_subtitles
+from rag_embed.reading.text import (
+    LANGUAGES,
+    code_reader,
+    light_reader,
+    read_if_text,
+    read_markdown,
+    read_plain,
+)
 from rag_embed.reading.walk import first_name, is_index, walk
 from rag_embed.text import shown, unusable
 from rag_embed.types import Document, Skipped
 
 _READERS: dict[str, Reader] = {
     **{suffix: code_reader(language) for suffix, language in LANGUAGES.items()},
-    **dict.fromkeys((".txt", ".text", ".log", ".rst"), read_plain),
+    **dict.fromkeys((".txt", ".text", ".log"), read_plain),
+    **dict.fromkeys((".rst", ".rest"), light_reader("rst")),
+    **dict.fromkeys((".adoc", ".asciidoc"), light_reader("asciidoc")),
+    **dict.fromkeys((".tex", ".latex"), light_reader("tex")),
+    ".org": light_reader("org"),
     **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
+    **dict.fromkeys((".csv", ".tsv"), read_rows),
+    **dict.fromkeys((".srt", ".vtt"), read_subtitles),
+    **dict.fromkeys(KINDS, read_office),
+    ".ipynb": read_notebook,
     ".pdf": read_pdf,
 }
 _NAMES: dict[str, Reader] = {
@@ -45,7 +64,10 @@ def read(
     A document's id and ``metadata["path"]`` are the name of the folder and the path below it, with
     ``/`` (for a record of a JSON-lines file the id is the record's); its title is its first heading,
     its ``<title>`` or the file's name. ``metadata["format"]`` is ``"text"``, ``"markdown"``,
-    ``"html"``, ``"pdf"`` or ``"code"``. A file of unknown kind that is UTF-8 text is read as plain text.
+    ``"html"``, ``"pdf"``, ``"code"``, ``"rows"``, ``"notebook"``, ``"rst"``, ``"asciidoc"``, ``"org"``,
+    ``"tex"``, or the suffix of an office file, a book or a mail. What has pages, slides, sheets or cells
+    has ``page_starts``, from which a chunk gets its ``page``. A file of unknown kind that is UTF-8 text
+    is read as plain text.
 
     Whatever is not read comes as a `Skipped` in its place: broken and unreadable files, files without
     text, unknown kinds, and, by rule, what is hidden or ignored, indexes, virtual environments,

@@ -1,64 +1,93 @@
-"""PDF files, by pypdf (extra ``pdf``)."""
+"""PDF files, by PDFium (extra ``pdf``)."""
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag_embed.errors import MissingExtra
-from rag_embed.reading.base import made
-from rag_embed.reading.decoding import Decoded
+from rag_embed.reading.pages import numbers, paged
+from rag_embed.reading.titles import usable
 from rag_embed.types import Document, Skipped
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument
+
+_ONE = threading.Lock()
+"""PDFium is not made for threads."""
+
+_BROKEN_WORD = re.compile(r"(?<=\w)[\x02\ufffe\u00ad]\n?(?=\w)")
+_NEWLINES = re.compile(r"\r\n?")
+_UNMAPPED = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd\ufffe\uffff\ue000-\uf8ff]")
+_PICTURE = "\f"
+_IMAGE = 3
+"""PDFium's code of an object that is an image."""
+_PASSWORD = 4
+"""PDFium's code of a file that asks for one."""
 
 
 def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
     """The pages' texts, joined by an empty line.
 
-    ``metadata["pages"]`` holds the offset at which each page starts. A page that cannot be read
-    is empty in the text and reported on its own.
+    ``metadata["page_starts"]`` holds the offset at which each page starts; a chunk has its ``page``. A
+    word that is broken at the end of a line is made whole. Pages without text, which may be images, and
+    those whose fonts do not say what their letters are, are empty in the text and reported.
 
     Raises:
-        MissingExtra: pypdf is not installed.
+        MissingExtra: pypdfium2 is not installed.
     """
     try:
-        import pypdf
+        import pypdfium2
     except ImportError as error:
-        raise MissingExtra("pypdf", "pdf", "Reading PDF files") from error
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            yield Skipped(name, "encrypted; save it without a password")
-            return
-        title = _clean(str((reader.metadata or {}).get("/Title") or ""))
-        count = len(reader.pages)
-    except OSError:
-        raise
-    except Exception as error:  # the parser raises whatever a broken file leads it to
-        yield _broken(name, error)
-        return
-    texts: list[str] = []
-    for number in range(count):
+        raise MissingExtra("pypdfium2", "pdf", "Reading PDF files") from error
+    raw = path.read_bytes()
+    with _ONE:
         try:
-            texts.append(_clean(reader.pages[number].extract_text()))
-        except Exception as error:
-            texts.append("")
-            yield _broken(f"{name} page {number + 1}", error)
-    starts = [0]
-    for text in texts[:-1]:
-        starts.append(starts[-1] + len(text) + 2)
-    found = made(
-        path, name, Decoded("\n\n".join(texts), "utf-8"), title, format="pdf", pages=starts
-    )
-    if isinstance(found, Skipped):
-        found = Skipped(name, "no text; its pages may be images, which need text recognition first")
-    yield found
+            pdf = pypdfium2.PdfDocument(raw)
+        except pypdfium2.PdfiumError as error:
+            locked = getattr(error, "err_code", None) == _PASSWORD
+            yield Skipped(name, "encrypted; save it without a password" if locked else "broken PDF")
+            return
+        try:
+            title = usable(_clean(pdf.get_metadata_dict().get("Title", "")))
+            read = [_page(pdf, number) for number in range(len(pdf))]
+        finally:
+            pdf.close()
+    texts = ["" if text is None else text.strip(_PICTURE) for text in read]
+    strange = [number for number, text in enumerate(read, 1) if text is None]
+    drawn = [number for number, text in enumerate(read, 1) if text == _PICTURE]
+    if strange:
+        reason = "damaged page, or fonts without a map to Unicode: what it says is not known"
+        yield Skipped(f"{name} page {numbers(strange)}", reason)
+    if drawn and any(texts):
+        reason = "a page that is a picture, which needs text recognition first"
+        yield Skipped(f"{name} page {numbers(drawn)}", reason, by_rule=True)
+    found = paged(path, name, texts, title, kind="page", format="pdf")
+    if isinstance(found, Document):
+        yield found
+    elif not strange:
+        yield Skipped(name, "no text; its pages may be images, which need text recognition first")
 
 
-def _broken(name: str, error: Exception) -> Skipped:
-    return Skipped(name, f"broken PDF ({type(error).__name__}: {error})")
+def _page(pdf: PdfDocument, number: int) -> str | None:
+    """The text of a page, from 0; None where it is not known, `_PICTURE` where there is nothing else."""
+    import pypdfium2
+
+    try:
+        page = pdf[number]
+        text = _clean(page.get_textpage().get_text_bounded())
+        if not text and any(page.get_objects(filter=(_IMAGE,), max_depth=3)):
+            return _PICTURE
+    except pypdfium2.PdfiumError:
+        return None
+    unmapped = len(_UNMAPPED.findall(text))
+    return None if unmapped > len(text) // 4 else _UNMAPPED.sub("", text)
 
 
-def _clean(text: object) -> str:
-    """Join surrogate pairs, replace halves of them, and unify line ends."""
-    joined = str(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return joined.replace("\r\n", "\n").replace("\r", "\n").strip()
+def _clean(text: str) -> str:
+    """Join surrogate pairs and broken words, replace halves of pairs, and unify line ends."""
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _BROKEN_WORD.sub("", _NEWLINES.sub("\n", joined)).strip()

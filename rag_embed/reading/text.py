@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from rag_embed.chunking.light import SYNTAXES, light_outline
 from rag_embed.reading.base import Reader, made, read_text
 from rag_embed.reading.decoding import is_utf8
 from rag_embed.reading.front_matter import front_matter, title_of, values_of
@@ -17,11 +18,13 @@ LANGUAGES = {
     ".bash": "shell",
     ".c": "c",
     ".cc": "cpp",
+    ".bib": "bibtex",
     ".cfg": "ini",
+    ".cnf": "ini",
+    ".conf": "ini",
     ".cpp": "cpp",
     ".cs": "csharp",
     ".css": "css",
-    ".csv": "csv",
     ".cxx": "cpp",
     ".dart": "dart",
     ".erl": "erlang",
@@ -46,6 +49,7 @@ LANGUAGES = {
     ".ml": "ocaml",
     ".php": "php",
     ".pl": "perl",
+    ".properties": "properties",
     ".proto": "protobuf",
     ".ps1": "powershell",
     ".py": "python",
@@ -60,7 +64,6 @@ LANGUAGES = {
     ".tf": "terraform",
     ".toml": "toml",
     ".ts": "typescript",
-    ".tsv": "csv",
     ".tsx": "typescript",
     ".vue": "vue",
     ".xml": "xml",
@@ -69,6 +72,9 @@ LANGUAGES = {
     ".zig": "zig",
 }
 """File suffix -> ``metadata["language"]``."""
+
+AS_WRITTEN = frozenset({"text", "markdown", "code", *SYNTAXES})
+"""Formats whose documents have the lines of their file, a front matter aside."""
 
 _SNIFFED = 8192
 _DRAWN = frozenset({".eps", ".obj", ".ps", ".stl", ".svg"})
@@ -82,6 +88,21 @@ def read_plain(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield found
     else:
         yield made(path, name, found, format="text")
+
+
+def light_reader(syntax: str) -> Reader:
+    """The reader of a markup whose headings the splitter knows; see `chunking.light`."""
+    return partial(_read_light, syntax)
+
+
+def _read_light(syntax: str, path: Path, name: str) -> Iterator[Document | Skipped]:
+    found = read_text(path, name)
+    if isinstance(found, Skipped):
+        yield found
+    else:
+        paths = (section.path for section in light_outline(found.text, syntax).sections)
+        title = next((path[0] for path in paths if path), "")
+        yield made(path, name, found, title, format=syntax)
 
 
 def read_if_text(path: Path, name: str) -> Iterator[Document | Skipped]:

@@ -14,7 +14,7 @@ from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
 from rag_embed.text import unusable
 from rag_embed.texts import titled
-from rag_embed.types import ChunkRows, Document, TokenBits, Vectors
+from rag_embed.types import PAGE_STARTS, ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -55,7 +55,12 @@ def row_values(
         if chunk.doc_id not in by_id:
             raise BadInput(f"Chunk {chunk.id!r} belongs to no document of this write.")
         built_in: dict[str, Any] = {"id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title}
-        built_in |= {"user_id": chunk.user, "metadata": by_id[chunk.doc_id].metadata}
+        document = by_id[chunk.doc_id]
+        whole = (
+            PAGE_STARTS not in document.metadata
+        )  # the parts of one that has pages have their own
+        metadata = document.metadata if whole else chunk.metadata
+        built_in |= {"user_id": chunk.user, "metadata": metadata}
         found.append({**built_in, **values[chunk.doc_id]})
     return found
 

@@ -293,7 +293,8 @@ def _own(
 ) -> tuple[list[tuple[Document, str]], list[Chunk]]:
     """Copies whose metadata nobody else can change, as JSON keeps it."""
     metadata = {d.id: plain(d.metadata, f"Document {d.id!r}") for d, _ in documents}
+    parts = {id(c.metadata): plain(c.metadata, f"Document {c.doc_id!r}") for c in chunks}
     return (
         [(replace(document, metadata=metadata[document.id]), d) for document, d in documents],
-        [replace(chunk, metadata=metadata.get(chunk.doc_id, {})) for chunk in chunks],
+        [replace(chunk, metadata=parts[id(chunk.metadata)]) for chunk in chunks],
     )

@@ -116,7 +116,6 @@ def chunk_table(
     chunks, lexical = rows.chunks, lexical_texts(rows)
     shared = [t if c.user is None else None for c, t in zip(chunks, lexical, strict=True)]
     private = [None if c.user is None else t for c, t in zip(chunks, lexical, strict=True)]
-    metadata = _json_by_document(chunks)
     columns: dict[str, Any] = {
         "id": [c.id for c in chunks],
         "doc_id": [c.doc_id for c in chunks],
@@ -131,7 +130,7 @@ def chunk_table(
         "headings": [list(c.headings) for c in chunks],
         "start": [c.start for c in chunks],
         "end": [c.end for c in chunks],
-        "metadata_json": [metadata[c.doc_id] for c in chunks],
+        "metadata_json": _jsons(chunks),
     }
     for name, kind in fields.types.items():
         column = [row[name] for row in values]
@@ -229,12 +228,13 @@ def document_of(row: Mapping[str, Any]) -> Document:
     return Document(row["id"], row["text"], row["title"], metadata, row["user_id"])
 
 
-def _json_by_document(chunks: Sequence[Chunk]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _jsons(chunks: Sequence[Chunk]) -> list[str]:
+    """The metadata of each chunk; most share that of their document, and only pages have their own."""
+    found: dict[int, str] = {}
     for chunk in chunks:
-        if chunk.doc_id not in found:
-            found[chunk.doc_id] = to_json(chunk.doc_id, chunk.metadata)
-    return found
+        if id(chunk.metadata) not in found:
+            found[id(chunk.metadata)] = to_json(chunk.doc_id, chunk.metadata)
+    return [found[id(chunk.metadata)] for chunk in chunks]
 
 
 def field_columns(name: str) -> list[str]:

@@ -3,8 +3,10 @@
 Frozen, slotted dataclasses and array aliases live here; anything that *does* something does not.
 """
 
+from rag_embed.types.citation import Citation
 from rag_embed.types.documents import (
     ANYONE,
+    PAGE_STARTS,
     Anyone,
     Chunk,
     Cut,
@@ -42,6 +44,7 @@ __all__ = [
     "Anyone",
     "Chunk",
     "ChunkRows",
+    "Citation",
     "Cut",
     "DENSE",
     "Document",
@@ -51,6 +54,7 @@ __all__ = [
     "Near",
     "OnProgress",
     "Options",
+    "PAGE_STARTS",
     "Part",
     "Progress",
     "Query",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,10 @@ class Anyone(Enum):
 
 ANYONE: Final = Anyone.ANYONE
 """Whoever it belongs to."""
+
+
+PAGE_STARTS: Final = "page_starts"
+"""Key of a document's metadata: offsets at which its pages, slides, sheets or cells start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Chunk:
         ordinal: Position among the chunks of its document, from 0.
         title: The document's title.
         headings: The headings above it, outermost first.
-        metadata: The document's metadata.
+        metadata: The document's metadata; in place of ``page_starts``, the offset of each page, slide,
+            sheet or cell, a chunk has its ``page``, from 1.
         user: The document's owner, ``None`` when shared.
     """
 
@@ -123,9 +129,17 @@ class Chunk:
             ordinal=count("ordinal", ordinal, 0),
             title=document.title,
             headings=headings,
-            metadata=document.metadata,
+            metadata=_of_part(document.metadata, start),
             user=document.user,
         )
+
+
+def _of_part(metadata: Mapping[str, Any], start: int) -> Mapping[str, Any]:
+    """A document's metadata as a part of it has it: the number of its page, and not where all pages start."""
+    if not isinstance(starts := metadata.get(PAGE_STARTS), list | tuple) or not starts:
+        return metadata
+    own = {key: value for key, value in metadata.items() if key != PAGE_STARTS}
+    return {**own, "page": bisect_right(starts, start)}
 
 
 class Cut(NamedTuple):

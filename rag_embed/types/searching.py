@@ -10,6 +10,7 @@ from rag_embed.arguments import is_number, set_counts
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 from rag_embed.text import storable
+from rag_embed.types.citation import Citation
 from rag_embed.types.documents import Chunk
 from rag_embed.types.vectors import Vectors
 
@@ -231,3 +232,19 @@ class Hit:
     def id(self) -> str:
         """The chunk's id."""
         return self.chunk.id
+
+    @property
+    def page(self) -> int | None:
+        """Number of the page, slide, sheet or cell that the chunk starts on; None where there are none."""
+        return self.citation().page
+
+    def citation(self) -> Citation:
+        """Where the chunk stands, with a link that opens there; `Contents.citation` knows lines too.
+
+        Examples:
+            >>> about = {"path": "handbook/leave.pdf", "page": 3, "page_kind": "page"}
+            >>> chunk = Chunk("a#0-4", "a", "text", 0, 4, title="Leave", metadata=about)
+            >>> print(Hit(chunk, 1.0, 1.0).citation(), Hit(chunk, 1.0, 1.0).citation().link)
+            Leave (handbook/leave.pdf, page 3) handbook/leave.pdf#page=3
+        """
+        return Citation.of(self.chunk)

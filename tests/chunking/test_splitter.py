@@ -89,6 +89,13 @@ formats = st.sampled_from(
         {"format": "html"},
         {"format": "code"},
         {"format": "code", "language": "python"},
+        {"format": "code", "language": "go"},
+        {"format": "rst"},
+        {"format": "tex"},
+        {"format": "org"},
+        {"format": "asciidoc"},
+        {"format": "rows"},
+        {"format": "docx", "page_starts": [0, 3], "page_kind": "page"},
         {"format": 3},
     ]
 )

@@ -39,6 +39,9 @@ def test_json(run, kb) -> None:
         "relevance",
         "parts",
         "siblings",
+        "page",
+        "citation",
+        "link",
     }
     assert [first["rank"], second["rank"]] == [1, 2] and first["score"] >= second["score"]
     total = sum(part["contribution"] for part in first["parts"])

@@ -116,6 +116,7 @@ USERS = {
     "moved": "ask-why",
 }
 CONTENTS = {
+    "citation": "search",
     "document": "show",
     "documents": "show",
     "matching": "show",

@@ -50,7 +50,7 @@ def test_a_folder_in_the_order_of_names(tmp_path):
         {"path": "a/z.md", "format": "markdown"},
         {"path": "b.txt", "format": "text"},
         {"path": "c.log", "format": "text"},
-        {"path": "d.rst", "format": "text"},
+        {"path": "d.rst", "format": "rst"},
     ]
     assert [document.title for document in documents] == ["README", "B", "Z", "b", "c", "d"]
 

@@ -4,12 +4,15 @@ from functools import partial
 import pytest
 
 from rag_embed import reading
+from rag_embed.chunking import TokenSplitter
+from rag_embed.encoders import HashEncoder
 from rag_embed.types import Skipped
 
 read = partial(reading.read, name="")
 """Names are those below the folder that a test is in."""
 
 pypdf = pytest.importorskip("pypdf")
+pdfium = pytest.importorskip("pypdfium2")
 
 
 def pdf(*pages, title=b""):
@@ -45,7 +48,11 @@ def test_pages(tmp_path):
     (document,) = read(tmp_path)
     assert document.text == "Hello one.\n\n\n\nHello three."
     assert document.title == "The title"
-    assert document.metadata == {"path": "a.pdf", "format": "pdf", "pages": [0, 12, 14]}
+    own = {"path": "a.pdf", "format": "pdf", "page_kind": "page"}
+    assert document.metadata == {**own, "page_starts": [0, 12, 14]}
+    chunks = TokenSplitter(HashEncoder(16), 4).split(document)
+    assert [chunk.metadata["page"] for chunk in chunks] == [1, 3]
+    assert all("page_starts" not in chunk.metadata for chunk in chunks)
 
 
 def test_no_text_and_no_title(tmp_path):
@@ -81,22 +88,43 @@ def test_encrypted_files(tmp_path, password):
 
 def test_one_broken_page(tmp_path, monkeypatch):
     (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two."))
-    extract = pypdf.PageObject.extract_text
+    extract = pdfium.PdfPage.get_textpage
+    asked = iter((False, True))
 
     def refuse_second(self):
-        if self.page_number == 1:
-            raise KeyError("/Contents")
+        if next(asked):
+            raise pdfium.PdfiumError("damaged")
         return extract(self)
 
-    monkeypatch.setattr(pypdf.PageObject, "extract_text", refuse_second)
+    monkeypatch.setattr(pdfium.PdfPage, "get_textpage", refuse_second)
     broken, document = read(tmp_path)
     assert broken.source == "a.pdf page 2"
     assert document.text.strip() == "Hello one."
 
 
-@pytest.mark.parametrize(("package", "name"), [("pypdf", "a.pdf"), ("bs4", "a.html")])
+@pytest.mark.parametrize(
+    ("package", "name"), [("pypdfium2", "a.pdf"), ("bs4", "a.html"), ("kreuzberg", "a.docx")]
+)
 def test_a_missing_package_is_a_reason(tmp_path, monkeypatch, package, name):
     (tmp_path / name).write_text("<p>x")
     monkeypatch.setitem(sys.modules, package, None)
     (item,) = read(tmp_path)
-    assert f"pip install 'rag-embed[{name[2:]}]'" in item.reason
+    extra = "office" if name == "a.docx" else name[2:]
+    assert f"pip install 'rag-embed[{extra}]'" in item.reason
+
+
+@pytest.mark.parametrize("title", [b"untitled", b"Microsoft Word - draft.doc", b"a.dvi"])
+def test_titles_of_programs(tmp_path, title):
+    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello.", title=title))
+    (document,) = read(tmp_path)
+    assert document.title == "a"
+
+
+def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two."))
+    pages = iter(["\ue001\ue002\ue003 \ue004", "Split \ufffe\nwords and bro\ufffe\nken ones."])
+    monkeypatch.setattr(pdfium.PdfTextPage, "get_text_bounded", lambda self: next(pages))
+    unknown, document = read(tmp_path)
+    assert unknown.source == "a.pdf page 1" and "Unicode" in unknown.reason
+    assert document.text.strip() == "Split \nwords and broken ones."
+    assert TokenSplitter(HashEncoder(16)).split(document)[0].metadata["page"] == 2

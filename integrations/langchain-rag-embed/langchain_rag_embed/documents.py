@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 from uuid import uuid4
@@ -57,7 +57,8 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
     """A hit as a LangChain document.
 
     The metadata is the user's, and beside it ``rag_embed``, where the chunk is in its document,
-    unless the user's has such a key.
+    unless the user's has such a key; of a file that rag_embed read also ``source``, its path, and
+    ``page_label``, as LangChain's loaders call them. ``page`` counts from 1.
 
     Examples:
         >>> from rag_embed import Index
@@ -82,12 +83,22 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
     return RagEmbedDocument(
         id=chunk.id,
         page_content=chunk.text,
-        metadata={"rag_embed": where} | deepcopy(dict(chunk.metadata)),
+        metadata={"rag_embed": where} | _usual(chunk.metadata) | deepcopy(dict(chunk.metadata)),
         score=float(hit.score),
         relevance=float(hit.relevance),
         explanation=[part.explained for part in hit.parts],
         route=hit.route.explained if hit.route else None,
     )
+
+
+def _usual(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What LangChain's loaders say of a file, for one that rag_embed's readers read."""
+    known: dict[str, Any] = {}
+    if "format" in metadata and isinstance(path := metadata.get("path"), str):
+        known["source"] = path
+    if "page_kind" in metadata and "page" in metadata:
+        known["page_label"] = str(metadata["page"])
+    return known
 
 
 def from_document(document: Document) -> LangChainDocument:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import PurePosixPath
 from typing import Any
 
 from llama_index.core.schema import (
@@ -53,8 +55,10 @@ def to_node(hit: Hit) -> RagEmbedNode:
     """A hit as a node with its score, higher is better.
 
     The metadata is the document's, and beside it ``rag_embed`` with title and headings, unless
-    there is such a key. Embedding and language models see neither that nor what the document hid
-    from them. A node of LlamaIndex that was added, and not cut, is found as itself.
+    there is such a key; of a file that rag_embed read also ``file_path``, ``file_name`` and
+    ``page_label``, as LlamaIndex's readers call them. Embedding and language models see neither title
+    and headings nor what the document hid from them. A node of LlamaIndex that was added, and not
+    cut, is found as itself.
 
     Examples:
         >>> from rag_embed.types import Document
@@ -93,4 +97,16 @@ def _node(chunk: Chunk) -> BaseNode:
         node.metadata[_OURS] = {"title": chunk.title, "headings": list(chunk.headings)}
         node.excluded_embed_metadata_keys.append(_OURS)
         node.excluded_llm_metadata_keys.append(_OURS)
+    for key, value in _usual(metadata).items():
+        node.metadata.setdefault(key, value)
     return node
+
+
+def _usual(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What LlamaIndex's readers say of a file, for one that rag_embed's readers read."""
+    known: dict[str, str] = {}
+    if "format" in metadata and isinstance(path := metadata.get("path"), str):
+        known |= {"file_path": path, "file_name": PurePosixPath(path).name}
+    if "page_kind" in metadata and "page" in metadata:
+        known["page_label"] = str(metadata["page"])
+    return known
