@@ -13,19 +13,17 @@ from functools import cached_property
 from threading import Lock
 
 import numpy as np
+import pyarrow.compute as pc
 from lancedb.expr import col
 
 from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import Counts, Postings
 from rag_embed.stores.judging import remembered
 from rag_embed.stores.schema import WORDS
-from rag_embed.stores.snapshot import OWNED, SHARED, Snapshot
+from rag_embed.stores.snapshot import OWNED, Snapshot
 from rag_embed.types import Scores
 
 Found = tuple[list[str], Scores]
-
-SAMPLE = 4096
-"""Shared chunks whose words are counted for the mean length of a text."""
 
 _OWNERS = 256
 """Owners whose postings are kept."""
@@ -114,16 +112,15 @@ class OwnedOnDisk:
         for word in words:
             if word not in self._holding:
                 self._holding[word] = self.holders(word)
-        count, mean = self._lengths
-        return Counts(count, count * mean, {word: self._holding[word] for word in words})
+        count, length = self._lengths
+        return Counts(count, length, {word: self._holding[word] for word in words})
 
     @cached_property
-    def _lengths(self) -> tuple[int, float]:
-        """Number of shared chunks with words, and their mean length, both by `SAMPLE` of them."""
-        words = self.snapshot.evenly(SAMPLE, WORDS[0], SHARED)[WORDS[0]]
-        lengths = [len(some.split()) for some in words.to_pylist() if some]
-        if not lengths:
-            return 0, 0.0
-        return round(self.snapshot.count(SHARED) * len(lengths) / len(words)), float(
-            np.mean(lengths)
-        )
+    def _lengths(self) -> tuple[int, int]:
+        """Number of shared chunks with words, and of all their words."""
+        count = length = 0
+        for table in self.snapshot.stream([WORDS[0]]):
+            words = pc.count_substring(table[WORDS[0]], " ")
+            count += pc.sum(pc.greater(words, 0)).as_py() or 0
+            length += pc.sum(words).as_py() or 0
+        return count, length

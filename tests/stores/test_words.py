@@ -103,6 +103,27 @@ def test_memory_index_and_reading_say_the_same(store) -> None:
     same(other.view(), reference.view(), exact=True)
 
 
+def test_owned_chunks_of_a_large_index_are_judged_by_all_shared_ones(tmp_path) -> None:
+    """By a sample of them, scores were a thousandth off."""
+    store = LanceStore.create(tmp_path / "kb", {"dense": 4})
+    random = np.random.default_rng(0)
+    documents = [
+        Document(f"d{i}", " ".join(random.choice(VOCABULARY, random.integers(1, 60), p=SHARES)))
+        for i in range(9000)
+    ]
+    documents += [Document(f"ann/{i}", f"fox0 tea3 fox{i}", user="ann") for i in range(5)]
+    chunks = [Chunk.of(document, 0, len(document.text)) for document in documents]
+    rows = ChunkRows(chunks, {"dense": np.ones((len(chunks), 4))})
+    store.replace([(document, "h") for document in documents], rows)
+    other = small(store)
+    other.optimize()
+    mine = field("user_id") == "ann"
+    [(ids, scores)] = store.view().lexical(["fox0 tea3"], 9, mine)
+    [(again, theirs)] = other.view().lexical(["fox0 tea3"], 9, mine)
+    assert again == ids and len(ids) == 5
+    np.testing.assert_allclose(theirs, scores, rtol=1e-6)
+
+
 def test_candidates_are_scored_as_the_search_scores_them(store) -> None:
     view = store.view()
     [(ids, scores)] = view.lexical(["fox0 tea3"], 500, MINE)
