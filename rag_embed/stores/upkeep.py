@@ -1,6 +1,6 @@
 """Upkeep of tables, in proportion to what is written: few files, few versions, few rows without an index.
 
-Every commit leaves a file, a version, and rows that no search index knows; each search looks through
+Every commit leaves a file, a version, and rows that no search index knows; a search by an index looks through
 such rows one by one, 6 microseconds for a text of 60 words. LanceDB tidies a table as a whole: for
 100,000 chunks of 384 dimensions that takes 1.7 s of a processor, of which 1.3 s copy rows that are as they
 were. So a table is tidied when enough has come since the last time, and the rows at its end are made one
