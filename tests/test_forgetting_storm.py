@@ -25,6 +25,7 @@ from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.events import UserEvent
+from rag_embed.filters import field
 from rag_embed.indexing.settings import read, write
 from rag_embed.situated.described import described
 from rag_embed.stores.traces import scanned
@@ -39,6 +40,9 @@ SECRET = "zyxwvutsrq"
 ENCODER = HashEncoder(16)
 SHARED = [Document(f"shared/{i}", f"ordinary words number {i} of a text") for i in range(20)]
 STABLE = [Document(f"bob/{i}", f"ordinary notes number {i} of bob", user="bob") for i in range(5)]
+
+
+OF_STABLE = field("doc_id").is_in([one.id for one in STABLE])
 
 
 def user(i: int) -> str:
@@ -94,8 +98,10 @@ def reads(index: Index) -> None:
     say("ready")
     n = 0
     while not stopped():
-        mine = persistently(partial(index.search, Query("ordinary number", k=500, user="bob")))
-        assert {one.id for one in STABLE} <= {hit.chunk.doc_id for hit in mine}
+        mine = persistently(partial(index.search, Query("ordinary number", k=50, user="bob")))
+        assert len(mine) >= len(STABLE)  # however much he has written meanwhile
+        kept = persistently(partial(index.search, Query("ordinary", user="bob", where=OF_STABLE)))
+        assert {hit.chunk.doc_id for hit in kept} == {one.id for one in STABLE}
         open_ = persistently(partial(index.search, Query(f"ordinary number {SECRET}", k=500)))
         assert {hit.chunk.doc_id for hit in open_} == {one.id for one in SHARED}
         assert not any(SECRET in hit.text for hit in mine)
