@@ -15,6 +15,7 @@ from rag_embed.cli import app
 from rag_embed.index import Options
 from rag_embed.indexing.contents import Contents
 from rag_embed.indexing.experts import Experts
+from rag_embed.indexing.folders import Looking
 from rag_embed.indexing.opening import Making
 from rag_embed.indexing.users import Users
 
@@ -64,7 +65,8 @@ def test_a_shell_makes_what_python_makes() -> None:
     there = options("index")
     assert set(get_type_hints(Making)) == MADE.keys()
     assert {name for name in MADE.values() if name} <= there
-    named = set(inspect.signature(Index.add_files).parameters) - {"self"}
+    named = set(inspect.signature(Index.add_files).parameters) - {"self", "looking"}
+    named |= set(get_type_hints(Looking))
     assert {ADDED.get(name, name) for name in named} - {None} <= there
 
 
