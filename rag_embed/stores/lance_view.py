@@ -18,10 +18,10 @@ from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import first
+from rag_embed.stores.chunk_rows import rows_of
 from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.lexical import Lexical, lexical_of
-from rag_embed.stores.recent import Row
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
@@ -185,23 +185,12 @@ class LanceView:
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
-        rows = self._rows(list(dict.fromkeys(ids)))
+        distinct = list(dict.fromkeys(ids))
+        if (resident := self._begun) is not None:
+            rows = rows_of(self.snapshot, resident, distinct)
+        else:
+            rows = {row["id"]: row for row in self._by_id(distinct, CHUNK_COLUMNS).to_pylist()}
         return [chunk_of(rows[id]) for id in ids if id in rows]
-
-    def _rows(self, ids: Sequence[str]) -> dict[str, Row]:
-        """The rows of those chunks that exist; those that were read last are not read again."""
-        resident = self._begun
-        if resident is None:
-            return {row["id"]: row for row in self._by_id(ids, CHUNK_COLUMNS).to_pylist()}
-        slots = {id: slot for id in ids if (slot := resident.slot(id)) is not None}
-        known = {id: resident.recent.get(slot) for id, slot in slots.items()}
-        found = {id: row for id, row in known.items() if row is not None}
-        if lacking := [slot for id, slot in slots.items() if id not in found]:
-            table = self.snapshot.at(resident.roster.numbers[lacking], CHUNK_COLUMNS)
-            for row in table.to_pylist():
-                found[row["id"]] = row
-                resident.recent.put(slots[row["id"]], row)
-        return found
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""

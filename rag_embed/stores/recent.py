@@ -15,6 +15,9 @@ Row: TypeAlias = Mapping[str, Any]
 ROOM = 16 * 2**20
 """Characters that are kept."""
 
+_SINGLE = 50
+"""What a row costs that is read by its number, in rows that are read with all others."""
+
 _BESIDE = 500
 """What a row takes beside its texts, in characters."""
 
@@ -39,7 +42,7 @@ class Recent:
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._rows: OrderedDict[int, tuple[Row, int]] = OrderedDict()
-        self._used = 0
+        self._used = self._singles = 0
         self._lock = Lock()
 
     def get(self, slot: int) -> Row | None:
@@ -62,9 +65,29 @@ class Recent:
             while self._used > self._room:
                 self._used -= self._rows.popitem(last=False)[1][1]
 
+    def all_at_once(self, wanted: int, rows: int) -> bool:
+        """Whether to read all rows, where some are not kept; asked each time before they are read.
+
+        Args:
+            wanted: How many are not kept.
+            rows: How many there are in all.
+        """
+        with self._lock:
+            self._singles += wanted
+            known = len(self._rows)  # by which it is judged whether all fit
+            if (
+                not known
+                or self._singles * _SINGLE < rows
+                or self._used * rows > self._room * known
+            ):
+                return False
+            self._singles = 0
+            return True
+
     def among(self, live: Mask) -> Recent:
         """What is kept of some slots, for another version that has them."""
         other = Recent(self._room)
+        other._singles = self._singles
         for slot, row in self._each():
             if slot < len(live) and live[slot]:
                 other.put(slot, row)

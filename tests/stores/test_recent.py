@@ -48,7 +48,11 @@ def store(tmp_path) -> LanceStore:
 def test_what_was_read_is_not_read_again_even_after_a_write(store) -> None:
     asked(store)
     new = write(store, "d", "text of d")
-    with mock.patch.object(Snapshot, "at", side_effect=AssertionError("read")):
+    failing = {"side_effect": AssertionError("read")}
+    with (
+        mock.patch.object(Snapshot, "at", **failing),
+        mock.patch.object(Snapshot, "stream", **failing),
+    ):
         chunks = store.view().chunks(["c#0-4", "gone", "a#0-4", "a#0-4"])
         assert [chunk.doc_id for chunk in chunks] == ["c", "a", "a"]
         with pytest.raises(AssertionError, match="read"):
@@ -93,6 +97,25 @@ def test_a_version_hands_on_only_what_the_next_one_has(store) -> None:
     assert after is not None and after.roster is before.roster
     kept = [slot for slot in range(3) if after.recent.get(slot)]
     assert [before.roster.ids[slot] for slot in kept] == ["a#0-4", "c#0-4"]
+
+
+def test_many_single_reads_are_followed_by_one_of_all(tmp_path) -> None:
+    store = LanceStore.create(tmp_path / "kb", {"dense": 1})
+    ids = [write(store, f"d{number}", f"text of {number}") for number in range(110)]
+    view = store.view()
+    view.nearest("dense", ROW, 1, None)
+    for id in ids[:3]:  # the third is read with all others
+        assert [chunk.id for chunk in view.chunks([id])] == [id]
+    with mock.patch.object(Snapshot, "at", side_effect=AssertionError("read")):
+        assert [chunk.id for chunk in view.chunks(ids)] == ids
+
+
+def test_what_does_not_fit_is_not_read_at_once() -> None:
+    some = Recent(room=2000)
+    assert not some.all_at_once(1, 2), "nobody knows yet how large one is"
+    some.put(0, {"text": "x" * 500, "metadata_json": ""})
+    assert some.all_at_once(0, 2) and not some.all_at_once(9, 3)
+    assert not Recent(room=10).all_at_once(9, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000)), max_size=60))
