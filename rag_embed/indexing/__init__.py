@@ -5,6 +5,7 @@ from rag_embed.indexing.explanation import Explanation
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.personalisation import profiles_of
 from rag_embed.indexing.settings import Expert, IndexSettings
+from rag_embed.indexing.watching import watch
 
 __all__ = [
     "AddReport",
@@ -14,4 +15,5 @@ __all__ = [
     "cleaned",
     "content_hash",
     "profiles_of",
+    "watch",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=[\s\"']*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 4096
 _UNSEEN = frozenset(
-    "script style noscript template svg math iframe object canvas title "
+    "script style noscript template svg iframe object canvas title "
     "button select input textarea dialog nav".split()
 )
 _AROUND = frozenset({"footer", "aside"})
@@ -30,6 +30,13 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ROLES = frozenset({"navigation", "contentinfo", "search"})
 _KEEPS = frozenset({"main", "article", "blockquote"})
 _PERMALINKS = frozenset({"", "#", "¶", "§", "🔗"})
+_CLASSES = frozenset(
+    {"mw-editsection", "headerlink", "linenos", "lineno", "gutter", "anchorjs-link"}
+)
+_LINKS = 4
+"""Links that a list has at least that leads away, and says nothing."""
+_SHORT = 200
+"""Characters of a ``<main>`` that may be a notice that the content is still to come."""
 
 
 def read_html(path: Path, name: str) -> Iterator[Document | Skipped]:
@@ -80,9 +87,46 @@ def html_text(markup: str) -> tuple[str, str]:
             raise BadInput(f"Broken HTML: {' '.join(str(error).split())}") from error
     title = " ".join(soup.title.get_text().split()) if soup.title else ""
     _strip(soup)
+    lists = _leading_away(soup)
     mains = soup.find_all("main")
-    text = _converted(mains[0]) if len(mains) == 1 else ""
-    return title, text or _converted(soup)
+    text = _content(soup, mains, lists)
+    return title, text if text or not lists else _content(soup, mains, set())
+
+
+def _content(soup: Tag, mains: Sequence[Tag], left_out: Container[int]) -> str:
+    """The Markdown of a page, or of its only ``<main>``, if that has the content."""
+    text = _converted(mains[0], left_out) if len(mains) == 1 else ""
+    if len(text) >= _SHORT:
+        return text
+    whole = _converted(soup, left_out)
+    return text if text and len(whole) < 10 * len(text) + _SHORT else whole
+
+
+def _leading_away(soup: Tag) -> set[int]:
+    """Lists (by ``id``) that are made of links with nothing said of them, each node looked at once."""
+    import bs4
+
+    counts: dict[int, list[int]] = {}  # of outermost lists: links, their characters, all characters
+    waiting: list[tuple[PageElement, int | None, bool]] = [(soup, None, False)]
+    while waiting:
+        node, inside, linked = waiting.pop()
+        if isinstance(node, bs4.Tag):
+            if inside is None and node.name in ("ul", "ol"):
+                inside = id(node)
+                counts[inside] = [0, 0, 0]
+            if inside is not None and node.name == "a":
+                counts[inside][0] += 1
+                linked = True
+            waiting.extend((child, inside, linked) for child in node.contents)
+        elif inside is not None and type(node) is bs4.NavigableString:
+            size = len("".join(str(node).split()))
+            counts[inside][1] += size if linked else 0
+            counts[inside][2] += size
+    return {
+        which
+        for which, (links, linked_size, size) in counts.items()
+        if links >= _LINKS and linked_size > 0.9 * size and size < 60 * links
+    }
 
 
 def _strip(soup: Tag) -> None:
@@ -107,7 +151,11 @@ def _strip(soup: Tag) -> None:
 
 def _unwanted(tag: Tag, content: bool, heading: bool) -> bool:
     """Whether an element goes, given whether it lies inside the content, and in a heading."""
+    if tag.name == "script" and str(tag.get("type", "")).startswith("math/tex"):
+        return False
     if tag.name in _UNSEEN or tag.get("role") in _ROLES:
+        return True
+    if not _CLASSES.isdisjoint(tag.get("class") or ()):
         return True
     if tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
         return True
@@ -116,15 +164,17 @@ def _unwanted(tag: Tag, content: bool, heading: bool) -> bool:
     return heading and tag.name == "a" and tag.get_text() in _PERMALINKS
 
 
-def _converted(root: Tag) -> str:
-    """Walk without recursion: pages may be nested thousands deep."""
+def _converted(root: Tag, without: Container[int]) -> str:
+    """Walk without recursion, past some elements (by ``id``): pages may be nested thousands deep."""
     import bs4
 
     writer = Writer(root)
     waiting: list[tuple[PageElement, bool]] = [(root, True)]
     while waiting:
         node, entering = waiting.pop()
-        if type(node) is bs4.NavigableString:
+        if id(node) in without:
+            continue
+        if type(node) is bs4.NavigableString or isinstance(node, bs4.element.Script):
             writer.text(str(node))
         elif isinstance(node, bs4.Tag):
             if not entering:

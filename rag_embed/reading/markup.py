@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rag_embed.reading.table import table_rows
+
 if TYPE_CHECKING:
     from bs4 import Tag
 
@@ -15,12 +17,16 @@ _BLOCKS = frozenset(
     "footer form header hr html legend li main menu ol p pre section summary table tbody td tfoot "
     "th thead tr ul caption".split()
 ) | set(_HEADINGS)
-_CELLS = frozenset({"td", "th"})
 _LISTS = frozenset({"ul", "ol", "menu"})
 _LAYOUT = [*_HEADINGS, "table", "ul", "ol", "pre"]
 """A table around one of these arranges a page; it has no rows worth keeping."""
 
+_BETWEEN = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^", "msubsup": "^"}
 _MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|```|~~~|(?:=+|-+|_+|\*+)\s*$|<)", re.MULTILINE)
+_PERMALINK = re.compile(
+    r"(?: ?(?:\[ ?(?:edit|edit source|bearbeiten|modifier|editar) ?\]|[¶§🔗]))+$", re.IGNORECASE
+)
+_POWER = re.compile(r"[-+\u2212\u2013]?\d{1,9}|[-+\u2212]?[a-z]")
 _SPACES = re.compile(r"\s+")
 _FENCES = re.compile(r"`{3,}")
 
@@ -45,14 +51,20 @@ class Writer:
         if name in _BLOCKS:
             self._flush()
         if name == "pre":
-            self._code(tag.get_text())
+            self._code(_lines(tag))
+            return False
+        if name in ("math", "script"):
+            self._inline.append(f" {formula(tag)} ")
+            return False
+        if name in ("sup", "sub"):
+            self._inline.append(_raised(tag))
             return False
         if name == "table" and id(tag) not in self._arranging:
             self._table(tag)
             return False
         if name == "br":
             self._inline.append("\n")
-        elif name == "img":
+        elif name == "img" and "math" not in " ".join(tag.get("class") or ()):
             self._inline.append(f" {tag.get('alt') or ''} ")
         elif name in _LISTS:
             self._lists.append(1 if name == "ol" else None)
@@ -99,7 +111,7 @@ class Writer:
         self._blocks.append((bool(self._lists), text))
 
     def _heading(self, level: int) -> None:
-        text = " ".join(self._taken().split())
+        text = _PERMALINK.sub("", " ".join(self._taken().split()))
         if text:
             self._blocks.append((False, f"{'#' * level} {text}"))
 
@@ -118,8 +130,8 @@ class Writer:
 
     def _table(self, table: Tag) -> None:
         lines: list[str] = []
-        for row in self._rows(table):
-            cells = [" ".join(" ".join(parts).split()).replace("|", r"\|") for parts in row]
+        for row in table_rows(table, self._inline):
+            cells = [cell.replace("|", r"\|") for cell in row]
             if any(cells):
                 lines.append(f"| {' | '.join(cells)} |")
                 if len(lines) == 1:
@@ -128,21 +140,50 @@ class Writer:
         if lines:
             self._blocks.append((False, "\n".join(lines)))
 
-    def _rows(self, table: Tag) -> list[list[list[str]]]:
-        """Rows of cells of texts, in document order: rows and cells may never have been closed."""
-        import bs4
 
-        rows: list[list[list[str]]] = []
-        for node in table.descendants:
-            if isinstance(node, bs4.Tag):
-                if node.name == "tr" or (node.name in _CELLS and not rows):
-                    rows.append([])
-                if node.name in _CELLS:
-                    rows[-1].append([])
-            elif type(node) is bs4.NavigableString:
-                texts = rows[-1][-1] if rows and rows[-1] else self._inline
-                texts.append(str(node))
-        return rows
+def formula(tag: Tag) -> str:
+    """A formula (MathML, as KaTeX writes it too, or the source that MathJax reads) on one line.
+
+    Its TeX where that comes with it; else its text, with ``^``, ``_`` and ``/`` between the parts.
+    """
+    import bs4
+
+    source = tag.find("annotation", attrs={"encoding": "application/x-tex"})
+    if source is not None or tag.name == "script":
+        return " ".join((source or tag).get_text().split())
+    if alternative := tag.get("alttext"):
+        return " ".join(str(alternative).split())
+    parts: list[str] = []
+    for node in tag.descendants:
+        if type(node) is bs4.NavigableString:
+            parts.append(str(node).strip())
+        elif isinstance(node, bs4.Tag) and node.parent is not None:
+            between = _BETWEEN.get(node.parent.name)
+            if between and node.find_previous_sibling(True) is not None:
+                parts.append(between)
+    return "".join(parts)
+
+
+def _raised(tag: Tag) -> str:
+    """What stands above or below the line; nothing of the number of a footnote."""
+    text = " ".join(tag.get_text().split())
+    if tag.name == "sup" and (tag.find("a") is not None or re.fullmatch(r"\[\w{1,5}\]", text)):
+        return ""
+    if tag.name == "sup" and _POWER.fullmatch(text):
+        return f"^{text}"
+    return f"_{text}" if tag.name == "sub" and re.fullmatch(r"[a-z]", text) else text
+
+
+def _lines(tag: Tag) -> str:
+    """Preformatted text; its lines may end with ``<br>``."""
+    import bs4
+
+    parts = [
+        "\n" if isinstance(node, bs4.Tag) else str(node)
+        for node in tag.descendants
+        if type(node) is bs4.NavigableString or getattr(node, "name", "") == "br"
+    ]
+    return "".join(parts)
 
 
 def _around(root: Tag) -> set[int]:

@@ -136,3 +136,59 @@ def test_titles(tmp_path):
     (tmp_path / "a.html").write_text("<h2>First</h2><h1>Second</h1>")
     (tmp_path / "b.html").write_text("<p>x")
     assert [document.title for document in read(tmp_path)] == ["First", "b"]
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<p>10<sup>5</sup> and 2<sup>n</sup>, the 1<sup>st</sup>", "10^5 and 2^n, the 1st"),
+        ("<p>x<sub>i</sub> of H<sub>2</sub>O", "x_i of H2O"),
+        ("<p>Said<sup><a href=#n>3</a></sup><sup>[4]</sup>.", "Said."),
+        ("<pre>a<br>b<br/>  c</pre>", "```\na\nb\n  c\n```"),
+        (
+            "<p>So <math><msup><mi>x</mi><mn>2</mn></msup><mo>+</mo><mi>y</mi></math> is",
+            "So x^2+y is",
+        ),
+        (
+            '<p><math alttext="\\frac{a}{b}"><mfrac><mi>a</mi><mi>b</mi></mfrac></math>',
+            "\\frac{a}{b}",
+        ),
+        ("<p><math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>", "a/b"),
+        (
+            "<p><span class=katex><span class=katex-mathml><math><semantics><mi>E</mi><annotation "
+            'encoding="application/x-tex">E = mc^2</annotation></semantics></math></span>'
+            "<span class=katex-html aria-hidden=true>Emc2</span></span>",
+            "E = mc^2",
+        ),
+        ('<p>If <script type="math/tex">a \\ne b</script> then', "If a \\ne b then"),
+        ("<h2>Foxes<span class=mw-editsection>[edit]</span></h2>", "## Foxes"),
+        ("<h2>Foxes [edit]</h2><h3>Sea ¶</h3><h4>C#</h4>", "## Foxes\n\n### Sea\n\n#### C#"),
+        (
+            "<table><tr><th colspan=2>Name<th>Age<tr><td rowspan=2>a<td>b<td>1<tr><td>c<td>2</table>",
+            "| Name | Name | Age |\n| --- | --- | --- |\n| a | b | 1 |\n| a | c | 2 |",
+        ),
+        ("<table><tr><td colspan=99999999>a<td rowspan=x>b</table>", "| a | b |\n| --- | --- |"),
+    ],
+)
+def test_what_stands_above_below_and_across(markup, expected):
+    assert text(markup) == expected
+
+
+def test_lists_of_links_are_left_out_but_not_what_is_all_there_is():
+    links = "<ul>" + "".join(f"<li><a href=/{n}>Story number {n}</a>" for n in range(5)) + "</ul>"
+    assert text(f"<p>The fox is red.{links}") == "The fox is red."
+    assert text(links).startswith("- Story number 0")
+    told = "<ul>" + "".join(
+        f"<li><a href=/{n}>Fox</a>: what foxes do in month {n}" for n in range(5)
+    )
+    assert "month 4" in text(f"<p>The fox.{told}</ul>")
+
+
+def test_a_main_that_waits_for_a_program_does_not_hide_the_page():
+    article = "<article>" + "<p>The fox is red and the sea is blue." * 20 + "</article>"
+    assert "sea is blue" in text(f"<main>Loading...</main>{article}")
+
+
+@pytest.mark.parametrize("tag", ["ul", "math", "sup", "table", "pre", "msup", "td rowspan=50"])
+def test_what_is_nested_deep_is_read_in_time(tag):
+    assert text("<p>Text</p><math>" + f"<{tag}>x<a>" * 3000).startswith("Text")
