@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 import typer
 
@@ -17,11 +17,14 @@ from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
 from rag_embed.cli.reporting import advance, tell
 from rag_embed.cli.show import counted, documents_bar, emit, err
+from rag_embed.cli.watching import follow
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
+from rag_embed.indexing.folders import Looking
 from rag_embed.indexing.opening import remove_note
+from rag_embed.indexing.watching import Chosen
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
 from rag_embed.situated.expressions import STANDARD, situated
@@ -30,14 +33,6 @@ from rag_embed.types import Document
 
 _SAMPLE = 2000
 """Documents that the best way to situate chunks is looked for among."""
-
-
-class _Chosen(TypedDict):
-    """Which files are read; see `rag_embed.reading.read`."""
-
-    include: list[str] | None
-    exclude: list[str] | None
-    ignore_files: bool
 
 
 def index(
@@ -128,12 +123,18 @@ def index(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 4 if a file could not be read.")
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Go on with what changes in the files, until it is stopped."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
+    if watch and (dry_run or strict):
+        raise BadInput("--watch goes on until it is stopped; leave out --dry-run and --strict.")
     started = time.perf_counter()
     there = [one for one in sources if one.exists()] if allow_empty else sources
-    chosen = _Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
+    chosen = Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
     total = _expected(there, chosen)
     fields, weights = dict(map(_declared, field or [])), dict(map(weighed, weight or []))
     made = False
@@ -188,17 +189,26 @@ def index(
         tell(report, seconds, to, dry_run)
         for name in empty:
             err.print(f"no document has a value in the declared field {name!r}", markup=False)
+    if watch:
+        looking: Looking = {
+            "include": include,
+            "exclude": exclude,
+            "ignore_files": ignore_files,
+            "name": name,
+            "user": user,
+        }
+        follow(kb, sources, looking, as_json)
     if strict and report.failed:
         raise typer.Exit(4)
 
 
-def _expected(sources: Sequence[Path], chosen: _Chosen) -> int | None:
+def _expected(sources: Sequence[Path], chosen: Chosen) -> int | None:
     """How many documents are to come; None where one file may hold many."""
     files = list(paths(sources, **chosen))
     return None if any(holds_many(path) for path in files) else len(files)
 
 
-def _sample(sources: Sequence[Path], chosen: _Chosen) -> list[Document]:
+def _sample(sources: Sequence[Path], chosen: Chosen) -> list[Document]:
     found = (one for path in sources for one in read(path, **chosen))
     return list(islice((one for one in found if isinstance(one, Document)), _SAMPLE))
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -369,3 +373,23 @@ def test_chunks_overlap_and_files_are_included(run, folder) -> None:
     assert index.contents.matching() == ["handbook/kitchen.txt"]
     first, second, *_ = index.store.view().document_chunks("handbook/kitchen.txt")
     assert second.start < first.end
+
+
+def test_watching_goes_on_until_it_is_stopped(run, folder, tmp_path) -> None:
+    pytest.importorskip("watchfiles")
+    command = [sys.executable, "-c", "from rag_embed.cli import main; main()", "index"]
+    args = [str(folder), "--to", str(tmp_path / "kb"), "--watch"]
+    with subprocess.Popen(
+        [*command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if "watching" in line:
+                break
+        time.sleep(1)
+        (folder / "new.txt").write_text("The sea is blue.")
+        for line in process.stdout:
+            if "1 added" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert "leave out --dry-run" in run("index", folder, "--to", "kb", "--watch", "--dry-run").err

@@ -1,0 +1,40 @@
+"""``rag-embed index --watch``: what changes in the files goes into the index, until one stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from rag_embed.cli.show import emit, err, out
+from rag_embed.index import Index
+from rag_embed.indexing import AddReport, watch
+from rag_embed.indexing.folders import Looking
+
+
+def follow(kb: Index, sources: Sequence[Path], looking: Looking, as_json: bool) -> None:
+    """Say what is done for each change."""
+    err.print("watching; stop with Ctrl-C")
+    try:
+        for report in watch(kb, *sources, **looking):
+            if not (report.added or report.replaced or report.deleted or report.failed):
+                continue  # the first one, where nothing has changed since the files were added
+            if as_json:
+                emit(asdict(report))
+            else:
+                out.print(_line(report), markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        err.print("stopped watching")
+
+
+def _line(report: AddReport) -> str:
+    counts = {
+        "added": report.added,
+        "replaced": report.replaced,
+        "deleted": report.deleted,
+        "skipped": len(report.failed),
+    }
+    done = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    reasons = "".join(f"; {one.source}: {one.reason}" for one in report.failed)
+    return f"{datetime.now():%H:%M:%S} {done}{reasons}"
