@@ -3,9 +3,11 @@
 import re
 
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_ACTING = re.compile(
+ACTING = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
 )
+"""Characters that act on a terminal or hide from a reader; see `printable`."""
+
 _BYTES = range(0xDC80, 0xDD00)
 """What Python makes of the bytes of a file's name that are no text."""
 
@@ -47,7 +49,7 @@ def printable(text: str) -> str:
         \x1b[2Jgone
         fa\u202egpj.exe
     """
-    return _ACTING.sub(_spelt, text.replace("\r\n", "\n"))
+    return ACTING.sub(_spelt, text.replace("\r\n", "\n"))
 
 
 def storable(text: str) -> str:

@@ -113,6 +113,7 @@ def data(tmp_path_factory) -> Path:
         "routing --sets ports fairs --parts sets mixed",
         "situated --sets ports fairs --parts ways --ways titled isolated",
         "speed --sets ports fairs --sizes 50 --queries 9 --encoded 20 --callers 2 --peers lancedb",
+        "agents --sets ports fairs --questions 5 --modules 2",
     ],
 )
 def test_a_suite_measures(words, data, tmp_path) -> None:

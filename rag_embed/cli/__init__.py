@@ -3,7 +3,8 @@
 Commands parse and print; the work is done by `rag_embed.Index` and `rag_embed.evaluation`.
 
 Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing found,
-4 done but something was skipped (with ``--strict``), 5 trained but not installed, being no better.
+4 done but something was skipped (with ``--strict``), 5 trained but not installed, being no better,
+130 stopped by hand.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ app = typer.Typer(
     name="rag-embed",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 

@@ -25,6 +25,7 @@ from rag_embed.cli.asking import (
 from rag_embed.cli.personal import moved_line
 from rag_embed.cli.show import (
     emit,
+    emit_line,
     err,
     hit_json,
     match_json,
@@ -32,7 +33,7 @@ from rag_embed.cli.show import (
     out,
     print_hits,
     route_lines,
-    why_table,
+    why,
 )
 from rag_embed.cli.why import found_words, page
 from rag_embed.index import Index
@@ -58,6 +59,9 @@ def search(
     best_chunks: BestChunks = None,
     passage_tokens: PassageTokens = None,
     as_json: Json = False,
+    as_lines: Annotated[
+        bool, typer.Option("--jsonl", help="Print a line of JSON for each hit.")
+    ] = False,
 ) -> None:
     """Search an index."""
     index = Index.open(kb)
@@ -65,10 +69,11 @@ def search(
     started = time.perf_counter()
     hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
-    if as_json:
-        rows = [
-            hit_json(hit, rank, index.contents.citation(hit)) for rank, hit in enumerate(hits, 1)
-        ]
+    rows = [hit_json(hit, rank, index.contents.citation(hit)) for rank, hit in enumerate(hits, 1)]
+    if as_lines:
+        for row in rows:
+            emit_line(row)
+    elif as_json:
         emit({"query": query, "seconds": round(seconds, 4), "hits": rows})
     else:
         print_hits(hits)
@@ -102,7 +107,7 @@ def ask_why(
         rows = [_why_json(one, rank) for rank, one in enumerate(explained, 1)]
         emit({"query": query, "hits": rows, **({"route": route.explained} if route else {})})
     elif hits:
-        out.print(why_table(hits))
+        out.print(why(hits))
         for line in route_lines(route) if route else []:
             out.print(line, markup=False)
         for rank, one in enumerate(explained, 1):

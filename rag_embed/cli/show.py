@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,21 +17,37 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from rag_embed.ranking.token_matches import Match
+from rag_embed.text import ACTING, printable
 from rag_embed.types import Citation, Hit, OnProgress, Route
 
 _PREVIEW = 300
+_WIDE = 100
+"""Columns from which on explanations are a table."""
 
 NOT_BETTER = 5
 """Exit code: trained or fitted, but no better on what it has not seen, so not installed."""
 
-out = Console(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False)
+
+class _Safe(Console):
+    """A console that spells out what would act on a terminal, wherever in a text it stands."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """See `Console`: its own controls stay."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(printable(one.text), one.style)
+
+
+out = _Safe(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False)
 """Results."""
 
-err = Console(stderr=True, highlight=False, emoji=False)
+err = _Safe(stderr=True, highlight=False, emoji=False)
 """Progress and complaints, so that results can be piped."""
 
 
@@ -65,8 +81,20 @@ def complain(message: str) -> None:
 
 def emit(value: Any) -> None:  # noqa: ANN401
     """Print JSON on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+    sys.stdout.write(f"{_json(value, indent=2)}\n")
+
+
+def emit_line(value: Any, file: TextIO | None = None) -> None:  # noqa: ANN401
+    """Print JSON in one line on standard output, or write it to a file."""
+    (sys.stdout if file is None else file).write(f"{_json(value)}\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
+    """JSON that says the same, with what would act on a terminal as escapes."""
+    return ACTING.sub(
+        lambda found: json.dumps(found[0])[1:-1] if found[0] != "\n" else "\n",
+        json.dumps(value, ensure_ascii=False, indent=indent),
+    )
 
 
 def hit_json(hit: Hit, rank: int, cited: Citation | None = None) -> dict[str, Any]:
@@ -152,6 +180,23 @@ def preview(text: str) -> str:
     """The beginning of a text on few lines."""
     flat = " ".join(text.split())
     return flat if len(flat) <= _PREVIEW else flat[:_PREVIEW].rsplit(" ", 1)[0] + " …"
+
+
+def why(hits: Sequence[Hit]) -> RenderableType:
+    """Each leg's raw score, normalised score, weight and contribution for every hit, as wide as it may be."""
+    return why_table(hits) if out.width >= _WIDE else _why_lines(hits)
+
+
+def _why_lines(hits: Sequence[Hit]) -> Text:
+    """`why_table` for a narrow terminal: a line for each hit and leg."""
+    lines = ["score = sum of weight x normalised"]
+    for rank, hit in enumerate(hits, 1):
+        lines += [f"{rank} {hit.id}", f"  score {hit.score:.3f}, relevance {hit.relevance:.2f}"]
+        lines += [
+            f"  {part.leg}: raw {part.raw:.3f}, {part.normalised:+.3f} x {part.weight:.3g}"
+            for part in hit.parts
+        ]
+    return Text("\n".join(lines))
 
 
 def why_table(hits: Sequence[Hit]) -> Table:

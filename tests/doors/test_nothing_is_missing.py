@@ -42,7 +42,7 @@ def test_a_search_takes_the_same_everywhere() -> None:
     rest = {"kb", "query", "as_json"}
     orders = {"rerank", "best_chunks"}
     assert options("ask-why") == asked | rest | orders | {"html"}  # passages are several hits
-    assert options("search") == asked | rest | orders | PASSAGES
+    assert options("search") == asked | rest | orders | PASSAGES | {"as_lines"}
 
 
 MADE = {
