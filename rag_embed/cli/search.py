@@ -69,12 +69,12 @@ def search(
     started = time.perf_counter()
     hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
-    rows = [hit_json(hit, rank, index.contents.citation(hit)) for rank, hit in enumerate(hits, 1)]
+    rows = (hit_json(hit, rank, index.contents.citation(hit)) for rank, hit in enumerate(hits, 1))
     if as_lines:
         for row in rows:
             emit_line(row)
     elif as_json:
-        emit({"query": query, "seconds": round(seconds, 4), "hits": rows})
+        emit({"query": query, "seconds": round(seconds, 4), "hits": list(rows)})
     else:
         print_hits(hits)
     _some(hits)
