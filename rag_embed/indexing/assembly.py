@@ -17,7 +17,7 @@ from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.search_only import SearchOnly
 from rag_embed.situated.space import kept_in
-from rag_embed.situated.tokens import MEASURED, WithTokens, with_tokens
+from rag_embed.situated.tokens import WithTokens, measured, with_tokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
 _log = logging.getLogger(__name__)
@@ -75,8 +75,7 @@ def space_of(
     """
     space = _situated(situate, encoder)
     counts = weights is None or checked(weights, [DENSE, LEXICAL], [TOKENS]).get(TOKENS)
-    measured = space.signature.fingerprint in MEASURED
-    kept = bool(counts) and measured if tokens is None else tokens
+    kept = bool(counts) and measured(space.signature) if tokens is None else tokens
     return WithTokens.of(space) if kept else space
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from rag_embed.encoders.minilm import FINGERPRINTS
+from rag_embed.encoders.minilm import DIM, FINGERPRINTS
 from rag_embed.encoders.probes import PROBES
 from rag_embed.errors import BadInput
 from rag_embed.maths.maxsim import sign_bits
@@ -17,9 +17,18 @@ from rag_embed.protocols import ChunkEncoder, TokenEncoder, TokenSpace
 from rag_embed.situated.space import Around
 from rag_embed.types import Cut, Signature, TokenBits, TokenRows, Vectors
 
-MEASURED = FINGERPRINTS
-"""Fingerprints of the spaces with which token evidence was found to help; see
-``python -m benchmarks tokens``. For others `tuning.tokens` measures it."""
+_SHORTEST = 128
+"""Numbers that are kept at least of a vector that is cut short (``truncate_dim``), as far as was measured."""
+
+
+def measured(signature: Signature) -> bool:
+    """Whether token evidence was found to help in a space; see ``python -m benchmarks tokens``.
+
+    That holds for the default model and whatever gives short texts its vectors, or the first numbers of
+    them. For other spaces `tuning.tokens` measures it.
+    """
+    whole = replace(signature, dim=DIM) if _SHORTEST <= signature.dim < DIM else signature
+    return whole.fingerprint in FINGERPRINTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

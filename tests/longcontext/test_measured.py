@@ -97,11 +97,14 @@ def test_centred_windows_are_another_space() -> None:
     assert centred.signature.fingerprint != encoder.signature.fingerprint
 
 
-def test_one_cut_short_works_with_tokens_and_says_what_relevance_goes_by() -> None:
-    cut = SentenceTransformer(str(resolve(DEFAULT).path), truncate_dim=128)
-    encoder = SentenceEncoder.wrap(cut)
-    assert not Index.in_memory(encoder=encoder).spaces.own.signature.tokens
-    index = Index.in_memory(encoder=encoder, tokens=True)
+def test_one_cut_short_keeps_tokens_and_says_what_relevance_goes_by() -> None:
+    cut, less = (
+        SentenceEncoder.wrap(SentenceTransformer(str(resolve(DEFAULT).path), truncate_dim=dim))
+        for dim in (128, 64)
+    )
+    assert not Index.in_memory(encoder=less).spaces.own.signature.tokens  # nobody has measured it
+    assert not Index.in_memory(encoder=cut, tokens=False).spaces.own.signature.tokens
+    index = Index.in_memory(encoder=cut)
     index.add(DOCUMENTS)
     assert [index.search(q, k=1)[0].chunk.doc_id for q in QUESTIONS] == ["fox", "files", "sea"]
     assert "tokens" in [part.leg for part in index.search(QUESTIONS[0], k=1)[0].parts]
