@@ -6,7 +6,7 @@ from typing import Any
 
 from rag_embed.serving.library import Shelf
 from rag_embed.text import printable
-from rag_embed.types import Chunk
+from rag_embed.types import Chunk, Citation
 
 _LONGEST = 160
 
@@ -18,14 +18,18 @@ CITED = {
     "headings": {"type": "array", "items": {"type": "string"}},
     "start": {"type": "integer", "description": "First character in the document."},
     "end": {"type": "integer", "description": "Character after the last one."},
+    "source": {"type": "string", "description": "Its URL, or the document's id."},
+    "page": {"type": ["integer", "null"], "description": "Page, slide or cell it starts on."},
     "fields": {"type": "object", "description": "Values of the declared fields."},
 }
 """JSON Schema of the properties that `citation` gives."""
 
 
 def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
-    """Where a chunk or passage stands, for a program."""
+    """Where a chunk or passage stands, for a program; no path of this machine."""
     declared = shelf.index.store.fields.types
+    known = Citation.of(chunk)
+    web = known.source.startswith(("http://", "https://"))
     return {
         "collection": shelf.name,
         "id": chunk.id,
@@ -34,8 +38,16 @@ def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
         "headings": list(chunk.headings),
         "start": chunk.start,
         "end": chunk.end,
+        "source": known.source if web else chunk.doc_id,
+        "page": known.page,
         "fields": {name: chunk.metadata[name] for name in declared if name in chunk.metadata},
     }
+
+
+def page(chunk: Chunk) -> str:
+    """The page that a chunk starts on, as a word or two; empty where there are none."""
+    known = Citation.of(chunk)
+    return "" if known.page is None else f"{known.page_kind} {known.page}"
 
 
 def under(title: str, headings: tuple[str, ...] | list[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from serving.conftest import DOCUMENTS, HANDBOOK
 
-from rag_embed import Index, field
+from rag_embed import Document, Index, field
 from rag_embed.serving import Answer, Library, tools
 from rag_embed.serving.searching import MIN_RELEVANCE
 
@@ -204,3 +204,19 @@ def test_a_hosts_filter_is_a_boundary(index) -> None:
     assert (
         desk("search", query="leave", filters={"year": 2020}).text == "Nothing passes the filters."
     )
+
+
+def test_pages_and_addresses_are_cited_and_no_path_of_the_machine() -> None:
+    index = Index.in_memory(chunk_tokens=None)
+    slide = {"page": 3, "page_kind": "slide", "url": "https://example.org/talk"}
+    index.add(
+        [
+            Document("talk", "Foxes hunt mice.", "Talk", slide),
+            Document("file", "Foxes dig dens.", metadata={"source": "/srv/secret/file.txt"}),
+        ]
+    )
+    desk = Desk(Library.of({"x": index}))
+    answer = desk("search", query="foxes hunt mice", min_relevance=0)
+    cited = {one["doc_id"]: (one["source"], one["page"]) for one in answer.data["passages"]}
+    assert cited == {"talk": ("https://example.org/talk", 3), "file": ("file", None)}
+    assert ", slide 3, Talk" in answer.text and "/srv" not in answer.text + str(answer.data)
