@@ -14,7 +14,7 @@ from typing import Any
 
 from rag_embed.errors import BadInput
 
-VERSION = 1
+VERSION = 2
 """Number of the rules by which `Analyzer.words` cuts, kept with an index. Who changes what it gives adds
 one: every index is then analysed anew when it is next opened."""
 
@@ -108,7 +108,7 @@ class Analyzer:
         return [
             (one, stem if stem.isascii() else "".join(map(_folded, stem)))
             for one, stem in both
-            if stem not in stopped
+            if stem and stem not in stopped  # of some words of Arabic and Greek nothing is left
         ]
 
     @property

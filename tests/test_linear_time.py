@@ -100,6 +100,27 @@ def test_pages_nested_deep(tag) -> None:
     assert html_text("<p>Text</p>" + f"<{tag}>x" * 6000)[1].startswith("Text")
 
 
+def test_lists_nested_without_end_are_not_mostly_indentation() -> None:
+    pytest.importorskip("bs4")
+    markup = "<ul><li>x" * 3000
+    assert len(html_text(markup)[1]) < 10 * len(markup)
+
+
+def test_a_long_name_of_a_column_is_not_repeated_whole(tmp_path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("name" * 5000 + ",b\n" + "x,y\n" * 2000)
+    (document,) = read(file)
+    assert len(document.text) < 100 * file.stat().st_size
+
+
+def test_one_long_line_in_front_matter_is_not_parsed(monkeypatch) -> None:
+    import yaml
+
+    monkeypatch.setattr(yaml, "compose", lambda front, **_: pytest.fail(f"{len(front)} characters"))
+    text = "---\n[" + "x," * _N + "]\n---\nText"
+    assert front_matter(text) == ("", text)
+
+
 def test_a_page_that_claims_a_charset_without_end(tmp_path) -> None:
     pytest.importorskip("bs4")
     page = tmp_path / "page.html"

@@ -56,7 +56,7 @@ def front_matter(text: str) -> tuple[str, str]:
             front = text[begin:start]
             return (front, text[after:]) if plain or _is_mapping(front, rule) else ("", text)
         plain = plain and bool(_LINE.match(line))
-        if not plain and start - begin > _LONGEST:
+        if not plain and after - begin > _LONGEST:
             break
         start = after
     return "", text
@@ -181,7 +181,7 @@ def _toml(front: str) -> Values | None:
         return None
     try:
         table = tomllib.loads(front)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # it also refuses numbers of thousands of digits
         return None
     found: Values = {}
     for key, value in table.items():

@@ -22,6 +22,9 @@ _LAYOUT = [*_HEADINGS, "table", "ul", "ol", "pre"]
 """A table around one of these arranges a page; it has no rows worth keeping."""
 
 _BETWEEN = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^", "msubsup": "^"}
+_DEEPEST = 20
+"""Lists in one another that are told apart: what is nested without end would be mostly indentation."""
+
 _MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|```|~~~|(?:=+|-+|_+|\*+)\s*$|<)", re.MULTILINE)
 _PERMALINK = re.compile(
     r"(?: ?(?:\[ ?(?:edit|edit source|bearbeiten|modifier|editar) ?\]|[¶§🔗]))+$", re.IGNORECASE
@@ -104,7 +107,7 @@ class Writer:
             return
         text = _MARKUP.sub(r"\\", text)
         if self._lists:
-            indent = "  " * (len(self._lists) - 1)
+            indent = "  " * min(len(self._lists) - 1, _DEEPEST)
             marker = self._marker or "  "
             text = indent + marker + text.replace("\n", f"\n{indent}{' ' * len(marker)}")
             self._marker = ""

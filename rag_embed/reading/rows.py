@@ -12,6 +12,8 @@ from rag_embed.types import Document, Skipped
 
 _SNIFFED = 16_384
 _LONGEST = 10_000_000
+_NAME = 200
+"""Characters of a column's name: it stands before every value."""
 
 
 def read_rows(path: Path, name: str) -> Iterator[Document | Skipped]:
@@ -42,7 +44,7 @@ def _rows(text: str, usual: str) -> str:
         if not any(cells):
             continue
         if not heads:
-            heads = cells
+            heads = [f"{cell[:_NAME]}…" if len(cell) > _NAME else cell for cell in cells]
             continue
         named = [
             f"{heads[nth]}: {cell}" if nth < len(heads) and heads[nth] else cell

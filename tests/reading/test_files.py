@@ -389,6 +389,13 @@ def test_front_matter_in_toml(tmp_path):
     assert other.text == "+++\nwords\n+++\n"
 
 
+def test_front_matter_with_a_number_that_python_does_not_read(tmp_path):
+    """It is refused with a ValueError, which is no TOMLDecodeError; the folder is read nevertheless."""
+    text = f"+++\nx = {'9' * 5000}\n+++\nText"
+    write(tmp_path, {"a.md": text, "b.md": "Words"})
+    assert [document.text for document in read(tmp_path)] == [text, "Words"]
+
+
 @pytest.mark.parametrize("rule", ["---", "..."])
 def test_front_matter_ends_as_yaml_does(tmp_path, rule):
     write(tmp_path, {"doc.md": f"---\ntitle: A\n{rule}\nText"})

@@ -225,19 +225,19 @@ def test_other_rules_analyse_an_index_anew(store, monkeypatch) -> None:
         store.view().lexical(["fox0!"], 100, None)[0][0]
         == (store.view().lexical(["fox0"], 100, None)[0][0])
     )
-    monkeypatch.setattr(making, "VERSION", 2)
+    monkeypatch.setattr(making, "VERSION", 9)
     monkeypatch.setattr(making, "read_analyzer", lambda _: Shouting())
     monkeypatch.setattr("rag_embed.stores.lance.read_analyzer", lambda _: Shouting())
     monkeypatch.setattr("rag_embed.stores.analysing._BATCH", 7)
     again = LanceStore.open(store.uri)
-    assert again.settings()["store"]["words"] == 2
+    assert again.settings()["store"]["words"] == 9
     texts = {c.id: c.text for c in again.view().chunks(again.view().passing(None))}
     assert sorted(again.view().lexical(["the"], 100, None)[0][0]) == sorted(
         id for id, text in texts.items() if "the" in text.split()
     )
     with monkeypatch.context() as patch:
         patch.setattr(making, "VERSION", 1)
-        with pytest.raises(StoreError, match=r"format 2\.2, this version reads up to 2\.1"):
+        with pytest.raises(StoreError, match=r"format 2\.9, this version reads up to 2\.1"):
             LanceStore.open(store.uri)
     with mock.patch.object(making, "analyse", side_effect=AssertionError("analysed twice")):
         LanceStore.open(store.uri)
