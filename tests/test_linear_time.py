@@ -100,6 +100,38 @@ def test_pages_nested_deep(tag) -> None:
     assert html_text("<p>Text</p>" + f"<{tag}>x" * 6000)[1].startswith("Text")
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<!--",
+        "<!--x>",
+        "<a",
+        "<a '",
+        '<a x="',
+        "</a",
+        "<?",
+        "<![CDATA[",
+        "<![CDATA[>",
+        "<![CDATA[]>",
+    ],
+)
+def test_pages_of_what_is_never_closed(unit) -> None:
+    pytest.importorskip("bs4")
+    assert html_text("<p>Text</p>" + unit * _N)[1].startswith("Text")
+
+
+def test_links_nested_in_a_heading() -> None:
+    pytest.importorskip("bs4")
+    assert html_text("<h1>" + "<a>x" * 60_000)[1].startswith("# xx")
+
+
+def test_a_cell_that_spans_many_is_not_repeated_whole() -> None:
+    pytest.importorskip("bs4")
+    cell = f'<td colspan="99999" rowspan="9999">{"word " * 2000}'
+    markup = f"<table><tr>{cell}{'<tr>' * 50}</table>"
+    assert len(html_text(markup)[1]) < 2 * len(markup)
+
+
 def test_lists_nested_without_end_are_not_mostly_indentation() -> None:
     pytest.importorskip("bs4")
     markup = "<ul><li>x" * 3000

@@ -29,6 +29,16 @@ _AROUND = frozenset({"footer", "aside"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ROLES = frozenset({"navigation", "contentinfo", "search"})
 _KEEPS = frozenset({"main", "article", "blockquote"})
+_UNCLOSED = (
+    (re.compile(r"<(?=!--)"), re.compile(r"--\s*!?>")),
+    (
+        re.compile(r"<(?=!\[(?:cdata|rcdata|temp|ignore|include)\b)", re.IGNORECASE),
+        re.compile(r"\]\s*\]\s*>"),
+    ),
+    (re.compile(r"<"), re.compile(r">")),
+)
+"""What begins something, and what must follow to end it."""
+
 _PERMALINKS = frozenset({"", "#", "¶", "§", "🔗"})
 _CLASSES = frozenset(
     {"mw-editsection", "headerlink", "linenos", "lineno", "gutter", "anchorjs-link"}
@@ -82,7 +92,7 @@ def html_text(markup: str) -> tuple[str, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it guesses that short texts are file names
         try:
-            soup = bs4.BeautifulSoup(markup, "html.parser")
+            soup = bs4.BeautifulSoup(_closed(markup), "html.parser")
         except (ParserRejectedMarkup, AssertionError, ValueError) as error:
             raise BadInput(f"Broken HTML: {' '.join(str(error).split())}") from error
     title = " ".join(soup.title.get_text().split()) if soup.title else ""
@@ -91,6 +101,23 @@ def html_text(markup: str) -> tuple[str, str]:
     mains = soup.find_all("main")
     text = _content(soup, mains, lists)
     return title, text if text or not lists else _content(soup, mains, set())
+
+
+def _closed(markup: str) -> str:
+    r"""The same page, in which text is written as text where it only looks like what is never closed.
+
+    The parser takes it for text too, but looks for an end of each such place in all that follows.
+
+    Examples:
+        >>> _closed("<!-- a --><b>1 <!-- 2</b> <c")
+        '<!-- a --><b>1 &lt;!-- 2</b> &lt;c'
+    """
+    for opening, closing in _UNCLOSED:
+        end = 0
+        for found in closing.finditer(markup):
+            end = found.end()
+        markup = markup[:end] + opening.sub("&lt;", markup[end:])
+    return markup
 
 
 def _content(soup: Tag, mains: Sequence[Tag], left_out: Container[int]) -> str:
@@ -134,23 +161,23 @@ def _strip(soup: Tag) -> None:
     import bs4
 
     doomed: list[Tag] = []
-    waiting: list[tuple[Tag, bool, bool]] = [(soup, False, False)]
+    waiting: list[tuple[Tag, bool, bool, bool]] = [(soup, False, False, False)]
     while waiting:
-        above, content, heading = waiting.pop()
+        above, content, heading, linked = waiting.pop()
         for tag in above.contents:
             if not isinstance(tag, bs4.Tag):
                 continue
-            if _unwanted(tag, content, heading):
+            if _unwanted(tag, content, heading and not linked):
                 doomed.append(tag)
             else:
                 inside = content or tag.name in _KEEPS, heading or tag.name in _HEADINGS
-                waiting.append((tag, *inside))
+                waiting.append((tag, *inside, linked or (heading and tag.name == "a")))
     for tag in doomed:
         tag.extract()
 
 
 def _unwanted(tag: Tag, content: bool, heading: bool) -> bool:
-    """Whether an element goes, given whether it lies inside the content, and in a heading."""
+    """Whether an element goes, given whether it lies inside the content, and in a heading but no link of it."""
     if tag.name == "script" and str(tag.get("type", "")).startswith("math/tex"):
         return False
     if tag.name in _UNSEEN or tag.get("role") in _ROLES:

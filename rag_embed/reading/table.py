@@ -1,4 +1,4 @@
-"""Tables of a page as rows of texts; a cell that spans several has its text in each."""
+"""Tables of a page as rows of texts; a cell that spans several has its text in each, if it is short."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 _CELLS = frozenset({"td", "th"})
 _WIDEST = 50
 """Columns or rows that a cell may span; pages claim thousands."""
+
+
+_AREA, _SHORT = 100, 100
+"""Places that a cell may span in all, and characters up to which its text is repeated in them."""
 
 
 class _Cell(NamedTuple):
@@ -34,7 +38,9 @@ def table_rows(table: Tag, beside: list[str]) -> list[list[str]]:
             if node.name == "tr" or (node.name in _CELLS and not rows):
                 rows.append([])
             if node.name in _CELLS:
-                rows[-1].append(_Cell([], _span(node, "colspan"), _span(node, "rowspan")))
+                columns = _span(node, "colspan")
+                most = max(1, _AREA // columns)
+                rows[-1].append(_Cell([], columns, min(_span(node, "rowspan"), most)))
             elif node.name == "br" and rows and rows[-1]:
                 rows[-1][-1].texts.append(" ")
         elif type(node) is bs4.NavigableString:
@@ -49,7 +55,7 @@ def _span(cell: Tag, name: str) -> int:
 
 
 def _spread(rows: list[list[_Cell]]) -> list[list[str]]:
-    """Each cell's text in all places that it spans."""
+    """Each cell's text in all places that it spans; a long one in the first."""
     found: list[list[str]] = []
     from_above: dict[int, tuple[str, int]] = {}  # column -> text, and how many rows it still covers
     for cells in rows:
@@ -66,10 +72,11 @@ def _spread(rows: list[list[_Cell]]) -> list[list[str]]:
                 continue
             assert cell is not None
             text = " ".join("".join(cell.texts).split())
-            for _ in range(cell.columns):
+            again = text if len(text) <= _SHORT else ""
+            for nth in range(cell.columns):
                 if cell.rows > 1:
-                    below[len(row)] = text, cell.rows - 1
-                row.append(text)
+                    below[len(row)] = again, cell.rows - 1
+                row.append(again if nth else text)
             cell = next(waiting, None)
         from_above = below
         found.append(row)
