@@ -47,10 +47,10 @@ class Shared:
             BadInput: All that answer anything were left out.
         """
         if self.told and not self.labels.judged:
+            nobody = " and from queries that name no user" if self.asked else ""
             serves = (
-                "What is learned serves everybody, so it is learned from shared documents and from "
-                'queries that name no user; label some. Weights can serve one user alone: tune("weights", '
-                "labels, user=...)."
+                f"What is learned serves everybody, so it is learned from shared documents{nobody}; label "
+                'some. Weights can serve one user alone: tune("weights", labels, user=...).'
                 if self.user is None
                 else f"What is learned serves user {self.user!r} alone, so it is learned from shared "
                 "documents and that user's own; label some."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -157,6 +158,8 @@ class Files:
 
     def remarks(self, store: Store, /) -> Iterator[str]:
         """See `Evidence`."""
+        if self.chosen.named and not (self._read or self._torn):
+            yield "No file was left to read: check the patterns of include (--include)."
         for name, count in self._numbered.items():
             if count:
                 yield (
@@ -170,8 +173,8 @@ class Files:
                     f"{twice} files of the folder {old.name!r}, which was {old.place!r} and is not there "
                     f"any more, are in {new.place!r} too. If that folder was moved, they are in the "
                     f"index twice: take the old ones out by pruning {old.place!r} with allow_empty "
-                    f"(rag-embed index {old.place} --prune --allow-empty). Before the next move, give "
-                    "the folder its old name (--name)."
+                    f"(rag-embed index {shlex.quote(old.place)} --to KB --prune --allow-empty). Before the "
+                    "next move, give the folder its old name (--name)."
                 )
 
     def _below(self, root: Root) -> list[str]:

@@ -57,8 +57,13 @@ def _event(line: str, where: str, user: str | None) -> UserEvent:
             f"{where}: unknown key {min(unknown)!r}; known are user, {', '.join(_KEYS)}."
         )
     given = {key: values[key] for key in _KEYS if key in values}
+    whose = values.get("user") if user is None else user
+    if whose is None:
+        raise BadInput(
+            f"{where}: no user is named; give the line a 'user', or all of them one (--user)."
+        )
     try:
-        owner = check_user(values.get("user") if user is None else user)
+        owner = check_user(whose)
         id = given.pop("id", None)
         if id is None:
             return UserEvent.of(owner, given.pop("text"), **given)

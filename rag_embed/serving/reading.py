@@ -158,9 +158,10 @@ def _told(
     end = start + fitting(shelf, document.text[start:end], budget)
     chunk = Chunk.of(document, start, end)
     length = len(document.text)
+    over = not document.text[end:].strip()
     several = len(library.shelves) > 1
     head = line(shelf, several, chunk.id, f"of {length} characters", under(chunk.title, ()))
-    rest = [] if end >= length else [f"[goes on: read with start={end}]"]
-    said = {"text": chunk.text, "length": length, "next": end if end < length else None}
+    rest = [] if over else [f"[goes on: read with start={end}]"]
+    said = {"text": chunk.text, "length": length, "next": None if over else end}
     text = "\n".join([head, printable(chunk.text), *rest])
     return Answer(text, {**citation(shelf, chunk), **said}, chunks=(chunk,))

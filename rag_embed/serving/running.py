@@ -41,7 +41,10 @@ def serve_http(library: Library, port: int, token: str, started: Callable[[str],
         BadInput: The token is too short to be one, or the port is taken.
     """
     if len(token) < 16 or not token.isascii() or any(mark.isspace() for mark in token):
-        raise BadInput("A token is 16 or more ASCII characters without spaces.")
+        raise BadInput(
+            f"A token is 16 or more ASCII characters without spaces, got {len(token)} characters. Set "
+            "RAG_EMBED_TOKEN to one, or leave it out: then one is made and printed."
+        )
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     with listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -373,6 +375,24 @@ def test_chunks_overlap_and_files_are_included(run, folder) -> None:
     assert index.contents.matching() == ["handbook/kitchen.txt"]
     first, second, *_ = index.store.view().document_chunks("handbook/kitchen.txt")
     assert second.start < first.end
+
+
+def test_patterns_that_choose_nothing_are_told_of(run, folder) -> None:
+    told = "No file was left to read: check the patterns of include (--include)."
+    done = run("index", folder, "--to", "kb", "--include", "*.rst", "--json").json
+    assert done["added"] == 0 and done["notes"] == [told]
+    for wanted in ("*.md", "*.pdf"):  # the PDF is broken, which is told of anyway
+        assert not run("index", folder, "--to", "kb", "--include", wanted, "--json").json["notes"]
+
+
+def test_the_line_that_takes_out_a_moved_folder_can_be_run(run, folder) -> None:
+    folder = folder.rename(folder.parent / "the handbook")
+    added = run("index", folder, "--to", "kb", "--json").json["added"]
+    moved = folder.rename(folder.parent / "manual")
+    [note] = run("index", moved, "--to", "kb", "--json").json["notes"]
+    line = re.search(r"\(rag-embed (.*?--allow-empty)\)", note)[1]
+    words = ["kb" if word == "KB" else word for word in shlex.split(line)]
+    assert run(*words, "--json").json["deleted"] == added
 
 
 def test_watching_goes_on_until_it_is_stopped(run, folder, tmp_path) -> None:

@@ -141,7 +141,7 @@ def test_ask_why_names_the_events_that_moved_a_hit(run, kb, events) -> None:
 
 def test_bad_input(run, kb, events) -> None:
     for arguments, complaint in (
-        (("remember", kb, events), "user id"),
+        (("remember", kb, events), "give the line a 'user', or all of them one (--user)"),
         (("remember", kb, events, "--user", ""), "user id"),
         (("remember", kb, "none.jsonl", "--user", "ann"), "Cannot read"),
         (("forget", kb, ""), "user id"),

@@ -144,7 +144,7 @@ def test_nobody_brings_events_for_somebody_else(tmp_path) -> None:
         ('{"text": "a", "tme": 1}', "'tme'"),
         ('{"text": "a", "id": "1", "user": "a"}', "time"),
         ('{"text": "a", "time": "x", "user": "a"}', "time"),
-        ('{"text": "a"}', "user id"),
+        ('{"text": "a"}', "give the line a 'user'"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, complaint) -> None:

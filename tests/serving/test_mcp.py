@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -175,3 +176,18 @@ def test_a_weak_token_or_a_taken_port(handbook) -> None:
             serve_http(library, 0, token, lambda _: None)
     with listening(handbook) as address, pytest.raises(BadInput, match="Name another"):
         serve_http(library, int(re.search(r":(\d+)/", address)[1]), TOKEN, lambda _: None)
+
+
+def test_the_token_that_the_guide_writes_is_taken(handbook) -> None:
+    class Listens(Exception):
+        pass
+
+    def started(address: str) -> None:
+        raise Listens
+
+    guide = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    [written] = set(re.findall(r"(?:RAG_EMBED_TOKEN=|Bearer )([\w-]+)", guide))
+    with pytest.raises(Listens):
+        serve_http(Library.of({"handbook": Index.open(handbook)}), 0, written, started)
+    with pytest.raises(BadInput, match="got 4 characters. Set RAG_EMBED_TOKEN"):
+        serve_http(Library.of({"handbook": Index.open(handbook)}), 0, "tiny", started)

@@ -140,6 +140,16 @@ def test_read_shows_neighbours_section_and_document(desk, index) -> None:
     assert part.data["text"] == text[2:7] and "[goes on: read with start=7]" in part.text
 
 
+def test_blank_lines_at_the_end_are_nothing_to_read_on_for() -> None:
+    index = Index.in_memory()
+    index.add([Document("pump", "# Pump\n\nIt overheats after ten minutes.\n")])
+    desk = Desk(Library.of({"x": index}))
+    [chunk] = index.contents.chunks("pump")
+    around = desk("read", id=chunk.id)
+    assert around.data["end"] < around.data["length"] and around.data["next"] is None
+    assert "goes on" not in around.text
+
+
 def test_a_long_document_is_read_in_parts(desk, index) -> None:
     read, start = "", 0
     while start is not None:
