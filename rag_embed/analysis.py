@@ -6,15 +6,15 @@ Every store analyses a text once, when it is written, and a query when it is ask
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from threading import local
 from typing import Any
 
 from rag_embed.errors import BadInput
+from rag_embed.spelling import folded, spelt
 
-VERSION = 2
+VERSION = 3
 """Number of the rules by which `Analyzer.words` cuts, kept with an index. Who changes what it gives adds
 one: every index is then analysed anew when it is next opened."""
 
@@ -57,9 +57,6 @@ LANGUAGES = (
 )
 """Languages that have a stemmer."""
 
-_WORD = re.compile(r"[^\W_]+")
-_LONGEST = 40
-
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
@@ -91,30 +88,23 @@ class Analyzer:
         return ENGLISH_STOP_WORDS if self.language == "english" else ()
 
     def words(self, text: str) -> list[str]:
-        """The words of a text that lexical search counts, in order; none holds white space."""
-        return [word for _, word in self.pairs(text)]
+        """The words of a text that lexical search counts; none holds white space.
 
-    def pairs(self, text: str) -> list[tuple[str, str]]:
-        """Each word that counts as it is written, and as `words` gives it.
+        They are those of `spelling.spelt`, without stop words, reduced to stems and then without accents. A
+        word with accents is also known as who leaves them out would spell it: stemmers go by accents.
 
         Examples:
-            >>> Analyzer().pairs("The cafés")
-            [('cafés', 'cafe')]
+            >>> Analyzer("portuguese").words("a informação"), Analyzer("portuguese").words("informacao")
+            (['a', 'inform', 'informaca'], ['informaca'])
         """
-        said = [word for word in _WORD.findall(text) if len(word.encode()) < _LONGEST]
-        stems = self._stems([word.lower() for word in said])
-        stopped = set(self.blocked)
-        both = zip(said, stems, strict=True)
-        return [
-            (one, stem if stem.isascii() else "".join(map(_folded, stem)))
-            for one, stem in both
-            if stem and stem not in stopped  # of some words of Arabic and Greek nothing is left
-        ]
-
-    @property
-    def blocked(self) -> tuple[str, ...]:
-        """The stop words and their stems: words are dropped after stemming ("any" is "ani")."""
-        return _blocked(self)
+        stopped = _set(self.stopped)
+        said = [word for word in spelt(text) if word not in stopped]
+        words = [folded(stem) for stem in self._stems(said)]
+        if not text.isascii():
+            accented = [(bare, i) for i, word in enumerate(said) if (bare := folded(word)) != word]
+            unlike = self._stems([bare for bare, _ in accented])
+            words += [one for one, (_, i) in zip(unlike, accented, strict=True) if one != words[i]]
+        return [word for word in words if word]  # of some of Arabic and Greek a stem leaves nothing
 
     def _stems(self, words: list[str]) -> list[str]:
         if not self.stem:
@@ -139,25 +129,8 @@ class _Stemmers(local):
 
 _STEMMERS = _Stemmers()
 
-_LATIN = {"\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u0111": "d"}
-_LATIN |= {"\u0142": "l", "\u00fe": "th", "\u00f0": "d", "\u0131": "i", "\u0127": "h"}
-
-
-_FOLDED = ("LATIN", "SUPERSCRIPT", "SUBSCRIPT", "FULLWIDTH")
-
-
-@cache
-def _folded(letter: str) -> str:
-    """A Latin letter without its accent; every other character as it is."""
-    if letter in _LATIN:
-        return _LATIN[letter]
-    if letter.isascii() or not unicodedata.name(letter, "").startswith(_FOLDED):
-        return letter
-    return "".join(c for c in unicodedata.normalize("NFKD", letter) if c.isalnum())
-
 
 @lru_cache(maxsize=64)
-def _blocked(analyzer: Analyzer) -> tuple[str, ...]:
-    """Remembered, since it is asked for every text and takes longer than all the rest."""
-    stopped = analyzer.stopped
-    return tuple(dict.fromkeys((*stopped, *analyzer._stems(list(stopped)))))
+def _set(words: tuple[str, ...]) -> frozenset[str]:
+    """Remembered, since it is asked for every text."""
+    return frozenset(words)

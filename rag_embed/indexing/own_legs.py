@@ -21,7 +21,7 @@ def own_legs(space: ChunkEncoder) -> tuple[Leg, ...]:
 def own_stages(store: Store, space: ChunkEncoder) -> tuple[TokenStage, ...]:
     """Token evidence, where the space keeps tokens."""
     kept = with_tokens(space)
-    return () if kept is None else (TokenStage(kept, DENSE, frozenset(store.analyzer.blocked)),)
+    return () if kept is None else (TokenStage(kept, DENSE, frozenset(store.analyzer.stopped)),)
 
 
 def token_matches(
