@@ -70,7 +70,8 @@ def test_every_hit_is_in_one_passage_within_the_budget(lengths, found, budget, p
         assert one.value == pytest.approx(value)
         ordinals = [chunk.ordinal for chunk in one.chunks]
         assert ordinals == list(range(ordinals[0], ordinals[-1] + 1))
-    assert [one.value for one in got] == sorted((one.value for one in got), reverse=True)
+    ranked = [round(one.value, 9) for one in got]  # sums differ by the order of their parts
+    assert ranked == sorted(ranked, reverse=True)
     for name in ("a", "b"):  # the first of a document is the best of all of its runs
         mine = [one.value for one in got if one.doc_id == name]
         if mine:
