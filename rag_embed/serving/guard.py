@@ -36,6 +36,9 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})  # before it was accepted: 403
+            return
         refused = self._refused(scope["headers"])
         if refused is None:
             await self._app(scope, receive, send)

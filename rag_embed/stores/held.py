@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from threading import Lock, RLock
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from rag_embed.processes import PerProcess
 from rag_embed.stores.resident import Resident, Version
@@ -16,6 +16,7 @@ class Held:
     def __init__(self) -> None:
         self._lock = RLock()
         self._latest: Resident | None = None
+        self._versions: WeakSet[Resident] = WeakSet()
 
     @property
     def begun(self) -> bool:
@@ -32,10 +33,19 @@ class Held:
                 return latest
             else:
                 found = latest.moved(snapshot)
+                self._versions.add(found)
                 if snapshot.version < latest.snapshot.version:
                     return found
             self._latest = found
+            self._versions.add(found)
             return found
+
+    def let_go(self) -> None:
+        """Keep no text in memory, of whatever version is still read; what is asked for is read again."""
+        with self._lock:
+            self._latest = None
+            for version in self._versions:
+                version.recent.clear()
 
 
 def rows_held(spaces: Mapping[str, int], cache_bytes: int) -> int:

@@ -65,6 +65,12 @@ class Recent:
             while self._used > self._room:
                 self._used -= self._rows.popitem(last=False)[1][1]
 
+    def clear(self) -> None:
+        """Keep none of the rows."""
+        with self._lock:
+            self._rows.clear()
+            self._used = self._singles = 0
+
     def all_at_once(self, wanted: int, rows: int) -> bool:
         """Whether to read all rows, where some are not kept; asked each time before they are read.
 

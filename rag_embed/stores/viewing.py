@@ -71,9 +71,10 @@ class LanceViewing:
             return self._latest[1]
 
     def let_go(self) -> None:
-        """Keep nothing of the last view in memory."""
+        """Keep nothing of the last view in memory, nor any text for others who read the place."""
         with self._lock:
             self._latest = None
+        held_at(self._uri, self._options).let_go()
 
     def _newest(self) -> Hashable:
         """What differs when anything was written since; for a folder without asking LanceDB."""

@@ -146,6 +146,10 @@ async def refusals(address: str) -> None:
         assert broken.status_code in (400, 406, 415) and "Traceback" not in broken.text
         large = await http.post(address, headers=right, content=b" " * (5 << 20))
         assert large.status_code == 413
+        upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+        upgrade["sec-websocket-key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+        for headers in (upgrade, upgrade | right):
+            assert (await http.get(address, headers=headers)).status_code == 403
         other = await http.get(address.replace("/mcp", "/etc/passwd"), headers=right)
         assert other.status_code == 404
 

@@ -89,6 +89,16 @@ def test_nothing_of_a_forgotten_user_stays_in_memory(store) -> None:
     assert {again.recent.get(slot)["doc_id"] for slot in again.slots} == {"a", "b", "c"}
 
 
+def test_nor_in_another_store_of_the_process(store) -> None:
+    """It need not search first: what it had read went at once, and its view reads anew."""
+    other = LanceStore.open(store.uri)
+    write(store, "mine", "a secret", "ann")
+    kept = asked(other)
+    store.forget("ann")
+    assert [kept.recent.get(slot) for slot in kept.slots] == [None] * 4
+    assert {chunk.doc_id for chunk in other.view().chunks(other.view().passing(None))} == set("abc")
+
+
 def test_a_version_hands_on_only_what_the_next_one_has(store) -> None:
     """Also where another store of the process deleted it."""
     before = asked(store)
