@@ -64,6 +64,7 @@ def forget(
     if certificate is None:
         count = index.forget(user, event or None)
     else:
+        _writable(certificate)
         seen = certified(place(kb), index.store, index.spaces.own, user, lambda: index.forget(user))
         shown = json.dumps(seen.shown, ensure_ascii=False, indent=1)
         certificate.write_text(f"{shown}\n", encoding="utf-8")
@@ -77,6 +78,24 @@ def forget(
     err.print(f"forgot {count} {'events' if event else 'documents, events and weights'}")
     if not count:
         raise typer.Exit(3)
+
+
+def _writable(certificate: Path) -> None:
+    """Fail before anything is erased: what was erased cannot be certified later.
+
+    Raises:
+        BadInput: The file cannot be written.
+    """
+    new = not certificate.exists()
+    try:
+        with certificate.open("a"):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"Nothing was erased, since no certificate can be written: {error}."
+        ) from error
+    if new:
+        certificate.unlink()
 
 
 def profile(

@@ -141,6 +141,7 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
     gone: list[str] = []
     silent: Counter[str] = Counter()
     unsure: Counter[str] = Counter()
+    left: list[str] = []
     for start in range(0, len(ids), _READ):
         some = ids[start : start + _READ]
         for document in with_view(store, methodcaller("documents", some)):
@@ -153,6 +154,8 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
                 gone.append(document.id)
             elif torn := evidence.unsure(document):
                 unsure[torn] += 1
+            else:
+                left.append(document.id)
     if silent and not mode.allow_empty:
         source, count = silent.most_common(1)[0]
         raise BadInput(
@@ -165,7 +168,12 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
         "could be read."
         for name, count in unsure.items()
     )
-    return gone, (*remarks, *kept)
+    there = (
+        f"{len(left)} documents stay although their files were left out this time, such as {one!r}: "
+        "pruning follows files that are gone. If they are to go, delete them (rag-embed delete KB ID)."
+        for one in left[:1]
+    )
+    return gone, (*remarks, *kept, *there)
 
 
 def _left_out(document: Document, skipped: Container[str]) -> bool:

@@ -83,6 +83,16 @@ def test_a_certificate_says_what_was_read_and_that_nothing_is_left(run, kb, even
     assert run("forget", kb, "ann", "--certificate", "again.json").code == 3
 
 
+def test_nothing_is_erased_where_no_certificate_can_be_written(run, kb, events, tmp_path) -> None:
+    run("remember", kb, events, "--user", "ann")
+    for path in ("nowhere/ann.json", tmp_path):
+        done = run("forget", kb, "ann", "--certificate", path)
+        assert done.code == 1 and "Nothing was erased" in done.err
+        assert run("profile", kb, "ann", "--json").json["events"] == 3
+    assert run("forget", "none", "ann", "--certificate", "ann.json").code == 1
+    assert not Path("ann.json").exists()
+
+
 def test_a_certificate_tells_what_is_left(run, kb, events, monkeypatch) -> None:
     run("remember", kb, events, "--user", "ann")
     (Path(kb) / "notes.txt").write_text("kept by hand: blue whale [bold]x[/bold]")

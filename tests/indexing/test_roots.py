@@ -172,6 +172,19 @@ class TestNames:
         (tmp_path / "else" / "other.md").write_text("x")
         assert index.add_files(tmp_path / "else").notes == ()
 
+    @pytest.mark.parametrize("how", [{"exclude": ["leave.md"]}, {}])
+    def test_documents_whose_files_are_left_out_now_are_told_of(self, index, folder, how) -> None:
+        index.add_files(folder)
+        if not how:
+            (folder / ".gitignore").write_text("leave.md\n")
+        for dry in (True, False):
+            report = index.add_files(folder, prune=True, dry_run=dry, **how)
+            [note] = report.notes
+            assert report.deleted == 0 and note.startswith("1 documents stay although")
+            assert "'handbook/leave.md'" in note
+        index.delete(["handbook/leave.md"])
+        assert index.add_files(folder, prune=True, **how).notes == ()
+
     def test_records_without_ids_are_told_of(self, index, tmp_path) -> None:
         path = filled(tmp_path / "data", {}).parent / "data.jsonl"
         lines(path, {"text": "one"}, {"text": "two"}, {"id": "3", "text": "three"})
