@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class Index:
     """Documents in, ranked and explained chunks out.
 
-    Make one with `at`, `create`, `open` or `in_memory`. A model that cannot be loaded raises
-    `ModelUnavailable`, a place that cannot be read or written `StoreError`; what was committed stays.
+    Made by `at`, `create`, `open` or `in_memory`. A model that cannot be loaded raises `ModelUnavailable`,
+    a place that cannot be read or written `StoreError`; what was committed stays.
 
     Attributes:
         store: Where it lies.
@@ -81,9 +81,8 @@ class Index:
 
         Args:
             path: Folder, ``s3://``, ``gs://`` or ``az://`` URI, or a `protocols.Store` without index.
-            **making: ``encoder``, ``chunk_tokens``, ``chunk_overlap``, ``splitter``, ``situate``,
-                ``sample``, ``tokens``, ``weights``, ``fields``, ``analyzer``, ``storage_options``: see
-                `indexing.opening.Making`. Each has a default.
+            **making: ``encoder``, ``chunk_tokens``, ``situate``, ``weights``, ``fields`` and more,
+                each with a default: see `indexing.opening.Making`.
 
         Raises:
             BadInput: An argument is wrong.
@@ -105,8 +104,7 @@ class Index:
 
         Args:
             path: Where it was created.
-            encoder: What it was built with, where only your program can make it, such as a function;
-                without it all works that needs no encoder.
+            encoder: What it was built with, if only your program can make it.
             situate: What it was built with, such as a writer of contexts; without it nothing can be added.
             splitter: What it was built with, if any; without it nothing can be added.
             storage_options: Credentials and region of an object store.
@@ -129,7 +127,6 @@ class Index:
 
         Args:
             documents: Any iterable, consumed lazily, see `rag_embed.reading.read`; or one document.
-            progress: Called after each batch.
             progress: Called after each batch.
 
         Raises:
@@ -286,11 +283,11 @@ class Index:
     def forget(self, user: str, events: Sequence[str] | None = None) -> int:
         """Erase a user's documents, events and weights, or the events of these ids; how many there were.
 
-        Router pilots that these documents answer and contexts written for them go too. No byte is left
-        in any file; what a crash interrupts, the next opening of the index finishes.
+        Router pilots and contexts of these documents go too. No byte is left; a crash is made good when
+        the index is next opened.
 
         Raises:
-            BadInput: ``events`` is one str, or the user id is none.
+            BadInput: ``events`` is one str, or ``user`` no id.
         """
         if events is not None:
             return self.users.forget(user, events)

@@ -65,8 +65,7 @@ def index(
         typer.Option(help="No files and folders that match, such as drafts/; repeat it."),
     ] = None,
     ignore_files: Annotated[
-        bool,
-        typer.Option(help="Leave out what .gitignore and .ignore name."),
+        bool, typer.Option(help="Leave out what .gitignore and .ignore name.")
     ] = True,
     situate: Annotated[
         str | None,
@@ -101,8 +100,7 @@ def index(
     name: Annotated[
         str | None,
         typer.Option(
-            help="First part of the ids of a folder's documents, where the folder's own name is "
-            "taken, or it was moved.",
+            help="First part of the ids of a folder's documents, if its own name is taken or new.",
             show_default="its own name",
         ),
     ] = None,
@@ -110,12 +108,10 @@ def index(
         str | None, typer.Option(help="Owner of the documents, who alone finds them.")
     ] = None,
     prune: Annotated[
-        bool,
-        typer.Option("--prune", help="Delete documents of these folders whose file is gone."),
+        bool, typer.Option("--prune", help="Delete documents of these folders whose file is gone.")
     ] = False,
     allow_empty: Annotated[
-        bool,
-        typer.Option("--allow-empty", help="Prune even where no file is left, or no folder."),
+        bool, typer.Option("--allow-empty", help="Prune even where no file is left, or no folder.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be done, and change nothing.")
@@ -124,8 +120,7 @@ def index(
         bool, typer.Option("--strict", help="Exit with code 4 if a file could not be read.")
     ] = False,
     watch: Annotated[
-        bool,
-        typer.Option("--watch", help="Go on with what changes in the files, until it is stopped."),
+        bool, typer.Option("--watch", help="Go on with what changes, until it is stopped.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:

@@ -5,13 +5,11 @@ costs does not grow with the others: a write, a search for a history and an eras
 that is made when its first user comes. Its rows are found by search indexes on keys and users; rows that
 came since these were built are few, and looked through one by one.
 
-Deleting in LanceDB leaves bytes behind: in old versions, and in the files of rows that stay. So
-`LanceEvents.forget` deletes, rewrites the rows that stay and the search indexes, which hold ids of users
-and events as they are, and drops every file but the new ones. A
-mark (an empty table, which names no user) says that this is going on; whoever opens the store next
-finishes what a crash interrupted. Writers of one bucket take turns by a file lock, since dropping files
-would break a write that has not been committed. Object stores have no such lock: there, leftovers of a
-write that failed stay until `tables.PATIENCE` has passed and something is forgotten again.
+Deleting in LanceDB leaves bytes behind: in old versions, and in the files of rows that stay. So `forget`
+writes the rows that stay and the search indexes anew, and drops every other file. A mark (an empty table,
+which names no user) says that this is going on; whoever opens the store next finishes it. Writers of one
+bucket take turns by a file lock. Object stores have none: there, leftovers of a write that failed stay
+until `tables.PATIENCE` has passed and something is forgotten again.
 """
 
 from __future__ import annotations
@@ -95,11 +93,7 @@ class LanceEvents:
     ) -> None:
         self.uri = place(uri)
         self._reopen = partial(
-            LanceEvents,
-            self.uri,
-            signature,
-            half_life=half_life,
-            storage_options=storage_options,
+            LanceEvents, self.uri, signature, half_life=half_life, storage_options=storage_options
         )
         self._local = local(self.uri) is not None
         self._tables: dict[str, Any] = {}
