@@ -182,6 +182,18 @@ def test_a_reader_feeds_the_index() -> None:
     assert index.search("open") == []
 
 
+def test_language_models_see_where_a_file_is_and_no_bookkeeping(tmp_path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "bees.md").write_text("---\nyear: 2021\n---\n# Bees\n\nThey swarm.\n")
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add_files(tmp_path / "notes")
+    [found] = RagEmbedRetriever(index, k=1).retrieve("swarm")
+    assert found.node.metadata["front_matter"] == "year: 2021\n"
+    for mode in (MetadataMode.LLM, MetadataMode.EMBED):
+        shown = found.node.get_content(mode).partition("\n\n")[0].splitlines()
+        assert sorted(shown) == ["file_path: notes/bees.md", "year: 2021"]
+
+
 def test_own_documents_are_no_llama_documents() -> None:
     with pytest.raises(BadInput, match=r"Index\.add"):
         list(to_documents([Document("a", "text")]))

@@ -23,6 +23,9 @@ from rag_embed.types import Chunk, Hit
 _OURS = "rag_embed"
 """Metadata key of the title and the headings of a chunk."""
 
+_OF_A_READER = ("path", "format", "encoding", "page", "page_kind", "front_matter", "file_name")
+"""Metadata of a file that rag_embed read, of no use to a model beside ``file_path`` and ``page_label``."""
+
 _OF_A_PART = (NodeRelationship.SOURCE, NodeRelationship.PARENT)
 """Relationships that a part has from the whole: neighbours and children are not those of a part."""
 
@@ -57,7 +60,8 @@ def to_node(hit: Hit) -> RagEmbedNode:
     The metadata is the document's, and beside it ``rag_embed`` with title and headings, unless
     there is such a key; of a file that rag_embed read also ``file_path``, ``file_name`` and
     ``page_label``, as LlamaIndex's readers call them. Embedding and language models see neither title
-    and headings nor what the document hid from them. A node of LlamaIndex that was added, and not
+    and headings nor what the document hid from them, and of what rag_embed's readers say of a file only
+    ``file_path`` and ``page_label``. A node of LlamaIndex that was added, and not
     cut, is found as itself.
 
     Examples:
@@ -95,11 +99,17 @@ def _node(chunk: Chunk) -> BaseNode:
     node.relationships = {NodeRelationship.SOURCE: source, **kept}
     if _OURS not in metadata:
         node.metadata[_OURS] = {"title": chunk.title, "headings": list(chunk.headings)}
-        node.excluded_embed_metadata_keys.append(_OURS)
-        node.excluded_llm_metadata_keys.append(_OURS)
-    for key, value in _usual(metadata).items():
+        _hide(node, _OURS)
+    usual = _usual(metadata)
+    for key, value in usual.items():
         node.metadata.setdefault(key, value)
+    _hide(node, "indexed_from", *(_OF_A_READER if "file_path" in usual else ()))
     return node
+
+
+def _hide(node: TextNode, *keys: str) -> None:
+    for hidden in (node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys):
+        hidden += [key for key in keys if key in node.metadata and key not in hidden]
 
 
 def _usual(metadata: Mapping[str, Any]) -> dict[str, str]:
