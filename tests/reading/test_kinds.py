@@ -255,3 +255,10 @@ def test_broken_source_is_still_cut(source) -> None:
     metadata = {"format": "code", "language": "go"}
     text = "".join(c.text for c in split(Document("d", source, metadata=metadata)))
     assert text == source
+
+
+@pytest.mark.parametrize("language", ["kotlin", "perl"])
+def test_strings_in_strings_without_end_do_not_end_the_process(tmp_path, language) -> None:
+    text = '"${' * 2000
+    source = Document("a", text, metadata={"format": "code", "language": language})
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in split(source))
