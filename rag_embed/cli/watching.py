@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
 from rag_embed.cli.show import emit, err, out
 from rag_embed.index import Index
@@ -14,18 +16,29 @@ from rag_embed.indexing.folders import Looking
 
 
 def follow(kb: Index, sources: Sequence[Path], looking: Looking, as_json: bool) -> None:
-    """Say what is done for each change."""
+    """Say what is done for each change.
+
+    Ctrl-C ends it once what is being written is written; a second one ends it at once.
+    """
+    stop = Event()
+
+    def interrupted(*_: object) -> None:  # an exception can be lost where Python ignores them
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, interrupted)
     err.print("watching; stop with Ctrl-C")
     try:
-        for report in watch(kb, *sources, **looking):
+        for report in watch(kb, *sources, stop=stop, **looking):
             if not (report.added or report.replaced or report.deleted or report.failed):
                 continue  # the first one, where nothing has changed since the files were added
             if as_json:
                 emit(asdict(report))
             else:
                 out.print(_line(report), markup=False, soft_wrap=True)
-    except KeyboardInterrupt:
-        err.print("stopped watching")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    err.print("stopped watching")
 
 
 def _line(report: AddReport) -> str:
