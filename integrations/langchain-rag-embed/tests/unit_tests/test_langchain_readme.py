@@ -28,6 +28,8 @@ def test_what_is_offered():
         "RagEmbedTranslator",
         "RagEmbedVectorStore",
         "context_writer",
+        "read_tool",
+        "search_tool",
         "to_documents",
         "to_filter",
     ]
