@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rag_embed.chunking.outline import Outline, Section
@@ -27,6 +28,12 @@ end the process."""
 
 _TEMPLATES = {"kotlin": 1000}
 """Language -> how many ``${`` its grammar is given at most: of 1024 open strings it ends the process."""
+
+_STEPS, _EVERY = 200, 25
+"""A parser is stopped after so many reports of progress, and one more for so many bytes. It makes one for 50
+bytes or more of ordinary source, and some for each byte of what is made to hold it up."""
+
+_PART = 65_536
 
 _CONTAINERS = frozenset(
     "class class_declaration class_definition class_specifier class_implementation class_interface "
@@ -62,6 +69,8 @@ def has_grammar(language: object) -> bool:
 def code_outline(text: str, language: str) -> Outline:
     """A section per definition, with the comments above it; one of all where nothing is found.
 
+    That is also what becomes of source on which the parser does not get on.
+
     Args:
         text: Source code.
         language: One that `has_grammar`.
@@ -69,14 +78,30 @@ def code_outline(text: str, language: str) -> Outline:
     sections = [Section(0, 0, 0)]
     if len(text) <= LARGEST and text.count("${") <= _TEMPLATES.get(language, len(text)):
         lines = [0, *(at + 1 for at, letter in enumerate(text) if letter == "\n")]
-        root = _parser(_GRAMMARS[language]).parse(text.encode("utf-8", "replace")).root_node
-        for row, level, path in _definitions(root):
+        root = _root(_parser(_GRAMMARS[language]), text.encode("utf-8", "replace"))
+        for row, level, path in _definitions(root) if root else ():
             offset = lines[row]
             if offset > sections[-1].start:
                 sections.append(Section(offset, offset, level, path))
             elif offset == sections[-1].start:
                 sections[-1] = Section(offset, offset, level, path)
     return Outline(tuple(sections), ((0, len(text)),), source=True)
+
+
+def _root(parser: Parser, source: bytes) -> Node | None:
+    """The syntax tree; None where it takes too many steps, which depends on the source alone."""
+    most, steps = _STEPS + len(source) // _EVERY, count()
+
+    def stop(*_: object) -> bool:
+        return next(steps) > most
+
+    try:  # progress is reported only where the source is asked for part by part
+        return parser.parse(
+            lambda start, _: source[start : start + _PART], progress_callback=stop
+        ).root_node
+    except ValueError:
+        parser.reset()
+        return None
 
 
 def _definitions(root: Node) -> list[tuple[int, int, tuple[str, ...]]]:

@@ -11,6 +11,8 @@ import small_files as made
 
 from rag_embed import reading
 from rag_embed.chunking import TokenSplitter
+from rag_embed.chunking.code import code_outline
+from rag_embed.chunking.outline import Outline, Section
 from rag_embed.chunking.splitter import MARKDOWN
 from rag_embed.encoders import HashEncoder
 from rag_embed.reading.office import KINDS
@@ -262,3 +264,16 @@ def test_strings_in_strings_without_end_do_not_end_the_process(tmp_path, languag
     text = '"${' * 2000
     source = Document("a", text, metadata={"format": "code", "language": language})
     assert all(text[chunk.start : chunk.end] == chunk.text for chunk in split(source))
+
+
+def test_source_that_holds_a_parser_up_is_cut_between_its_lines() -> None:
+    """Read to its end, it would take a quarter of an hour."""
+    pytest.importorskip("tree_sitter_language_pack")
+    text = "func real() {}\n" + "/*" * 20_000 + "\n"
+    source = Document("a", text, metadata={"format": "code", "language": "swift"})
+    chunks = split(source)
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert code_outline(text, "swift") == Outline(
+        (Section(0, 0, 0),), ((0, len(text)),), source=True
+    )
+    assert code_outline("func real() {}\n", "swift").sections[0].path == ("real",)
