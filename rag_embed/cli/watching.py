@@ -18,11 +18,12 @@ from rag_embed.indexing.folders import Looking
 def follow(kb: Index, sources: Sequence[Path], looking: Looking, as_json: bool) -> None:
     """Say what is done for each change.
 
-    Ctrl-C ends it once what is being written is written; a second one ends it at once.
+    Ctrl-C ends it once what is being written is written; a second one ends it at once. Python raises
+    nothing for it where the process was started with the signal ignored, as in the background of a shell.
     """
     stop = Event()
 
-    def interrupted(*_: object) -> None:  # an exception can be lost where Python ignores them
+    def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stop.set()
 
