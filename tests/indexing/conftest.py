@@ -1,4 +1,4 @@
-"""An empty index, in memory and on LanceDB, and a folder to add."""
+"""Indexes in memory and on LanceDB, empty and with three texts, and a folder to add."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from handbook import filled
+from three_texts import documents
 
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
@@ -17,6 +18,16 @@ def index(request, tmp_path) -> Index:
     if request.param == "memory":
         return Index.in_memory(encoder=HashEncoder(16), fields=fields)
     return Index.create(tmp_path / "kb", encoder=HashEncoder(16), fields=fields)
+
+
+@pytest.fixture(params=["memory", "lance"])
+def three(request, tmp_path) -> Index:
+    if request.param == "memory":
+        index = Index.in_memory(encoder=HashEncoder(64))
+    else:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+    index.add(documents())
+    return index
 
 
 @pytest.fixture

@@ -12,25 +12,10 @@ from rag_embed.errors import BadInput
 from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.rerankers import FunctionReranker
 
-TEXTS = {
-    "fox": "The red fox hunts mice in the meadow.",
-    "sea": "The blue sea is deep and full of whales.",
-    "tea": "Green tea is made with water of eighty degrees.",
-}
 
-
-def documents() -> list[Document]:
-    return [Document(name, text, title=name.title()) for name, text in TEXTS.items()]
-
-
-@pytest.fixture(params=["memory", "lance"])
-def index(request, tmp_path) -> Index:
-    if request.param == "memory":
-        index = Index.in_memory(encoder=HashEncoder(64))
-    else:
-        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
-    index.add(documents())
-    return index
+@pytest.fixture
+def index(three) -> Index:
+    return three
 
 
 class TestSearching:

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from three_texts import documents
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.types import Progress
 
-TEXTS = {
-    "fox": "The red fox hunts mice in the meadow.",
-    "sea": "The blue sea is deep and full of whales.",
-    "tea": "Green tea is made with water of eighty degrees.",
-}
 
-
-def documents() -> list[Document]:
-    return [Document(name, text, title=name.title()) for name, text in TEXTS.items()]
-
-
-@pytest.fixture(params=["memory", "lance"])
-def index(request, tmp_path) -> Index:
-    if request.param == "memory":
-        index = Index.in_memory(encoder=HashEncoder(64))
-    else:
-        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
-    index.add(documents())
-    return index
+@pytest.fixture
+def index(three) -> Index:
+    return three
 
 
 class TestSpaces:
