@@ -35,8 +35,9 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[fast,offline]'
+	@echo "Once: torch and the library into $(VENV)/; pip says how far it is. The demo follows by itself."
+	$(BIN)/python -m pip install -c constraints.txt torch
+	$(BIN)/python -m pip install -c constraints.txt -e '.[fast,offline]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(ADAPTERS:=/pyproject.toml) | $(VENV)/.demo

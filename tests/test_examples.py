@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from rag_embed import Document
-from rag_embed.cli import demo
+from rag_embed.cli import python_docs
 from rag_embed.persona.plug import PersonaPlug
 
 EXAMPLES = sorted(Path(__file__).parents[1].joinpath("examples").glob("*.py"))
-_WHOLE = demo.language_reference
+_WHOLE = python_docs.language_reference
 _LONGEST = 2500
 """Characters of a topic."""
 
@@ -28,7 +28,7 @@ def some_topics() -> Iterator[Document]:
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
 def test_example_runs(script, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", [str(script)])
-    monkeypatch.setattr(demo, "language_reference", some_topics)
+    monkeypatch.setattr(python_docs, "language_reference", some_topics)
     # tests/personal/test_persona_learns.py takes all the lessons.
     fit = PersonaPlug.fit
     monkeypatch.setattr(

@@ -21,7 +21,8 @@ from llama_index.retrievers.rag_embed import RagEmbedRetriever as LlamaIndexRetr
 from benchmarks.common import Bench, Suite, turns
 from benchmarks.records import Table
 from rag_embed import Index
-from rag_embed.cli.demo import QUESTIONS, language_reference
+from rag_embed.cli.demo import QUESTIONS
+from rag_embed.cli.python_docs import language_reference
 
 K = 10
 STORES = Path(__file__).parents[1] / "peers" / "llama_index_stores.py"

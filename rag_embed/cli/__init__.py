@@ -21,11 +21,11 @@ from rag_embed.lazy import lazily
 from rag_embed.stores._deferred import spare_pandas
 
 if TYPE_CHECKING:
-    from rag_embed.cli.demo import language_reference
+    from rag_embed.cli.python_docs import language_reference
 
 __all__ = ["app", "language_reference", "main"]
 
-_HOMES = {"language_reference": "cli.demo"}
+_HOMES = {"language_reference": "cli.python_docs"}
 
 __getattr__ = lazily(__name__, _HOMES)
 

@@ -95,7 +95,7 @@ HOMES = {
     "demo": Home(
         "demo",
         "demo",
-        "Index Python's language reference, ask it questions, compare dense, BM25 and rag_embed.",
+        "Index Python's standard library, ask it questions, compare dense, BM25, their RRF and rag_embed.",
         "Asking",
         ("rag-embed demo",),
     ),

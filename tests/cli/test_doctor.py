@@ -61,40 +61,78 @@ def test_interrupted_write(run, kb) -> None:
     assert run("doctor", kb).code == 0
 
 
-def test_demo(run, monkeypatch) -> None:
+ENTRIES = {
+    "dirs_exist_ok": "shutil.copytree",
+    "remove spaces at both ends": "str.strip",
+    "always round down": "math.floor",
+}
+
+
+@pytest.fixture
+def small_demo(monkeypatch):
+    """Three entries, and the questions that they answer."""
     from rag_embed.cli import demo
 
-    topics = [one for one in demo.language_reference() if one.id in ("with", "break", "lambda")]
-    monkeypatch.setattr(demo, "language_reference", lambda: iter(topics))
+    some = [one for one in demo.standard_library() if one.id in ENTRIES.values()]
+    monkeypatch.setattr(demo, "standard_library", lambda: iter(some))
+    monkeypatch.setattr(demo, "ASKED", tuple(ENTRIES))
+    return demo
+
+
+def test_demo_as_json(run, small_demo) -> None:
     report = run("demo", "--json").json
-    assert report["documents"] == 3 and len(report["answers"]) == len(demo.QUESTIONS)
-    first = {row["question"]: row for row in report["answers"]}
-    hits = first["Leave a loop early"]["rag_embed"]
-    assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5] and hits[0]["doc_id"] == "break"
-    assert set(report["off_topic"]) == set(demo.OFF_TOPIC)
-    table = run("demo")
-    assert table.code == 0 and "Why this answer?" in table.out
-    right = [demo._rank(question, hits) for question, hits in _asked(report).items()]
-    first, some = right.count(1), 20 - right.count(None)
-    assert f"first: {first} of 20" in table.out and f"among 5: {some} of 20" in table.out
+    assert report["documents"] == 3 and len(report["answers"]) == len(small_demo.QUESTIONS)
+    row = next(one for one in report["answers"] if one["question"] == "dirs_exist_ok")
+    assert row["right"] == ["shutil.copytree"] and set(row["rank"]) == set(small_demo.SYSTEMS)
+    assert row["rank"]["BM25"] == 1 and row["hits"][0]["doc_id"] == "shutil.copytree"
+    assert set(report["off_topic"]) == set(small_demo.OFF_TOPIC)
 
 
-def _asked(report) -> dict:
-    """The hits of rag_embed, as far as `demo._rank` looks at them."""
-    from types import SimpleNamespace as Some
+def test_demo_counts_what_it_tells(run, small_demo) -> None:
+    report = run("demo", "--json").json
+    shown = run("demo").out
+    for question in ENTRIES:
+        assert f"? {question}\n" in shown
+    for name in small_demo.SYSTEMS:
+        ranks = [one["rank"][name] for one in report["answers"]]
+        some = sum(1 for rank in ranks if rank and rank <= small_demo.SHOWN)
+        [line] = [line for line in shown.splitlines() if line.startswith("all 71")]
+        assert f"{ranks.count(1)}, {some}" in line
 
-    return {
-        row["question"]: [Some(chunk=Some(doc_id=hit["doc_id"])) for hit in row["rag_embed"]]
-        for row in report["answers"]
-    }
+
+@pytest.mark.parametrize("width", ["60", "80"])
+def test_demo_fits_into_a_narrow_terminal(width, run, small_demo, monkeypatch) -> None:
+    from rag_embed.cli import show
+
+    monkeypatch.setattr(show.out, "_width", int(width))
+    lines = run("demo").out.splitlines()
+    assert max(map(len, lines)) <= int(width)
+    assert not any("…" in line for line in lines)
+
+
+def test_demo_cites_the_line_that_answers() -> None:
+    from rag_embed.cli import demo
+
+    index = Index.in_memory(tokens=True)
+    index.add(one for one in demo.standard_library() if one.id == "shutil.copytree")
+    passage = demo._passage(index.explain("dirs_exist_ok", k=1)[0])
+    marked = {passage.plain[one.start : one.end] for one in passage.spans}
+    assert "dirs_exist_ok" in passage.plain[:60] and "dirs" in marked
+
+
+def test_demo_fuses_ranks() -> None:
+    from rag_embed.cli import demo
+
+    assert demo._fused(["a", "b", "c"], ["c", "b"]) == ["c", "b", "a"]
 
 
 def test_demo_questions_have_an_answer() -> None:
     from rag_embed.cli import demo
 
-    known = {one.id for one in demo.language_reference()}
+    known = {one.id for one in demo.standard_library()}
     for question, right in demo.QUESTIONS.items():
-        assert known & set(right), question
+        assert set(right) <= known, question
+    assert len(known) > 1500 and set(demo.ASKED) <= demo.QUESTIONS.keys()
 
 
 def test_document_ids_are_no_markup(run, tmp_path) -> None:
