@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks import render
+from benchmarks import pictures, render
 from benchmarks.common import Bench, Suite
 from benchmarks.records import RESULTS, ROOT, Result
 
@@ -38,7 +38,7 @@ def overview() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {name:<14}{about(name)}" for name in names())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description=f"suites:\n{listed}\n  {'render':<14}Write the newest results into the documentation.",
+        description=f"suites:\n{listed}\n  {'render':<14}Write and draw the newest results in the docs.",
         epilog="python -m benchmarks SUITE --help lists parts and options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,7 +103,7 @@ def main() -> None:
     words = sys.argv[1:]
     name = overview().parse_args(words[:1]).suite
     if name == "render":
-        for page in render.write():
+        for page in [*render.write(), *pictures.write()]:
             print(page.relative_to(ROOT))
     else:
         run(name, words[1:])

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from benchmarks import render
+from benchmarks import pictures, render
 from benchmarks.__main__ import about, names, parser_of, run, suite_of
 from benchmarks.records import RESULTS, ROOT, Result, Table
 
@@ -59,6 +59,31 @@ def test_what_is_not_there_is_an_error(block, tmp_path) -> None:
     made().write(tmp_path)
     with pytest.raises(LookupError):
         render.rendered(f"<!-- benchmark: {block} -->\n<!-- end -->", tmp_path)
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_pictures_show_the_results(name) -> None:
+    kept = (pictures.FOLDER / f"{name}.svg").read_text("utf-8")
+    assert pictures.words(kept) == pictures.words(pictures.svg(name)), (
+        "run: python -m benchmarks render"
+    )
+
+
+def test_searches_that_were_timed_are_drawn_beside_their_quality(tmp_path) -> None:
+    render.newest("quality.peers").write(tmp_path)
+    assert "0.692" in pictures.words(pictures.svg("quality", tmp_path))
+    columns = {"system": "", "chunks": "d", "p50, ms": ".1f"}
+    rows = [
+        ["rag_embed", 10_000, 12.34],
+        ["rag_embed", 1000, 98.76],
+        ["Chroma, dense", 10_000, 5.5],
+        ["nobody's", 10_000, 43.21],
+    ]
+    timed = Table("one caller", columns, rows)
+    made(suite="speed", part="search", tables=(timed,)).write(tmp_path)
+    said = pictures.words(pictures.svg("quality", tmp_path))
+    assert {"rag_embed", "0.692", "12.3", "Chroma, dense", "0.546", "5.5"} <= set(said)
+    assert not {"98.8", "43.2", "nobody's"} & set(said)
 
 
 def test_a_row_fits_its_columns() -> None:
