@@ -123,7 +123,7 @@ def weights_hash(folder: Path) -> str:
     """sha256 of a model's weights; remembered by path, size and time of change.
 
     Raises:
-        ModelUnavailable: There are no safetensors weights.
+        ModelUnavailable: There are no safetensors weights, or a pickle would be loaded in their place.
     """
     files = sorted(folder.rglob("*.safetensors"))
     if not files:
@@ -133,12 +133,33 @@ def weights_hash(folder: Path) -> str:
             f"{folder} holds {found}; rag_embed loads safetensors only. Convert the model with "
             "SentenceTransformer(...).save(folder, safe_serialization=True)."
         )
+    if loaded := _loaded_pickles(folder):
+        raise ModelUnavailable(
+            f"{folder} holds {loaded[0]}, a pickle, which can run code and would be loaded in place of the "
+            "safetensors there; rag_embed loads safetensors only. Delete it, or convert the model with "
+            "SentenceTransformer(...).save(folder, safe_serialization=True)."
+        )
     if len(files) == 1:
         return _file_hash(files[0])
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(folder).as_posix()} {_file_hash(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _loaded_pickles(folder: Path) -> list[str]:
+    """Pickles that libraries load because the safetensors of that name do not lie beside them."""
+    found = [
+        path
+        for name in ("pytorch_model", "adapter_model")
+        for path in sorted(folder.rglob(f"{name}*.bin*"))
+        if not any(
+            (path.parent / f"{stem}{end}").is_file()
+            for stem in {name, name.replace("pytorch_", "")}
+            for end in (".safetensors", ".safetensors.index.json")
+        )
+    ]
+    return [path.relative_to(folder).as_posix() for path in found]
 
 
 def _file_hash(path: Path) -> str:

@@ -59,7 +59,7 @@ class Experts:
         self._store = store
         self._spaces = spaces
         self._legs = ExpertLegs(store, spaces)
-        self.router: Router | None = installed.installed(store)
+        self.router: Router | None = installed.at_hand(store)
         self._weighing = Weighing(store, spaces)
         self._fitted = read(store).calibration
 
@@ -231,7 +231,7 @@ class Experts:
     def _check_router(self) -> None:
         """Refuse weights beside which a router cannot be used, this one or what others will open."""
         self.hybrid(routed=True)
-        if (kept := installed.installed(self._store)) is not None:
+        if (kept := installed.at_hand(self._store)) is not None:
             kept.fitting(self.hybrid().mixture, self._spaces.own.signature)
 
     @property

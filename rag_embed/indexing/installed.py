@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.protocols import Files, Store
 from rag_embed.routing.router import PilotRouter
 from rag_embed.routing.storage import router_bytes, router_of
@@ -27,6 +28,22 @@ def installed(store: Store) -> PilotRouter | None:
         return None
     owners = store.owners(sorted(router.pilots.answered))
     return router.without_documents([id for id, owner in owners.items() if owner is not None])
+
+
+def at_hand(store: Store) -> PilotRouter | None:
+    """`installed` for whoever opens an index: what is derived keeps nobody from it.
+
+    A router that cannot be read is left aside, with a warning that says how to have one again.
+    """
+    try:
+        return installed(store)
+    except (BadInput, StoreError) as error:
+        warnings.warn(
+            f"The index answers without its router, by the weights of everybody: {error} "
+            "index.tune('router', labels) fits one again, tuning.reset(index, 'router') takes it out.",
+            stacklevel=4,
+        )
+        return None
 
 
 def install(store: Store, router: PilotRouter) -> None:
@@ -52,9 +69,13 @@ def forget(store: Store, ids: Collection[str]) -> int:
         ids: Of documents of a user who is forgotten.
 
     Returns:
-        How many pilots went.
+        How many pilots went; a router that cannot be read goes as a whole.
     """
-    router = _kept(store)
+    try:
+        router = _kept(store)
+    except BadInput:  # of what it holds nobody can be told apart any more
+        uninstall(store)
+        return 0
     if router is None or (left := router.without_documents(ids)) is router:
         return 0
     if left is None:

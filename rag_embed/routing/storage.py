@@ -67,14 +67,19 @@ def router_of(content: bytes, place: str) -> PilotRouter:
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         told = json.loads(header["__metadata__"][_KEY])
-        arrays = load(content)
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BadInput(f"{place} holds no router ({error}); fit one again.") from error
-    if (told["format"], told["sharpness"]) != (FORMAT, SHARPNESS):
-        raise BadInput(
-            f"The router in {place} has format {told['format']}, this version reads {FORMAT}; "
-            "fit it again."
-        )
+        if (told["format"], told["sharpness"]) != (FORMAT, SHARPNESS):
+            raise BadInput(
+                f"The router in {place} has format {told['format']}, this version reads {FORMAT}; "
+                "fit it again."
+            )
+        return _router(told, load(content))
+    except BadInput:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
+        raise BadInput(f"{place} holds no router ({error!r}); fit one again.") from error
+
+
+def _router(told: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> PilotRouter:
     pilots = Pilots(
         model=told["model"],
         legs=tuple(told["legs"]),

@@ -6,7 +6,7 @@ from rag_embed.stores.files import FILES
 from rag_embed.stores.locks import remove_traces, turn
 from rag_embed.stores.places import place
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import TABLES, connect, names_of
+from rag_embed.stores.tables import TABLES, connect, made
 
 
 def discarded(uri: str) -> bool:
@@ -18,7 +18,8 @@ def discarded(uri: str) -> bool:
     uri = place(uri)
     database = connect(uri, None)
     with explained("remove the index", uri), turn(uri):
-        if "documents" in names_of(database) and database.open_table("documents").count_rows():
+        documents = made(database, "documents")
+        if documents is not None and documents.count_rows():
             return False
         for name in (*reversed(TABLES), FILES):  # without settings it is no index
             database.drop_table(name, ignore_missing=True)

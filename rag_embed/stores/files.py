@@ -11,7 +11,7 @@ from rag_embed.stores.checks import check_files
 from rag_embed.stores.locks import turn
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import names_of, upsert
+from rag_embed.stores.tables import made, names_of, upsert
 
 FILES = "files"
 """Name of the table."""
@@ -78,16 +78,18 @@ class LanceFiles:
     @property
     def table(self) -> Any:  # noqa: ANN401
         """The table; None before the first file."""
-        if self._opened is None and FILES in names_of(self._database):
-            self._opened = self._database.open_table(FILES)
+        if self._opened is None:
+            self._opened = made(self._database, FILES)
         return self._opened
 
     def _made(self) -> Any:  # noqa: ANN401
         if self.table is None:
             try:
+                if FILES in names_of(self._database):  # a process died while it made it
+                    self._database.drop_table(FILES)
                 self._database.create_table(FILES, schema=_SCHEMA)
             except ValueError:  # without a lock another process may have made it just now
-                if FILES not in names_of(self._database):
+                if self.table is None:
                     raise
         table = self.table
         if not (table.schema.field("name").metadata or {}):  # a crash may have come in between

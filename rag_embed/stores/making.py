@@ -25,6 +25,7 @@ from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     TABLES,
     connect,
+    made,
     names_of,
     put,
     read_all,
@@ -155,7 +156,8 @@ def create_tables(
         StoreError: There are documents, but no settings.
     """
     left = set(TABLES) & names_of(database)
-    if "documents" in left and database.open_table("documents").count_rows():
+    documents = made(database, "documents")
+    if documents is not None and documents.count_rows():
         raise StoreError(
             f"{uri!r} holds documents, but its settings are lost. Restore "
             "settings.lance from a copy, or choose another folder."
@@ -190,9 +192,8 @@ def create_tables(
 
 def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401
     """What `LanceStore.create` stored last; empty when there is no finished index."""
-    if not set(TABLES) <= names_of(database):
-        return {}
-    return settings_of(read_all(database.open_table("settings")))
+    settings = made(database, "settings")
+    return {} if settings is None else settings_of(read_all(settings))
 
 
 def finished_settings(database: Any, uri: str) -> dict[str, Any]:  # noqa: ANN401

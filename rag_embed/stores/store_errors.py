@@ -1,4 +1,8 @@
-"""LanceDB's errors, which come as OSError, RuntimeError or ValueError, turned into `StoreError`."""
+"""LanceDB's errors, and what else damaged files raise, turned into `StoreError`.
+
+LanceDB raises OSError, RuntimeError and ValueError. A flipped bit may also end a thread of Rust, which comes
+as a `PanicException` that is no `Exception`, or give Python rows that are none.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,42 @@ _ADVICE = (
         "The disk is full; free some space and run it again, nothing stored is lost.",
     ),
     (
+        r"(?:os error|Errno) 122\b|Disk quota exceeded",
+        "Your quota of the disk is used up; free some space and run it again, nothing stored is lost.",
+    ),
+    (
+        r"(?:os error|Errno) 5\b|Input/output error",
+        "The disk cannot be read or written ({}). Look at its health before anything else, and copy the "
+        "folder while that is possible; then `rag-embed doctor KB --deep` says what is damaged.",
+    ),
+    (
         r"os error (?:30|13|1)\b|Errno (?:30|13|1)\b|Permission denied|Read-only file system",
         "The place is not writable; check its permissions or choose another.",
     ),
     (r"Errno (?:17|20)\b", "There is a file in the way; choose another path."),
     (
-        r"Not found|not found|corrupt|Invalid range|fill whole buffer|size is too small|magic",
-        "A file of the index is missing or damaged ({}). Restore the folder from a copy, or index "
-        "the documents again into a new one.",
+        r"[Nn]ot found|corrupt|Invalid range|fill whole buffer|too small|magic|out of bounds|panicked"
+        r"|[Dd]ecod|[Ee]ncoding|range was invalid|[Uu]nexpected|out of range|ndex range|overflow",
+        "A file of the index is missing or damaged ({}). `rag-embed doctor KB --deep` says which and what it "
+        "costs, and with --repair computes again what can be; or restore the folder from a copy.",
     ),
 )
 _ORIGIN = re.compile(r",\s+/\S+\.rs:\d+:\d+")
 """Where in LanceDB's sources an error arose: of no use to the reader."""
 
 
-_LEFT = re.compile(r"(?<=\.)( Chunks of \d+ documents were written and could not be taken back.*)")
+_RAISED = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+)
+_PANIC = "PanicException"
+
+_LEFT = re.compile(r"(?<=\.)( \d+ documents were written without their chunks.*)")
 """What a write says that could not be undone; see `writing`. Advice in place of an error keeps it."""
 
 
@@ -42,8 +67,14 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except RagEmbedError:
         raise
-    except (OSError, RuntimeError, ValueError) as error:
+    except BaseException as error:
+        if not isinstance(error, _RAISED) and type(error).__name__ != _PANIC:
+            raise
         text = _ORIGIN.sub("", str(error))
+        if not isinstance(error, OSError | RuntimeError | ValueError):
+            text = (
+                f"panicked, {text}" if type(error).__name__ == _PANIC else f"unexpected, {error!r}"
+            )
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
         advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))
         raise StoreError(f"Could not {action} at {os.fspath(uri)!r}: {advice}") from error

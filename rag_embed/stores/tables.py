@@ -68,6 +68,18 @@ def names_of(database: Any) -> set[str]:  # noqa: ANN401
     return set(database.list_tables(limit=1000).tables)
 
 
+def made(database: Any, name: str) -> Any:  # noqa: ANN401
+    """A table's handle; None where there is none, or a folder that a process left which died making it."""
+    if name not in names_of(database):
+        return None
+    try:
+        return database.open_table(name)
+    except ValueError as error:
+        if f"'{name}' was not found" not in str(error):
+            raise
+        return None
+
+
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """The store's own settings among all; empty when there are none."""
     own = values.get("store", {})

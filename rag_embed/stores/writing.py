@@ -5,6 +5,9 @@ whole table, 0.1 s for 100,000 chunks, and notices whatever others wrote meanwhi
 without a lock need. Where a lock guards writers, new documents are just added, and chunks of stored ones
 are matched by document and place, which a search index finds. That leaves the clause to documents that
 have fewer chunks than before.
+
+The row of a new document is written before its chunks, and deleted after them, so that no search finds chunks
+of a document that is none, whenever the process dies: such a document is incomplete, which `known` tells.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.tables import upsert
@@ -81,26 +85,33 @@ class LanceWriter:
         """
         ids = documents["id"].to_pylist()
         self._check_room(rows.nbytes + documents.nbytes)
-        self._swap(rows, ids)
+        new = pa.array([id not in stored for id in ids], pa.bool_())
+        if new.true_count:
+            self._announce(documents.filter(new))
         try:
-            if self._alone and not stored:
-                self._documents.add(documents)
-            else:
-                upsert(self._documents, "id", documents, self._alone)
+            self._swap(rows, ids)
         except Exception as error:
             try:
-                self._withdraw(new := sorted(set(ids) - set(stored)))
+                self._withdraw(left := documents.filter(new)["id"].to_pylist())
             except Exception:  # the first error says why
                 raise OSError(
-                    f"{error}. Chunks of {len(new)} documents were written and could not be taken back, "
-                    f"such as those of {new[0]!r}: add or delete these documents again"
+                    f"{error}. {len(left)} documents were written without their chunks and could not be taken "
+                    f"back, such as {left[0]!r}: add or delete these documents again"
                 ) from error
             raise
+        if new.true_count < len(ids):
+            upsert(self._documents, "id", documents.filter(pc.invert(new)), self._alone)
+
+    def _announce(self, documents: pa.Table) -> None:
+        if self._alone:
+            self._documents.add(documents)
+        else:
+            upsert(self._documents, "id", documents, self._alone)
 
     def _withdraw(self, ids: Sequence[str]) -> None:
-        """Remove chunks of documents that are none, so that no search finds them."""
+        """Remove documents that have no chunks, so that nobody takes them for whole."""
         if ids:
-            self._chunks.delete(among(ids, "doc_id"))
+            self._documents.delete(among(ids))
 
     def _check_room(self, size: int) -> None:
         """Refuse a write that the disk has no room for, and to take it back, before it is half done."""

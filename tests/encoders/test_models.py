@@ -37,6 +37,31 @@ def test_pickled_weights_are_refused(tmp_path):
         resolve(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("decoy", "pickle"),
+    [
+        ("decoy.safetensors", "pytorch_model.bin"),
+        ("1_Pooling/model.safetensors", "pytorch_model.bin"),
+        ("model.safetensors", "2_Dense/pytorch_model.bin"),
+        ("model.safetensors", "adapter_model.bin"),
+        ("other.safetensors", "pytorch_model-00001-of-00002.bin"),
+    ],
+)
+def test_the_hash_is_of_what_is_loaded(tmp_path, decoy, pickle):
+    """Beside safetensors of another name libraries load the pickle."""
+    for name in (decoy, pickle):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ModelUnavailable, match=f"{pickle}, a pickle.*in place of the safetensors"):
+        resolve(str(tmp_path))
+
+
+def test_a_pickle_beside_safetensors_of_its_name_is_not_loaded(tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    (tmp_path / "model.safetensors").write_bytes(b"y")
+    assert resolve(str(tmp_path)).weights == hashlib.sha256(b"y").hexdigest()
+
+
 def test_a_folder_without_weights_is_refused(tmp_path):
     with pytest.raises(ModelUnavailable, match="no weights"):
         resolve(str(tmp_path))

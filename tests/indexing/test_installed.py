@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
@@ -60,6 +64,43 @@ def test_a_damaged_one_is_refused(kb) -> None:
     store.files.put({ROUTER: b"no router"})
     with pytest.raises(BadInput, match="fit one again"):
         installed(store)
+
+
+def garbled(kb: Path) -> None:
+    LanceStore.open(kb).files.put({ROUTER: b"no router"})
+
+
+def incomplete(kb: Path) -> None:
+    content = save({"vectors": np.zeros((1, 1), np.float32)}, {"rag_embed.router": '{"format": 1}'})
+    LanceStore.open(kb).files.put({ROUTER: content})
+
+
+def lost(kb: Path) -> None:
+    for file in (kb / "files.lance" / "data").iterdir():
+        file.unlink()
+
+
+def begun(kb: Path) -> None:
+    """A process died when it had made the folder of the table."""
+    shutil.rmtree(kb / "files.lance")
+    (kb / "files.lance").mkdir()
+
+
+@pytest.mark.filterwarnings("always:The index answers without its router")
+@pytest.mark.parametrize("damage", [garbled, incomplete, lost, begun])
+def test_what_is_derived_keeps_nobody_from_opening_the_index(kb, damage) -> None:
+    router = installed(LanceStore.open(kb))
+    damage(kb)
+    with (
+        nullcontext() if damage is begun else pytest.warns(UserWarning, match="without its router")
+    ):
+        index = Index.open(kb, encoder=HashEncoder(32))
+    assert index.experts.router is None and index.search("red fox")
+    if damage is not lost:
+        index.forget("ann")
+        assert index.store.files.names() == []
+        install(index.store, router)
+        assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")

@@ -13,7 +13,7 @@ import pytest
 
 from rag_embed import Document, Index
 from rag_embed.encoders import FunctionEncoder, HashEncoder, SentenceEncoder, load
-from rag_embed.errors import ModelUnavailable, SpaceMismatch, StoreError
+from rag_embed.errors import ModelUnavailable, NoIndex, SpaceMismatch, StoreError
 from rag_embed.indexing.settings import read
 from rag_embed.longcontext import extend, save, windows
 from rag_embed.protocols import Encoder
@@ -261,3 +261,19 @@ def test_a_space_whose_model_is_gone_is_left_aside(tmp_path, models, caplog) -> 
     again.experts.router = Always({"dense": 1.0, "lexical": 1.0})
     assert again.search("an owl", k=1)[0].chunk.doc_id == "owl"
     assert "The expert 'tiny' is left aside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "left",
+    [["documents"], ["chunks"], ["settings"], ["files"], ["chunks", "documents", "settings"]],
+)
+def test_what_a_killed_creation_left_is_made_anew(tmp_path, left) -> None:
+    """A process may die when it had made the folder of a table and nothing in it."""
+    for table in left:
+        (tmp_path / "kb" / f"{table}.lance").mkdir(parents=True)
+    with pytest.raises(NoIndex):
+        Index.open(tmp_path / "kb", encoder=HashEncoder(16))
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(16))
+    index.add(Document("a", "red fox"))
+    index.store.files.put({"a": b"b"})
+    assert Index.open(tmp_path / "kb", encoder=HashEncoder(16)).search("fox")

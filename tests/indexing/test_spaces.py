@@ -9,6 +9,8 @@ from three_texts import documents
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.indexing.experts import Experts
+from rag_embed.indexing.spaces import Spaces
 from rag_embed.types import Progress
 
 
@@ -58,3 +60,26 @@ class TestSpaces:
         assert index.experts.list() == () and index.store.lacking() == []
         with pytest.raises(BadInput):
             index.experts.drop_space(name)
+
+    def test_a_space_that_was_to_become_an_expert_becomes_one(self, tmp_path, monkeypatch) -> None:
+        """The process died between the two commits; the same call finishes it."""
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder(64))
+        index.add(documents())
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Experts, "_put", die)
+            index.experts.add_space("small", HashEncoder(16))
+        again = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
+        with pytest.raises(BadInput, match="drop it first"):  # another one is still refused
+            again.experts.add_space("small", HashEncoder(32))
+        assert again.experts.add_space("small", HashEncoder(16)) == 0
+        assert [one.name for one in again.experts.list()] == ["small"]
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Spaces, "drop", die)
+            again.experts.drop_space("small")
+        last = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
+        last.experts.drop_space("small")
+        assert last.experts.add_space("small", HashEncoder(32)) == 3

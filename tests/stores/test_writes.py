@@ -365,40 +365,71 @@ def test_what_came_one_by_one_is_gathered_in_order(store) -> None:
     assert store._chunks.version == before
 
 
-def test_chunks_whose_document_could_not_be_written_do_not_stay(store, monkeypatch) -> None:
+def refusing(monkeypatch, table: str, *verbs: str) -> None:
+    """From now on a table is not written by these methods."""
+    for verb in verbs:
+        real = getattr(LanceTable, verb)
+
+        def refuse(own, *given, real=real, **options):
+            if own.name == table:
+                raise OSError("No space left on device")
+            return real(own, *given, **options)
+
+        monkeypatch.setattr(LanceTable, verb, refuse)
+
+
+@pytest.mark.parametrize("table", ["chunks", "documents"])
+def test_a_document_that_could_not_be_written_does_not_stay(store, monkeypatch, table) -> None:
     write(store, document(0))
-    before, real = list(store.document_ids()), LanceTable.add
-
-    def add(table, *rows, **options):
-        if table.name == "documents":
-            raise OSError("No space left on device")
-        return real(table, *rows, **options)
-
-    monkeypatch.setattr(LanceTable, "add", add)
+    before = list(store.document_ids())
+    refusing(monkeypatch, table, "add")
     with pytest.raises(StoreError, match="disk is full"):
         write(store, document(1))
     assert (list(store.document_ids()), len(store.view())) == (before, 2)
 
 
-def test_chunks_that_could_not_be_taken_back_are_told_of(store, monkeypatch) -> None:
+def test_a_document_that_could_not_be_taken_back_is_told_of(store, monkeypatch) -> None:
     write(store, document(0))
-    real = LanceTable.add
-
-    def fail(table, *given, **options):
-        if table.name == "documents":
-            raise OSError("No space left on device")
-        return real(table, *given, **options)
-
-    def refuse(table, where):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(LanceTable, "add", fail)
-    monkeypatch.setattr(LanceTable, "delete", refuse)
-    with pytest.raises(StoreError, match=r"disk is full.* 1 documents .* of 'd1': add or delete"):
+    refusing(monkeypatch, "chunks", "add")
+    refusing(monkeypatch, "documents", "delete")
+    with pytest.raises(StoreError, match=r"disk is full.* 1 documents .* as 'd1': add or delete"):
         write(store, document(1))
+    assert store.known(["d1"]) == {"d1": ("", None)}
     monkeypatch.undo()
     write(store, document(1))
     assert len(store.view()) == 4
+
+
+def test_a_writer_that_dies_leaves_no_chunk_of_a_document_that_is_none(store, monkeypatch) -> None:
+    """Whatever it was about to write: search, listing and `known` agree on what there is."""
+    write(store, *(document(i) for i in range(3)))
+
+    def die(*_, **__):
+        raise KeyboardInterrupt  # as a kill: nothing is taken back
+
+    for table in ("documents", "chunks"):
+        for verb in ("add", "merge_insert", "delete"):
+            real = getattr(LanceTable, verb)
+            monkeypatch.setattr(
+                LanceTable,
+                verb,
+                lambda own, *a, real=real, table=table, **o: (
+                    die() if own.name == table else real(own, *a, **o)
+                ),
+            )
+        for change in (
+            lambda: write(store, document(7), document(1, 1, 5)),
+            lambda: store.delete(["d2"]),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                change()
+            ids = set(store.document_ids())
+            assert {c.doc_id for c in store.view().chunks(store.view().passing(None))} <= ids
+            whole = {id for id, (digest, _) in store.known(sorted(ids)).items() if digest}
+            assert {"d0"} <= whole and "d7" not in whole
+        monkeypatch.undo()
+    write(store, document(7), document(1, 1, 5), digest="5")
+    assert len(store.view().document_chunks("d7")) == 2
 
 
 def test_a_write_without_room_is_refused_before_it_begins(store, monkeypatch) -> None:
