@@ -28,6 +28,7 @@ from rag_embed.indexing.users import Users
 from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
+from rag_embed.telemetry import Observed, gone, observed, written
 from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Index:
         """Make an index that lives as long as the process; arguments as in `create`."""
         return cls(*held(shape))
 
+    @observed("add", written)
     def add(self, documents: Given, *, progress: OnProgress | None = None) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
@@ -134,6 +136,7 @@ class Index:
         """
         return added(self._ingest(), unmarked(several(documents)), progress)
 
+    @observed("add", written)
     def add_files(
         self,
         *paths: str | os.PathLike[str],
@@ -157,6 +160,7 @@ class Index:
         files, mode = Files.of(self.store, paths, looking)
         return synced(self._ingest(lenient=True), files, mode, progress)
 
+    @observed("add", written)
     def sync(
         self,
         documents: Given,
@@ -187,6 +191,7 @@ class Index:
     def _ingest(self, lenient: bool = False) -> Ingest:
         return Ingest(self.store, self.spaces.splitter, self.spaces.writing(), lenient)
 
+    @observed("delete", gone)
     def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:
         """Delete documents by id, and say how many there were; unknown ids are no error.
 
@@ -278,8 +283,9 @@ class Index:
     @property
     def retriever(self) -> Retriever:
         """What `search` asks: routed, and with queries bent by histories once that was chosen."""
-        return self.users.around(self.experts.hybrid(routed=True))
+        return Observed(self.users.around(self.experts.hybrid(routed=True)), self.store)
 
+    @observed("forget", gone)
     def forget(self, user: str, events: Sequence[str] | None = None) -> int:
         """Erase a user's documents, events and weights, or the events of these ids; how many there were.
 
@@ -292,8 +298,8 @@ class Index:
         if events is not None:
             return self.users.forget(user, events)
         self.experts.forget(user, self.contents.matching(field("user_id") == user, user=user))
-        gone = erasing.forget(self.store, self.spaces.at_hand, check_user(user))
-        return gone["documents"] + gone["events"] + gone["learned"]
+        erased = erasing.forget(self.store, self.spaces.at_hand, check_user(user))
+        return erased["documents"] + erased["events"] + erased["learned"]
 
     def __len__(self) -> int:
         """Number of chunks."""

@@ -30,6 +30,7 @@ FLOORS = (
     ("ranking",),
     ("routing", "personal"),
     ("indexing", "persona"),
+    ("telemetry",),
     ("index",),
     ("training", "testing"),
     ("tuning", "longcontext", "serving"),

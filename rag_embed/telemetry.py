@@ -1,0 +1,319 @@
+"""What a host sees of its indexes at work: searches and writes, counted and timed.
+
+An `Observer` is told of each when it has ended. `Log` writes lines of JSON, `OpenTelemetry` makes spans
+and metrics; neither passes anybody's words on unless it is asked to.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+
+from rag_embed.errors import BadInput
+from rag_embed.indexing.ingest import AddReport
+from rag_embed.protocols import Retriever, Store
+from rag_embed.types import Hit, Query
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound="_Stored")
+
+What = Literal["search", "add", "delete", "forget"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One thing that an index did.
+
+    Attributes:
+        what: What it did; ``"add"`` stands for `Index.add_files` and `Index.sync` too.
+        index: The last part of the index's folder or URI; ``""`` of an index in memory.
+        began: When, in nanoseconds since 1970.
+        seconds: How long it took.
+        counts: How much it was: of a search ``queries`` and ``hits``, of `add` the counts of its report,
+            of `delete` and `forget` what is ``gone``.
+        error: The name of the exception's class that ended it; None when it went well.
+        queries: What was asked, of a search. Private text: pass it on only if your users know.
+        hits: What was found for each of them. Private text too.
+    """
+
+    what: What
+    index: str
+    began: int
+    seconds: float
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+    queries: Sequence[Query] = ()
+    hits: Sequence[Sequence[Hit]] = ()
+
+
+class Observer(Protocol):
+    """Is told what indexes of this process did. Implementations: `Log`, `OpenTelemetry`."""
+
+    def __call__(self, seen: Observation, /) -> None:
+        """Take one in, quickly: the caller waits. What it raises is logged and disturbs nobody."""
+        ...
+
+
+_observers: tuple[Observer, ...] = ()
+
+
+def observe(observer: Observer) -> Callable[[], None]:
+    """Tell an observer from now on what all indexes of this process do; call the result to end it.
+
+    A process that is forked observes as its parent does, one that is spawned has to be told again.
+
+    Raises:
+        BadInput: It is no observer.
+
+    Examples:
+        >>> from rag_embed import Document, Index
+        >>> from rag_embed.encoders import HashEncoder
+        >>> index, seen = Index.in_memory(encoder=HashEncoder()), []
+        >>> stop = observe(seen.append)
+        >>> report = index.add(Document("a", "The fox is red."))
+        >>> hits = index.search("red foxes")
+        >>> stop()
+        >>> [(one.what, dict(one.counts)) for one in seen][1]
+        ('search', {'queries': 1, 'hits': 1})
+    """
+    global _observers
+    if not callable(observer):
+        raise BadInput(f"observe() takes a function of one Observation, got {observer!r}.")
+    _observers = (*_observers, observer)
+
+    def stop() -> None:
+        global _observers
+        _observers = tuple(one for one in _observers if one is not observer)
+
+    return stop
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Writes each observation as one line of JSON.
+
+    Attributes:
+        logger: Where to.
+        level: Of what went well; what failed is a warning.
+
+    Examples:
+        >>> import sys
+        >>> handler = logging.StreamHandler(sys.stdout)
+        >>> logger = logging.getLogger("docs")
+        >>> logger.addHandler(handler)
+        >>> logger.warning("ready")
+        ready
+        >>> Log(logger, logging.WARNING)(Observation("delete", "kb", 0, 0.25, {"gone": 2}))
+        {"what": "delete", "index": "kb", "seconds": 0.25, "gone": 2}
+    """
+
+    logger: logging.Logger = _log
+    level: int = logging.INFO
+
+    def __call__(self, seen: Observation, /) -> None:
+        """See `Observer`."""
+        line: dict[str, Any] = {
+            "what": seen.what,
+            "index": seen.index,
+            "seconds": round(seen.seconds, 6),
+            **seen.counts,
+        }
+        if seen.error is not None:
+            line["error"] = seen.error
+        level = self.level if seen.error is None else max(self.level, logging.WARNING)
+        self.logger.log(level, "%s", json.dumps(line))
+
+
+class OpenTelemetry:
+    """Makes of each observation a span, and of all of them metrics (``pip install "rag-embed[otel]"``).
+
+    A search is a span ``retrieval``, by the semantic conventions for generative AI, below the span that
+    the caller is in; with it goes the histogram ``gen_ai.retrieval.duration``. What writes is a span
+    ``rag_embed.add``, ``.delete`` or ``.forget`` with the histogram ``rag_embed.write.duration``.
+
+    Args:
+        texts: Pass on queries, and ids and scores of hits, as the conventions name them; they leave
+            your process, so ask those whose words they are.
+        tracers: Where spans go; None takes the global provider.
+        meters: Where metrics go; None takes the global provider.
+
+    Raises:
+        ImportError: The extra is not installed.
+
+    References:
+        OpenTelemetry, Semantic conventions for generative AI retrieval (in development).
+    """
+
+    def __init__(
+        self,
+        *,
+        texts: bool = False,
+        tracers: TracerProvider | None = None,
+        meters: MeterProvider | None = None,
+    ) -> None:
+        try:
+            from opentelemetry import metrics, trace
+        except ImportError as error:
+            raise ImportError(
+                'OpenTelemetry() needs its API: pip install "rag-embed[otel]"'
+            ) from error
+        self._texts = texts
+        self._trace = trace
+        self._tracer = trace.get_tracer("rag_embed", tracer_provider=tracers)
+        meter = metrics.get_meter("rag_embed", meter_provider=meters)
+        self._durations = {
+            True: meter.create_histogram("gen_ai.retrieval.duration", "s", "Duration of a search"),
+            False: meter.create_histogram("rag_embed.write.duration", "s", "Duration of a write"),
+        }
+
+    def __call__(self, seen: Observation, /) -> None:
+        """See `Observer`."""
+        search = seen.what == "search"
+        few: dict[str, Any] = {"gen_ai.data_source.id": seen.index} if seen.index else {}
+        few["gen_ai.operation.name" if search else "rag_embed.operation"] = (
+            "retrieval" if search else seen.what
+        )
+        if seen.error is not None:
+            few["error.type"] = seen.error
+        span = self._tracer.start_span(
+            "retrieval" if search else f"rag_embed.{seen.what}",
+            start_time=seen.began,
+            attributes={**few, **{f"rag_embed.{k}": n for k, n in seen.counts.items()}},
+        )
+        span.set_attributes(_asked(seen.queries))
+        if self._texts and search:
+            span.set_attributes(_words(seen))
+        if seen.error is not None:
+            span.set_status(self._trace.StatusCode.ERROR)
+        span.end(seen.began + round(seen.seconds * 1e9))
+        self._durations[search].record(seen.seconds, few)
+
+
+def _asked(queries: Sequence[Query]) -> dict[str, int]:
+    """How many hits were asked for, at most."""
+    return {"gen_ai.retrieval.top_k": max(one.k for one in queries)} if queries else {}
+
+
+def _words(seen: Observation) -> dict[str, str]:
+    found = [{"id": hit.id, "score": hit.score} for hits in seen.hits for hit in hits]
+    return {
+        "gen_ai.retrieval.query.text": "\n".join(one.text for one in seen.queries),
+        "gen_ai.retrieval.documents": json.dumps(found),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A retriever whose searches are observed: what `Index.retriever` is.
+
+    Attributes:
+        retriever: What finds.
+        store: Store of the index it finds in.
+    """
+
+    retriever: Retriever
+    store: Store
+
+    def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:
+        """See `Retriever`."""
+        asked = partial(self.retriever.retrieve, queries)
+        return _told("search", self.store, asked, _found, queries)
+
+
+class _Stored(Protocol):
+    @property
+    def store(self) -> Store: ...
+
+
+def observed(
+    what: What, counted: Callable[[R], Mapping[str, int]]
+) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]:
+    """A method of an index that writes, with its calls observed.
+
+    Args:
+        what: What it does.
+        counted: How much that was, of what it returns: `written` or `gone`.
+    """
+
+    def decorated(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+        @wraps(method)
+        def observing(index: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            called = partial(method, index, *args, **kwargs)
+            return _told(what, index.store, called, lambda result: {"counts": counted(result)})
+
+        return observing
+
+    return decorated
+
+
+def written(report: AddReport) -> dict[str, int]:
+    """Counts of a report; of a dry run, how much it would change."""
+    if report.planned:
+        return {"planned": len(report.planned)}
+    return {
+        "added": report.added,
+        "replaced": report.replaced,
+        "unchanged": report.unchanged,
+        "deleted": report.deleted,
+        "chunks": report.chunks,
+        "skipped": len(report.skipped),
+    }
+
+
+def gone(number: int) -> dict[str, int]:
+    """Count of what was erased."""
+    return {"gone": number}
+
+
+def _found(hits: Sequence[Sequence[Hit]]) -> dict[str, Any]:
+    return {"counts": {"queries": len(hits), "hits": sum(map(len, hits))}, "hits": hits}
+
+
+def _told(
+    what: What,
+    store: Store,
+    do: Callable[[], R],
+    known: Callable[[R], Mapping[str, Any]],
+    queries: Sequence[Query] = (),
+) -> R:
+    """Do it, and tell the observers of it or of the exception that ended it."""
+    if not _observers:
+        return do()
+    seen = partial(Observation, what, _name(store), time.time_ns(), queries=queries)
+    clock = time.perf_counter()
+    try:
+        result = do()
+    except BaseException as error:
+        _tell(seen(seconds=time.perf_counter() - clock, error=type(error).__name__))
+        raise
+    took = time.perf_counter() - clock
+    _tell(seen(seconds=took, **known(result)))
+    return result
+
+
+def _tell(seen: Observation) -> None:
+    for observer in _observers:
+        try:
+            observer(seen)
+        except Exception:
+            _log.warning(
+                "The observer %r failed; it is told of what follows.", observer, exc_info=True
+            )
+
+
+def _name(store: Store) -> str:
+    """The last part of its place, without what a URI says behind a question mark."""
+    place = str(getattr(store, "uri", "")).partition("?")[0]
+    return place.replace("\\", "/").rstrip("/").rpartition("/")[2]

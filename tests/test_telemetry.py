@@ -1,0 +1,190 @@
+"""Observers: each search and write is told once, from every way in, and nobody's words unless asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput
+from rag_embed.telemetry import Log, Observation, OpenTelemetry, observe
+
+TEXTS = (Document("a", "The fox is red."), Document("b", "A private fox.", user="ann"))
+
+
+@pytest.fixture
+def index(tmp_path) -> Index:
+    made = Index.create(tmp_path / "kb", encoder=HashEncoder(32))
+    made.add(TEXTS)
+    return made
+
+
+@pytest.fixture
+def seen():
+    told: list[Observation] = []
+    stop = observe(told.append)
+    yield told
+    stop()
+
+
+def test_what_an_index_does_is_told_once(index, seen, tmp_path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "c.md").write_text("# Bears\n\nThe bear is brown.\n")
+    index.search("red fox", k=3)
+    index.search_many(["fox", "bear"])
+    index.add_files(tmp_path / "docs", dry_run=True)
+    index.add_files(tmp_path / "docs")
+    index.sync([Document("t", "A ticket.")], scope="tickets")
+    index.delete(["a", "nobody"])
+    index.forget("ann")
+    told = [(one.what, one.index, dict(one.counts)) for one in seen]
+    one_added = {"added": 1, "replaced": 0, "unchanged": 0, "deleted": 0, "chunks": 1, "skipped": 0}
+    assert told == [
+        ("search", "kb", {"queries": 1, "hits": 1}),
+        ("search", "kb", {"queries": 2, "hits": 2}),
+        ("add", "kb", {"planned": 1}),
+        ("add", "kb", one_added),
+        ("add", "kb", one_added),
+        ("delete", "kb", {"gone": 1}),
+        ("forget", "kb", {"gone": 1}),
+    ]
+    assert all(one.seconds > 0 and one.began > 10**18 and one.error is None for one in seen)
+    assert [query.text for query in seen[1].queries] == ["fox", "bear"]
+    assert [[hit.chunk.doc_id for hit in hits] for hits in seen[0].hits] == [["a"]]
+
+
+def test_explaining_searches_too(index, seen) -> None:
+    index.explain("fox")
+    assert [one.what for one in seen] == ["search"]
+
+
+def test_what_fails_is_told_and_raised(index, seen) -> None:
+    index.search("fox")
+    with pytest.raises(BadInput, match="write Document"):
+        index.add([Document("x", "An " * 4), "a text"])
+    assert [(one.what, one.error) for one in seen] == [("search", None), ("add", "BadInput")]
+
+
+def test_an_observer_that_fails_disturbs_nobody(index, seen, caplog) -> None:
+    def failing(_: Observation) -> None:
+        raise RuntimeError("full")
+
+    stop = observe(failing)
+    assert index.search("fox")
+    stop()
+    assert len(seen) == 1
+    assert "failing" in caplog.text and "full" in caplog.text
+
+
+def test_who_stopped_is_not_told(index) -> None:
+    told: list[Observation] = []
+    stop = observe(told.append)
+    stop()
+    stop()
+    index.search("fox")
+    assert not told
+
+
+def test_what_cannot_be_called_is_no_observer() -> None:
+    with pytest.raises(BadInput, match="a function of one Observation, got 'log'"):
+        observe("log")
+
+
+def test_nothing_of_a_place_but_its_last_part_is_told(seen) -> None:
+    from rag_embed.telemetry import _name
+
+    class Store:
+        uri = "s3://key:secret@bucket/team/kb/?token=secret"
+
+    assert _name(Store()) == "kb"
+    index = Index.in_memory(encoder=HashEncoder(32))
+    index.add(TEXTS)
+    assert [one.index for one in seen] == [""]
+
+
+def test_a_log_holds_lines_of_json_without_words(index, caplog) -> None:
+    stop = observe(Log())
+    with caplog.at_level(logging.INFO, "rag_embed.telemetry"):
+        index.search("red fox")
+        with pytest.raises(BadInput):
+            index.delete("a")
+    stop()
+    first, second = (json.loads(record.getMessage()) for record in caplog.records)
+    assert first["what"] == "search" and first["hits"] == 1 and first["seconds"] > 0
+    assert second["error"] == "BadInput"
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    assert "fox" not in caplog.text
+
+
+@pytest.fixture
+def exported():
+    """Spans and metrics of one test, and the providers that keep them."""
+    spans, metrics = InMemorySpanExporter(), InMemoryMetricReader()
+    tracers, meters = TracerProvider(), MeterProvider([metrics])
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    yield spans, metrics, tracers, meters
+    tracers.shutdown()
+    meters.shutdown()
+
+
+def test_a_search_is_a_retrieval_span_below_that_of_its_caller(index, exported) -> None:
+    spans, metrics, tracers, meters = exported
+    stop = observe(OpenTelemetry(tracers=tracers, meters=meters))
+    with tracers.get_tracer("host").start_as_current_span("request") as request:
+        index.search("red fox", k=7)
+    stop()
+    found, _ = spans.get_finished_spans()
+    assert found.name == "retrieval" and found.kind is trace.SpanKind.INTERNAL
+    assert found.parent.span_id == request.get_span_context().span_id
+    assert dict(found.attributes) == {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.data_source.id": "kb",
+        "gen_ai.retrieval.top_k": 7,
+        "rag_embed.queries": 1,
+        "rag_embed.hits": 1,
+    }
+    assert found.end_time > found.start_time
+    [scope] = metrics.get_metrics_data().resource_metrics[0].scope_metrics
+    [duration] = [one for one in scope.metrics if one.name == "gen_ai.retrieval.duration"]
+    [point] = duration.data.data_points
+    assert duration.unit == "s" and point.count == 1
+    assert dict(point.attributes) == {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.data_source.id": "kb",
+    }
+
+
+def test_words_go_with_it_only_when_asked(index, exported) -> None:
+    spans, _, tracers, meters = exported
+    stop = observe(OpenTelemetry(texts=True, tracers=tracers, meters=meters))
+    [hit] = index.search("red fox")
+    stop()
+    [found] = spans.get_finished_spans()
+    assert found.attributes["gen_ai.retrieval.query.text"] == "red fox"
+    assert json.loads(found.attributes["gen_ai.retrieval.documents"]) == [
+        {"id": hit.id, "score": pytest.approx(hit.score)}
+    ]
+
+
+def test_writes_and_failures_have_spans_of_their_own(index, exported) -> None:
+    spans, metrics, tracers, meters = exported
+    stop = observe(OpenTelemetry(tracers=tracers, meters=meters))
+    index.add(Document("c", "The bear is brown."))
+    with pytest.raises(BadInput):
+        index.delete("a")
+    stop()
+    added, failed = spans.get_finished_spans()
+    assert added.name == "rag_embed.add" and added.attributes["rag_embed.added"] == 1
+    assert failed.attributes["error.type"] == "BadInput"
+    assert failed.status.status_code is trace.StatusCode.ERROR
+    [scope] = metrics.get_metrics_data().resource_metrics[0].scope_metrics
+    assert {one.name for one in scope.metrics} == {"rag_embed.write.duration"}
