@@ -31,7 +31,12 @@ MinRelevance = Annotated[
 Diversity = Annotated[
     float, typer.Option(min=0, max=1, help="Prefer hits that differ from each other.")
 ]
-GroupBy = Annotated[Grouping, typer.Option(help="One hit per chunk, or at most one per document.")]
+GroupBy = Annotated[
+    Grouping,
+    typer.Option(
+        help="One hit per chunk, or per document, or one of those that say nearly the same."
+    ),
+]
 Rerank = Annotated[
     str | None,
     typer.Option(help="Name or folder of a cross-encoder that scores the best 40 hits again."),

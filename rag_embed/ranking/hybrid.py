@@ -175,7 +175,7 @@ class Hybrid:
     def _listed(self, view: View, query: Query) -> list[Hit]:
         """What passes the filter of a query that asks for nothing else, in reading order."""
         ranked = [Scored(id, 0.0) for id in view.passing(visible(query, view))]
-        selection = Selection(query, _certain, self._rows(view, query))
+        selection = Selection(query, _certain, self._rows(view, query), view)
         pool = self.pool
         while not selection.done:
             selection.take(ranked[:pool], pool, pool >= len(ranked))
@@ -184,7 +184,7 @@ class Hybrid:
 
     def _retrieve(self, view: View, queries: Sequence[Query]) -> list[list[Hit]]:
         fusion, routes = self._fusion(view, queries)
-        selections = [Selection(q, self._relevance, self._rows(view, q)) for q in queries]
+        selections = [Selection(q, self._relevance, self._rows(view, q), view) for q in queries]
         pool = self.pool
         while open_ := [i for i, one in enumerate(selections) if not one.done]:
             found = fusion.ranked(pool, open_, look=pool == self.pool)

@@ -19,7 +19,7 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
-from rag_embed.ranking.grouping import by_document
+from rag_embed.ranking.grouping import Groups
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors, check_queries
 
@@ -52,8 +52,8 @@ class Reranked:
 
     - ``where``, ``user``, ``vectors`` and ``min_relevance`` go to the retriever: whatever they keep
       out is never scored. ``relevance`` stays the retriever's own, calibrated one.
-    - ``group_by="document"``: chunks are scored, then each document is shown at its best chunk. Where
-      that leaves fewer than ``k`` documents, the retriever is asked for more chunks. Siblings are
+    - ``group_by``: chunks are scored, then each document or text is shown at its best chunk. Where
+      that leaves fewer than ``k`` of them, the retriever is asked for more chunks. Siblings are
       chunks that were scored again, so that they do not depend on ``k`` either.
     - ``diversity``: maximal marginal relevance on the new scores, among the chunks that were scored
       again; needs `rows`.
@@ -127,9 +127,9 @@ class Reranked:
         while short := [
             i
             for i, query in enumerate(queries)
-            if query.group_by == "document"
+            if query.group_by != "chunk"
             and len(found[i]) == wanted[i]
-            and len(by_document(found[i])) < query.k
+            and len(_grouped(query, found[i])) < query.k
         ]:
             for i in short:
                 wanted[i] *= 4
@@ -192,8 +192,12 @@ class Reranked:
         looked_at = {hit.id for hit in ranked[: self.depth]}
         return [
             replace(best, siblings=tuple(hit.chunk for hit in others if hit.id in looked_at))
-            for best, *others in by_document(ranked)[: query.k]
+            for best, *others in _grouped(query, ranked)[: query.k]
         ]
+
+
+def _grouped(query: Query, ranked: Sequence[Hit]) -> list[list[Hit]]:
+    return Groups(query.group_by, lambda _: [hit.text for hit in ranked]).take(ranked)
 
 
 def _checked(reranker: Reranker, scores: Scores, count: int) -> Scores:

@@ -1,4 +1,4 @@
-"""Which of a query's candidates become hits: relevance, diversity, documents.
+"""Which of a query's candidates become hits: relevance, diversity, documents, texts.
 
 Candidates come in blocks, best first, and every block is settled before the next one is read. So no
 choice depends on how many hits are wanted: fewer are a prefix of more, whatever the query asks for.
@@ -21,8 +21,8 @@ from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import View
 from rag_embed.ranking.fusion import Scored
-from rag_embed.ranking.grouping import by_document
-from rag_embed.types import Hit, Part, Query, Route, Vectors, doc_id_of
+from rag_embed.ranking.grouping import Groups, texts_in
+from rag_embed.types import Hit, Part, Query, Route, Vectors
 
 BEHIND = "behind"
 """Name of the part of a hit that counts less, since the hits before it were settled first."""
@@ -40,12 +40,13 @@ class Selection:
     - ``min_relevance``: further blocks are read as long as the second half of the last one held a hit.
     - ``diversity``: a block is put in order by maximal marginal relevance among its own and all hits
       before it.
-    - ``group_by="document"``: a document's siblings are those of the block in which it is found.
+    - ``group_by``: the siblings of a document or text are those of the block in which it is found.
 
     Args:
         query: What is asked.
         relevance: Of a candidate.
         rows: For diversity; None keeps the order.
+        view: Where texts are read, for ``group_by="text"``.
 
     Attributes:
         groups: The hits so far, each with its siblings behind it; maybe more than ``query.k``.
@@ -53,7 +54,11 @@ class Selection:
     """
 
     def __init__(
-        self, query: Query, relevance: Callable[[Scored], float], rows: Rows | None
+        self,
+        query: Query,
+        relevance: Callable[[Scored], float],
+        rows: Rows | None,
+        view: View,
     ) -> None:
         self.groups: list[list[Scored]] = []
         self.done = False
@@ -61,7 +66,7 @@ class Selection:
         self._relevance = relevance
         self._rows = rows
         self._seen: set[str] = set()
-        self._documents: set[str] = set()
+        self._groups = Groups(query.group_by, texts_in(view))
         self._before: list[Vectors] = []
         self._last = math.inf
 
@@ -78,7 +83,7 @@ class Selection:
         self._seen.update(one.id for one in block)
         passing = [one for one in block if self._passes(one)]
         order = self._diverse if self._query.diversity else self._falling
-        self.groups += self._grouped(order(passing))
+        self.groups += self._groups.take(order(passing))
         fades = not any(map(self._passes, block[len(block) // 2 :]))
         self.done = len(self.groups) >= self._query.k or fades or (exhausted and block == new)
 
@@ -105,13 +110,6 @@ class Selection:
         self._before.append(rows)
         order = mmr(scores, rows, self._query.diversity, len(block), before)
         return [block[i] for i in order]
-
-    def _grouped(self, block: list[Scored]) -> list[list[Scored]]:
-        if self._query.group_by == "chunk":
-            return [[one] for one in block]
-        fresh = by_document([one for one in block if doc_id_of(one.id) not in self._documents])
-        self._documents.update(doc_id_of(group[0].id) for group in fresh)
-        return fresh
 
 
 def _and(said: Callable[[str], tuple[Part, ...]], part: Part, id: str) -> tuple[Part, ...]:

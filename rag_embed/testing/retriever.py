@@ -30,6 +30,7 @@ ASKED = {
     "relevant": Query("violin", min_relevance=0.02),
     "diverse": Query("violin", diversity=0.7),
     "documents": Query("whale wine", group_by="document"),
+    "texts": Query("whale wine", group_by="text"),
     "previous": Query("and the lamp", user="ann", previous=["where is the fox?", "the river"]),
     "everything": Query(
         "violin fox",
@@ -106,13 +107,16 @@ class RetrieverContract:
         hits = retriever.retrieve([replace(query, k=300)])[0]
         for hit in hits:
             assert hit.relevance >= query.min_relevance
-            assert all(one.doc_id == hit.chunk.doc_id for one in hit.siblings)
+            if query.group_by == "document":
+                assert all(one.doc_id == hit.chunk.doc_id for one in hit.siblings)
             for chunk in (hit.chunk, *hit.siblings):
                 assert chunk.user in (None, query.user)
                 assert query.where is None or chunk.metadata["year"] >= 2010
         documents = [hit.chunk.doc_id for hit in hits]
         if query.group_by == "document":
             assert len(set(documents)) == len(documents)
+        elif query.group_by == "text":
+            assert len({hit.text for hit in hits}) == len(hits)
         else:
             assert not any(hit.siblings for hit in hits)
 

@@ -16,7 +16,7 @@ from rag_embed.maths.vectors import best
 from rag_embed.protocols import Encoder, View
 from rag_embed.situated.titled import Titled
 from rag_embed.training.pairs import Pair
-from rag_embed.types import DENSE, Chunk, Cut, Grouping, Signature, Vectors
+from rag_embed.types import DENSE, Chunk, Cut, Signature, Unit, Vectors
 
 K = 10
 """The cut-off of the nDCG that everything is chosen and reported by."""
@@ -105,7 +105,7 @@ class Corpus:
         pairs: Sequence[Pair],
         queries: Vectors,
         targets: Vectors,
-        group_by: Grouping = "chunk",
+        group_by: Unit = "chunk",
     ) -> npt.NDArray[np.float64]:
         """nDCG@10 of every pair.
 
@@ -134,7 +134,7 @@ class Corpus:
                 found[i] = ndcg(ranked, {names[unit[j]]: 1 for j in at}, K)
         return found
 
-    def _units(self, group_by: Grouping) -> tuple[Sequence[str], npt.NDArray[np.intp]]:
+    def _units(self, group_by: Unit) -> tuple[Sequence[str], npt.NDArray[np.intp]]:
         if group_by == "chunk":
             return self.ids, np.arange(len(self.ids))
         names = sorted(set(self.documents))

@@ -13,7 +13,7 @@ from rag_embed.errors import SpaceMismatch
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.lora import embedded
 from rag_embed.training.pairs import Pair
-from rag_embed.types import Grouping, Vectors
+from rag_embed.types import Unit, Vectors
 
 
 def base_encoder(corpus: Corpus, device: str | None) -> SentenceEncoder:
@@ -50,11 +50,11 @@ class Encoded:
     ids: list[list[int]]
     queries: Vectors
     targets: Vectors
-    group_by: Grouping
+    group_by: Unit
 
     @classmethod
     def of(
-        cls, encoder: SentenceEncoder, corpus: Corpus, pairs: Sequence[Pair], group_by: Grouping
+        cls, encoder: SentenceEncoder, corpus: Corpus, pairs: Sequence[Pair], group_by: Unit
     ) -> Encoded:
         """Encode queries, and the texts that stand for chunks."""
         for pair in pairs:

@@ -32,7 +32,7 @@ from rag_embed.training.loop import Fitted, Schedule, fit
 from rag_embed.training.lora import Targets, embed, extract, fill, inject
 from rag_embed.training.losses import pull, softmax_loss
 from rag_embed.training.splits import Split
-from rag_embed.types import Grouping, OnProgress
+from rag_embed.types import OnProgress, Unit
 
 _STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 
@@ -85,7 +85,7 @@ def train_expert(
     name: str = "expert",
     data: str = "",
     recipe: Recipe | None = None,
-    group_by: Grouping = "chunk",
+    group_by: Unit = "chunk",
     device: str | None = None,
     progress: OnProgress | None = None,
 ) -> Card:
@@ -231,7 +231,7 @@ def _scaled(tensors: Mapping[str, torch.Tensor], strength: float) -> dict[str, t
     return {n: t * strength if ".lora_B." in n else t for n, t in tensors.items()}
 
 
-def _fingerprint(corpus: Corpus, split: Split, recipe: Recipe, group_by: Grouping) -> str:
+def _fingerprint(corpus: Corpus, split: Split, recipe: Recipe, group_by: Unit) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(corpus.vectors).data)
     settings = [corpus.ids, asdict(split), asdict(recipe), group_by]
     digest.update(json.dumps(settings, sort_keys=True).encode())

@@ -30,7 +30,7 @@ from rag_embed.training.expert import install
 from rag_embed.training.lora import features, pad_id, transformer
 from rag_embed.training.losses import softmax_loss
 from rag_embed.training.splits import Split
-from rag_embed.types import Grouping
+from rag_embed.types import Unit
 
 _SIZE = 32
 _MINED = 255
@@ -49,7 +49,7 @@ class Domain:
 
     corpus: Corpus
     split: Split
-    group_by: Grouping = "chunk"
+    group_by: Unit = "chunk"
 
 
 def merge_experts(

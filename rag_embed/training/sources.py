@@ -16,7 +16,7 @@ from rag_embed.protocols import Encoder
 from rag_embed.training.corpus import Corpus
 from rag_embed.training.pairs import Pair, labelled, pseudo
 from rag_embed.training.splits import Split, split
-from rag_embed.types import Chunk, Cut, Document, Grouping
+from rag_embed.types import Chunk, Cut, Document, Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Source:
     corpus: Corpus
     chunks: tuple[Chunk, ...]
     pairs: tuple[Pair, ...]
-    group_by: Grouping
+    group_by: Unit
     left_out: str = ""
 
     @classmethod

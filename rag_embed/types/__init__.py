@@ -25,6 +25,7 @@ from rag_embed.types.searching import (
     Part,
     Query,
     Route,
+    Unit,
     check_queries,
 )
 from rag_embed.types.vectors import (
@@ -49,6 +50,7 @@ __all__ = [
     "DENSE",
     "Document",
     "Grouping",
+    "Unit",
     "Hit",
     "LEXICAL",
     "Near",

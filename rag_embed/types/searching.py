@@ -14,7 +14,11 @@ from rag_embed.types.citation import Citation
 from rag_embed.types.documents import Chunk
 from rag_embed.types.vectors import Vectors
 
-Grouping: TypeAlias = Literal["chunk", "document"]
+Grouping: TypeAlias = Literal["chunk", "document", "text"]
+"""What is shown once at most."""
+
+Unit: TypeAlias = Literal["chunk", "document"]
+"""What labels name."""
 
 
 class Options(TypedDict, total=False):
@@ -43,7 +47,8 @@ class Query:
             Take it from your authentication, never from the query text.
         min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
-        group_by: ``"chunk"``, or ``"document"`` for at most one hit per document.
+        group_by: ``"chunk"``; ``"document"`` for at most one hit per document; ``"text"`` for at most one of
+            those that say nearly the same.
         vectors: Leg -> ``(dim,)`` query vector that this leg uses instead of encoding the text; its
             length does not matter. ``"dense"`` is the base leg; an expert over the same vectors has
             a name of its own and encodes the text. A query without text is not routed.
@@ -212,7 +217,8 @@ class Hit:
         score: Fused score, higher is better; comparable within one query only.
         relevance: Calibrated to [0, 1]; comparable between queries.
         parts: Each leg's contribution; they add up to ``score``.
-        siblings: With ``group_by="document"``: further chunks of the document that were found.
+        siblings: With another ``group_by`` than ``"chunk"``: further chunks of the document, or with nearly
+            the same text, that were found.
         route: What the router decided for the query; None where it was not routed.
     """
 

@@ -75,7 +75,8 @@ class RagEmbedRetriever(BaseRetriever):
         previous: Earlier turns of the conversation, oldest first; usually comes with a call.
         min_relevance: Drop chunks less relevant than this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
-        group_by: ``"chunk"``, or ``"document"`` for at most one chunk per document.
+        group_by: ``"chunk"``; ``"document"`` or ``"text"`` for at most one chunk of a document, or of
+            those that say nearly the same.
         passage_tokens: Join neighbouring chunks that were found into passages of at most so many
             tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
             its best chunk. ``None`` leaves chunks as they are.

@@ -61,7 +61,7 @@ class RagEmbedRetriever(BaseRetriever):
         previous: Earlier turns of the conversation, oldest first; usually through `with_`.
         min_relevance: Drop hits below, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference.
-        group_by: ``"chunk"`` or ``"document"``.
+        group_by: ``"chunk"``, ``"document"`` or ``"text"``; see `rag_embed.Query`.
         passage_tokens: Join neighbouring chunks that were found into passages of at most so many
             tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
             its best chunk. ``None`` leaves chunks as they are.
