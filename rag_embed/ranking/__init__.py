@@ -1,6 +1,7 @@
 """From queries to ranked hits: legs that score, fusion, relevance, diversity."""
 
 from rag_embed.ranking.best_chunks import BestChunks
+from rag_embed.ranking.foreign_leg import ForeignLeg, Found
 from rag_embed.ranking.hybrid import POOL, Hybrid
 from rag_embed.ranking.joining import Passage, cover, passages
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
@@ -17,6 +18,8 @@ __all__ = [
     "BestChunks",
     "Calibration",
     "DenseLeg",
+    "ForeignLeg",
+    "Found",
     "FunctionReranker",
     "Hybrid",
     "LexicalLeg",

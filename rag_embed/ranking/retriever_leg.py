@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from rag_embed.filters import And, Filter, field
+from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Retriever, View
 from rag_embed.types import Query, Scores
+
+Listed: TypeAlias = Sequence[tuple[Sequence[str], float | None]]
+"""What was found, best first: the ids of its chunks, mostly one, and the score that it was given."""
+
+Asking: TypeAlias = Callable[[Sequence[Filter | None], int], Sequence[Listed]]
+"""From a filter per query, and how many hits are wanted, to what is found; filters need not be obeyed."""
+
+_SAME = 2 * 10.0**-DIGITS
+"""Scores closer than this may stand in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +44,13 @@ class RetrieverLeg:
     name: str
     retriever: Retriever
 
-    def ask(self, view: View, queries: Sequence[Query], /) -> RetrieverAnswers:
+    def ask(self, view: View, queries: Sequence[Query], /) -> ListedAnswers:
         """See `protocols.Leg`."""
-        return RetrieverAnswers(self.retriever, view, tuple(queries))
+        return ListedAnswers(view, partial(self._found, tuple(queries)))
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RetrieverAnswers:
-    """Answers of a `RetrieverLeg`."""
-
-    retriever: Retriever
-    view: View
-    queries: tuple[Query, ...]
-    found: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
-    bounds: dict[int, tuple[float, float]] = dataclass_field(default_factory=dict)
-
-    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
-        """See `protocols.Answers`."""
+    def _found(
+        self, queries: Sequence[Query], where: Sequence[Filter | None], n: int
+    ) -> Sequence[Listed]:
         asked = [
             replace(
                 query,
@@ -58,17 +61,34 @@ class RetrieverAnswers:
                 diversity=0.0,
                 vectors={},
             )
-            for query, one in zip(self.queries, where, strict=True)
+            for query, one in zip(queries, where, strict=True)
         ]
+        return [[([hit.id], hit.score) for hit in hits] for hits in self.retriever.retrieve(asked)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListedAnswers:
+    """Answers of a leg that is given lists of chunks: what a query may not see is taken out here.
+
+    Scores count where every hit has one and none rises from hit to hit; else the order alone does.
+    """
+
+    view: View
+    asking: Asking
+    found: dict[int, dict[str, float]] = dataclass_field(default_factory=dict)
+    bounds: dict[int, tuple[float, float]] = dataclass_field(default_factory=dict)
+
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`."""
         tops: list[tuple[list[str], Scores]] = []
-        for i, (hits, one) in enumerate(zip(self.retriever.retrieve(asked), where, strict=True)):
-            scores = {hit.id: hit.score for hit in hits}
-            allowed = self._allowed(list(scores), one)
-            known = {id: score for id, score in scores.items() if id in allowed}
+        for i, (listed, one) in enumerate(zip(self.asking(where, n), where, strict=True)):
+            allowed = self._allowed([id for ids, _ in listed for id in ids], one)
+            known = _scored(listed, allowed)
             self.found[i] = known
             if known:
                 self.bounds.setdefault(i, _bounds(list(known.values())))
-            tops.append((list(known), np.array(list(known.values()), dtype=np.float32)))
+            best = np.array(list(known.values())[:n], dtype=np.float32)
+            tops.append((list(known)[:n], best))
         return tops
 
     def _allowed(self, ids: list[str], where: Filter | None) -> set[str]:
@@ -96,6 +116,20 @@ class RetrieverAnswers:
         # A later, deeper search finds worse hits than the floor was made of.
         scaled: Scores = np.maximum((raw - floor) / (high - floor), 0.0).astype(np.float32)
         return scaled
+
+
+def _scored(listed: Listed, allowed: Container[str]) -> dict[str, float]:
+    """Each chunk by what found it first: by the scores, where they follow the order, else by places."""
+    seen: dict[str, int] = {}
+    own: list[float] = []
+    for ids, score in listed:
+        if new := [id for id in ids if id in allowed and id not in seen]:
+            seen |= dict.fromkeys(new, len(own))
+            own.append(math.nan if score is None else score)
+    scores = np.array(own, np.float32)
+    if not np.isfinite(scores).all() or (np.diff(scores) > _SAME).any():
+        scores = np.arange(len(own), 0, -1, dtype=np.float32)
+    return {id: float(scores[place]) for id, place in seen.items()}
 
 
 def _bounds(scores: Sequence[float]) -> tuple[float, float]:

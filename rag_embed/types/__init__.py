@@ -14,6 +14,7 @@ from rag_embed.types.documents import (
     Skipped,
     doc_id_of,
     place_of,
+    span_of,
 )
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
@@ -72,4 +73,5 @@ __all__ = [
     "check_queries",
     "doc_id_of",
     "place_of",
+    "span_of",
 ]

@@ -182,5 +182,15 @@ def place_of(chunk_id: str) -> tuple[str, int]:
         >>> sorted(["b#0-5", "a#40-90", "a#5-40"], key=place_of)
         ['a#5-40', 'a#40-90', 'b#0-5']
     """
-    doc_id, _, span = chunk_id.rpartition("#")
-    return doc_id, int(span.partition("-")[0])
+    return doc_id_of(chunk_id), span_of(chunk_id)[0]
+
+
+def span_of(chunk_id: str) -> tuple[int, int]:
+    """Where a chunk starts in its document, and where it ends.
+
+    Examples:
+        >>> span_of("notes#1.md#0-40")
+        (0, 40)
+    """
+    start, _, end = chunk_id.rpartition("#")[2].partition("-")
+    return int(start), int(end)

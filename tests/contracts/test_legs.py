@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import pytest
 
+from rag_embed.ranking.foreign_leg import ForeignLeg, Found
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
-from rag_embed.testing import LegContract
+from rag_embed.testing import LegContract, indexed
+from rag_embed.testing.corpus import corpus
+
+
+def foreign(index):
+    """Finds what is shared, by its text alone, and knows nothing of owners and filters."""
+    shared = [one for one in corpus() if one.user is None]
+    own = indexed(shared)
+
+    def find(texts):
+        found = own.search_many(texts, k=50)
+        return [[Found(hit.text, score=hit.score) for hit in hits] for hits in found]
+
+    return ForeignLeg("foreign", find)
+
 
 MADE = {
     "dense": lambda index: DenseLeg("dense", index.spaces.own),
     "lexical": lambda index: LexicalLeg(),
+    "foreign": foreign,
     "retriever": lambda index: RetrieverLeg("other", index.retriever),
 }
 

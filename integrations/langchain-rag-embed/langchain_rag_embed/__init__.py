@@ -3,6 +3,7 @@
 from langchain_rag_embed.document_index import RagEmbedDocumentIndex
 from langchain_rag_embed.documents import RagEmbedDocument, to_documents
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
+from langchain_rag_embed.experts import as_leg
 from langchain_rag_embed.filters import RagEmbedTranslator, to_filter
 from langchain_rag_embed.rerank import CompressorReranker
 from langchain_rag_embed.retrievers import RagEmbedRetriever
@@ -19,6 +20,7 @@ __all__ = [
     "RagEmbedRetriever",
     "RagEmbedTranslator",
     "RagEmbedVectorStore",
+    "as_leg",
     "context_writer",
     "read_tool",
     "search_tool",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 from uuid import uuid4
@@ -205,6 +206,21 @@ def to_documents(
         else:
             id = "#".join(filter(None, (source, _hashed(document))))
         yield to_document(document, id, title_key=title_key, user=user)
+
+
+def names_of(document: LangChainDocument) -> tuple[str, ...]:
+    """Under which ids an index may keep a document, or the document that it was cut from.
+
+    The document of one of our chunks, its own id, what `to_documents` makes of it, and its source.
+    """
+    place = document.metadata.get("rag_embed")
+    ours = place.get("doc_id") if isinstance(place, Mapping) else None
+    source = document.metadata.get("source")
+    names = [ours, document.id, source]
+    with suppress(BadInput, TypeError):  # what cannot be stored was never added
+        origin = "" if source is None else str(source)
+        names.append("#".join(filter(None, (origin, _hashed(document)))))
+    return tuple(dict.fromkeys(one for one in names if isinstance(one, str) and one))
 
 
 def _part(source: str, document: LangChainDocument, keys: Sequence[str]) -> str:

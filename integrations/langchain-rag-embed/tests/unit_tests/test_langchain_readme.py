@@ -27,6 +27,7 @@ def test_what_is_offered():
         "RagEmbedRetriever",
         "RagEmbedTranslator",
         "RagEmbedVectorStore",
+        "as_leg",
         "context_writer",
         "read_tool",
         "search_tool",

@@ -2,6 +2,7 @@
 
 from llama_index.retrievers.rag_embed.documents import to_documents
 from llama_index.retrievers.rag_embed.embeddings import EmbeddingEncoder, RagEmbedEmbedding
+from llama_index.retrievers.rag_embed.experts import as_leg
 from llama_index.retrievers.rag_embed.filters import to_filter
 from llama_index.retrievers.rag_embed.indexer import RagEmbedIndexer
 from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
@@ -20,6 +21,7 @@ __all__ = [
     "RagEmbedNodeParser",
     "RagEmbedRetriever",
     "RagEmbedVectorStore",
+    "as_leg",
     "context_writer",
     "to_documents",
     "to_filter",

@@ -120,6 +120,16 @@ def _beside(node: BaseNode, text: str, added: list[str]) -> dict[str, Any]:
     return {"kind": kind_of(node), "whole": whole, **beside}
 
 
+def names_of(node: BaseNode) -> tuple[str, ...]:
+    """Under which ids an index may keep a node, or the document that it was cut from.
+
+    Its source, its own id, what `to_documents` makes of it, and the path of its file.
+    """
+    made = _known_by(node, node.get_content(MetadataMode.NONE), None)
+    names = (node.ref_doc_id, node.node_id, made, node.metadata.get("file_path"))
+    return tuple(dict.fromkeys(one for one in names if isinstance(one, str) and one))
+
+
 def _known_by(node: BaseNode, text: str, user: str | None) -> str:
     """The id to store a document under: its own, unless a reader of files made it at random."""
     path, size = (node.metadata.get(key) for key in ("file_path", "file_size"))
