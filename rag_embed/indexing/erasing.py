@@ -7,6 +7,7 @@ files that an index has.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from rag_embed.protocols import ChunkEncoder, Store
 from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
 from rag_embed.stores.rereading import with_view
+from rag_embed.stores.store_errors import unforgotten
 from rag_embed.types import ANYONE, Anyone, Document
 
 
@@ -63,17 +65,21 @@ def _events(gone: Forgotten) -> int:
 def _contexts(gone: Forgotten) -> int:
     at_hand = {file for space in gone.spaces for file in kept_in(space)}
     kept = at_hand | set(read(gone.store).contexts)
-    if missing := sorted(file for file in kept if not os.path.isfile(file)):
-        raise StoreError(
-            f"Nothing of user {gone.user!r} was erased: contexts that were written about documents "
-            f"are kept in {missing[0]!r}, which is not there. Put it back and forget again; if it was "
-            "deleted, put an empty file there."
-        )
     for space in gone.spaces:
         forget_written(space, gone.user, gone.documents)
     for file in kept - at_hand:
         OnDisk(file).forget(gone.user, [])
     return 0
+
+
+def _check_reachable(store: Store, spaces: Collection[ChunkEncoder], user: str) -> None:
+    kept = {file for space in spaces for file in kept_in(space)} | set(read(store).contexts)
+    if missing := sorted(file for file in kept if not os.path.isfile(file)):
+        raise StoreError(
+            f"Nothing of user {user!r} was erased: contexts that were written about documents "
+            f"are kept in {missing[0]!r}, which is not there. Put it back and forget again; if it was "
+            "deleted, put an empty file there."
+        )
 
 
 def _pilots(gone: Forgotten) -> int:
@@ -128,8 +134,27 @@ def forget(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[st
         How many there were of each kind, as far as they are counted.
 
     Raises:
-        StoreError: It could not be finished, or a file with contexts is not there; call it again.
+        StoreError: It could not be finished, or a file with contexts is not there; call it again, or
+            open the index again.
     """
+    _check_reachable(store, spaces, user)
+    with store.forgetting(user):
+        return _erased(store, spaces, user)
+
+
+def finish(store: Store, spaces: Collection[ChunkEncoder]) -> None:
+    """Forget whom a process was forgetting when it died; where it cannot be done, a warning says so."""
+    try:
+        for user in store.unforgotten():
+            _check_reachable(store, spaces, user)
+            with store.forgetting(user) as unfinished:
+                if unfinished:  # another process may have been faster
+                    _erased(store, spaces, user)
+    except StoreError as error:
+        warnings.warn(unforgotten(error), stacklevel=5)
+
+
+def _erased(store: Store, spaces: Collection[ChunkEncoder], user: str) -> dict[str, int]:
     mine = field("user_id") == user
     documents = with_view(store, lambda view: view.documents(view.matching(mine)))
     gone = Forgotten(user, documents, store, tuple(spaces))

@@ -15,6 +15,7 @@ from rag_embed.arguments import check_options
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.fields import Fields, FieldTypes
+from rag_embed.indexing import erasing
 from rag_embed.indexing.assembly import (
     Situate,
     loaded,
@@ -154,6 +155,7 @@ def opened(
     settings = read(store, where)
     given = loaded(encoder) if encoder else None
     own, space = space_again(settings, given, situate, where, store.files, load)
+    erasing.finish(store, (space,))
     return store, again(settings.splitter, own, splitter, where), space
 
 

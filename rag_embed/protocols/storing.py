@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from rag_embed.analysis import Analyzer
@@ -199,6 +200,18 @@ class Store(Protocol):
 
         Nor is a byte left of files, documents and settings that were removed or replaced before.
         """
+        ...
+
+    def forgetting(self, user: str, /) -> AbstractContextManager[bool]:
+        """Entered before anything of a user is erased, here and elsewhere, and left when all is.
+
+        A process that dies inside leaves a mark that names the user, and so does an error. It gives
+        whether there was such a mark already. Where nothing outlives the process, nothing is to be done.
+        """
+        ...
+
+    def unforgotten(self) -> Sequence[str]:
+        """The users whom such marks name, without those whom somebody is forgetting right now."""
         ...
 
     def settings(self) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 LanceDB deletes and replaces by a note beside the file that still holds the old rows, and keeps old
 versions. Which files these are cannot be asked: so all rows are written anew, search indexes are built
-anew, and everything but the newest version is dropped. A mark (an empty table, which names nobody) says
-that this is going on; whoever opens the index next finishes what a crash interrupted.
+anew, and everything but the newest version is dropped. A mark (a table of one row, which names the user) says
+that this is going on; whoever opens the index next finishes what a crash interrupted, see `forgetting`. It is
+dropped last, with all its files.
 
 A writer that is killed leaves the file it was writing under a passing name, which LanceDB never looks at
 again: those are dropped too.
@@ -20,26 +21,37 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import lancedb
 import pyarrow as pa
 from lancedb.index import BTree
 
 from rag_embed.stores.event_schema import KEYS
-from rag_embed.stores.tables import SAME
+from rag_embed.stores.tables import SAME, names_of
+from rag_embed.text import storable
 
 MARK = "forgetting"
-_MARK = pa.schema([pa.field("none", pa.bool_())])
+_MARK = pa.schema([pa.field("user", pa.string()), pa.field("whole", pa.bool_())])
 _PASSING = re.compile(r"\.tmp.*|.*#\d+")
 """Names of files that are being written: LanceDB's own, and those of the library below it."""
 
 
-def begin(database: Any) -> None:  # noqa: ANN401
-    """Leave the mark."""
-    database.create_table(MARK, schema=_MARK, exist_ok=True)
+def begin(database: Any, name: str, user: str, whole: bool) -> None:  # noqa: ANN401
+    """Leave a mark, unless it is there.
+
+    Args:
+        database: The connection.
+        name: Of the mark.
+        user: Whom it names.
+        whole: Whether more is to be erased than this store's documents.
+    """
+    if name not in names_of(database):
+        row = pa.Table.from_pylist([{"user": storable(user), "whole": whole}], schema=_MARK)
+        database.create_table(name, row, exist_ok=True)
 
 
-def end(database: Any) -> None:  # noqa: ANN401
-    """Take the mark away."""
-    database.drop_table(MARK, ignore_missing=True)
+def end(database: Any, name: str) -> None:  # noqa: ANN401
+    """Take a mark away."""
+    database.drop_table(name, ignore_missing=True)
 
 
 def erase(name: str, table: Any, local: bool) -> None:  # noqa: ANN401
@@ -64,8 +76,27 @@ def purge(table: Any, local: bool) -> None:  # noqa: ANN401
     with warnings.catch_warnings():
         # It warns of other writers, who wait for the lock, and of readers, who search again.
         warnings.filterwarnings("ignore", message="optimize.cleanup_older_than=0")
-        table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+        try:
+            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+        except (OSError, RuntimeError, ValueError):
+            if not local or not _drop_unreadable(Path(table.uri)):
+                raise
+            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
     if local:
         for path in Path(table.uri).rglob("*"):
             if path.is_file() and _PASSING.fullmatch(path.name):
                 path.unlink(missing_ok=True)
+
+
+def _drop_unreadable(folder: Path) -> int:
+    """Drop manifests of older versions that cannot be read, which nobody needs; returns how many."""
+    _, *older = sorted((folder / "_versions").glob("*.manifest"))  # by name, see `viewing`
+    table = lancedb.connect(folder.parent).open_table(folder.stem)
+    dropped = 0
+    for path in older:
+        try:
+            table.checkout(2**64 - 1 - int(path.stem))
+        except (OSError, RuntimeError, ValueError):
+            path.unlink(missing_ok=True)
+            dropped += 1
+    return dropped

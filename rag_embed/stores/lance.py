@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -24,9 +25,9 @@ from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.protocols import HalfLife
 from rag_embed.stores.checks import check_owners, row_values
-from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
+from rag_embed.stores.forgetting import LanceForgetting
 from rag_embed.stores.growth import LanceGrowth, in_step
 from rag_embed.stores.held import rows_held
 from rag_embed.stores.lance_settings import LanceSettings
@@ -38,7 +39,7 @@ from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table, field_columns
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import names_of, read_analyzer, size_on_disk
+from rag_embed.stores.tables import read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
@@ -81,6 +82,7 @@ class LanceStore:
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
         self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
         self._tending = LanceTending(uri, self._alone, self._tables, self._large, self._wordy)
+        self._forgetting = LanceForgetting(uri, database, self._tables, self._viewing.let_go)
         self._know(settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -141,9 +143,7 @@ class LanceStore:
         database, settings = find(uri, storage_options)
         with explained("open the index", uri):
             store = cls(uri, database, settings, storage_options)
-            if MARK in names_of(database):
-                with turn(store.uri):
-                    store._erase()
+            store._forgetting.finish()
         return store
 
     def settings(self) -> dict[str, Any]:
@@ -205,20 +205,17 @@ class LanceStore:
         Raises:
             StoreError: The index cannot be written. What is left is erased when it is next opened.
         """
-        with explained("forget a user", self.uri), turn(self.uri):
-            mine = col("user_id") == lit(user)
-            begin(self._database)
-            self._chunks.delete(mine)
-            count = int(self._documents.delete(mine).num_deleted_rows)
-            self._erase()
-            self._viewing.let_go()
+        count = self._forgetting.forget(user)
         self.optimize()
         return count
 
-    def _erase(self) -> None:
-        for name, table in self._tables().items():
-            erase(name, table, self._alone)
-        end(self._database)
+    def forgetting(self, user: str, /) -> AbstractContextManager[bool]:
+        """See `protocols.Store`."""
+        return self._forgetting.forgetting(user)
+
+    def unforgotten(self) -> list[str]:
+        """See `protocols.Store`."""
+        return self._forgetting.unforgotten()
 
     def _tables(self) -> dict[str, Any]:
         known = {"chunks": self._chunks, "documents": self._documents, "settings": self._settings}

@@ -40,6 +40,20 @@ def let_writer_finish(uri: str, name: str = "writing") -> None:
             pass
 
 
+def idle(uri: str, name: str) -> bool:
+    """Whether nobody holds a lock; who may not write here cannot tell, and takes it so."""
+    folder = local(uri)
+    if folder is None or not (folder / f"{name}.lock").exists():
+        return True
+    try:
+        with FileLock(folder / f"{name}.lock", timeout=0):
+            return True
+    except Timeout:
+        return False
+    except OSError:
+        return True
+
+
 def remove_traces(uri: str, name: str = "writing") -> None:
     """Remove the files of a lock, from a folder that is no index any more."""
     if (folder := local(uri)) is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from functools import wraps
 from threading import RLock
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -30,24 +30,10 @@ from rag_embed.stores.event_rows import check_events
 from rag_embed.stores.memory_events import MemoryEvents
 from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
+from rag_embed.stores.memory_turns import one_at_a_time
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.types import Chunk, ChunkRows, Document, Signature, TokenBits, Vectors
 from rag_embed.values import plain
-
-S = TypeVar("S", bound="MemoryStore")
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _one_at_a_time(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Two threads that write would each keep what was there, and what they bring, but not the other's."""
-
-    @wraps(method)
-    def waiting(store: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with store._turn.get():
-            return method(store, *args, **kwargs)
-
-    return waiting
 
 
 class MemoryStore:
@@ -86,7 +72,7 @@ class MemoryStore:
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
         self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces}, {})
 
-    @_one_at_a_time
+    @one_at_a_time
     def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> MemoryEvents:
         """See `protocols.Store`."""
         known = self._events
@@ -111,7 +97,7 @@ class MemoryStore:
         """See `protocols.Store`."""
         return {id: owner for id, (_, owner) in self.known(ids).items()}
 
-    @_one_at_a_time
+    @one_at_a_time
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""
         documents, chunks = _own(documents, rows.chunks)
@@ -143,7 +129,7 @@ class MemoryStore:
         }
         self._view = self._built(by_id, filters, known, matrix, kept_tokens, words)
 
-    @_one_at_a_time
+    @one_at_a_time
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""
         gone = set(doc_ids) & self._view.stored.keys()
@@ -160,21 +146,29 @@ class MemoryStore:
         )
         return len(gone)
 
-    @_one_at_a_time
+    @one_at_a_time
     def forget(self, user: str, /) -> int:
         """See `protocols.Store`."""
         return self.delete([id for id, (one, _) in self._view.stored.items() if one.user == user])
+
+    def forgetting(self, user: str, /) -> AbstractContextManager[bool]:
+        """See `protocols.Store`."""
+        return nullcontext(False)
+
+    def unforgotten(self) -> list[str]:
+        """See `protocols.Store`."""
+        return []
 
     def settings(self) -> dict[str, Any]:
         """See `protocols.Store`."""
         return deepcopy(self._settings)
 
-    @_one_at_a_time
+    @one_at_a_time
     def configure(self, values: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         self._settings = {**self._settings, **values}
 
-    @_one_at_a_time
+    @one_at_a_time
     def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
         """See `protocols.Store`."""
         self._settings = {**self._settings, **change(deepcopy(self._settings))}
@@ -183,19 +177,19 @@ class MemoryStore:
         """See `protocols.Store`."""
         return list(self._view.stored)
 
-    @_one_at_a_time
+    @one_at_a_time
     def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
         """See `protocols.Store`."""
         check_new(spaces, tokens, self.spaces, self.token_spaces)
         if (dict(spaces), tuple(tokens)) != (self._growth.spaces, self._growth.tokens):
             self._growth = Growth(dict(spaces), tuple(tokens))
 
-    @_one_at_a_time
+    @one_at_a_time
     def lacking(self) -> list[str]:
         """See `protocols.Store`."""
         return self._growth.lacking(self._view.ids)
 
-    @_one_at_a_time
+    @one_at_a_time
     def fill(
         self,
         ids: Sequence[str],
@@ -210,7 +204,7 @@ class MemoryStore:
         check_tokens(tokens, [name for name in tokens if name in growth.tokens], dims, len(ids))
         growth.fill(ids, vectors, tokens)
 
-    @_one_at_a_time
+    @one_at_a_time
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_filled(self.lacking())
@@ -225,7 +219,7 @@ class MemoryStore:
         )
         self._growth = Growth({}, ())
 
-    @_one_at_a_time
+    @one_at_a_time
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_known(space, self.spaces)

@@ -34,8 +34,13 @@ _ADVICE = (
     ),
     (r"Errno (?:17|20)\b", "There is a file in the way; choose another path."),
     (
-        r"[Nn]ot found|corrupt|Invalid range|fill whole buffer|too small|magic|out of bounds|panicked"
-        r"|[Dd]ecod|[Ee]ncoding|range was invalid|[Uu]nexpected|out of range|ndex range|overflow",
+        r"^strange",
+        "What was read there is {}. `rag-embed doctor KB --deep` says whether a file is damaged; if none is, "
+        "this is a fault of rag_embed that we would like to know of.",
+    ),
+    (
+        r"[Nn]ot found|corrupt|Invalid range|fill whole buffer|too small|magic|out of bounds"
+        r"|[Dd]ecod|[Ee]ncoding|range was invalid|out of range|ndex range",
         "A file of the index is missing or damaged ({}). `rag-embed doctor KB --deep` says which and what it "
         "costs, and with --repair computes again what can be; or restore the folder from a copy.",
     ),
@@ -72,9 +77,15 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
             raise
         text = _ORIGIN.sub("", str(error))
         if not isinstance(error, OSError | RuntimeError | ValueError):
-            text = (
-                f"panicked, {text}" if type(error).__name__ == _PANIC else f"unexpected, {error!r}"
-            )
+            text = f"strange: {type(error).__name__} {text}"
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
         advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))
         raise StoreError(f"Could not {action} at {os.fspath(uri)!r}: {advice}") from error
+
+
+def unforgotten(error: StoreError) -> str:
+    """What to say where it cannot be finished that a user is forgotten."""
+    return (
+        "A user was being forgotten when the process died, and it cannot be finished now; what is left of "
+        f"the user is still there. Open the index again where it can be written. {error}"
+    )

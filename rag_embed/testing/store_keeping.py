@@ -57,6 +57,14 @@ class KeepingLaws:
         assert view.documents(["a"])[0].metadata == view.chunks(["a#0-7"])[0].metadata == kept
         assert view.matching(field("metadata.tags").has("y")) == []
 
+    def test_nobody_is_left_half_forgotten(self, store: Store) -> None:
+        """What is entered to forget a user and left leaves no mark."""
+        write(store, Document("a", "red fox", user="zoe"), *CORPUS[1:])
+        with store.forgetting("zoe") as unfinished:
+            assert not unfinished
+            assert store.forget("zoe") == 1
+        assert list(store.unforgotten()) == []
+
     def test_a_view_never_changes(self, store: Store) -> None:
         """A view shows the version it was taken of."""
         write(store, CORPUS[0])

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.indexing import erasing
 from rag_embed.indexing.erasing import ERASERS, MADE_OF_SHARED
+from rag_embed.indexing.settings import read
 from rag_embed.situated.described import described
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "index_before_settings.zip"
@@ -107,3 +113,46 @@ def test_what_is_out_of_reach_is_a_reason_to_refuse(tmp_path, written) -> None:
     assert index.users.profile("ann").count == 1 and index.contents.document("ann/1", user="ann")
     (tmp_path / "elsewhere.db").rename(tmp_path / "contexts.db")
     assert index.forget("ann") == 2 and traces(tmp_path) == []
+
+
+def killed(folder: str, before: str) -> None:
+    """What the killed process does: waits to be killed before it erases things of one kind."""
+
+    def wait(gone: object) -> int:
+        sys.stdout.write("here\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        return 0
+
+    erasing.ERASERS = tuple(
+        replace(one, erase=wait) if one.what == before else one for one in ERASERS
+    )
+    index = Index.open(Path(folder) / "kb", encoder=HashEncoder(32), situate=writer(Path(folder)))
+    index.forget("ann")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.parametrize("before", ["contexts", "events", "learned", "documents"])
+def test_killed_before_any_of_it_was_erased_it_is_finished_by_whoever_opens(
+    tmp_path, written, before
+) -> None:
+    written.users.remember("ann", ["zyxwvut"])
+    written.experts.weigh({"lexical": 1.0}, user="ann")
+    command = [sys.executable, __file__, str(tmp_path), before]
+    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": places}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+    assert process.stdout is not None and process.stdout.readline() == "here\n"
+    Index.open(tmp_path / "kb", encoder=HashEncoder(32))  # it lives: nobody waits for it
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    index = Index.open(tmp_path / "kb", encoder=HashEncoder(32))
+    assert traces(tmp_path) == [] and list(index.store.document_ids()) == ["a"]
+    assert index.users.profile("ann").count == 0 and not read(index.store).own_weights
+    assert index.store.unforgotten() == []
+    assert not [path for path in (tmp_path / "kb").glob("forgetting*") if path.is_dir()]
+
+
+if __name__ == "__main__":
+    killed(sys.argv[1], sys.argv[2])

@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 from rag_embed import Chunk, Document
 from rag_embed.filters import field
-from rag_embed.stores import erasing
+from rag_embed.stores import erasing, forgetting
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing.store_data import DIM, vector
@@ -150,16 +151,14 @@ def interrupted(kb: str, at: str) -> None:
     """What the killed process does: waits to be killed at a step of forgetting."""
     real = getattr(erasing, at)
 
-    def stop(*arguments: object) -> object:
+    def stop(*arguments: object, **_: object) -> object:
         if at == "erase" and arguments[0] == "chunks":
             return real(*arguments)
         sys.stdout.write("here\n")
         sys.stdout.flush()
         sys.stdin.readline()
 
-    from rag_embed.stores import lance
-
-    for module in (erasing, lance):
+    for module in (erasing, forgetting):
         if hasattr(module, at):
             setattr(module, at, stop)
     LanceStore.open(kb).forget(ANN)
@@ -182,7 +181,47 @@ def test_a_crash_in_the_middle_is_finished_by_whoever_opens_next(tmp_path, at) -
     assert at == "begin" or traces(kb) == []
     store.forget(ANN)  # a call that failed is made again
     assert contents(store) == expected and traces(kb) == []
-    assert erasing.MARK not in {path.stem for path in kb.iterdir()}
+    assert not [path for path in kb.glob(f"{erasing.MARK}*") if path.is_dir()]
+
+
+@pytest.mark.parametrize("how", ["emptied", "flipped"])
+def test_a_damaged_version_that_nobody_needs_is_dropped(tmp_path, how) -> None:
+    store = made(tmp_path / "kb")
+    old = sorted((tmp_path / "kb" / "chunks.lance" / "_versions").glob("*.manifest"))[-2]
+    content = bytearray(old.read_bytes())
+    content[4] ^= 255
+    old.write_bytes(b"" if how == "emptied" else content)
+    assert store.forget(ANN) == 4 and traces(tmp_path / "kb") == []
+    assert len(LanceStore.open(tmp_path / "kb").view()) == 80 + 12
+
+
+def test_where_nothing_can_be_written_an_index_with_an_unfinished_one_is_read(
+    tmp_path, monkeypatch
+) -> None:
+    """And of many who wait to finish it, one does."""
+    store = made(tmp_path / "kb")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(forgetting, "erase", _interrupt)
+        store.forget(ANN)
+    with (
+        monkeypatch.context() as patch,
+        pytest.warns(UserWarning, match="still there.*disk is full"),
+    ):
+        patch.setattr(forgetting, "erase", _full)
+        assert len(LanceStore.open(tmp_path / "kb").view()) == 80 + 12
+    second = partial(LanceStore.open, tmp_path / "kb")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: second(), range(4)))
+    version = second()._chunks.version
+    assert second()._chunks.version == version and traces(tmp_path / "kb") == []
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def _write_on(path: str, first: int) -> int:

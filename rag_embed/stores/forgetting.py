@@ -1,0 +1,116 @@
+"""Forgetting a user in a LanceDB index, marked while it goes on, so that whoever opens the index can finish it.
+
+A mark is a table ``forgetting_...`` with one row that says whom: `erasing` says why it is taken away as a
+whole, and last. Whoever forgets holds a lock meanwhile; a mark without one is that of a process that died.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from lancedb.expr import col, lit
+
+from rag_embed.errors import StoreError
+from rag_embed.stores.erasing import MARK, begin, end, erase
+from rag_embed.stores.locks import idle, turn
+from rag_embed.stores.places import local
+from rag_embed.stores.store_errors import explained, unforgotten
+from rag_embed.stores.tables import made, names_of
+
+
+class LanceForgetting:
+    """Forgets users of a `LanceStore`.
+
+    Args:
+        uri: Of the index.
+        database: Its connection.
+        tables: Gives the tables by name.
+        let_go: Lets go of what is held in memory.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        database: Any,  # noqa: ANN401
+        tables: Callable[[], Mapping[str, Any]],
+        let_go: Callable[[], None],
+    ) -> None:
+        self._uri = uri
+        self._database = database
+        self._tables = tables
+        self._let_go = let_go
+        self._alone = local(uri) is not None
+
+    @contextmanager
+    def forgetting(self, user: str) -> Iterator[bool]:
+        """See `protocols.Store`."""
+        with ExitStack() as held:
+            with explained("forget a user", self._uri):
+                held.enter_context(turn(self._uri, MARK))
+                unfinished = made(self._database, _mark(user)) is not None
+                begin(self._database, _mark(user), user, whole=True)
+            yield unfinished
+            with explained("forget a user", self._uri), turn(self._uri):
+                end(self._database, _mark(user))
+
+    def unforgotten(self) -> list[str]:
+        """See `protocols.Store`."""
+        with explained("read the index", self._uri):
+            return [user for _, user, whole in self._marks() if whole and user is not None]
+
+    def forget(self, user: str) -> int:
+        """See `protocols.Store.forget`."""
+        with explained("forget a user", self._uri), turn(self._uri):
+            known = made(self._database, _mark(user)) is not None
+            if not known:
+                begin(self._database, _mark(user), user, whole=False)
+            count = self._erase(user)
+            if not known:  # else whoever left the mark takes it away, when all is done
+                end(self._database, _mark(user))
+            self._let_go()
+        return count
+
+    def finish(self) -> None:
+        """Finish what a process began that died; where nothing can be written, say so and go on."""
+        if not (names := [name for name, _, whole in self._marks() if not whole]):
+            return
+        try:
+            with explained("finish forgetting", self._uri), turn(self._uri):
+                for name, user, whole in self._marks():  # another opener may have been faster
+                    if name in names and not whole:
+                        self._erase(user)
+                        end(self._database, name)
+        except StoreError as error:
+            warnings.warn(unforgotten(error), stacklevel=4)
+
+    def _erase(self, user: str | None) -> int:
+        count = 0
+        if user is not None:
+            mine = col("user_id") == lit(user)
+            self._tables()["chunks"].delete(mine)
+            count = int(self._tables()["documents"].delete(mine).num_deleted_rows)
+        for name, table in self._tables().items():
+            erase(name, table, self._alone)
+        return count
+
+    def _marks(self) -> list[tuple[str, str | None, bool]]:
+        """Name of each mark that nobody works at, whom it names, and whether more than documents are meant."""
+        names = sorted(one for one in names_of(self._database) if one.startswith(MARK))
+        if not names or not idle(self._uri, MARK):
+            return []
+        found: list[tuple[str, str | None, bool]] = []
+        for name in names:
+            table = made(self._database, name)
+            rows = [] if table is None else table.search().to_list()
+            told = [(name, row["user"], row["whole"]) for row in rows if "user" in row]
+            found += told or [(name, None, False)]  # a mark of earlier days names nobody
+        return found
+
+
+def _mark(user: str) -> str:
+    digest = hashlib.blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8)
+    return f"{MARK}_{digest.hexdigest()}"
