@@ -21,10 +21,8 @@ def rows_of(snapshot: Snapshot, resident: Resident, ids: Sequence[str]) -> dict[
         resident: Its chunks.
         ids: Distinct.
     """
-    recent, slots = resident.recent, {}
-    for id in ids:
-        if (slot := resident.slot(id)) is not None:
-            slots[id] = slot
+    recent, places = resident.recent, resident.places(ids).tolist()
+    slots = {id: slot for id, slot in zip(ids, places, strict=True) if slot >= 0}
     known = {id: recent.get(slot) for id, slot in slots.items()}
     found = {id: row for id, row in known.items() if row is not None}
     lacking = [id for id in slots if id not in found]

@@ -1,4 +1,4 @@
-"""The vectors and tokens of chunks, held in memory by slot; see `resident`."""
+"""The vectors of chunks, and what filters say of them, held in memory by slot; see `resident`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from rag_embed.fields import Fields
@@ -19,10 +18,8 @@ from rag_embed.stores.growing import Growing
 from rag_embed.stores.judging import Judge
 from rag_embed.stores.metadata_scan import Scan, scanned
 from rag_embed.stores.roster import FEW, Mask, Rows, room
-from rag_embed.stores.schema import token_columns
-from rag_embed.types import TokenBits, Vectors
+from rag_embed.types import Vectors
 
-Bytes = npt.NDArray[np.uint8]
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 _FILTERED = 5
@@ -105,43 +102,6 @@ class Matrix:
         return Moments.of(first if same else self._rows.upto(int(rows[-1]) + 1)[rows])
 
 
-class HeldTokens:
-    """What a space keeps of every chunk's tokens, part by part as it was read.
-
-    Args:
-        space: The space.
-        dim: Its dimension.
-    """
-
-    def __init__(self, space: str, dim: int) -> None:
-        self.sources = tuple(token_columns(space))
-        self.filled = Growing(np.bool_)
-        self.frequencies = PerOwner(self._frequencies)
-        self.most = None
-        self._width = -(-dim // 8)
-        self._parts: list[tuple[_Flat, _Flat]] = []
-        self._places = Growing(np.int32, 2)
-
-    def put(self, slots: Rows, table: pa.Table) -> None:
-        """See `roster.Column`."""
-        size = room(self.filled, slots)
-        ids, bits = (_Flat.of(table[name]) for name in self.sources)
-        places = self._places.upto(size)
-        places[slots, 0] = len(self._parts)
-        places[slots, 1] = np.arange(len(slots))
-        self._parts.append((ids, bits))
-        self.filled.upto(size)[slots] = True
-
-    def at(self, slot: int) -> TokenBits:
-        """The tokens in a slot."""
-        part, row = self._places.upto(slot + 1)[slot]
-        ids, bits = self._parts[part]
-        return TokenBits(ids[row].view("<i4"), bits[row].reshape(-1, self._width))
-
-    def _frequencies(self, rows: Rows) -> Frequencies:
-        return Frequencies.of([self.at(row).ids for row in rows.tolist()])
-
-
 class Verdict:
     """What a filter says of every chunk.
 
@@ -171,24 +131,6 @@ class Verdict:
         judge = Judge(len(table), Scan(table.select, self._fields).values)
         self._passing.upto(size)[slots[judge.rows(self._where)]] = True
         self.filled.upto(size)[slots] = True
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flat:
-    """Rows of bytes, one after the other, and ``(rows + 1,)`` where each begins."""
-
-    data: Bytes
-    starts: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, column: pa.ChunkedArray) -> _Flat:
-        rows = [row or b"" for row in column.to_pylist()]
-        starts = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum([len(row) for row in rows], out=starts[1:])
-        return cls(np.frombuffer(b"".join(rows), dtype=np.uint8), starts)
-
-    def __getitem__(self, row: int) -> Bytes:
-        return self.data[self.starts[row] : self.starts[row + 1]]
 
 
 def matrix_of(column: pa.ChunkedArray, dim: int) -> Vectors:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
@@ -19,10 +18,13 @@ from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import first
 from rag_embed.stores.chunk_rows import rows_of
-from rag_embed.stores.columns import HeldTokens, Matrix, PerOwner, matrix_of
+from rag_embed.stores.columns import Matrix, PerOwner, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
+from rag_embed.stores.held_tokens import SAMPLE as SAMPLE_OF_TOKENS
+from rag_embed.stores.held_tokens import Holding
 from rag_embed.stores.lexical import Lexical, lexical_of
 from rag_embed.stores.resident import Resident
+from rag_embed.stores.roster import Rows
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
     chunk_of,
@@ -41,9 +43,6 @@ SAMPLE = 65_536
 """Rows that moments are taken over when the vectors are not held in memory: mean scores are then
 known to about 1/256 of a standard deviation."""
 
-TOKEN_SAMPLE = 4096
-"""Chunks that tokens are counted in: a rarer token weighs as much as one that occurs nowhere."""
-
 _USERS = 64
 """Users whose statistics are remembered; those of shared chunks are a megabyte for 384 dimensions."""
 
@@ -58,7 +57,8 @@ class LanceView:
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
         analyzer: Settings of lexical search.
-        cache_bytes: Vectors of a space are held in memory up to this size, and its tokens, and words.
+        cache_bytes: Vectors of a space are held in memory up to this size, and words; for
+            tokens see `held_tokens.Holding`.
     """
 
     snapshot: Snapshot
@@ -69,7 +69,6 @@ class LanceView:
     cache_bytes: int
     _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
     _frequencies: dict[tuple[str, str | None], Frequencies] = field(default_factory=dict)
-    _sizes: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -132,50 +131,34 @@ class LanceView:
             rows = matrix_of(found[f"v_{space}"], self.spaces[space])
             return rows[_each(ids, place.get)]
         resident, matrix = held
-        return matrix.upto(resident.size)[_each(ids, resident.slot)]
+        return matrix.upto(resident.size)[_known(resident, ids)]
 
     def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
         """See `protocols.View`."""
-        held = self._held_tokens(space)
+        held = self._holding(space).wanted(len(ids))
         if held is not None:
             resident, tokens = held
-            return [tokens.at(slot) for slot in _each(ids, resident.slot)]
+            return tokens.at(_known(resident, ids))
         found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
         rows = tokens_of(found, space, self.spaces[space])
         return _each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
     def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """See `protocols.View`; over `TOKEN_SAMPLE` chunks at most when not held in memory."""
-        held = self._held_tokens(space)
+        """See `protocols.View`; over `held_tokens.SAMPLE` chunks at most when they are many."""
+        held = self._holding(space).small
 
         def counted(owner: str | None) -> Frequencies:
             if held is not None:
                 return _statistic(held[0], held[1].frequencies, owner)
             column = f"token_ids_{space}"
-            found = self.snapshot.evenly(TOKEN_SAMPLE, column, self.snapshot.of(owner))[column]
+            found = self.snapshot.evenly(SAMPLE_OF_TOKENS, column, self.snapshot.of(owner))[column]
             return Frequencies.of([np.frombuffer(one or b"", "<i4") for one in found.to_pylist()])
 
         return self._seen(self._frequencies, space, user, counted)
 
-    def _held_tokens(self, space: str) -> tuple[Resident, HeldTokens] | None:
-        """The space's tokens in memory, read at first use; None when they are too many."""
+    def _holding(self, space: str) -> Holding:
         self._keeps_tokens(space)
-        dim, resident, key = self.spaces[space], self.snapshot.resident, ("tokens", space)
-        if resident is None:
-            return None
-        if not resident.known(key):
-            needed = len(self) * self._token_bytes(space) * (1 + -(-dim // 8) / 4)
-            if needed > self.cache_bytes:
-                return None
-        return resident, resident.filled(key, partial(HeldTokens, space, dim))
-
-    def _token_bytes(self, space: str) -> float:
-        """Mean bytes of token ids a chunk, over `TOKEN_SAMPLE` evenly spaced chunks at most."""
-        column = f"token_ids_{space}"
-        if column not in self._sizes:
-            sizes = pc.binary_length(self.snapshot.evenly(TOKEN_SAMPLE, column, None)[column])
-            self._sizes[column] = pc.mean(sizes).as_py() or 0.0
-        return self._sizes[column]
+        return Holding(self.snapshot, space, self.spaces[space], self.cache_bytes)
 
     def _keeps_tokens(self, space: str) -> None:
         if space not in self.token_spaces:
@@ -278,9 +261,20 @@ def _statistic(resident: Resident, known: PerOwner[Sum], owner: str | None) -> S
         return known.of(owner, resident.of(owner))
 
 
+def _known(resident: Resident, ids: Sequence[str]) -> Rows:
+    """Where chunks are in memory."""
+    places = resident.places(ids)
+    _all_known([ids[i] for i in np.flatnonzero(places < 0).tolist()])
+    return places
+
+
 def _each(ids: Sequence[str], find: Callable[[str], T | None]) -> list[T]:
     """What is found for each chunk."""
     found = [find(id) for id in ids]
-    if missing := [id for id, one in zip(ids, found, strict=True) if one is None]:
-        raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+    _all_known([id for id, one in zip(ids, found, strict=True) if one is None])
     return [one for one in found if one is not None]
+
+
+def _all_known(missing: Sequence[str]) -> None:
+    if missing:
+        raise BadInput(f"Unknown chunk ids: {missing[:3]}.")

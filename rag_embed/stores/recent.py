@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any, TypeAlias
 
-from rag_embed.stores.roster import Mask
+from rag_embed.stores.roster import SINGLE, Mask
 
 Row: TypeAlias = Mapping[str, Any]
 """A chunk as `schema.chunk_of` takes it; nobody may change it."""
 
 ROOM = 16 * 2**20
 """Characters that are kept."""
-
-_SINGLE = 50
-"""What a row costs that is read by its number, in rows that are read with all others."""
 
 _BESIDE = 500
 """What a row takes beside its texts, in characters."""
@@ -81,11 +78,7 @@ class Recent:
         with self._lock:
             self._singles += wanted
             known = len(self._rows)  # by which it is judged whether all fit
-            if (
-                not known
-                or self._singles * _SINGLE < rows
-                or self._used * rows > self._room * known
-            ):
+            if not known or self._singles * SINGLE < rows or self._used * rows > self._room * known:
                 return False
             self._singles = 0
             return True

@@ -193,15 +193,21 @@ class Resident:
         owned = np.bincount(self.roster.owners[: self.size][among] - NOBODY)
         return [users[code] for code in (np.flatnonzero(owned[1:])).tolist()]
 
-    def slot(self, chunk_id: str) -> int | None:
-        """Where a chunk is; None where this version has none of that id."""
-        size = self.size
-        places = self.roster.places(chunk_id)
-        return next((slot for slot in places if slot < size and self.live[slot]), None)
+    def places(self, ids: Sequence[str]) -> Rows:
+        """Where chunks are; -1 for those that this version does not have."""
+        found, live = self.roster.newest(ids), np.append(self.live, False)
+        for i in np.flatnonzero(~live[np.minimum(found, self.size)]).tolist():
+            places = self.roster.places(ids[i])
+            found[i] = next((slot for slot in places if slot < self.size and live[slot]), -1)
+        return found
 
     def numbers(self, ids: Sequence[str]) -> Numbers:
         """Row numbers of those chunks that exist."""
-        return self.roster.numbers[[slot for id in ids if (slot := self.slot(id)) is not None]]
+        return self.roster.numbers[self._known(ids)]
+
+    def _known(self, ids: Sequence[str]) -> Rows:
+        places = self.places(ids)
+        return places[places >= 0]
 
     def mask(self, numbers: Numbers) -> Mask:
         """Rows of this version by their numbers, as a mask of slots."""
@@ -214,7 +220,7 @@ class Resident:
     def among(self, ids: Iterable[str]) -> Mask:
         """Chunks of this version, as a mask of slots."""
         mask = np.zeros(self.size, dtype=np.bool_)
-        mask[[slot for id in ids if (slot := self.slot(id)) is not None]] = True
+        mask[self._known(list(ids))] = True
         return mask
 
     def known(self, key: Hashable) -> bool:
@@ -271,10 +277,9 @@ class Resident:
 
     def _read(self, slots: Rows, columns: Sequence[str]) -> Iterator[pa.Table]:
         numbers = self.roster.numbers[slots]
-        if 2 * len(slots) > self.count:
-            yield from self.snapshot.stream(columns)
-        elif len(slots) > FEW:
-            yield from self.snapshot.stream(columns, _between(numbers))
+        most = 2 * len(slots) > self.count
+        if most or len(slots) > FEW:
+            yield from self.snapshot.stream(columns, None if most else _between(numbers))
         elif len(slots):
             yield self.snapshot.at(numbers, columns)
 

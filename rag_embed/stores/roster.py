@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -19,6 +20,9 @@ Numbers = npt.NDArray[np.int64]
 
 FEW = 1000
 """Rows that are read by their numbers; for more, all rows are read."""
+
+SINGLE = 50
+"""What a row costs that is read by its number, in rows that are read with all others."""
 
 NOBODY = -1
 """In place of the owner of a shared chunk."""
@@ -56,13 +60,19 @@ class Known:
 
 
 class Roster:
-    """The slots. All that is written here is written under `lock`."""
+    """The slots. All that is written here is written under `lock`.
+
+    Attributes:
+        measured: Mean bytes of a value, of columns where that counts, and among how many rows.
+    """
 
     def __init__(self) -> None:
         self.lock = RLock()
         self.ids: list[str] = []
         self.users: dict[str, int] = {}
         self.columns: dict[Hashable, Known] = {}
+        self.measured: dict[Hashable, tuple[float, int]] = {}
+        self._singles: Counter[Hashable] = Counter()
         self._numbers = Growing(np.int64)
         self._owners = Growing(np.int32)
         self._newest: dict[str, int] = {}
@@ -112,6 +122,23 @@ class Roster:
         places = np.minimum(np.searchsorted(known, numbers, sorter=order), len(known) - 1)
         slots = places if order is None else order[places]
         return slots, known[slots] == numbers
+
+    def all_at_once(self, key: Hashable, wanted: int, rows: int) -> bool:
+        """Whether to read a whole column: as much was spent on single rows as all of them cost.
+
+        Args:
+            key: The column's name.
+            wanted: How many single rows are to be read now.
+            rows: How many there are in all.
+        """
+        with self.lock:
+            self._singles[key] += wanted
+            return self._singles[key] * SINGLE >= rows
+
+    def newest(self, ids: Sequence[str]) -> Rows:
+        """The newest slot of each chunk, -1 for one that was never seen."""
+        find = self._newest.get
+        return np.array([find(id, -1) for id in ids], dtype=np.intp)
 
     def places(self, chunk_id: str) -> Iterator[int]:
         """The slots of a chunk, the newest first."""

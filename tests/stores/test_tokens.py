@@ -81,6 +81,29 @@ def test_tokens_survive_opening_again(tmp_path) -> None:
     assert all(same(a, b) for a, b in zip(found, kept.values(), strict=True))
 
 
+def test_more_tokens_than_are_read_at_once_are_held_when_they_were_asked_for_often(
+    tmp_path,
+) -> None:
+    """What is said of them stays the same meanwhile, and new ones are taken in."""
+    store = LanceStore.create(tmp_path / "kb", {"dense": DIM}, tokens=["dense"])
+    kept = write(store, *(f"{number:040d}" for number in range(200)))
+    store.cache_bytes = 150 * 200
+    known, ids = [], list(kept)
+    before = store.view().frequencies("dense").chunks_with
+    for start in range(0, 10, 2):
+        view = store.view()
+        some = ids[start : start + 2]
+        found = view.tokens("dense", some)
+        assert all(same(a, kept[id]) for a, id in zip(found, some, strict=True))
+        known.append(view.snapshot.resident.known(("tokens", "dense")))
+    assert known == [False, True, True, True, True]
+    assert np.array_equal(store.view().frequencies("dense").chunks_with, before)
+    kept |= write(store, "new", seed=999)
+    assert same(store.view().tokens("dense", ["new#0-3"])[0], kept["new#0-3"])
+    store.cache_bytes = 100 * 200
+    assert store.view().tokens("dense", ids[:2])
+
+
 def test_tokens_that_do_not_fit_are_refused_and_change_nothing(store) -> None:
     document = Document("n", "text")
     chunk, rows = Chunk.of(document, 0, 4), vector("text")

@@ -1,0 +1,143 @@
+"""The tokens of chunks, held in memory by slot; see `resident`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rag_embed.maths.frequencies import Frequencies
+from rag_embed.stores.columns import PerOwner
+from rag_embed.stores.growing import Growing
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.roster import Rows, room
+from rag_embed.stores.schema import token_columns
+from rag_embed.stores.snapshot import Snapshot
+from rag_embed.types import TokenBits
+
+Bytes = npt.NDArray[np.uint8]
+
+SAMPLE = 4096
+"""Chunks that tokens are counted in: a rarer token weighs as much as one that occurs nowhere."""
+
+
+class HeldTokens:
+    """What a space keeps of every chunk's tokens, part by part as it was read.
+
+    Args:
+        space: The space.
+        dim: Its dimension.
+    """
+
+    def __init__(self, space: str, dim: int) -> None:
+        self.sources = tuple(token_columns(space))
+        self.filled = Growing(np.bool_)
+        self.frequencies = PerOwner(self._frequencies)
+        self.most = None
+        self._width = -(-dim // 8)
+        self._parts: list[tuple[_Flat, _Flat]] = []
+        self._places = Growing(np.int32, 2)
+
+    def put(self, slots: Rows, table: pa.Table) -> None:
+        """See `roster.Column`."""
+        size = room(self.filled, slots)
+        ids, bits = (_Flat.of(table[name]) for name in self.sources)
+        places = self._places.upto(size)
+        places[slots, 0] = len(self._parts)
+        places[slots, 1] = np.arange(len(slots))
+        self._parts.append((ids, bits))
+        self.filled.upto(size)[slots] = True
+
+    def at(self, slots: Rows) -> list[TokenBits]:
+        """The tokens in some slots."""
+        places = self._places.upto(int(slots.max(initial=-1)) + 1)[slots].tolist()
+        found = []
+        for part, row in places:
+            ids, bits = self._parts[part]
+            found.append(TokenBits(ids[row].view("<i4"), bits[row].reshape(-1, self._width)))
+        return found
+
+    def _frequencies(self, rows: Rows) -> Frequencies:
+        return Frequencies.of([one.ids for one in self.at(rows)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flat:
+    """Rows of bytes, one after the other, and ``(rows + 1,)`` where each begins."""
+
+    data: Bytes
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Flat:
+        known = pc.fill_null(column, b"").combine_chunks()
+        _, offsets, data = known.buffers()
+        places = np.frombuffer(offsets, np.int32)[known.offset : known.offset + len(known) + 1]
+        starts = places.astype(np.int64) - places[0]
+        rows = np.frombuffer(data or b"", np.uint8)[places[0] : places[-1]]
+        return cls(rows.copy(), starts)
+
+    def __getitem__(self, row: int) -> Bytes:
+        return self.data[self.starts[row] : self.starts[row + 1]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holding:
+    """Whether the tokens of one version are in memory.
+
+    Attributes:
+        snapshot: The version.
+        space: The space that keeps them.
+        dim: Its dimension.
+        cache_bytes: Up to this size they are read at first use. Together with the space's vectors they may
+            take twice as much; then they are read once as much was spent on those that were wanted.
+    """
+
+    snapshot: Snapshot
+    space: str
+    dim: int
+    cache_bytes: int
+
+    @property
+    def small(self) -> tuple[Resident, HeldTokens] | None:
+        """The tokens, where they are few."""
+        resident = self.snapshot.resident
+        if resident is None or self._needed(resident) > self.cache_bytes:
+            return None
+        return resident, self._filled(resident)
+
+    def wanted(self, count: int) -> tuple[Resident, HeldTokens] | None:
+        """The tokens; None where they do not fit, or where so many are still to be read one by one."""
+        if (found := self.small) is not None:
+            return found
+        resident = self.snapshot.resident
+        if resident is None:
+            return None
+        together = self._needed(resident) + resident.count * self.dim * 4
+        if together > 2 * self.cache_bytes:
+            return None
+        if not resident.roster.all_at_once(self._key, count, resident.count):
+            return None
+        return resident, self._filled(resident)
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return "tokens", self.space
+
+    def _filled(self, resident: Resident) -> HeldTokens:
+        return resident.filled(self._key, partial(HeldTokens, self.space, self.dim))
+
+    def _needed(self, resident: Resident) -> float:
+        """Bytes of all tokens, by those of `SAMPLE` evenly spaced chunks."""
+        measured, rows = resident.roster.measured, resident.count
+        size, among = measured.get(self._key, (0.0, 0))
+        if rows > 2 * among:
+            column = token_columns(self.space)[0]
+            some = pc.binary_length(self.snapshot.evenly(SAMPLE, column, None)[column])
+            size = pc.mean(some).as_py() or 0.0
+            measured[self._key] = size, rows
+        return rows * size * (1 + -(-self.dim // 8) / 4)
