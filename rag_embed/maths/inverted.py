@@ -118,17 +118,15 @@ class Seen:
     """Rows by whose they are, and what each owner's texts are judged by.
 
     Attributes:
-        lengths: ``(n,)`` words of each row.
         group: ``(n,)`` 0 for a shared row, ``1 + u`` for one of owner ``u``; the last is of rows that
-            do not count.
+            do not count. None where all rows are shared and count.
         count: ``(g,)`` how many texts with words each group sees: the shared ones and its own.
-        mean: ``(g,)`` words a text of those; 1 when there is none.
+        norm: ``(n,)`` what the length of each row comes to, see `maths.bm25`.
     """
 
-    lengths: npt.NDArray[np.int32]
-    group: npt.NDArray[np.int32]
+    group: npt.NDArray[np.int32] | None
     count: npt.NDArray[np.int64]
-    mean: npt.NDArray[np.float64]
+    norm: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, lengths: npt.NDArray[np.int32], owners: npt.NDArray[np.int32], live: Mask) -> Seen:
@@ -143,7 +141,9 @@ class Seen:
         group = np.where(live, owners + 1, gone).astype(np.int32)
         count = _and_shared(np.bincount(group[lengths > 0], minlength=gone + 1))
         total = _and_shared(np.bincount(group, lengths, minlength=gone + 1))
-        return cls(lengths, group, count, np.where(count, total / np.maximum(count, 1), 1.0))
+        mean = np.where(count, total / np.maximum(count, 1), 1.0)
+        norm = K1 * (1 - B + B * lengths / mean[group])
+        return cls(group if group.any() else None, count, norm)
 
     def bm25(self, query: Sequence[tuple[Rows, Times]], among: Mask) -> npt.NDArray[np.float32]:
         """BM25 of each row for a query, judged by what its owner sees; 0 where no word is shared.
@@ -159,16 +159,27 @@ class Seen:
             >>> [round(float(score), 3) for score in seen.bm25([red], np.ones(3, np.bool_))]
             [0.693, 0.0, 0.47]
         """
-        total = np.zeros(len(self.lengths))
-        for rows, times in query:
+        said = [one for one in query if len(one[0])]
+        if not said:
+            return np.zeros(len(self.norm), dtype=np.float32)
+        values = np.concatenate([self._values(rows, times) for rows, times in said])
+        rows = np.concatenate([rows for rows, _ in said])
+        total = np.bincount(rows, values, minlength=len(self.norm)).astype(np.float32)
+        total *= among
+        return total
+
+    def _values(self, rows: Rows, times: Times) -> npt.NDArray[np.float64]:
+        """What a word that some rows hold adds to each of them."""
+        if self.group is None:
+            rarity = float(idf(int(self.count[0]), np.float64(len(rows))))
+            values = rarity * times.astype(np.float64)
+        else:
             group = self.group[rows]
             holding = _and_shared(np.bincount(group, minlength=len(self.count)))
-            rarity = idf(self.count, holding)
-            kept = among[rows]
-            rows, times, group = rows[kept], times[kept], group[kept]
-            norm = K1 * (1 - B + B * self.lengths[rows] / self.mean[group])
-            total[rows] += rarity[group] * times * (K1 + 1) / (times + norm)
-        return total.astype(np.float32)
+            values = idf(self.count, holding)[group] * times.astype(np.float64)
+        values *= K1 + 1
+        values /= times + self.norm[rows]
+        return values
 
 
 def _changes(values: npt.NDArray[np.integer]) -> Mask:

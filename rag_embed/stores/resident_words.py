@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -41,12 +42,36 @@ class Spoken:
         """Of every slot of a mask, for a query; 0 of the others."""
         return self.seen.bm25(self.words.holding(words, len(among)), among)
 
-    def best(self, words: Sequence[str], n: int, among: Mask) -> tuple[list[str], Scores]:
-        """The ``n`` best of a mask that share a word with a query."""
-        scores = self.bm25(words, among)
+    def best(self, scores: Scores, n: int) -> tuple[list[str], Scores]:
+        """The ``n`` best of those that share a word with a query."""
         hits = np.flatnonzero(scores)
         hits = hits[contenders(scores[hits], n)]
         return first([self.ids[slot] for slot in hits.tolist()], scores[hits], n)
+
+
+class Asked:
+    """Scores of all chunks for queries whose best were found, until those of other chunks are asked for.
+
+    Args:
+        room: Bytes that are kept; those that were put first go first.
+    """
+
+    def __init__(self, room: int = 64 * 2**20) -> None:
+        self._room = room
+        self._scores: dict[str, Scores] = {}
+        self._lock = Lock()
+
+    def put(self, text: str, scores: Scores) -> None:
+        """Keep the scores of a query."""
+        with self._lock:
+            self._scores[text] = scores
+            while len(self._scores) * scores.nbytes > self._room:
+                del self._scores[next(iter(self._scores))]
+
+    def take(self, text: str) -> Scores | None:
+        """Those of a query, if they are kept; they are not kept any longer."""
+        with self._lock:
+            return self._scores.pop(text, None)
 
 
 @dataclass(eq=False)
@@ -62,28 +87,30 @@ class ResidentWords:
     snapshot: Snapshot
     resident: Resident
     analyzer: Analyzer
+    _asked: Asked = field(default_factory=Asked)
 
     def find(
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `lexical.Lexical`."""
-        version = self.resident
-        among = version.live if where is None else self.snapshot.mask(where, version)
-        return [self._spoken.best(self.analyzer.words(text), n, among) for text in texts]
+        version, found = self.resident, []
+        among = None if where is None else self.snapshot.mask(where, version)
+        for text in texts:
+            scores = self._spoken.bm25(self.analyzer.words(text), version.live)
+            self._asked.put(text, scores)
+            found.append(self._spoken.best(scores if among is None else scores * among, n))
+        return found
 
     def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `lexical.Lexical`."""
         return [self._scores(text, some) for text, some in zip(texts, ids, strict=True)]
 
     def _scores(self, text: str, ids: Sequence[str]) -> Scores:
-        slots = [self.resident.slot(id) for id in ids]
-        known = np.array([i for i, slot in enumerate(slots) if slot is not None], dtype=np.intp)
-        there = np.array([slot for slot in slots if slot is not None], dtype=np.intp)
-        among = np.zeros(self.resident.size, dtype=np.bool_)
-        among[there] = True
-        found = np.zeros(len(ids), dtype=np.float32)
-        found[known] = self._spoken.bm25(self.analyzer.words(text), among)[there]
-        return found
+        scores = self._asked.take(text)
+        if scores is None:
+            scores = self._spoken.bm25(self.analyzer.words(text), self.resident.live)
+        places = self.resident.places(ids)
+        return np.where(places < 0, np.float32(0), scores[places])
 
     @cached_property
     def _spoken(self) -> Spoken:
@@ -117,7 +144,7 @@ class ReadWords:
         if where is not None:
             passing = set(self.snapshot.passing(where))
             among[:] = [id in passing for id in spoken.ids]
-        return [spoken.best(words, n, among) for words in queries]
+        return [spoken.best(spoken.bm25(words, among), n) for words in queries]
 
     def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `lexical.Lexical`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from unittest import mock
@@ -12,16 +13,20 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from rag_embed import Chunk, Document
+from rag_embed import Chunk, Document, Query
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
 from rag_embed.filters import field
+from rag_embed.maths.inverted import Seen
+from rag_embed.ranking.hybrid import Hybrid
+from rag_embed.ranking.legs import LexicalLeg
+from rag_embed.ranking.relevance import ANY_MODEL
 from rag_embed.stores import making
 from rag_embed.stores.full_text import FullText
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lexical import has_index, size_of_words
 from rag_embed.stores.memory import MemoryStore
-from rag_embed.stores.resident_words import ReadWords, ResidentWords
+from rag_embed.stores.resident_words import Asked, ReadWords, ResidentWords
 from rag_embed.types import ChunkRows
 
 OWNERS = (None, None, "ann", "bob")
@@ -130,6 +135,33 @@ def test_candidates_are_scored_as_the_search_scores_them(store) -> None:
     [again] = view.lexical_scores(["fox0 tea3"], [[*ids[::-1], "nope"]])
     assert np.array_equal(again, [*scores[::-1], 0.0])
     assert view.lexical_scores([], []) == [] and view.lexical_scores(["fox0"], [[]])[0].size == 0
+
+
+def test_a_search_cuts_its_words_and_adds_its_scores_up_once(store, monkeypatch) -> None:
+    """Of the query nothing is kept afterwards."""
+    counted = []
+
+    def bm25(self, *given):
+        counted.append(given)
+        return added_up(self, *given)
+
+    added_up = Seen.bm25
+    monkeypatch.setattr(Seen, "bm25", bm25)
+    alone = replace(ANY_MODEL, weights={"lexical": 1.0})
+    hybrid = Hybrid(store, (LexicalLeg(),), {"lexical": 1.0}, alone)
+    assert hybrid.retrieve([Query("fox0 tea3", user="ann")])[0]
+    assert len(counted) == 1
+    hybrid.retrieve([Query("fox0 tea3"), Query("oak39")])
+    assert len(counted) == 3
+    assert not store.view()._words._asked._scores
+
+
+def test_scores_of_many_queries_take_bounded_room() -> None:
+    asked = Asked(room=1000)
+    for number in range(5):
+        asked.put(str(number), np.full(100, number, np.float32))
+    assert [asked.take(str(number)) is None for number in range(5)] == [True] * 3 + [False] * 2
+    assert asked.take("4") is None
 
 
 def test_an_index_that_fits_has_no_full_text_index(store) -> None:
