@@ -43,11 +43,15 @@ class Tokens:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to ``max_tokens``."""
+        if len(texts) == 1:
+            return [one.ids for one in self.traced(texts)]
         encodings = self._cut.encode_batch_fast([self.clipped(text) for text in texts])
         return [encoding.ids for encoding in encodings]
 
     def traced(self, texts: Sequence[str]) -> list[Encoding]:
         """Like `ids`, with what each token is and where it comes from."""
+        if len(texts) == 1:  # no thread need be woken for a query
+            return [self._cut.encode(self.clipped(texts[0]))]
         encodings: list[Encoding] = self._cut.encode_batch([self.clipped(text) for text in texts])
         return encodings
 

@@ -258,10 +258,9 @@ class Experts:
         signature = self._spaces.own.signature
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
         calibration = self._fitted or default(signature.fingerprint, counting)
-        whole = Hybrid(self._store, legs, weights, calibration, stages)
-        if not routed:
+        whole, router = Hybrid(self._store, legs, weights, calibration, stages), self.router
+        if not routed or (router is None and not self._weighing.own):
             return whole
-        router = self.router
         if isinstance(router, LearnedRouter):
             router = router.fitting(whole.mixture, signature)
         return replace(whole, own=self._weighing.own, router=router)

@@ -15,6 +15,9 @@ _SMALL = 1e-12
 _RELATIVE = 1e-6
 """More than float32 loses in a subtraction."""
 
+_BLOCK = 32
+"""Scores of which the best is taken first, where there are many."""
+
 ROUNDING = 1e-6
 """How far from 1 the length of a unit row of float32 may be."""
 
@@ -68,11 +71,27 @@ def best(ids: Sequence[str], scores: npt.NDArray[np.floating], n: int) -> npt.ND
         return np.empty(0, dtype=np.intp)
     near = np.arange(scores.size)
     if n < scores.size:  # most are far below: only what may round to as much is rounded
-        edge = np.partition(scores, scores.size - n)[scores.size - n]
+        edge = _edge(scores, n)
         near = np.flatnonzero(scores >= edge - (10.0**-DIGITS + _RELATIVE * abs(edge)))
-    rounded = np.round(scores[near].astype(np.float64), DIGITS)
-    pairs = zip((-rounded).tolist(), [ids[i] for i in near.tolist()], near.tolist(), strict=True)
+    rounded = -np.round(scores[near].astype(np.float64), DIGITS)
+    order = np.argsort(rounded)
+    sorted_ = rounded[order]
+    if (sorted_[1:] > sorted_[:-1]).all():
+        return near[order[:n]]
+    pairs = zip(rounded.tolist(), [ids[i] for i in near.tolist()], near.tolist(), strict=True)
     return np.array([i for _, _, i in sorted(pairs)[:n]], dtype=np.intp)
+
+
+def _edge(scores: npt.NDArray[np.floating], n: int) -> float:
+    """The ``n``-th best score, ``0 < n <= len(scores)``.
+
+    The ``n``-th best of what is best in blocks is one of them, so that what lies below is none.
+    """
+    blocks = len(scores) // _BLOCK
+    if blocks > 2 * n:
+        tops = scores[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+        scores = scores[scores >= np.partition(tops, blocks - n)[blocks - n]]
+    return float(np.partition(scores, len(scores) - n)[len(scores) - n])
 
 
 def contenders(scores: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.intp]:
@@ -84,8 +103,7 @@ def contenders(scores: npt.NDArray[np.floating], n: int) -> npt.NDArray[np.intp]
     """
     if not 0 < n < len(scores):
         return np.arange(len(scores) if n else 0)
-    edge = np.partition(scores, len(scores) - n)[len(scores) - n]
-    return np.flatnonzero(scores >= edge - 2.0 * 10.0**-DIGITS)
+    return np.flatnonzero(scores >= _edge(scores, n) - 2.0 * 10.0**-DIGITS)
 
 
 def first(
@@ -98,4 +116,4 @@ def first(
         (['b'], array([2.], dtype=float32))
     """
     order = best(ids, scores, n)
-    return [ids[i] for i in order], scores[order].astype(np.float32)
+    return [ids[i] for i in order.tolist()], scores[order].astype(np.float32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -95,7 +96,7 @@ def ordered(
         total += weights.get(name, 0.0) * values.astype(np.float64)
     order = best(ids, total, len(ids))
     first = order[:depth]
-    chosen = [ids[i] for i in first]
+    chosen = [ids[i] for i in first.tolist()]
     for name in stages if chosen else ():
         weight = weights.get(name, 0.0)
         if weight and (found := look(name, chosen)) is not None:
@@ -215,13 +216,15 @@ class Fusion:
         order, total = ordered(ids, scaled, weights, self.depth, stages, looked)
         place = {id: i for i, id in enumerate(ids)}
 
+        @cache
         def said(id: str) -> tuple[Part, ...]:
             i = place[id]
             found = [(name, float(raw[name][i]), float(scaled[name][i])) for name in raw]
             found += [(name, *one[id]) for name, one in looks.items() if id in one]
             return tuple(Part(*one, weights.get(one[0], 0.0)) for one in found)
 
-        return [Scored(ids[i], float(total[i]), said) for i in order]
+        ranked = zip(order.tolist(), total[order].tolist(), strict=True)
+        return [Scored(ids[i], score, said) for i, score in ranked]
 
 
 def _normalised(asked: Asked[T], query: int, raw: Scores) -> Scores:

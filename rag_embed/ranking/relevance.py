@@ -7,6 +7,7 @@ are about the same thing at all, but its level depends on the model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -64,7 +65,7 @@ class Calibration:
     def relevance(self, score: float, cosine: float) -> float:
         """Probability that a hit answers the query."""
         exponent = -(self.score * score + self.cosine * cosine + self.intercept)
-        return float(1.0 / (1.0 + np.exp(np.clip(exponent, -60.0, 60.0))))
+        return 1.0 / (1.0 + math.exp(min(max(exponent, -60.0), 60.0)))
 
 
 ANY_MODEL = Calibration(

@@ -50,7 +50,7 @@ def test_best_is_sorting_by_rounded_score_then_id(pairs, n) -> None:
 
 
 @given(
-    st.integers(0, 60),
+    st.one_of(st.integers(0, 60), st.integers(200, 1200)),
     st.sampled_from([1e-5, 1.0, 64.0, 1e4]),
     st.integers(0, 7),
     st.integers(0, 70),
