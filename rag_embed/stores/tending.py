@@ -76,8 +76,10 @@ class LanceTending:
             if name in WORDS:
                 chunks.create_index(name, config=SPACES)
             else:
-                partitions = int(chunks.count_rows() ** 0.5)
-                config = IvfRq(distance_type="dot", num_partitions=partitions, num_bits=1)
+                size = int(
+                    chunks.count_rows() ** 0.5
+                )  # by number, LanceDB's upkeep would join them
+                config = IvfRq(distance_type="dot", target_partition_size=size, num_bits=1)
                 chunks.create_index(name, config=config)
 
 

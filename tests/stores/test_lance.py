@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_a_filter_on_an_approximate_index_loses_nothing(store) -> None:
             assert len(got) == 10
             kept.append(len({f"d{i}" for i in order} & {id.partition("#")[0] for id in got}) / 10)
         assert np.mean(kept) >= (1.0 if len(members) < 250 else 0.95)
+
+
+def test_upkeep_leaves_the_parts_of_the_vector_index(store) -> None:
+    """LanceDB joined parts that are small for it, and then every search read every vector."""
+    store.cache_bytes, store.index_from = 0, 1000
+    rows = fill(store, 5000)
+    for number in range(3):
+        store.optimize()
+        search = store._chunks.search(rows[0], vector_column_name="v_dense").distance_type("dot")
+        plan = search.limit(3).minimum_nprobes(1).maximum_nprobes(1).analyze_plan()
+        [(compared, thousands)] = re.findall(r"ANNSubIndex.*?index_comparisons=([\d.]+)( K)?", plan)
+        assert 0 < float(compared) < 500 and not thousands, (number, compared, thousands)
+        fill(store, 300, start=5000 + 300 * number)
 
 
 def test_scores_from_the_index_are_true_cosines(store) -> None:
