@@ -11,7 +11,7 @@ from rag_embed.lazy import lazily
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Refused
 from rag_embed.serving.tool import Answer, Tool
-from rag_embed.serving.tools import tools
+from rag_embed.serving.tools import index_tools, tools
 
 if TYPE_CHECKING:
     from rag_embed.serving.mcp_server import server
@@ -29,6 +29,7 @@ __all__ = [
     "Refused",
     "Shelf",
     "Tool",
+    "index_tools",
     "serve_http",
     "serve_stdio",
     "server",

@@ -32,6 +32,13 @@ class Answer:
     failed: bool = False
     chunks: tuple[Chunk, ...] = ()
 
+    @property
+    def quoted(self) -> list[tuple[Chunk, float | None]]:
+        """What is quoted, each with its relevance; None where nothing was searched, as by ``read``."""
+        said = self.data.get("passages", [self.data] * len(self.chunks))
+        found = zip(self.chunks, said, strict=True)
+        return [(chunk, one.get("relevance")) for chunk, one in found]
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

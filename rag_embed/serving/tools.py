@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from rag_embed.filters import Filter
+from rag_embed.index import Index
 from rag_embed.serving.library import Library
 from rag_embed.serving.listing import list_tool
 from rag_embed.serving.reading import read_tool
@@ -26,3 +30,21 @@ def tools(library: Library) -> tuple[Tool, ...]:
         'k is between 1 and 50, got 1000000000.'
     """
     return search_tool(library), read_tool(library), list_tool(library)
+
+
+def index_tools(
+    index: Index | str | os.PathLike[str], *, user: str | None = None, where: Filter | None = None
+) -> tuple[Tool, ...]:
+    """`tools` over one index, for the agents of a framework.
+
+    Args:
+        index: An index, or the path of one.
+        user: Whose documents are seen beside the shared ones; no argument of a tool names another.
+        where: Only this part of the index; filters of a call narrow it.
+
+    Raises:
+        BadInput: The user id is none.
+        NoIndex: There is none at the path.
+    """
+    opened = index if isinstance(index, Index) else Index.open(index)
+    return tools(Library.of({"index": opened}, user=user).narrowed({"index": where}))

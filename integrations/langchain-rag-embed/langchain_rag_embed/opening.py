@@ -12,6 +12,11 @@ from rag_embed.protocols import Encoder
 from rag_embed.stores import opened_or_made
 
 
+def opened(index: Index | str | os.PathLike[str]) -> Index:
+    """The index, or the one at a path."""
+    return index if isinstance(index, Index) else Index.open(index)
+
+
 def index_of_whole_documents(
     index: Index | str | os.PathLike[str] | None,
     encoder: Encoder | None,

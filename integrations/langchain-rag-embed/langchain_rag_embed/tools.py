@@ -11,7 +11,7 @@ from langchain_core.tools import StructuredTool, ToolException
 
 from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Index
-from rag_embed.serving import Library, Tool, tools
+from rag_embed.serving import Tool, index_tools
 from rag_embed.types import Chunk
 
 
@@ -56,7 +56,7 @@ def search_tool(
         >>> message.artifact[0].id
         'a#0-15'
     """
-    search, _, _ = _tools(index, user, where)
+    search, _, _ = index_tools(index, user=user, where=to_filter(where))
     return _made(search, name, about)
 
 
@@ -75,16 +75,8 @@ def read_tool(
     Raises:
         BadInput: The filter cannot be read, or the user id is none.
     """
-    _, read, _ = _tools(index, user, where)
+    _, read, _ = index_tools(index, user=user, where=to_filter(where))
     return _made(read, name, about)
-
-
-def _tools(
-    index: Index | str | os.PathLike[str], user: str | None, where: FilterLike
-) -> tuple[Tool, ...]:
-    opened = index if isinstance(index, Index) else Index.open(index)
-    library = Library.of({"index": opened}, user=user)
-    return tools(library.narrowed({"index": to_filter(where)}))
 
 
 def _made(tool: Tool, name: str, about: str) -> StructuredTool:
@@ -92,9 +84,7 @@ def _made(tool: Tool, name: str, about: str) -> StructuredTool:
         answer = tool.call(given)
         if answer.failed:
             raise ToolException(answer.text)
-        said = answer.data.get("passages", [answer.data])
-        found = zip(answer.chunks, said, strict=True)
-        return answer.text, [_document(chunk, one.get("relevance")) for chunk, one in found]
+        return answer.text, [passage(chunk, relevance) for chunk, relevance in answer.quoted]
 
     return StructuredTool.from_function(
         called,
@@ -106,7 +96,7 @@ def _made(tool: Tool, name: str, about: str) -> StructuredTool:
     )
 
 
-def _document(chunk: Chunk, relevance: float | None) -> LangChainDocument:
+def passage(chunk: Chunk, relevance: float | None) -> LangChainDocument:
     """A passage as a document; where it stands is in ``metadata["rag_embed"]``, as with a retriever."""
     place = {
         "doc_id": chunk.doc_id,

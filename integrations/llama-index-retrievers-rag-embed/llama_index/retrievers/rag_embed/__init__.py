@@ -9,6 +9,7 @@ from llama_index.retrievers.rag_embed.ingestion import RagEmbedNodeParser
 from llama_index.retrievers.rag_embed.nodes import RagEmbedNode, to_node
 from llama_index.retrievers.rag_embed.rerank import PostprocessorReranker
 from llama_index.retrievers.rag_embed.retriever import RagEmbedRetriever
+from llama_index.retrievers.rag_embed.tools import read_tool, search_tool
 from llama_index.retrievers.rag_embed.vector_store import RagEmbedVectorStore
 from llama_index.retrievers.rag_embed.writers import context_writer
 
@@ -23,6 +24,8 @@ __all__ = [
     "RagEmbedVectorStore",
     "as_leg",
     "context_writer",
+    "read_tool",
+    "search_tool",
     "to_documents",
     "to_filter",
     "to_node",

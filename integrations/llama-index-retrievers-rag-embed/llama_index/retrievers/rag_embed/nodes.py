@@ -72,7 +72,7 @@ def to_node(hit: Hit) -> RagEmbedNode:
         (0.5, 0.9, 'd')
     """
     return RagEmbedNode(
-        node=_node(hit.chunk),
+        node=node_of_chunk(hit.chunk),
         score=hit.score,
         relevance=hit.relevance,
         explanation=[part.explained for part in hit.parts],
@@ -80,7 +80,8 @@ def to_node(hit: Hit) -> RagEmbedNode:
     )
 
 
-def _node(chunk: Chunk) -> BaseNode:
+def node_of_chunk(chunk: Chunk) -> BaseNode:
+    """The node of a chunk or passage; see `to_node`."""
     metadata = deepcopy(dict(chunk.metadata))
     beside = metadata.pop(BESIDE, {})
     kind, (before, length, after) = beside.pop("kind", ""), beside.pop("whole", ("", -1, ""))
