@@ -48,7 +48,22 @@ class StoreError(RagEmbedError):
 
 
 class NoIndex(StoreError):
-    """There is no index at that place."""
+    """There is no index at that place.
+
+    Args:
+        what: What there is instead, a sentence without its end.
+        remedy: What to do, in Python.
+
+    Attributes:
+        what: As given; a shell has a remedy of its own.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what = what
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args)) + "."
 
 
 class IndexExists(StoreError):

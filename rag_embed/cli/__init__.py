@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag_embed.cli.commands import Commands
-from rag_embed.errors import RagEmbedError
+from rag_embed.errors import NoIndex, RagEmbedError
 from rag_embed.lazy import lazily
 from rag_embed.stores._deferred import spare_pandas
 
@@ -64,6 +64,8 @@ def main() -> None:
     spare_pandas()
     try:
         app()
+    except NoIndex as error:
+        _fail(f"{error.what}; make one first: rag-embed index FOLDER --to KB.")
     except RagEmbedError as error:
         _fail(str(error))
     except OSError as error:  # a page or report that cannot be written

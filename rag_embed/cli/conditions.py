@@ -1,4 +1,4 @@
-"""Filter conditions as typed on a command line: ``year>=2020``, ``tags~news``, ``metadata.by=Zoë``."""
+"""Filter conditions as typed on a command line: ``year>=2020``, ``tags~news``, ``title~contract``."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ _READ |= {"datetime": _time, "date": _time}
 def parsed(conditions: Sequence[str], fields: Fields) -> Filter | None:
     """All conditions joined by *and*.
 
-    Values are read by the type of their field. What a key such as ``metadata.year`` holds nobody
-    has declared: ``metadata.year=2020`` finds the text and the number.
+    ``~`` asks for an element of a list, or a part of a text. Values are read by the type of their
+    field. What a key such as ``metadata.year`` holds nobody has declared: ``metadata.year=2020``
+    finds the text and the number.
 
     Args:
         conditions: As typed.
@@ -70,8 +71,8 @@ def _one(condition: str, fields: Fields) -> Filter:
     match = _CONDITION.fullmatch(condition.strip())
     if match is None:
         raise BadInput(
-            f"Cannot read the condition {condition!r}; write year>=2020, tags~news or "
-            "metadata.author=Zoë."
+            f"Cannot read the condition {condition!r}; write year>=2020, tags~news, "
+            "title~contract or metadata.author=Zoë."
         )
     name, sign, text = match.group(1), match.group(2), match.group(3).strip()
     known = {**BUILT_IN, **fields.types}
@@ -84,12 +85,12 @@ def _one(condition: str, fields: Fields) -> Filter:
         )
     if kind is None:
         return _undeclared(field(name), sign, text)
-    if sign == "~" and kind != "list[str]":
+    if sign == "~" and kind not in ("list[str]", "str"):
         raise BadInput(
-            f"Field {name!r} is {kind}, and ~ asks what a list holds: write {name}={text}."
+            f"Field {name!r} is {kind}, and ~ asks what a list or a text holds: write {name}={text}."
         )
     if sign == "~":
-        return field(name).has(text)
+        return field(name).has(text) if kind == "list[str]" else field(name).contains(text)
     try:
         value = _READ.get(kind, str)(text)
     except ValueError as error:
@@ -107,7 +108,7 @@ def _undeclared(name: Field, sign: str, text: str) -> Filter:
             continue
     values = [text, *read]
     if sign == "~":
-        return Or(name.has(value) for value in values)
+        return Or((*(name.has(value) for value in values), name.contains(text)))
     if sign in ("=", "=="):
         return name.is_in(values)
     if sign == "!=":

@@ -155,10 +155,15 @@ def split_by_document(
         raise BadInput(f"train_share must be between 0 and 1, got {train_share}.")
     groups = _tied(collection)
     if len(groups) < 2:
+        number = len(collection.queries)
+        why = (
+            "all are tied to each other through shared relevant documents"
+            if number > 1
+            else f"there {'is one' if number else 'is none'}"
+        )
         raise BadInput(
-            f"The {len(collection.queries)} queries of {collection.name!r} cannot be split by "
-            "document: all are tied to each other through shared relevant documents. "
-            "Use another collection for training."
+            f"The queries of {collection.name!r} cannot be divided into two halves, one to choose on and "
+            f"one to judge by: {why}. Label at least two questions that different documents answer."
         )
     random.Random(int(seed)).shuffle(groups)
     groups.sort(key=len, reverse=True)

@@ -151,7 +151,7 @@ def opened(
         _check_bare(path, {"storage_options": storage_options})
         store, where = path, type(path).__name__
         if INDEX not in store.settings():
-            raise NoIndex(f"This {where} holds no index yet; make one with Index.create.")
+            raise NoIndex(f"This {where} holds no index yet", "make one with Index.create")
     settings = read(store, where)
     given = loaded(encoder) if encoder else None
     own, space = space_again(settings, given, situate, where, store.files, load)

@@ -33,6 +33,8 @@ from rag_embed.stores.tables import (
     settings_of,
 )
 
+_REMEDY = "create one first, with Index.create or Index.at"
+
 FORMAT = 2
 """Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself."""
 
@@ -94,14 +96,13 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
         StoreError: A newer version of rag_embed wrote it, or it is damaged.
     """
     if (folder := local(uri)) is not None and not folder.is_dir():
-        raise NoIndex(f"There is no index at {uri!r}; create one first.")
+        raise NoIndex(f"There is no index at {uri!r}", _REMEDY)
     database = connect(uri, options)
     with explained("open the index", uri):
         settings = finished_settings(database, uri)
     if not settings:
         raise NoIndex(
-            f"{uri!r} holds no rag_embed index, or one whose creation was "
-            "interrupted; create it first."
+            f"{uri!r} holds no rag_embed index, or one whose creation was interrupted", _REMEDY
         )
     found = settings["format"], settings.get("words", 0)
     if found[0] > FORMAT or found[1] > VERSION:

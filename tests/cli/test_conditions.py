@@ -47,6 +47,8 @@ ROW = {
         "at>=2024-05-01",
         "day<2024-05-02",
         "title=Guide = long",
+        "title~uide =",
+        "metadata.by.name~Zo",
     ],
 )
 def test_conditions_that_hold(condition) -> None:
@@ -61,6 +63,8 @@ def test_conditions_that_hold(condition) -> None:
         "metadata.nope!=1",
         "metadata.n<nan",
         "metadata.labels~a",
+        "title~guide",
+        "metadata.by.name~zo",
     ],
 )
 def test_conditions_that_do_not_hold(condition) -> None:
@@ -75,7 +79,7 @@ def test_conditions_that_do_not_hold(condition) -> None:
         ("metadata.year=soon", "'metadata.year' is int"),
         ("year=" + "9" * 5000, "'year' is int"),
         ("colour=red", "--field colour:type"),
-        ("title~x", "write title=x"),
+        ("at~2024", "~ asks what a list or a text holds: write at=2024"),
         ("metadata.a b=1", "Cannot read"),
     ],
 )

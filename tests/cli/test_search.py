@@ -120,6 +120,7 @@ def test_wrong_usage(run, kb) -> None:
         assert run("search", kb, "fox", *arguments).code == 2
     missing = run("search", "nowhere", "fox")
     assert missing.code == 1 and "no index at" in missing.err and "nowhere'" in missing.err
+    assert "rag-embed index FOLDER --to KB" in missing.err and "Index.create" not in missing.err
 
 
 class Links(HTMLParser):

@@ -271,7 +271,7 @@ def test_what_a_killed_creation_left_is_made_anew(tmp_path, left) -> None:
     """A process may die when it had made the folder of a table and nothing in it."""
     for table in left:
         (tmp_path / "kb" / f"{table}.lance").mkdir(parents=True)
-    with pytest.raises(NoIndex):
+    with pytest.raises(NoIndex, match=r"; create one first, with Index\.create"):
         Index.open(tmp_path / "kb", encoder=HashEncoder(16))
     index = Index.create(tmp_path / "kb", encoder=HashEncoder(16))
     index.add(Document("a", "red fox"))
