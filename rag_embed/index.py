@@ -125,14 +125,15 @@ class Index:
     def add(self, documents: Given, *, progress: OnProgress | None = None) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
-        Unchanged documents cost no encoding. What a reader skipped is passed on to the report.
+        Unchanged documents cost no encoding. The report tells what was skipped: by a reader, or because its
+        id is none, came twice or belongs to another owner.
 
         Args:
             documents: Any iterable, consumed lazily, see `rag_embed.reading.read`; or one document.
             progress: Called after each batch.
 
         Raises:
-            BadInput: A document cannot be stored; batches before it are.
+            BadInput: The metadata of a document cannot be stored; batches before it are.
         """
         return added(self._ingest(), unmarked(several(documents)), progress)
 

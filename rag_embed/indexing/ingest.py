@@ -117,7 +117,8 @@ class Ingest:
         store: The store they go to.
         splitter: Cuts documents.
         spaces: Chunk encoder of each space.
-        lenient: Whether a document that cannot be stored is skipped, and not an error.
+        lenient: Whether a document whose metadata cannot be stored is skipped, and not an error. One whose id
+            is none, or another owner's, is skipped in any case.
     """
 
     store: Store
@@ -180,9 +181,13 @@ class Ingest:
             for document in good:
                 stored, owner = known.get(document.id, (None, document.user))
                 try:
+                    check_owners([document], {document.id: owner})
+                except BadInput as error:
+                    skipped.append(Skipped(document.id, str(error)))
+                    continue
+                try:
                     digest = content_hash(document)
                     self.store.fields.values(document)
-                    check_owners([document], {document.id: owner})
                 except BadInput as error:
                     if not self.lenient:
                         raise
@@ -234,7 +239,7 @@ class Ingest:
         try:
             self.store.replace([(new.document, new.digest) for new, _ in batch], rows)
         except BadInput:
-            report, left = self._left(batch) if self.lenient else (AddReport(), batch)
+            report, left = self._left(batch)
             if len(left) == len(batch):
                 raise
             return report + (self._write(left) if left else AddReport())

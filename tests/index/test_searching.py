@@ -66,8 +66,11 @@ class TestSearch:
     def test_another_owner_cannot_take_over_an_id(self, index) -> None:
         index.add([Document("s", "secret fox", user="ann")])
         for user in (None, "bob"):
-            with pytest.raises(BadInput, match="another owner"):
-                index.add([Document("s", "mine now", user=user)])
+            report = index.add(
+                [Document("s", "mine now", user=user), Document(f"free {user}", "tea")]
+            )
+            assert report.added == 1 and [one.source for one in report.failed] == ["s"]
+            assert "belongs to another owner" in report.skipped[0].reason
         assert index.search("secret", user="ann")[0].text == "secret fox"
 
     def test_who_adds_an_id_first_keeps_it(self, index, monkeypatch) -> None:
@@ -80,10 +83,10 @@ class TestSearch:
             return HashEncoder.encode_document(encoder, texts)
 
         monkeypatch.setattr(Counting, "encode_document", slow)
-        with pytest.raises(BadInput, match="another owner"):
-            index.add([Document("s", "mine now", user="bob")])
+        report = index.add([Document("s", "mine now", user="bob"), Document("t", "x", user="bob")])
+        assert report.added == 1 and "another owner" in report.skipped[0].reason
         assert [hit.text for hit in index.search("secret", user="ann")] == ["secret fox"]
-        assert index.search("secret", user="bob") == []
+        assert [hit.text for hit in index.search("secret", user="bob")] == ["x"]
 
     def test_group_by_document_gives_each_document_once(self, tmp_path) -> None:
         index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=12)

@@ -18,6 +18,8 @@ from langchain_core.runnables.config import run_in_executor
 from pydantic import ConfigDict, Field
 from typing_extensions import Unpack
 
+from langchain_rag_embed.adding import refused
+from langchain_rag_embed.documents import with_ids
 from langchain_rag_embed.searching import SearchOptions
 from langchain_rag_embed.tracing import tracing_params
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
@@ -55,11 +57,15 @@ class RagEmbedDocumentIndex(DocumentIndex):
     ) -> UpsertResponse:
         """Add documents, or replace those with the same ids; see `RagEmbedVectorStore`.
 
+        What cannot be stored, such as an id that belongs to another owner, is in ``failed``.
+
         Raises:
-            BadInput: A document cannot be stored, or its id belongs to another owner.
+            BadInput: The metadata of a document cannot be stored.
         """
-        ids = self.store.add_documents(items, user=user, batch_size=batch_size)
-        return {"succeeded": ids, "failed": []}
+        named = with_ids(list(items), None, title_key=self.store.title_key, user=user)
+        failed = refused(self.store.index, named, batch_size)
+        ids = [document.id for document in named]
+        return {"succeeded": [id for id in ids if id not in failed], "failed": list(failed)}
 
     def delete(  # type: ignore[override]  # the base swallows unknown options
         self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE

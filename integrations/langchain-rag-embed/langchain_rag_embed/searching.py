@@ -11,8 +11,9 @@ from langchain_core.documents import Document as LangChainDocument
 
 from langchain_rag_embed.documents import from_document
 from langchain_rag_embed.filters import FilterLike, to_filter
-from rag_embed import Document, Hit, Index, Query
+from rag_embed import Document, Hit, Index, Query, field
 from rag_embed.errors import BadInput
+from rag_embed.filters import Filter
 
 _SPACE = "dense"
 
@@ -58,6 +59,13 @@ def _stored(index: Index, hit: Hit) -> LangChainDocument:
     whole = Document(chunk.doc_id, chunk.text, metadata=chunk.metadata)
     kept = None if chunk.text else index.contents.document(chunk.doc_id, user=chunk.user)
     return from_document(kept or whole)
+
+
+def within(index: Index, where: Filter | None, ids: Sequence[str]) -> Sequence[str]:
+    """Those of the documents that pass a filter, whoever they belong to; all without a filter."""
+    if where is None:
+        return ids
+    return index.store.view().matching(where & field("doc_id").is_in(ids))
 
 
 def documents(found: list[tuple[LangChainDocument, Hit]]) -> list[LangChainDocument]:

@@ -15,6 +15,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
 from typing_extensions import Self, Unpack
 
+from langchain_rag_embed.adding import refused
 from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
@@ -27,8 +28,9 @@ from langchain_rag_embed.searching import (
     documents,
     query_of,
     search,
+    within,
 )
-from rag_embed import Hit, Index, Query, field
+from rag_embed import Hit, Index, Query
 from rag_embed.errors import BadInput
 from rag_embed.fields import FieldTypes
 from rag_embed.protocols import Encoder
@@ -48,7 +50,7 @@ class RagEmbedVectorStore(VectorStore):
         embedding: LangChain embeddings or a rag_embed encoder; the default model when left out.
         fields: Metadata that filters find faster, such as ``{"year": int}``.
         title_key: Metadata key of the title, which is searched too; ``None`` for no titles.
-        where: A filter, as `to_filter` takes it, that bounds whatever is searched or read here: the
+        where: A filter, as `to_filter` takes it, that bounds whatever is searched, read or deleted here: the
             ``filter`` of a call, that of a self-query retriever too, narrows it and never takes its place.
         storage_options: Credentials and region of an object store.
 
@@ -160,21 +162,17 @@ class RagEmbedVectorStore(VectorStore):
 
         Raises:
             BadInput: A document cannot be stored, its id belongs to another owner, or there are
-                not as many ids as documents.
+                not as many ids as documents. Others of the call may have been stored.
         """
-        if batch_size is not None and batch_size < 1:
-            raise BadInput(f"batch_size must be at least 1, got {batch_size}.")
         named = with_ids(list(documents), ids, title_key=self.title_key, user=user)
-        distinct = list({document.id: document for document in named}.values())
-        size = batch_size or len(distinct) or 1
-        for start in range(0, len(distinct), size):
-            self.index.add(distinct[start : start + size])
+        for id, reason in refused(self.index, named, batch_size).items():
+            raise BadInput(f"{id!r} cannot be stored: {reason}")
         return [document.id for document in named]
 
     def delete(  # type: ignore[override]  # the base swallows unknown options
         self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE
     ) -> bool:
-        """Delete documents; unknown ids are no error.
+        """Delete documents; unknown ids are no error, and what is outside of ``where`` stays.
 
         Args:
             ids: Ids of documents.
@@ -189,7 +187,9 @@ class RagEmbedVectorStore(VectorStore):
                 "delete() needs ids. To delete everything, pass them all: "
                 "store.delete(store.index.contents.matching()), or make a new index."
             )
-        self.index.delete(ids, user=user)
+        if isinstance(ids, str):
+            raise BadInput("delete() takes a list of ids, got one str; wrap it in a list.")
+        self.index.delete(within(self.index, self._where, ids), user=user)
         return True
 
     def forget(self, user: str) -> int:
@@ -214,11 +214,8 @@ class RagEmbedVectorStore(VectorStore):
         if isinstance(ids, str):
             raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
         found = self.index.contents.documents(ids, user=user)
-        if self._where is not None:
-            named = self._where & field("doc_id").is_in(ids)
-            passing = set(self.index.contents.matching(named, user=user))
-            found = [document for document in found if document.id in passing]
-        return [from_document(document) for document in found]
+        passing = set(within(self.index, self._where, ids))
+        return [from_document(document) for document in found if document.id in passing]
 
     async def aget_by_ids(
         self, ids: Sequence[str], /, *, user: str | None = None

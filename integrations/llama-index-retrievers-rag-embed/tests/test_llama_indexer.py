@@ -49,8 +49,9 @@ def test_the_owner_is_the_users(index) -> None:
     IngestionPipeline(transformations=[indexer]).run(documents=documents())
     assert found(index, "foxes") == []
     assert found(index, "foxes", user="ada", k=1) == ["fox"]
-    with pytest.raises(BadInput, match="another owner"):
-        RagEmbedIndexer(index)(documents())
+    with pytest.warns(UserWarning, match="fox was not added: .* another owner"):
+        RagEmbedIndexer(index)([next(iter(documents())), Document(id_="tea", text="Green tea.")])
+    assert found(index, "tea", k=1) == ["tea"]
 
 
 def test_a_cache_does_not_stand_in(index) -> None:

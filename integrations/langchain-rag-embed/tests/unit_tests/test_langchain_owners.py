@@ -96,6 +96,24 @@ def test_nobody_takes_over_an_id_of_another_owner(store, user):
     with pytest.raises(BadInput, match="belongs to another owner"):
         store.add_texts(["Mine."], ids=["shared"], user="ada")
     assert store.get_by_ids(["own"], user="ada") == OWN
+    with pytest.raises(BadInput, match="cannot be stored: .* control character"):
+        store.add_texts(["x"], ids=["a\0b"])
+    pages = [Document("Mine.", id="own"), Document("Bob's tea.", id="tea")]
+    told = RagEmbedDocumentIndex(store=store).upsert(pages, user="bob")
+    assert told == {"succeeded": ["tea"], "failed": ["own"]}
+
+
+def test_what_is_outside_of_a_boundary_is_not_deleted():
+    store = RagEmbedVectorStore(embedding=HashEncoder())
+    store.add_texts(["Old.", "New."], [{"year": 1990}, {"year": 2024}], ids=["old", "new"])
+    store.add_texts(["Ada's."], [{"year": 2024}], ids=["hers"], user="ada")
+    recent = RagEmbedVectorStore(store.index, where={"year": {"$gte": 2000}})
+    recent.delete(["old", "nowhere"])
+    removed = RagEmbedDocumentIndex(store=recent).delete(["old", "new", "hers"])
+    assert removed["succeeded"] == ["new", "hers"]
+    assert store.index.contents.matching() == ["old"]
+    with pytest.raises(BadInput, match="wrap it in a list"):
+        recent.delete("old")
 
 
 def test_two_users_keep_the_same_page_in_step_under_ids_that_name_them(store):

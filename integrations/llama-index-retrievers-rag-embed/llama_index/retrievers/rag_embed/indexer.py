@@ -83,7 +83,7 @@ class RagEmbedIndexer(TransformComponent):
             The same nodes.
 
         Raises:
-            BadInput: A document belongs to another owner, or cannot be stored.
+            BadInput: The metadata of a document cannot be stored.
             StoreError: The index cannot be written.
         """
         report = self._index.add(to_documents(nodes, user=self.user))
