@@ -1,27 +1,21 @@
-"""Filters as LangChain users write them: dictionaries, and the queries of a self-query retriever."""
+"""Filters as LangChain users write them: dictionaries; queries of a model are in `structured`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from langchain_core.structured_query import (
-    Comparator,
-    Comparison,
-    Operation,
-    Operator,
-    StructuredQuery,
-    Visitor,
-)
-
 from rag_embed import field
 from rag_embed.errors import BadInput
-from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Not, Or, too_deep
-from rag_embed.values import time_of
 
 FilterLike: TypeAlias = Filter | Mapping[str, Any] | None
 """A rag_embed filter, or a dictionary that `to_filter` understands."""
+
+_LIKE = re.compile(r"(%?)((?:[^%_\\]|\\.)*)(%?)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LAST = chr(0x10FFFF)
 
 
 def to_filter(filter: FilterLike) -> Filter | None:
@@ -34,9 +28,11 @@ def to_filter(filter: FilterLike) -> Filter | None:
     Args:
         filter: ``None``, a rag_embed filter (given back as it is), or a dictionary such as
             ``{"year": 2020}`` or ``{"year": {"$gte": 2020, "$lt": 2024}}``. Operators: ``$eq $ne
-            $gt $gte $lt $lte``, ``$in $nin`` (any or none of these values), ``$all`` (a list that
-            holds all of these), ``$contains`` (a list with that element), ``$text`` (a text with
-            that part), ``$exists``, ``$not`` (other operators, negated). Combined by
+            $gt $gte $lt $lte``, ``$between`` (two values, both included), ``$in $nin`` (any or none
+            of these values), ``$all`` (a list that holds all of these), ``$contains $not_contains``
+            (a list with or without that element), ``$text`` (a text with that part), ``$like $ilike``
+            (a pattern of SQL, ``%part%``, ``start%`` or a whole text; ``$ilike`` whatever its case, and
+            only ``%part%``), ``$exists``, ``$not`` (other operators, negated). Combined by
             ``{"$and": [...]}``, ``{"$or": [...]}``, ``{"$nor": [...]}``, ``{"$not": {...}}``.
 
     Raises:
@@ -94,14 +90,14 @@ def _entry(key: object, value: object) -> Filter:
     if key.startswith("$"):
         raise BadInput(f"Unknown operator {key!r}; between filters use $and, $or, $nor, $not.")
     name = field(METADATA + key)
-    return _compared(name, value) if isinstance(value, Mapping) else _compare("$eq", name, value)
+    return _compared(name, value) if isinstance(value, Mapping) else compare("$eq", name, value)
 
 
 def _compared(name: Field, operators: Mapping[Any, Any]) -> Filter:
     """All comparisons of one value."""
     if not operators:
         raise BadInput(f"The filter on {name.name!r} is empty; leave it out to match everything.")
-    return _all([_compare(operator, name, operand) for operator, operand in operators.items()])
+    return _all([compare(operator, name, operand) for operator, operand in operators.items()])
 
 
 def _operands(key: str, value: object) -> tuple[Filter, ...]:
@@ -117,7 +113,12 @@ def _operand(key: str, value: Any) -> Filter:  # noqa: ANN401
     return part
 
 
-def _compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN401
+def compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN401
+    """One comparison.
+
+    Raises:
+        BadInput: There is no such operator, or it does not take the value.
+    """
     compare = _OPERATORS.get(operator) if isinstance(operator, str) else None
     if compare is None:
         inside = f"{name.name.removeprefix(METADATA)}.{operator}"
@@ -149,6 +150,55 @@ def _with_all(name: Field, values: Any) -> Filter:  # noqa: ANN401
     return And(tuple(equal)) if equal else name.is_in([])  # which matches nothing
 
 
+def _between(name: Field, values: Any) -> Filter:  # noqa: ANN401
+    if not isinstance(values, list | tuple) or len(values) != 2:
+        raise BadInput(
+            f"$between on {name.name!r} takes two values, [least, most], got {values!r}."
+        )
+    return compare("$gte", name, values[0]) & compare("$lte", name, values[1])
+
+
+def _like(name: Field, pattern: Any) -> Filter:  # noqa: ANN401
+    before, text, after = _pattern("$like", name, pattern)
+    if before and not after:
+        raise _no_pattern("$like", name, pattern)
+    if before:
+        return name.contains(text)
+    return _starts(name, text) if after else name == text
+
+
+def _ilike(name: Field, pattern: Any) -> Filter:  # noqa: ANN401
+    before, text, after = _pattern("$ilike", name, pattern)
+    if not (before and after):
+        raise _no_pattern("$ilike", name, pattern)
+    return name.contains(text, ignore_case=True)
+
+
+def _pattern(operator: str, name: Field, pattern: object) -> tuple[bool, str, bool]:
+    r"""Whether anything may stand before and after, and the text between; ``\\`` escapes."""
+    whole = _LIKE.fullmatch(pattern) if isinstance(pattern, str) else None
+    if whole is None or not whole[2]:
+        raise _no_pattern(operator, name, pattern)
+    return bool(whole[1]), _ESCAPED.sub(r"\1", whole[2]), bool(whole[3])
+
+
+def _no_pattern(operator: str, name: Field, pattern: object) -> BadInput:
+    forms = "'%part%'" if operator == "$ilike" else "'%part%', 'start%' or a whole text"
+    return BadInput(
+        f"{operator} on {name.name!r} takes {forms}, with \\_ for an underscore, got {pattern!r}."
+    )
+
+
+def _starts(name: Field, text: str) -> Filter:
+    """What begins with a text stands between it and what would follow all of these."""
+    last = max(i for i, sign in enumerate(text) if sign != _LAST) if text.strip(_LAST) else -1
+    if last < 0:
+        return name >= text
+    code = ord(text[last]) + 1
+    following = chr(0xE000 if 0xD800 <= code < 0xE000 else code)  # no text holds half a pair
+    return (name >= text) & (name < text[:last] + following)
+
+
 def _negated(name: Field, operators: Any) -> Filter:  # noqa: ANN401
     if not isinstance(operators, Mapping):
         raise BadInput(f"$not on {name.name!r} takes operators such as {{'$gt': 3}}; else use $ne.")
@@ -171,101 +221,13 @@ _OPERATORS: Mapping[str, Callable[[Field, Any], Filter]] = {
     "$in": lambda name, values: name.is_in(_values(values)),
     "$nin": lambda name, values: ~name.is_in(_values(values)),
     "$all": _with_all,
+    "$between": _between,
     "$contains": lambda name, value: name.has(value),
+    "$not_contains": lambda name, value: ~name.has(value),
+    "$like": _like,
+    "$ilike": _ilike,
     "$text": lambda name, value: name.contains(value),
     "$exists": _exists,
     "$not": _negated,
 }
-_OF_ONE = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains")
-
-
-class RagEmbedTranslator(Visitor):
-    """Structured queries of LangChain as rag_embed filters, for self-query retrievers.
-
-    ``contain`` finds an element of a list, or a part of a text. ``like`` finds a part of a text
-    whatever its case, since a language model does not know how it is written; ``%`` may stand at
-    its ends. Dates are compared as times.
-
-    Args:
-        fields: The declared fields of the index (``index.store.fields``), if there are any.
-
-    Examples:
-        >>> recent = Comparison(comparator=Comparator.GTE, attribute="year", value=2020)
-        >>> RagEmbedTranslator().visit_structured_query(StructuredQuery("foxes", recent))
-        ('foxes', {'filter': Compare(field='metadata.year', op='>=', value=2020)})
-    """
-
-    allowed_operators = tuple(Operator)
-    allowed_comparators = tuple(Comparator)
-
-    def __init__(self, fields: Fields | None = None) -> None:
-        self._types = fields.types if fields else {}
-
-    def visit_operation(self, operation: Operation) -> Filter:
-        """See `Visitor`.
-
-        Raises:
-            BadInput: There are no arguments, or several in a ``not``.
-        """
-        parts = tuple(argument.accept(self) for argument in operation.arguments)
-        if not parts or (operation.operator == Operator.NOT and len(parts) > 1):
-            raise BadInput(
-                f"{operation.operator.value!r} with {len(parts)} arguments: 'not' takes one, 'and' "
-                "and 'or' take at least one."
-            )
-        match operation.operator:
-            case Operator.AND:
-                return And(parts)
-            case Operator.OR:
-                return Or(parts)
-            case _:
-                return Not(parts[0])
-
-    def visit_comparison(self, comparison: Comparison) -> Filter:
-        """See `Visitor`.
-
-        Raises:
-            BadInput: The value does not fit the comparator.
-        """
-        name = field(METADATA + comparison.attribute)
-        value = _plain(comparison.value)
-        match comparison.comparator:
-            case Comparator.LIKE:
-                return name.contains(_part(value), ignore_case=True)
-            case Comparator.CONTAIN:
-                return self._contains(comparison.attribute, name, value)
-            case other:
-                return _compare(f"${other.value}", name, value)
-
-    def visit_structured_query(
-        self, structured_query: StructuredQuery
-    ) -> tuple[str, dict[str, Filter]]:
-        """See `Visitor`: the text, and what `RagEmbedVectorStore.similarity_search` takes with it."""
-        if structured_query.filter is None:
-            return structured_query.query, {}
-        return structured_query.query, {"filter": structured_query.filter.accept(self)}
-
-    def _contains(self, attribute: str, name: Field, value: Any) -> Filter:  # noqa: ANN401
-        """A declared column is a list or a text; of other metadata nobody knows."""
-        kind = self._types.get(attribute)
-        if kind == "list[str]" or not isinstance(value, str):
-            return name.has(value)
-        return name.contains(value) if kind else name.has(value) | name.contains(value)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """LangChain's parser writes a date as ``{"date": "2020-01-31", "type": "date"}``."""
-    if not isinstance(value, Mapping) or value.get("type") not in ("date", "datetime"):
-        return value
-    text = value.get(value["type"])
-    moment = time_of(text)
-    if moment is None:
-        raise BadInput(f"{text!r} is no {value['type']}; it is written like 2020-01-31.")
-    return moment
-
-
-def _part(pattern: object) -> str:
-    part = pattern.removeprefix("%").removesuffix("%") if isinstance(pattern, str) else ""
-    if not part or "%" in part:
-        raise BadInput(f"'like' takes a part of a text, with % at its ends only, got {pattern!r}.")
-    return part
+_OF_ONE = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains", "$not_contains")
