@@ -21,7 +21,7 @@ from rag_embed.indexing.folders import Files, Looking
 from rag_embed.indexing.ingest import AddReport, Ingest
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
-from rag_embed.indexing.own_legs import token_matches
+from rag_embed.indexing.own_legs import matched
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Scope, added, synced
 from rag_embed.indexing.users import Users
@@ -190,7 +190,7 @@ class Index:
         return synced(self._ingest(), scoped, mode, progress)
 
     def _ingest(self, lenient: bool = False) -> Ingest:
-        return Ingest(self.store, self.spaces.splitter, self.spaces.writing(), lenient)
+        return self.spaces.ingest(lenient)
 
     @observed("delete", gone)
     def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:
@@ -237,8 +237,8 @@ class Index:
         """
         asked = Query.of(query, options)
         hits = self.search(asked) if hits is None else hits
-        tokens = token_matches(self.store, self.spaces.own, asked, hits)
-        return explanations(self.store.analyzer, asked, hits, tokens, self.users.moved(asked, hits))
+        found = *matched(self.store, self.spaces, asked, hits), self.users.moved(asked, hits)
+        return explanations(self.store.analyzer, asked, hits, *found)
 
     def tune(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,6 +122,7 @@ def _why_json(one: Explanation, rank: int) -> dict[str, Any]:
         **hit_json(one.hit, rank),
         "matched_words": list(one.words),
         "token_matches": [match_json(match) for match in matches],
+        **({"terms": [asdict(term) for term in one.terms]} if one.terms else {}),
         **({"personal": one.personal.explained} if one.personal else {}),
     }
 
@@ -129,6 +131,8 @@ def _print_why(one: Explanation, rank: int) -> None:
     out.print(f"{rank:>2} words in common: {', '.join(one.words) or 'none'}", markup=False)
     if one.tokens and (matches := found_words(one.tokens)):
         out.print(f"   tokens that found: {match_line(matches)}", markup=False)
+    if one.terms:
+        out.print(f"   terms that found: {', '.join(map(str, one.terms[:5]))}", markup=False)
     if one.personal:
         out.print(f"   user: {moved_line(one.personal)}", markup=False)
 

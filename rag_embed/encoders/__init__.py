@@ -11,6 +11,7 @@ import shutil
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from rag_embed import protocols
 from rag_embed.encoders.adapter import read_adapter
 from rag_embed.encoders.function import Embed, FunctionEncoder
 from rag_embed.encoders.hashing import HashEncoder
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rag_embed.encoders.muvera import Muvera
     from rag_embed.encoders.openvino import OpenVINOEncoder
     from rag_embed.encoders.sentence import SentenceEncoder
+    from rag_embed.encoders.sparse import SparseEncoder
+    from rag_embed.encoders.sparse_openvino import OpenVINOSparseEncoder
 
 __all__ = [
     "DEFAULT",
@@ -35,9 +38,12 @@ __all__ = [
     "MultiVectorEncoder",
     "Muvera",
     "OpenVINOEncoder",
+    "OpenVINOSparseEncoder",
     "SentenceEncoder",
+    "SparseEncoder",
     "load",
     "load_adapted",
+    "load_sparse",
 ]
 
 _HOMES = {
@@ -46,6 +52,8 @@ _HOMES = {
     "MultiVectorEncoder": "encoders.multivector",
     "CrossEncoderReranker": "encoders.cross",
     "Muvera": "encoders.muvera",
+    "SparseEncoder": "encoders.sparse",
+    "OpenVINOSparseEncoder": "encoders.sparse_openvino",
 }
 _log = logging.getLogger(__name__)
 
@@ -109,6 +117,41 @@ def load_adapted(folder: str | os.PathLike[str], *, device: str | None = None) -
     """
     read_adapter(folder)
     return load(os.fspath(folder), device=device)
+
+
+def load_sparse(
+    model: str,
+    *,
+    device: str | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+) -> protocols.SparseEncoder:
+    """The fastest faithful encoder for a model that weighs terms (SPLADE and its kin), as `load` chooses.
+
+    Args:
+        model: Name or path; see `rag_embed.encoders.models.resolve`.
+        device: Ask for torch on this device.
+        query_prompt: Put before queries; the model's own ``query`` prompt by default.
+        document_prompt: Put before documents; the model's own ``document`` prompt by default.
+
+    Raises:
+        ModelUnavailable: The model cannot be loaded, or was not trained to weigh terms.
+    """
+    if device is None and not _gpu() and find_spec("openvino") is not None:
+        from rag_embed.encoders.sparse_openvino import OpenVINOSparseEncoder
+
+        try:
+            return OpenVINOSparseEncoder(
+                model, query_prompt=query_prompt, document_prompt=document_prompt
+            )
+        except (UnsupportedModel, UnfaithfulEncoder) as reason:
+            _log.info("%s runs with torch: %s", model, reason)
+    from rag_embed.encoders.sparse import SparseEncoder
+
+    torch_encoder: protocols.SparseEncoder = SparseEncoder(
+        model, device=device, query_prompt=query_prompt, document_prompt=document_prompt
+    )
+    return torch_encoder
 
 
 def _gpu() -> bool:

@@ -56,7 +56,7 @@ def faithful_runner(
     core = ov.Core()
     folder = cache_folder() / "openvino" / f"{files.weights[:32]}-{_FORMAT}"
     model, reference = _stored(core, folder) or _converted(files, layout, folder)
-    wanted = [precision] if precision != "auto" else _native(core)
+    wanted = [precision] if precision != "auto" else native(core)
     tokens = Tokens.of(layout)
     worst = {}
     for one in wanted:
@@ -71,7 +71,7 @@ def faithful_runner(
     )
 
 
-def _native(core: ov.Core) -> list[str]:
+def native(core: ov.Core) -> list[str]:
     """Precisions to try on this CPU, fastest first."""
     native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["bf16", "f32"] if native else ["f32"]
@@ -122,19 +122,19 @@ def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Mode
     mask[1, 8:] = 0
     free = [ov.PartialShape([-1, -1])] * 2
     try:
-        with torch.inference_mode(), _quiet():
+        with torch.inference_mode(), quiet():
             model = convert_model(module, example_input=(ids, mask), input=free)
     except Exception as error:  # the converter raises whatever the traced model raises
         raise UnsupportedModel(
             f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
             "Use SentenceEncoder."
         ) from error
-    _keep(model, reference, folder)
+    kept_graph(model, reference, folder)
     return model, reference
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Tracing warns of values it takes as constant; the comparison with torch is what counts."""
     logger = logging.getLogger("transformers")
     level = logger.level
@@ -147,7 +147,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _keep(model: ov.Model, reference: Vectors, folder: Path) -> None:
+def kept_graph(model: ov.Model, reference: Vectors, folder: Path) -> None:
     """Move a complete folder into the cache; another process may have been faster."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

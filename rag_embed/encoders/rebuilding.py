@@ -11,7 +11,7 @@ from rag_embed.encoders.hashing import HashEncoder
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.windowed import windowed
 from rag_embed.errors import ModelUnavailable
-from rag_embed.protocols import Encoder
+from rag_embed.protocols import Encoder, SparseEncoder
 
 Load = Callable[..., Encoder]
 """`encoders.load`."""
@@ -28,11 +28,36 @@ def rebuilt(recipe: Recipe, load: Load) -> Encoder:
         ModelUnavailable: The model cannot be loaded, or a newer version of rag_embed knows the kind.
     """
     if recipe.kind not in _KINDS:
-        raise ModelUnavailable(
-            f"The encoder is of a kind that this version of rag_embed does not know ({recipe.kind!r}): "
-            "upgrade it, or pass the encoder."
-        )
+        raise _unknown(recipe)
     return _KINDS[recipe.kind](recipe, load)
+
+
+def rebuilt_sparse(recipe: Recipe, load: Callable[..., SparseEncoder]) -> SparseEncoder:
+    """The sparse encoder of a recipe.
+
+    Args:
+        recipe: What `recipe_of` said of it.
+        load: `encoders.load_sparse`.
+
+    Raises:
+        ModelUnavailable: The model cannot be loaded, or a newer version of rag_embed knows the kind.
+    """
+    if recipe.kind != "sparse":
+        raise _unknown(recipe)
+    options = dict(recipe.settings)
+    if "revision" not in options:
+        return load(options.pop("model"), **options)
+    from rag_embed.encoders import sparse
+
+    pinned: SparseEncoder = sparse.SparseEncoder(**options)
+    return pinned
+
+
+def _unknown(recipe: Recipe) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"The encoder is of a kind that this version of rag_embed does not know ({recipe.kind!r}): "
+        "upgrade it, or pass the encoder."
+    )
 
 
 def _inner(recipe: Recipe, name: str) -> Recipe:

@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, model: ov.Model, layout: Layout, precision: str, budget: int) -> None:
         self.layout = layout
         self.budget = budget
-        self._own = PerProcess(partial(_Compiled, model, precision))
+        self._own = PerProcess(partial(Compiled, model, precision))
         self.rows([[layout.pad]])  # all that is set up at first use is, before there are threads
 
     def rows(self, ids: Sequence[Sequence[int]], seen: Seen | None = None) -> Vectors:
@@ -82,7 +82,7 @@ class Runner:
         return pooled
 
 
-class _Compiled:
+class Compiled:
     """A model compiled by one process, and the threads that run it.
 
     What OpenVINO sets up belongs to that process: a forked one can neither use nor destroy it, since

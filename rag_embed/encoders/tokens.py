@@ -55,6 +55,10 @@ class Tokens:
         encodings: list[Encoding] = self._cut.encode_batch([self.clipped(text) for text in texts])
         return encodings
 
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """How tokens of the vocabulary are written; the number of one that has no name."""
+        return [self._whole.id_to_token(int(id)) or str(id) for id in ids]
+
     def spans(self, text: str) -> Spans:
         """``(n, 2)`` character offsets of all tokens, special tokens left out."""
         pieces = list(_pieces(storable(text)))

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias, cast
 
 from rag_embed.encoders.absent import Absent
 from rag_embed.encoders.rebuilding import Load
+from rag_embed.encoders.splade import weighs_terms
 from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
 from rag_embed.indexing.recipes import by_name, encoder_of, space_by
 from rag_embed.indexing.settings import IndexSettings
-from rag_embed.protocols import ChunkEncoder, Encoder, Files, TokenSpace
+from rag_embed.protocols import ChunkEncoder, Encoder, Files, SparseEncoder, TokenSpace
 from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.expressions import situated
 from rag_embed.situated.search_only import SearchOnly
@@ -34,13 +35,18 @@ _WRAPPERS = {
 }
 
 
-def loaded(encoder: Encoder | str | None) -> Encoder:
+def loaded(encoder: Encoder | SparseEncoder | str | None) -> Encoder:
     """An encoder, or the one of a name; the default model when None.
 
     Raises:
         BadInput: It is neither.
         ModelUnavailable: It cannot be loaded.
     """
+    if isinstance(encoder, SparseEncoder) or (isinstance(encoder, str) and weighs_terms(encoder)):
+        raise BadInput(
+            "A model that weighs terms (SPLADE) stands beside a dense one: make the index with another "
+            "encoder, then index.experts.add_space('splade', model)."
+        )
     if encoder is not None and not isinstance(encoder, str):
         if lacking := [name for name in _ENCODER if not hasattr(encoder, name)]:
             adapter = adapter_of(encoder)

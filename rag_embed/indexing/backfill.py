@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.protocols import ChunkEncoder, Store, View
 from rag_embed.situated.tokens import encoded
-from rag_embed.types import Chunk, Cut, OnProgress, Progress, doc_id_of
+from rag_embed.types import (
+    Chunk,
+    Cut,
+    OnProgress,
+    Progress,
+    SparseVector,
+    TokenBits,
+    Vectors,
+    doc_id_of,
+)
+
+Values = tuple[
+    Mapping[str, Vectors],
+    Mapping[str, Sequence[TokenBits]],
+    Mapping[str, Sequence[SparseVector]],
+]
+"""What `protocols.Store.fill` is given of some chunks: vectors, tokens, sparse vectors."""
 
 
 def backfill(
     store: Store,
-    name: str,
-    space: ChunkEncoder,
+    compute: Callable[[Sequence[Cut]], Values],
     settings: Mapping[str, Any],
-    *,
-    vectors: bool,
     progress: OnProgress | None = None,
 ) -> int:
     """Fill what `protocols.Store.grow` made room for, then have it searched.
@@ -28,10 +41,8 @@ def backfill(
 
     Args:
         store: Where room was made.
-        name: The space.
-        space: Encodes its chunks, with tokens if room was made for them.
+        compute: Gives values of all chunks of some documents, in order.
         settings: Stored in the commit that makes the values live.
-        vectors: Whether room was made for vectors.
         progress: Told how far it is.
 
     Returns:
@@ -43,9 +54,8 @@ def backfill(
         done = 0
         view = store.view()
         for cuts in _batches(view, left):
-            rows, kept = encoded(space, cuts)
             ids = [chunk.id for _, chunks in cuts for chunk in chunks]
-            store.fill(ids, {name: rows} if vectors else {}, {} if kept is None else {name: kept})
+            store.fill(ids, *compute(cuts))
             done += len(ids)
             if progress is not None:
                 progress(Progress(done, len(left)))
@@ -56,6 +66,22 @@ def backfill(
         total += done
     store.adopt(settings)
     return total + fill()
+
+
+def of_space(name: str, space: ChunkEncoder, *, vectors: bool) -> Callable[[Sequence[Cut]], Values]:
+    """Computes the values of a space, with tokens if it keeps them.
+
+    Args:
+        name: The space.
+        space: Encodes its chunks.
+        vectors: Whether vectors are wanted, too.
+    """
+
+    def compute(cuts: Sequence[Cut]) -> Values:
+        rows, kept = encoded(space, cuts)
+        return {name: rows} if vectors else {}, {} if kept is None else {name: kept}, {}
+
+    return compute
 
 
 def _batches(view: View, chunk_ids: Sequence[str]) -> Iterator[list[Cut]]:

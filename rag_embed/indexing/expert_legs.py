@@ -19,6 +19,7 @@ from rag_embed.indexing.spaces import Spaces
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import Leg, QueryEncoder, SecondStage, Store
 from rag_embed.ranking.legs import DenseLeg
+from rag_embed.ranking.sparse_leg import SparseLeg
 from rag_embed.types import Vectors
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,9 @@ class ExpertLegs:
         return (*kept, *self._attached.values())
 
     def _leg(self, expert: Expert) -> Leg:
+        if expert.kind == "sparse":
+            queries = self._spaces.sparse.queries(expert.space)
+            return SparseLeg(expert.name, queries, expert.space)
         later = self._encoders.setdefault(expert, _Later(self._loader(expert)))
         return DenseLeg(expert.name, later, expert.space)
 
@@ -97,8 +101,8 @@ class ExpertLegs:
         return partial(_adapted, self._store, expert)
 
     def _at_hand(self, expert: Expert, counted: Collection[str]) -> bool:
-        if expert.kind == "space":
-            there = self._spaces.can_get(expert.space)
+        if expert.kind in ("space", "sparse"):
+            there = self._spaces.can_get(expert.space) or self._spaces.sparse.can_get(expert.space)
             remedy = f"pass its encoder, index.spaces.know({expert.space!r}, encoder)"
         else:
             there = bool(expert.files) or os.path.isdir(expert.model)

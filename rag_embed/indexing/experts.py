@@ -1,9 +1,9 @@
 """What ranks the chunks of an index: its own two legs, experts beside them, and how much each counts.
 
 A *query* expert is a LoRA-tuned query encoder over the vectors that are there: adding one encodes no
-document. A *space* expert is another model with vectors of its own. Any other retriever, leg or second
-stage can be attached for as long as the process lives. An expert is asked when a router or `weigh` gives
-it weight (RouterRetriever, Lee et al. 2024).
+document. A *space* expert is another model with vectors of its own, a *sparse* one weighs terms. Any other
+retriever, leg or second stage can be attached for as long as the process lives. An expert is asked when a
+router or `weigh` gives it weight (RouterRetriever, Lee et al. 2024).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rag_embed.indexing.assembly import Situate
 from rag_embed.indexing.expert_legs import ExpertLegs
 from rag_embed.indexing.own_legs import own_legs, own_stages
 from rag_embed.indexing.settings import Expert, read, write
-from rag_embed.indexing.spaces import Spaces
+from rag_embed.indexing.spaces import Given, Spaces
 from rag_embed.indexing.weighing import Weighing
 from rag_embed.paths import absolute
-from rag_embed.protocols import Encoder, LearnedRouter, Leg, Retriever, Router, SecondStage, Store
+from rag_embed.protocols import LearnedRouter, Leg, Retriever, Router, SecondStage, Store
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.relevance import Calibration, default
 from rag_embed.ranking.retriever_leg import RetrieverLeg
@@ -93,7 +93,7 @@ class Experts:
     def add_space(
         self,
         name: str,
-        encoder: Encoder | str,
+        encoder: Given,
         *,
         situate: Situate | None = None,
         progress: OnProgress | None = None,
@@ -105,9 +105,10 @@ class Experts:
 
         Args:
             name: Name of the space and of the expert.
-            encoder: An encoder, or the name or path of a sentence-transformers model. One that
-                cannot be loaded by its name is given to ``spaces.know`` after opening.
-            situate: As in `Index.create`; like the index's own space by default.
+            encoder: An encoder, or the name or path of a sentence-transformers model, dense or sparse.
+                One that cannot be loaded by its name is given to ``spaces.know`` after opening.
+            situate: As in `Index.create`; like the index's own space by default. None for a sparse
+                model, which reads what lexical search reads.
             progress: Called with the chunks done and those there are to do.
 
         Raises:
@@ -116,8 +117,7 @@ class Experts:
         """
         self._check_free(name)
         done = self._spaces.add(name, encoder, situate, progress)
-        signature = self._spaces.get(name).signature
-        self._put(Expert(name, "space", signature.model, name, signature.weights))
+        self._put(self._spaces.expert(name))
         self._store.tidy()
         return done
 
@@ -127,7 +127,7 @@ class Experts:
         Raises:
             BadInput: It is the index's own, or the weights count it.
         """
-        if any(one.name == name and one.kind == "space" for one in self.list()):
+        if any(one.name == name and one.kind in ("space", "sparse") for one in self.list()):
             self.remove(name)
         self._spaces.drop(name)
 

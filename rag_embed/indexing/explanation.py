@@ -8,6 +8,7 @@ from typing import Any
 
 from rag_embed.analysis import Analyzer
 from rag_embed.personal.influence import Moved
+from rag_embed.ranking.term_matches import TermMatch
 from rag_embed.ranking.token_matches import Heat
 from rag_embed.texts import titled
 from rag_embed.types import Hit, Query
@@ -21,12 +22,14 @@ class Explanation:
         hit: The hit; its parts say what each leg added, its route what the router decided.
         words: Words of the query, as lexical search reads them, that the hit holds too.
         tokens: Which word of the query found which; None where the index keeps no tokens.
+        terms: Terms that legs of sparse spaces found the hit by, best first; empty where none was asked.
         personal: What a history, or the talk so far, added; None while the index bends no query.
     """
 
     hit: Hit
     words: tuple[str, ...]
     tokens: Heat | None
+    terms: tuple[TermMatch, ...]
     personal: Moved | None
 
     @property
@@ -41,6 +44,7 @@ class Explanation:
             "route": hit.route.explained if hit.route else None,
             "words": list(self.words),
             "token_matches": [asdict(one) for one in self.tokens.matches] if self.tokens else [],
+            "terms": [asdict(one) for one in self.terms],
             "personal": self.personal.explained if self.personal else None,
         }
 
@@ -50,6 +54,7 @@ def explanations(
     query: Query,
     hits: Sequence[Hit],
     tokens: Sequence[Heat],
+    terms: Sequence[tuple[TermMatch, ...]],
     personal: Sequence[Moved],
 ) -> list[Explanation]:
     """One explanation per hit, in order.
@@ -59,6 +64,7 @@ def explanations(
         query: What was asked.
         hits: What was found.
         tokens: One per hit, or none at all.
+        terms: Some per hit, or none at all.
         personal: One per hit, or none at all.
     """
     asked = tuple(dict.fromkeys(analyzer.words(query.text)))
@@ -68,6 +74,7 @@ def explanations(
             hit,
             tuple(word for word in asked if word in found[i]),
             tokens[i] if tokens else None,
+            terms[i] if terms else (),
             personal[i] if personal else None,
         )
         for i, hit in enumerate(hits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Literal
 
@@ -16,7 +16,8 @@ from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.indexing.documents import content_hash, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
-from rag_embed.protocols import ChunkEncoder, Splitter, Store, View
+from rag_embed.indexing.sparse_spaces import weighed_again
+from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import written
 from rag_embed.stores.checks import check_owners
@@ -119,12 +120,14 @@ class Ingest:
         spaces: Chunk encoder of each space.
         lenient: Whether a document whose metadata cannot be stored is skipped, and not an error. One whose id
             is none, or another owner's, is skipped in any case.
+        sparse: Encoder of each sparse space.
     """
 
     store: Store
     splitter: Splitter
     spaces: Mapping[str, ChunkEncoder]
     lenient: bool = False
+    sparse: Mapping[str, SparseEncoder] = field(default_factory=dict)
 
     def add(
         self, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
@@ -232,7 +235,9 @@ class Ingest:
             if kept is not None:
                 tokens[name] = kept
         words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
-        return ChunkRows([chunk for cut in cuts for chunk in cut.chunks], vectors, tokens, words)
+        chunks = [chunk for cut in cuts for chunk in cut.chunks]
+        sparse = weighed_again(self.sparse, cuts, words, before, view)
+        return ChunkRows(chunks, vectors, tokens, words, sparse)
 
     def _write(self, batch: Sequence[tuple[_New, Cut]]) -> AddReport:
         rows = with_view(self.store, partial(self._rows, [cut for _, cut in batch]))

@@ -27,7 +27,7 @@ INDEX = "index"
 _OWN = ("signature", "splitter", "tokens")
 """Written together, when an index is made and when its own space changes."""
 
-Kind: TypeAlias = Literal["query", "space", "attached"]
+Kind: TypeAlias = Literal["query", "space", "sparse", "attached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Expert:
 
     Attributes:
         name: Name of its leg, and the key of its weight.
-        kind: ``"query"``, ``"space"`` or ``"attached"``.
+        kind: ``"query"``, ``"space"``, ``"sparse"`` (a space that weighs terms) or ``"attached"``.
         model: Folder that the adapter came from, or name or path of the model; empty for what is attached.
         space: Where it searches.
         weights: Hash of the model's weights; of an adapter, those of its base.
@@ -76,6 +76,7 @@ class IndexSettings:
         roots: The folders its documents came from, and scopes, by name.
         recipes: How each space is made again, by name; see `indexing.recipes`. A space without one
             is that of an older index, whose model is loaded by its name.
+        sparse: Signature of each sparse space.
     """
 
     signature: Signature
@@ -92,6 +93,7 @@ class IndexSettings:
     contexts: tuple[str, ...] = ()
     roots: Mapping[str, Root] = field(default_factory=dict, hash=False)
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    sparse: Mapping[str, Signature] = field(default_factory=dict, hash=False)
 
     def entries(self) -> dict[str, Any]:
         """All fields as entries of a store's settings: JSON values by name."""
@@ -170,6 +172,7 @@ def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "signature": lambda one: Signature(**one),
     "spaces": lambda some: {name: Signature(**one) for name, one in some.items()},
+    "sparse": lambda some: {name: Signature(**one) for name, one in some.items()},
     "experts": lambda some: tuple(Expert(**one) for one in some),
     "contexts": tuple,
     "calibration": lambda one: None if one is None else Calibration(**one),

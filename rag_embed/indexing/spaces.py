@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from threading import RLock
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.indexing.assembly import Situate, check_same, loaded, space_of
-from rag_embed.indexing.backfill import backfill
+from rag_embed.indexing.backfill import backfill, of_space
+from rag_embed.indexing.ingest import Ingest
 from rag_embed.indexing.recipes import (
     ENCODER,
     by_name,
@@ -20,12 +21,23 @@ from rag_embed.indexing.recipes import (
     space_by,
     there,
 )
-from rag_embed.indexing.settings import IndexSettings, read, write
+from rag_embed.indexing.settings import Expert, IndexSettings, Kind, read, write
+from rag_embed.indexing.sparse_spaces import READS, SparseSpaces, sparse_of
 from rag_embed.processes import PerProcess
-from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store, TokenSpace
+from rag_embed.protocols import (
+    ChunkEncoder,
+    Encoder,
+    SparseEncoder,
+    Splitter,
+    Store,
+    TokenSpace,
+)
 from rag_embed.situated.space import kept_in
 from rag_embed.situated.tokens import WithTokens, without_tokens
 from rag_embed.types import DENSE, OnProgress
+
+Given: TypeAlias = Encoder | SparseEncoder | str
+"""A model that a space is made of: an encoder of either kind, or the name of one."""
 
 
 class Spaces:
@@ -38,6 +50,7 @@ class Spaces:
 
     Attributes:
         splitter: As given.
+        sparse: Those that weigh terms.
     """
 
     def __init__(self, store: Store, own: ChunkEncoder, splitter: Splitter) -> None:
@@ -45,6 +58,7 @@ class Spaces:
         self.splitter = splitter
         self._known: Mapping[str, ChunkEncoder] = {DENSE: own}
         self._turn = PerProcess(RLock)
+        self.sparse = SparseSpaces(store)
 
     @property
     def own(self) -> ChunkEncoder:
@@ -66,6 +80,17 @@ class Spaces:
         spaces = self.all()
         self._remember(*spaces.values())
         return spaces
+
+    def ingest(self, lenient: bool) -> Ingest:
+        """What adds documents in every space; ``lenient``: what cannot be stored is skipped."""
+        return Ingest(self._store, self.splitter, self.writing(), lenient, self.sparse.all())
+
+    def expert(self, name: str) -> Expert:
+        """The expert that a space that was added is."""
+        settings = read(self._store)
+        kind: Kind = "sparse" if name in settings.sparse else "space"
+        signature = {**settings.spaces, **settings.sparse}[name]
+        return Expert(name, kind, signature.model, name, signature.weights)
 
     def _remember(self, *spaces: ChunkEncoder) -> None:
         files = {file for space in spaces for file in kept_in(space)}
@@ -117,7 +142,7 @@ class Spaces:
             return name in {DENSE, *settings.spaces}
         return name in settings.spaces and there(_parts(name, settings)[ENCODER])
 
-    def know(self, name: str, encoder: Encoder) -> None:
+    def know(self, name: str, encoder: Encoder | SparseEncoder) -> None:
         """Use this encoder for a space whose encoder only your program can make.
 
         Raises:
@@ -125,8 +150,12 @@ class Spaces:
             SpaceMismatch: The space was made by another encoder.
         """
         settings = read(self._store)
+        if name in settings.sparse:
+            self.sparse.know(name, encoder)
+            return
         self._check(name, settings)
-        self._known = {**self._known, name: self._made(name, encoder, settings)}
+        model = loaded(encoder)
+        self._known = {**self._known, name: self._made(name, model, settings)}
 
     def _made(self, name: str, encoder: Encoder, settings: IndexSettings) -> ChunkEncoder:
         written = settings.spaces[name]
@@ -137,17 +166,21 @@ class Spaces:
     def _check(self, name: str, settings: IndexSettings) -> None:
         if name not in settings.spaces:
             self._known = {one: space for one, space in self._known.items() if one != name}
-            known = sorted(settings.spaces)
+            known = sorted({**settings.spaces, **settings.sparse})
             raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
 
     def add(
         self,
         name: str,
-        encoder: Encoder | str,
+        encoder: Given,
         situate: Situate | None,
         progress: OnProgress | None,
     ) -> int:
         """Encode all chunks with another model; see `Experts.add_space`."""
+        if (weighs := sparse_of(encoder)) is not None:
+            if situate is not None:
+                raise BadInput(f"A sparse model reads {READS}: leave situate out, got {situate!r}.")
+            return self.sparse.add(name, weighs, self.all().values(), progress)
         model = loaded(encoder)
         way = situate or without_tokens(self.own).signature.chunks
         try:
@@ -172,9 +205,8 @@ class Spaces:
             spaces={**before.spaces, name: space.signature},
             recipes={**before.recipes, name: parts},
         )
-        done = backfill(
-            self._store, name, space, after.since(before), vectors=True, progress=progress
-        )
+        compute = of_space(name, space, vectors=True)
+        done = backfill(self._store, compute, after.since(before), progress)
         self._known = {**self._known, name: space}
         return done
 
@@ -185,6 +217,9 @@ class Spaces:
             BadInput: There is none of that name, or it is the index's own.
         """
         before = read(self._store)
+        if name in before.sparse:
+            self.sparse.drop(name)
+            return
         self._check(name, before)
         left = {other: one for other, one in before.spaces.items() if other != name}
         recipes = {other: one for other, one in before.recipes.items() if other != name}
@@ -204,7 +239,8 @@ class Spaces:
         before = write(self._store, lambda known: replace(known, filling=space.settings))
         after = replace(before, signature=space.signature, tokens=before.filling, filling=None)
         settings = after.since(before)
-        done = backfill(self._store, DENSE, space, settings, vectors=False, progress=progress)
+        compute = of_space(DENSE, space, vectors=False)
+        done = backfill(self._store, compute, settings, progress)
         self._known = {**self._known, DENSE: space}
         return done
 

@@ -14,11 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rag_embed.maths.bm25 import K1, B, idf
+from rag_embed.types import Scores, SparseVector
 
 Rows = npt.NDArray[np.int32]
-Times = npt.NDArray[np.unsignedinteger]
+Times = npt.NDArray[np.unsignedinteger] | npt.NDArray[np.float16]
 Mask = npt.NDArray[np.bool_]
 N = TypeVar("N", npt.NDArray[np.int64], npt.NDArray[np.float64])
+
+_GROWTH = 2
+"""A part is joined with the one before it, unless that is so many times as large."""
 
 _ROW = 32
 """Bits of a key that are a row; the word is above."""
@@ -32,7 +36,7 @@ class Inverted:
         words: ``(w,)`` the distinct words, as numbers in ascending order.
         starts: ``(w + 1,)`` where the rows of each begin.
         rows: ``(p,)`` distinct rows for each word.
-        times: ``(p,)`` how often the row has the word.
+        times: ``(p,)`` how often the row has the word, or how much the word weighs there.
     """
 
     words: npt.NDArray[np.int32]
@@ -65,6 +69,22 @@ class Inverted:
         first = np.flatnonzero(_changes(said))
         narrow = np.min_scalar_type(int(times.max(initial=0)))
         return cls(said[first], np.append(first, len(said)), rows, times.astype(narrow))
+
+    @classmethod
+    def weighted(
+        cls, words: npt.NDArray[np.int32], rows: Rows, weights: npt.NDArray[np.float16]
+    ) -> Inverted:
+        """Sort what words weigh in rows.
+
+        Args:
+            words: ``(n,)`` words, as numbers >= 0; a row names each once.
+            rows: ``(n,)`` the row of each.
+            weights: ``(n,)`` how much it weighs there.
+        """
+        order = np.lexsort((rows, words))
+        said = words[order]
+        first = np.flatnonzero(_changes(said))
+        return cls(said[first], np.append(first, len(said)), rows[order], weights[order])
 
     def plus(self, other: Inverted) -> Inverted:
         """Of these rows and others, in one pass without sorting.
@@ -111,6 +131,39 @@ class Inverted:
             return self.rows[:0], self.times[:0]
         some = slice(self.starts[at], self.starts[at + 1])
         return self.rows[some], self.times[some]
+
+
+def joined(parts: Sequence[Inverted], part: Inverted) -> list[Inverted]:
+    """Parts and one more, in few: one is joined with the one before, unless that is much larger."""
+    left = list(parts)
+    while left and len(left[-1].rows) <= _GROWTH * len(part.rows):
+        part = left.pop().plus(part)
+    return [*left, part]
+
+
+def dot_products(query: SparseVector, parts: Sequence[Inverted], size: int) -> Scores:
+    """Of a query and each of the first rows, in float32, term by term in ascending order.
+
+    Args:
+        query: Weighs terms.
+        parts: Of distinct rows; maybe of later ones too.
+        size: Rows that count.
+
+    Examples:
+        >>> two = np.array([2, 7], np.int32), np.array([0, 1], np.int32), np.array([1, 0.5], np.float16)
+        >>> query = SparseVector(np.array([7], np.int32), np.array([3], np.float32))
+        >>> dot_products(query, [Inverted.weighted(*two)], 2).tolist()
+        [0.0, 1.5]
+    """
+    total = np.zeros(size, dtype=np.float32)
+    for word, weight in zip(query.ids.tolist(), query.weights, strict=True):
+        for part in parts:
+            rows, weights = part.holding(word)
+            known = rows < size
+            if not known.all():
+                rows, weights = rows[known], weights[known]
+            total[rows] += weight * weights.astype(np.float32)
+    return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,8 @@ from rag_embed.protocols.encoding import (
     Encoder,
     QueryEncoder,
     SituatedSpace,
+    SparseEncoder,
+    SparseQueryEncoder,
     Splitter,
     TokenEncoder,
     TokenReader,
@@ -28,7 +30,8 @@ from rag_embed.protocols.searching import (
     VectorAnswers,
     VectorLeg,
 )
-from rag_embed.protocols.storing import Files, Store, View
+from rag_embed.protocols.storing import Files, Store
+from rag_embed.protocols.viewing import View
 
 __all__ = [
     "Answers",
@@ -48,6 +51,8 @@ __all__ = [
     "Router",
     "SecondStage",
     "SituatedSpace",
+    "SparseEncoder",
+    "SparseQueryEncoder",
     "Splitter",
     "Store",
     "TokenEncoder",

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from rag_embed.types import Chunk, Cut, Document, Signature, Spans, TokenRows, Vectors
+from rag_embed.types import (
+    Chunk,
+    Cut,
+    Document,
+    Signature,
+    Spans,
+    SparseVector,
+    TokenRows,
+    Vectors,
+)
 
 T = TypeVar("T")
 
@@ -49,6 +58,36 @@ class TokenEncoder(Encoder, Protocol):
         self, texts: Sequence[str], keep: Callable[[TokenRows], T], /
     ) -> tuple[Vectors, list[T]]:
         """`encode_document`, and what ``keep`` makes of each text's tokens."""
+        ...
+
+
+class SparseQueryEncoder(Protocol):
+    """The part of a sparse encoder that is needed at query time."""
+
+    def encode_query(self, texts: Sequence[str], /) -> list[SparseVector]:
+        """One vector per text."""
+        ...
+
+    def terms(self, ids: Sequence[int], /) -> list[str]:
+        """How terms of the vocabulary are written, for explanations."""
+        ...
+
+
+@runtime_checkable
+class SparseEncoder(SparseQueryEncoder, Protocol):
+    """Weighs the terms of a vocabulary for a text, words that it does not say among them.
+
+    Queries and documents are compared by the dot product (learned sparse retrieval, Formal et al. 2021).
+    Implementations: `rag_embed.encoders`.
+    """
+
+    @property
+    def signature(self) -> Signature:
+        """Identity of the space; ``dim`` is the size of the vocabulary."""
+        ...
+
+    def encode_document(self, texts: Sequence[str], /) -> list[SparseVector]:
+        """One vector per text, which depends on its own text only."""
         ...
 
 

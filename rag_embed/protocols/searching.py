@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from rag_embed.filters import Filter
-from rag_embed.protocols.storing import View
+from rag_embed.protocols.viewing import View
 from rag_embed.types import Hit, Query, Route, Scores, Signature, TokenRows, Vectors
 
 

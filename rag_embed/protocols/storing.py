@@ -1,107 +1,20 @@
-"""Where documents, chunks and vectors are kept, and how they are read."""
+"""Where documents, chunks and vectors are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
-from rag_embed.filters import Filter
-from rag_embed.maths.frequencies import Frequencies
-from rag_embed.maths.moments import Moments
 from rag_embed.protocols.remembering import EventStore, HalfLife
-from rag_embed.types import Chunk, ChunkRows, Document, Scores, Signature, TokenBits, Vectors
+from rag_embed.protocols.viewing import View
+from rag_embed.types import ChunkRows, Document, Signature, SparseVector, TokenBits, Vectors
 
-
-class View(Protocol):
-    """An unchanging snapshot of a store: all parts of one search read the same version."""
-
-    def __len__(self) -> int:
-        """Number of chunks."""
-        ...
-
-    @property
-    def private(self) -> bool:
-        """Whether any chunk has an owner."""
-        ...
-
-    @property
-    def analyzer(self) -> Analyzer:
-        """Settings of lexical search."""
-        ...
-
-    def count(self, user: str | None = None, /) -> int:
-        """Number of chunks that a user sees: the shared ones and the user's own."""
-        ...
-
-    def nearest(
-        self, space: str, vectors: Vectors, n: int, where: Filter | None, /
-    ) -> list[tuple[list[str], Scores]]:
-        """Per row: ids of the ``n`` chunks with the largest dot product, and the products."""
-        ...
-
-    def lexical(
-        self, texts: Sequence[str], n: int, where: Filter | None, /
-    ) -> list[tuple[list[str], Scores]]:
-        """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25.
-
-        How rare a word is and how long a text, is judged by the shared chunks for a shared chunk,
-        and by these and its owner's for an owned one: nobody's score tells of another's texts.
-        """
-        ...
-
-    def lexical_scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
-        """Per text: the BM25 of the given chunks, as in `lexical`.
-
-        0 for a chunk that shares no word with the text, or that is not there.
-        """
-        ...
-
-    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
-        """The stored row of each chunk, in order.
-
-        Raises:
-            BadInput: An id is not in the store.
-        """
-        ...
-
-    def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
-        """What is kept of each chunk's tokens, in order.
-
-        Raises:
-            BadInput: An id is not in the store, or the space keeps no tokens.
-        """
-        ...
-
-    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """In how many of the chunks that a user sees each token occurs; maybe over a sample."""
-        ...
-
-    def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
-        """Those of the chunks that exist, in the order of ``ids``."""
-        ...
-
-    def document_chunks(self, doc_id: str, /) -> list[Chunk]:
-        """All chunks of a document in reading order."""
-        ...
-
-    def documents(self, ids: Sequence[str], /) -> list[Document]:
-        """Those of the documents that exist, as they were added, in the order of ``ids``."""
-        ...
-
-    def passing(self, where: Filter | None, /) -> list[str]:
-        """Ids of the chunks that match: documents by id, their chunks in reading order."""
-        ...
-
-    def matching(self, where: Filter | None, /) -> list[str]:
-        """Ids of the documents with a chunk that matches, sorted."""
-        ...
-
-    def moments(self, space: str, user: str | None = None, /) -> Moments:
-        """Mean and second moment of the vectors of the chunks that a user sees."""
-        ...
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""Nothing of a kind that most indexes have not."""
 
 
 class Files(Protocol):
@@ -233,11 +146,22 @@ class Store(Protocol):
         """Ids of all documents."""
         ...
 
-    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
-        """Make room for new spaces, and for the tokens of spaces, beside what there is.
+    def grow(
+        self,
+        spaces: Mapping[str, int],
+        tokens: Sequence[str],
+        sparse: Mapping[str, int] = NONE,
+        /,
+    ) -> None:
+        """Make room for new spaces, for the tokens of spaces, and for sparse spaces, beside what there is.
 
         Nothing is searched there until `adopt`; documents can be replaced and deleted meanwhile.
         To call it again with the same arguments changes nothing, with others it starts anew.
+
+        Args:
+            spaces: Name and dimension of each.
+            tokens: Spaces that get tokens.
+            sparse: Name of each sparse space and the size of its vocabulary.
 
         Raises:
             BadInput: A name is taken, unknown or cannot be used.
@@ -253,6 +177,7 @@ class Store(Protocol):
         ids: Sequence[str],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]],
+        sparse: Mapping[str, Sequence[SparseVector]] = NONE,
         /,
     ) -> None:
         """Store values of chunks where room was made; of chunks that are gone, nothing.

@@ -106,7 +106,7 @@ class DenseAnswers:
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`; queries with the same filter are one search."""
         found: dict[int, tuple[list[str], Scores]] = {}
-        for shared, members in _grouped(where):
+        for shared, members in grouped(where):
             answers = self.view.nearest(self.space, self.rows[members], n, shared)
             found |= dict(zip(members, answers, strict=True))
         return [found[i] for i in range(len(where))]
@@ -157,7 +157,7 @@ class LexicalAnswers:
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`."""
         found: dict[int, tuple[list[str], Scores]] = {}
-        for shared, members in _grouped(where):
+        for shared, members in grouped(where):
             answers = self.view.lexical([self.texts[i] for i in members], n, shared)
             found |= dict(zip(members, answers, strict=True))
         self.best.update((i, float(scores.max(initial=0.0))) for i, (_, scores) in found.items())
@@ -178,7 +178,7 @@ class LexicalAnswers:
         return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)
 
 
-def _grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:
+def grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:
     """Which queries share a filter."""
     groups: dict[Filter | None, list[int]] = {}
     for i, shared in enumerate(where):

@@ -12,6 +12,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import Fields
+from rag_embed.protocols.storing import NONE
 from rag_embed.text import unusable
 from rag_embed.texts import titled
 from rag_embed.types import PAGE_STARTS, ChunkRows, Document, TokenBits, Vectors
@@ -160,24 +161,26 @@ def check_new(
     tokens: Sequence[str],
     have: Mapping[str, int],
     have_tokens: Sequence[str],
+    sparse: Mapping[str, int] = NONE,
 ) -> None:
     """Check what is to be added to a store.
 
     Args:
         spaces: Name and dimension of new spaces.
         tokens: Spaces that shall keep tokens from now on.
-        have: The spaces there are.
+        have: The spaces there are, of either kind.
         have_tokens: Those that keep tokens.
+        sparse: Name of new sparse spaces, and their terms.
 
     Raises:
         BadInput: A name cannot name a column, is taken, or is unknown.
     """
-    for name, dim in spaces.items():
+    for name, dim in [*spaces.items(), *sparse.items()]:
         if not _NAME.fullmatch(name):
             raise BadInput(
                 f"A space is named by up to 32 lower-case letters, digits and _, got {name!r}."
             )
-        if name in have:
+        if name in have or (name in spaces and name in sparse):
             raise BadInput(
                 f"There is a space {name!r} already; drop it first (index.experts.drop_space), or choose "
                 "another name."
@@ -191,14 +194,17 @@ def check_new(
             raise BadInput(f"Unknown space {name!r}; there are {sorted({*have, *spaces})}.")
 
 
-def check_known(space: str, spaces: Mapping[str, int]) -> None:
+def check_known(space: str, spaces: Mapping[str, int], sparse: Mapping[str, int] = NONE) -> None:
     """Check that a space can be dropped.
 
     Raises:
         BadInput: There is no such space, or it is the only one.
     """
+    if space in sparse:
+        return
     if space not in spaces:
-        raise BadInput(f"Unknown space {space!r}; this index has {sorted(spaces)}.")
+        known = sorted({**spaces, **sparse})
+        raise BadInput(f"Unknown space {space!r}; this index has {known}.")
     if len(spaces) == 1:
         raise BadInput(f"Space {space!r} is the only one; an index needs one.")
 

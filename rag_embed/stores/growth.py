@@ -14,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from rag_embed.errors import StoreError
+from rag_embed.protocols.storing import NONE
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
@@ -25,10 +26,11 @@ from rag_embed.stores.lance_settings import LanceSettings
 from rag_embed.stores.locks import turn
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import space_columns, space_values
+from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
-from rag_embed.types import TokenBits, Vectors
+from rag_embed.types import SparseVector, TokenBits, Vectors
 
-_PREFIXES = ("v_", "token_ids_", "token_bits_")
+_PREFIXES = ("v_", "token_ids_", "token_bits_", "sparse_ids_", "sparse_weights_")
 
 GROWING = "growing"
 """Key of the settings that names what is being filled."""
@@ -48,9 +50,11 @@ class LanceGrowth:
         self._chunks = chunks
         self._settings = settings
 
-    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str]) -> None:
+    def grow(
+        self, spaces: Mapping[str, int], tokens: Sequence[str], sparse: Mapping[str, int]
+    ) -> None:
         """See `protocols.Store`."""
-        wanted = {"spaces": dict(spaces), "tokens": list(tokens)}
+        wanted = {"spaces": dict(spaces), "tokens": list(tokens), "sparse": dict(sparse)}
         with explained("add a space to the index", self._uri), turn(self._uri):
             own = self._settings.own()
             grown(self._chunks, own, wanted)
@@ -66,15 +70,17 @@ class LanceGrowth:
         ids: Sequence[str],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]],
+        sparse: Mapping[str, Sequence[SparseVector]],
     ) -> None:
         """See `protocols.Store`."""
         with explained("write to the index", self._uri), turn(self._uri):
-            all_of_it = adopted(own) if GROWING in (own := self._settings.own()) else own
+            all_of_it = adopted(self._settings.own())
             dims = all_of_it["spaces"]
             check_vectors(vectors, {name: dims.get(name, 0) for name in vectors}, len(ids))
             check_tokens(tokens, [n for n in tokens if n in all_of_it["tokens"]], dims, len(ids))
+            check_sparse(sparse, {n: all_of_it["sparse"].get(n, 0) for n in sparse}, len(ids))
             if ids:
-                fill(self._chunks, ids, vectors, tokens)
+                fill(self._chunks, ids, vectors, tokens, sparse)
 
     def adopt(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """See `protocols.Store`; returns the store's settings now."""
@@ -96,8 +102,8 @@ class LanceGrowth:
         """
         with explained("drop a space of the index", self._uri), turn(self._uri):
             own = self._settings.own()
-            check_known(space, own["spaces"])
-            gone = {column.name for column in space_columns({space: 1}, [space])}
+            check_known(space, own["spaces"], own.get("sparse", NONE))
+            gone = {column.name for column in space_columns({space: 1}, [space], [space])}
             own = dropped(own, space)
             self._settings.put({"store": own, **settings})
             know(own)
@@ -112,31 +118,35 @@ def grown(table: Any, own: Mapping[str, Any], wanted: Mapping[str, Any]) -> None
         own: The store's settings.
         wanted: ``spaces`` and ``tokens``, as in the settings.
     """
-    check_new(wanted["spaces"], wanted["tokens"], own["spaces"], own["tokens"])
-    new = space_columns({**own["spaces"], **wanted["spaces"]}, wanted["tokens"])
+    there = {**own["spaces"], **own.get("sparse", NONE)}
+    check_new(wanted["spaces"], wanted["tokens"], there, own["tokens"], wanted["sparse"])
+    new = space_columns({**own["spaces"], **wanted["spaces"]}, wanted["tokens"], wanted["sparse"])
     new = [column for column in new if column.name not in _live(own)]
     resumed = {column.name for column in new} if own.get(GROWING) == wanted else set()
-    there = {name for name in table.schema.names if name.startswith(_PREFIXES)} - _live(own)
-    drop_columns(table, sorted(there - resumed))
-    missing = [column for column in new if column.name not in there & resumed]
+    left = {name for name in table.schema.names if name.startswith(_PREFIXES)} - _live(own)
+    drop_columns(table, sorted(left - resumed))
+    missing = [column for column in new if column.name not in left & resumed]
     if missing:
         mark = {"grown": uuid4().hex}  # tells readers apart what was dropped and what is there now
         table.add_columns(pa.schema([column.with_metadata(mark) for column in missing]))
 
 
 def adopted(own: Mapping[str, Any]) -> dict[str, Any]:
-    """The store's settings when what was grown is live."""
-    growing = own[GROWING]
+    """The store's settings when what was grown is live, if anything was."""
+    growing = own.get(GROWING, {"spaces": {}, "tokens": []})
     spaces = {**own["spaces"], **growing["spaces"]}
     tokens = [*own["tokens"], *growing["tokens"]]
+    sparse = {**own.get("sparse", NONE), **growing.get("sparse", NONE)}
     kept = {key: value for key, value in own.items() if key != GROWING}
-    return {**kept, "spaces": spaces, "tokens": tokens}
+    return {**kept, "spaces": spaces, "tokens": tokens, "sparse": sparse}
 
 
 def dropped(own: Mapping[str, Any], space: str) -> dict[str, Any]:
     """The store's settings without a space."""
     spaces = {name: dim for name, dim in own["spaces"].items() if name != space}
-    return {**own, "spaces": spaces, "tokens": [name for name in own["tokens"] if name != space]}
+    sparse = {name: terms for name, terms in own.get("sparse", NONE).items() if name != space}
+    tokens = [name for name in own["tokens"] if name != space]
+    return {**own, "spaces": spaces, "tokens": tokens, "sparse": sparse}
 
 
 def drop_columns(table: Any, names: Sequence[str]) -> None:  # noqa: ANN401
@@ -158,11 +168,13 @@ def fill(
     ids: Sequence[str],
     vectors: Mapping[str, Vectors],
     tokens: Mapping[str, Sequence[TokenBits]],
+    sparse: Mapping[str, Sequence[SparseVector]],
 ) -> None:
     """Write values of chunks that are still there; the other columns stay."""
     columns = [pa.field("id", pa.string(), nullable=False)]
-    columns += space_columns({name: rows.shape[1] for name, rows in vectors.items()}, list(tokens))
-    values = {"id": list(ids), **space_values(vectors, tokens)}
+    dims = {name: rows.shape[1] for name, rows in vectors.items()}
+    columns += space_columns(dims, list(tokens), list(sparse))
+    values = {"id": list(ids), **space_values(vectors, tokens, sparse)}
     table.merge_insert("id").when_matched_update_all().execute(
         pa.table(values, schema=pa.schema(columns))
     )
@@ -184,7 +196,7 @@ def in_step(rows: pa.Table, table: Any, own: Mapping[str, Any], uri: str) -> pa.
     if known != _live(own):
         raise StoreError(
             f"The spaces of the index at {uri!r} changed since it was opened: it has "
-            f"{sorted(own['spaces'])} now. Open it again, then write."
+            f"{sorted({**own['spaces'], **own.get('sparse', NONE)})} now. Open it again, then write."
         )
     for column in table.schema:
         if column.name not in rows.schema.names:
@@ -193,4 +205,5 @@ def in_step(rows: pa.Table, table: Any, own: Mapping[str, Any], uri: str) -> pa.
 
 
 def _live(own: Mapping[str, Any]) -> set[str]:
-    return {column.name for column in space_columns(own["spaces"], own["tokens"])}
+    columns = space_columns(own["spaces"], own["tokens"], list(own.get("sparse", NONE)))
+    return {column.name for column in columns}

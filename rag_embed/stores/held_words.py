@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rag_embed.maths.inverted import Inverted, Rows, Times
+from rag_embed.maths.inverted import Inverted, Rows, Times, joined
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.roster import Rows as Slots
 from rag_embed.stores.roster import room
@@ -21,9 +21,6 @@ _MANY = 65_536
 
 _SORTED = 2**20
 """Words that are sorted at a time: more of them leave the processor's caches."""
-
-_GROWTH = 2
-"""A part is joined with the one before it, unless that is so many times as large."""
 
 
 class HeldWords:
@@ -109,9 +106,7 @@ class HeldWords:
         for end in np.cumsum([len(rows) for _, rows in self._fresh]).tolist():
             if end - start >= _SORTED or start < end == len(rows):
                 part = Inverted.of(said[start:end], rows[start:end])
-                while parts and len(parts[-1].rows) <= _GROWTH * len(part.rows):
-                    part = parts.pop().plus(part)
-                parts.append(part)
+                parts = joined(parts, part)
                 start = end
         self._parts, self._fresh, self._waiting = parts, [], 0
 

@@ -19,11 +19,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from lancedb.expr import col, lit
-
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.protocols import HalfLife
+from rag_embed.protocols.storing import NONE
 from rag_embed.stores.checks import check_owners, row_values
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
@@ -37,13 +36,14 @@ from rag_embed.stores.locks import turn
 from rag_embed.stores.making import Shape, find, make
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
-from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table, field_columns
+from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table
+from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import read_analyzer, size_on_disk
+from rag_embed.stores.tables import counted, read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
-from rag_embed.types import ChunkRows, Document, Signature, TokenBits, Vectors
+from rag_embed.types import ChunkRows, Document, Signature, SparseVector, TokenBits, Vectors
 
 
 class LanceStore:
@@ -70,14 +70,13 @@ class LanceStore:
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = 100_000
-        folder = local(uri)
-        self._alone = folder is not None
+        self._alone = local(uri) is not None
         self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
         self._documents = database.open_table("documents")
         self._settings = database.open_table("settings")
-        self._writer = LanceWriter(self._chunks, self._documents, folder)
+        self._writer = LanceWriter(self._chunks, self._documents, local(uri))
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
         self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
@@ -93,6 +92,7 @@ class LanceStore:
         """Take over the store's settings."""
         self.spaces: dict[str, int] = dict(own["spaces"])
         self.token_spaces: tuple[str, ...] = tuple(own["tokens"])
+        self.sparse_spaces: dict[str, int] = dict(own.get("sparse", NONE))
 
     @classmethod
     def create(
@@ -164,7 +164,8 @@ class LanceStore:
 
     def view(self) -> LanceView:
         """See `protocols.Store`."""
-        return self._viewing.latest(self.spaces, self.token_spaces, self.cache_bytes)
+        spaces = self.spaces, self.token_spaces, self.sparse_spaces
+        return self._viewing.latest(*spaces, self.cache_bytes)
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
         """See `protocols.Store`."""
@@ -182,13 +183,14 @@ class LanceStore:
             return
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
         hashes = {document.id: digest for document, digest in documents}
-        schema = chunk_schema(self.spaces, self.fields, self.token_spaces)
-        table = chunk_table(schema, rows, hashes, values, self.fields, self.analyzer)
+        check_sparse(rows.sparse, self.sparse_spaces, len(rows.chunks))
+        columns = chunk_schema(self.spaces, self.fields, self.token_spaces, [*self.sparse_spaces])
+        table = chunk_table(columns, rows, hashes, values, self.fields, self.analyzer)
         stored = document_table(documents, Counter(chunk.doc_id for chunk in rows.chunks))
         with explained("write to the index", self.uri), turn(self.uri):
             owners = self._writer.owners(list(hashes))  # another may just have added the same id
             check_owners([document for document, _ in documents], owners)
-            if set(self._chunks.schema.names) != set(schema.names):
+            if set(self._chunks.schema.names) != set(columns.names):
                 table = in_step(table, self._chunks, self._remembered.own(), self.uri)
             self._writer.put(table, stored, owners)
 
@@ -229,9 +231,15 @@ class LanceStore:
         ids: list[str] = rows["id"].to_pylist()
         return ids
 
-    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+    def grow(
+        self,
+        spaces: Mapping[str, int],
+        tokens: Sequence[str],
+        sparse: Mapping[str, int] = NONE,
+        /,
+    ) -> None:
         """See `protocols.Store`."""
-        self._growth.grow(spaces, tokens)
+        self._growth.grow(spaces, tokens, sparse)
 
     def lacking(self) -> list[str]:
         """See `protocols.Store`."""
@@ -242,10 +250,11 @@ class LanceStore:
         ids: Sequence[str],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]],
+        sparse: Mapping[str, Sequence[SparseVector]] = NONE,
         /,
     ) -> None:
         """See `protocols.Store`."""
-        self._growth.fill(ids, vectors, tokens)
+        self._growth.fill(ids, vectors, tokens, sparse)
 
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
@@ -281,16 +290,6 @@ class LanceStore:
     def stats(self) -> dict[str, object]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            return reread(self._counted)
-
-    def _counted(self) -> dict[str, object]:
-        there = {name: col(field_columns(name)[1]) == lit(True) for name in self.fields.types}
-        return {
-            "documents": self._documents.count_rows(),
-            "chunks": self._chunks.count_rows(),
-            "spaces": dict(self.spaces),
-            "fields": dict(self.fields.types),
-            "filled": {n: self._chunks.count_rows(has.to_sql()) for n, has in there.items()},
-            "versions": len(self._chunks.list_versions()),
-            "bytes": size_on_disk(self.uri),
-        }
+            tables, spaces = (self._chunks, self._documents), {**self.spaces, **self.sparse_spaces}
+            counts = reread(lambda: counted(*tables, spaces, self.fields))
+            return {**counts, "bytes": size_on_disk(self.uri)}

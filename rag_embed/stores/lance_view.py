@@ -18,13 +18,13 @@ from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import first
 from rag_embed.stores.chunk_rows import rows_of
-from rag_embed.stores.columns import Matrix, PerOwner, matrix_of
+from rag_embed.stores.columns import Matrix, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.held_tokens import SAMPLE as SAMPLE_OF_TOKENS
 from rag_embed.stores.held_tokens import Holding
 from rag_embed.stores.lexical import Lexical, lexical_of
+from rag_embed.stores.reading import each, known_places, statistic
 from rag_embed.stores.resident import Resident
-from rag_embed.stores.roster import Rows
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
     chunk_of,
@@ -33,10 +33,20 @@ from rag_embed.stores.schema import (
     tokens_of,
 )
 from rag_embed.stores.snapshot import Snapshot, among
+from rag_embed.stores.sparse_rows import check_space, sparse_columns, sparse_of
+from rag_embed.stores.sparse_search import Sparse, sparse_search
 from rag_embed.stores.store_errors import explained
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
+from rag_embed.types import (
+    Chunk,
+    Document,
+    Scores,
+    SparseVector,
+    TokenBits,
+    Vectors,
+    doc_id_of,
+    place_of,
+)
 
-T = TypeVar("T")
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 SAMPLE = 65_536
@@ -56,6 +66,7 @@ class LanceView:
         documents_at: Gives ``documents`` at the version of this view.
         spaces: Name and dimension of each space.
         token_spaces: Those that keep tokens.
+        sparse_spaces: Name and terms of each sparse space.
         analyzer: Settings of lexical search.
         cache_bytes: Vectors of a space are held in memory up to this size, and words; for
             tokens see `held_tokens.Holding`.
@@ -65,6 +76,7 @@ class LanceView:
     documents_at: Callable[[], Any]
     spaces: Mapping[str, int]
     token_spaces: Sequence[str]
+    sparse_spaces: Mapping[str, int]
     analyzer: Analyzer
     cache_bytes: int
     _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
@@ -122,6 +134,29 @@ class LanceView:
     def _words(self) -> Lexical:
         return lexical_of(self.snapshot, self.analyzer, self.cache_bytes)
 
+    def weighed(
+        self, space: str, queries: Sequence[SparseVector], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
+        """See `protocols.View`."""
+        return self._sparse(space).find(queries, min(n, len(self)), self.snapshot.resolved(where))
+
+    def weighed_scores(
+        self, space: str, queries: Sequence[SparseVector], ids: Sequence[Sequence[str]], /
+    ) -> list[Scores]:
+        """See `protocols.View`."""
+        return self._sparse(space).scores(queries, ids)
+
+    def _sparse(self, space: str) -> Sparse:
+        check_space(space, self.sparse_spaces)
+        return sparse_search(self.snapshot, space, self.cache_bytes)
+
+    def sparse(self, space: str, ids: Sequence[str], /) -> list[SparseVector]:
+        """See `protocols.View`."""
+        check_space(space, self.sparse_spaces)
+        found = self._by_id(list(dict.fromkeys(ids)), ["id", *sparse_columns(space)])
+        rows = sparse_of(found, space)
+        return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
+
     def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
         """See `protocols.View`."""
         held = self._matrix(space)
@@ -129,19 +164,19 @@ class LanceView:
             found = self._by_id(ids, ["id", f"v_{space}"])
             place = {id: i for i, id in enumerate(found["id"].to_pylist())}
             rows = matrix_of(found[f"v_{space}"], self.spaces[space])
-            return rows[_each(ids, place.get)]
+            return rows[each(ids, place.get)]
         resident, matrix = held
-        return matrix.upto(resident.size)[_known(resident, ids)]
+        return matrix.upto(resident.size)[known_places(resident, ids)]
 
     def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
         """See `protocols.View`."""
         held = self._holding(space).wanted(len(ids))
         if held is not None:
             resident, tokens = held
-            return tokens.at(_known(resident, ids))
+            return tokens.at(known_places(resident, ids))
         found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
         rows = tokens_of(found, space, self.spaces[space])
-        return _each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
+        return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
     def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
         """See `protocols.View`; over `held_tokens.SAMPLE` chunks at most when they are many."""
@@ -149,7 +184,7 @@ class LanceView:
 
         def counted(owner: str | None) -> Frequencies:
             if held is not None:
-                return _statistic(held[0], held[1].frequencies, owner)
+                return statistic(held[0], held[1].frequencies, owner)
             column = f"token_ids_{space}"
             found = self.snapshot.evenly(SAMPLE_OF_TOKENS, column, self.snapshot.of(owner))[column]
             return Frequencies.of([np.frombuffer(one or b"", "<i4") for one in found.to_pylist()])
@@ -208,7 +243,7 @@ class LanceView:
 
         def measured(owner: str | None) -> Moments:
             if held is not None:
-                return _statistic(held[0], held[1].moments, owner)
+                return statistic(held[0], held[1].moments, owner)
             column = f"v_{space}"
             some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(owner))[column]
             return Moments.of(matrix_of(some, self.spaces[space]))
@@ -253,28 +288,3 @@ class LanceView:
         if (resident := self._begun) is not None:  # half the time of a search by id
             return self.snapshot.at(resident.numbers(ids), columns)
         return self.snapshot.read(self.table.search().where(among(ids)).select(list(columns)))
-
-
-def _statistic(resident: Resident, known: PerOwner[Sum], owner: str | None) -> Sum:
-    """Of an owner's chunks, or of the shared ones, which are held in memory."""
-    with resident.roster.lock:
-        return known.of(owner, resident.of(owner))
-
-
-def _known(resident: Resident, ids: Sequence[str]) -> Rows:
-    """Where chunks are in memory."""
-    places = resident.places(ids)
-    _all_known([ids[i] for i in np.flatnonzero(places < 0).tolist()])
-    return places
-
-
-def _each(ids: Sequence[str], find: Callable[[str], T | None]) -> list[T]:
-    """What is found for each chunk."""
-    found = [find(id) for id in ids]
-    _all_known([id for id, one in zip(ids, found, strict=True) if one is None])
-    return [one for one in found if one is not None]
-
-
-def _all_known(missing: Sequence[str]) -> None:
-    if missing:
-        raise BadInput(f"Unknown chunk ids: {missing[:3]}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from dataclasses import replace
 from threading import RLock
 from typing import Any
 
@@ -13,9 +12,9 @@ import numpy as np
 
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.maths.bm25 import Postings
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import HalfLife
+from rag_embed.protocols.storing import NONE
 from rag_embed.stores.checks import (
     check_filled,
     check_known,
@@ -26,14 +25,22 @@ from rag_embed.stores.checks import (
     lexical_texts,
     row_values,
 )
+from rag_embed.stores.copied import copied
 from rag_embed.stores.event_rows import check_events
 from rag_embed.stores.memory_events import MemoryEvents
 from rag_embed.stores.memory_files import MemoryFiles
 from rag_embed.stores.memory_growth import Growth
 from rag_embed.stores.memory_turns import one_at_a_time
 from rag_embed.stores.memory_view import MemoryView
-from rag_embed.types import Chunk, ChunkRows, Document, Signature, TokenBits, Vectors
-from rag_embed.values import plain
+from rag_embed.stores.sparse_rows import check_sparse, halved
+from rag_embed.types import (
+    ChunkRows,
+    Document,
+    Signature,
+    SparseVector,
+    TokenBits,
+    Vectors,
+)
 
 
 class MemoryStore:
@@ -69,8 +76,10 @@ class MemoryStore:
         self._events: tuple[Signature, MemoryEvents] | None = None
         self._settings: dict[str, Any] = {}
         self._growth = Growth({}, ())
+        self.sparse_spaces: dict[str, int] = {}
         empty = {name: np.zeros((0, dim), dtype=np.float32) for name, dim in spaces.items()}
-        self._view = self._built({}, {}, {}, empty, {name: {} for name in self.token_spaces}, {})
+        kept: dict[str, dict[str, TokenBits]] = {name: {} for name in self.token_spaces}
+        self._view = MemoryView.of(self.analyzer, self.fields, {}, {}, {}, empty, kept, {}, {})
 
     @one_at_a_time
     def events(self, signature: Signature, half_life: HalfLife = "stored", /) -> MemoryEvents:
@@ -100,8 +109,9 @@ class MemoryStore:
     @one_at_a_time
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""
-        documents, chunks = _own(documents, rows.chunks)
+        documents, chunks = copied(documents, rows.chunks)
         values = row_values(documents, rows, self.spaces, self.token_spaces, self.fields)
+        check_sparse(rows.sparse, self.sparse_spaces, len(chunks))
         texts = lexical_texts(rows)
         replaced = {document.id for document, _ in documents}
         check_owners([document for document, _ in documents], self.owners(list(replaced)))
@@ -127,7 +137,14 @@ class MemoryStore:
             | {chunk.id: one for chunk, one in zip(chunks, some, strict=True)}
             for name, some in rows.tokens.items()
         }
-        self._view = self._built(by_id, filters, known, matrix, kept_tokens, words)
+        weighed = {
+            name: {old[i].id: self._view.weights[name][old[i].id] for i in kept}
+            | {chunk.id: halved(one) for chunk, one in zip(chunks, some, strict=True)}
+            for name, some in rows.sparse.items()
+        }
+        self._view = MemoryView.of(
+            self.analyzer, self.fields, by_id, filters, known, matrix, kept_tokens, weighed, words
+        )
 
     @one_at_a_time
     def delete(self, doc_ids: Sequence[str], /) -> int:
@@ -136,12 +153,15 @@ class MemoryStore:
         self._forget(gone)
         keep = [i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in gone]
         ids = [self._view.ids[i] for i in keep]
-        self._view = self._built(
+        self._view = MemoryView.of(
+            self.analyzer,
+            self.fields,
             {id: self._view.chunks_by_id[id] for id in ids},
             {id: self._view.rows[id] for id in ids},
             {id: value for id, value in self._view.stored.items() if id not in gone},
             {name: matrix[keep] for name, matrix in self._view.matrix.items()},
             {name: {id: some[id] for id in ids} for name, some in self._view.kept.items()},
+            {name: {id: some[id] for id in ids} for name, some in self._view.weights.items()},
             {id: self._view.words[id] for id in ids},
         )
         return len(gone)
@@ -178,11 +198,19 @@ class MemoryStore:
         return list(self._view.stored)
 
     @one_at_a_time
-    def grow(self, spaces: Mapping[str, int], tokens: Sequence[str], /) -> None:
+    def grow(
+        self,
+        spaces: Mapping[str, int],
+        tokens: Sequence[str],
+        sparse: Mapping[str, int] = NONE,
+        /,
+    ) -> None:
         """See `protocols.Store`."""
-        check_new(spaces, tokens, self.spaces, self.token_spaces)
-        if (dict(spaces), tuple(tokens)) != (self._growth.spaces, self._growth.tokens):
-            self._growth = Growth(dict(spaces), tuple(tokens))
+        there = {**self.spaces, **self.sparse_spaces}
+        check_new(spaces, tokens, there, self.token_spaces, sparse)
+        wanted = Growth(dict(spaces), tuple(tokens), dict(sparse))
+        if not self._growth.same(wanted):
+            self._growth = wanted
 
     @one_at_a_time
     def lacking(self) -> list[str]:
@@ -195,6 +223,7 @@ class MemoryStore:
         ids: Sequence[str],
         vectors: Mapping[str, Vectors],
         tokens: Mapping[str, Sequence[TokenBits]],
+        sparse: Mapping[str, Sequence[SparseVector]] = NONE,
         /,
     ) -> None:
         """See `protocols.Store`."""
@@ -202,19 +231,18 @@ class MemoryStore:
         dims = {**self.spaces, **growth.spaces}
         check_vectors(vectors, {name: growth.spaces.get(name, 0) for name in vectors}, len(ids))
         check_tokens(tokens, [name for name in tokens if name in growth.tokens], dims, len(ids))
-        growth.fill(ids, vectors, tokens)
+        check_sparse(sparse, {name: growth.sparse.get(name, 0) for name in sparse}, len(ids))
+        growth.fill(ids, vectors, tokens, sparse)
 
     @one_at_a_time
     def adopt(self, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
         check_filled(self.lacking())
-        view, growth = self._view, self._growth
-        matrix = {name: growth.matrix(name, view.ids) for name in growth.spaces}
-        kept = {name: {id: growth.kept[name][id] for id in view.ids} for name in growth.tokens}
         self._settle(
-            {**self.spaces, **growth.spaces},
-            (*self.token_spaces, *growth.tokens),
-            replace(view, matrix={**view.matrix, **matrix}, kept={**view.kept, **kept}),
+            {**self.spaces, **self._growth.spaces},
+            (*self.token_spaces, *self._growth.tokens),
+            {**self.sparse_spaces, **self._growth.sparse},
+            self._growth.added(self._view),
             settings,
         )
         self._growth = Growth({}, ())
@@ -222,13 +250,12 @@ class MemoryStore:
     @one_at_a_time
     def drop(self, space: str, settings: Mapping[str, Any], /) -> None:
         """See `protocols.Store`."""
-        check_known(space, self.spaces)
-        matrix = {name: rows for name, rows in self._view.matrix.items() if name != space}
-        kept = {name: some for name, some in self._view.kept.items() if name != space}
+        check_known(space, self.spaces, self.sparse_spaces)
         self._settle(
             {name: dim for name, dim in self.spaces.items() if name != space},
             tuple(name for name in self.token_spaces if name != space),
-            replace(self._view, matrix=matrix, kept=kept),
+            {name: terms for name, terms in self.sparse_spaces.items() if name != space},
+            self._view.without(space),
             settings,
         )
 
@@ -236,16 +263,18 @@ class MemoryStore:
         self,
         spaces: dict[str, int],
         tokens: tuple[str, ...],
+        sparse: dict[str, int],
         view: MemoryView,
         settings: Mapping[str, Any],
     ) -> None:
-        self.spaces, self.token_spaces, self._view = spaces, tokens, view
+        self.spaces, self.token_spaces, self.sparse_spaces = spaces, tokens, sparse
+        self._view = view
         self._settings = {**self._settings, **settings}
 
     def _forget(self, doc_ids: set[str]) -> None:
         """What was computed for chunks of these documents holds no more."""
         gone = {c.id for c in self._view.chunks_by_id.values() if c.doc_id in doc_ids}
-        if gone and (self._growth.spaces or self._growth.tokens):
+        if gone:
             self._growth = self._growth.without(gone)
 
     def tidy(self) -> None:
@@ -259,36 +288,3 @@ class MemoryStore:
         rows = self._view.rows.values()
         filled = {n: sum(row[n] is not None for row in rows) for n in self.fields.types}
         return {"documents": len(self._view.stored), "chunks": len(self._view), "filled": filled}
-
-    def _built(
-        self,
-        by_id: Mapping[str, Chunk],
-        rows: Mapping[str, Mapping[str, Any]],
-        documents: Mapping[str, tuple[Document, str]],
-        matrix: Mapping[str, Vectors],
-        kept: Mapping[str, Mapping[str, TokenBits]],
-        words: Mapping[str, Sequence[str]],
-    ) -> MemoryView:
-        owned: dict[str | None, list[int]] = {None: []}
-        for i, chunk in enumerate(by_id.values()):
-            owned.setdefault(chunk.user, []).append(i)
-        ids = list(by_id)
-        postings = {
-            user: (Postings.of([words[ids[i]] for i in some]), np.array(some, dtype=np.intp))
-            for user, some in owned.items()
-        }
-        return MemoryView(
-            by_id, rows, documents, matrix, postings, self.analyzer, self.fields, kept, words
-        )
-
-
-def _own(
-    documents: Sequence[tuple[Document, str]], chunks: Sequence[Chunk]
-) -> tuple[list[tuple[Document, str]], list[Chunk]]:
-    """Copies whose metadata nobody else can change, as JSON keeps it."""
-    metadata = {d.id: plain(d.metadata, f"Document {d.id!r}") for d, _ in documents}
-    parts = {id(c.metadata): plain(c.metadata, f"Document {c.doc_id!r}") for c in chunks}
-    return (
-        [(replace(document, metadata=metadata[document.id]), d) for document, d in documents],
-        [replace(chunk, metadata=parts[id(chunk.metadata)]) for chunk in chunks],
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,11 +15,22 @@ from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, Filter
 from rag_embed.maths.bm25 import Postings
 from rag_embed.maths.frequencies import Frequencies
+from rag_embed.maths.inverted import Inverted, dot_products
 from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import best
 from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.sorted_columns import Metadata, present
-from rag_embed.types import Chunk, Document, Scores, TokenBits, Vectors, doc_id_of, place_of
+from rag_embed.stores.sparse_rows import check_space
+from rag_embed.types import (
+    Chunk,
+    Document,
+    Scores,
+    SparseVector,
+    TokenBits,
+    Vectors,
+    doc_id_of,
+    place_of,
+)
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 
@@ -36,13 +47,51 @@ class MemoryView:
     analyzer: Analyzer
     fields: Fields
     kept: Mapping[str, Mapping[str, TokenBits]]
+    weights: Mapping[str, Mapping[str, SparseVector]]
     words: Mapping[str, Sequence[str]]
     position: Mapping[str, int] = field(init=False)
     ids: Sequence[str] = field(init=False)
     judge: Judge = field(init=False)
     known_rows: dict[Filter | None, Rows] = field(init=False, default_factory=dict)
     known_moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
+    known_weights: dict[str, Inverted] = field(default_factory=dict)
     known_metadata: list[Metadata] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        analyzer: Analyzer,
+        fields: Fields,
+        by_id: Mapping[str, Chunk],
+        rows: Mapping[str, Mapping[str, Any]],
+        documents: Mapping[str, tuple[Document, str]],
+        matrix: Mapping[str, Vectors],
+        kept: Mapping[str, Mapping[str, TokenBits]],
+        weights: Mapping[str, Mapping[str, SparseVector]],
+        words: Mapping[str, Sequence[str]],
+    ) -> MemoryView:
+        """A version.
+
+        Args:
+            analyzer: Settings of lexical search.
+            fields: The declared fields.
+            by_id: The chunks.
+            rows: What filters see of each.
+            documents: Documents with their content hashes.
+            matrix: Space -> a row per chunk.
+            kept: Space -> tokens by chunk.
+            weights: Sparse space -> vectors by chunk.
+            words: What lexical search reads, by chunk.
+        """
+        owned: dict[str | None, list[int]] = {None: []}
+        for i, chunk in enumerate(by_id.values()):
+            owned.setdefault(chunk.user, []).append(i)
+        ids = list(by_id)
+        postings = {
+            user: (Postings.of([words[ids[i]] for i in some]), np.array(some, dtype=np.intp))
+            for user, some in owned.items()
+        }
+        return cls(by_id, rows, documents, matrix, postings, analyzer, fields, kept, weights, words)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", list(self.chunks_by_id))
@@ -98,20 +147,68 @@ class MemoryView:
                 scores[rows] = own.scores(words, beside.plus(own.counts(words)))
         return scores
 
-    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+    def weighed(
+        self, space: str, queries: Sequence[SparseVector], n: int, where: Filter | None, /
+    ) -> list[tuple[list[str], Scores]]:
         """See `protocols.View`."""
+        allowed = self._allowed(where)
+        products = [self._products(space, query) for query in queries]
+        return [self._best(scores, allowed[scores[allowed] > 0], n) for scores in products]
+
+    def weighed_scores(
+        self, space: str, queries: Sequence[SparseVector], ids: Sequence[Sequence[str]], /
+    ) -> list[Scores]:
+        """See `protocols.View`."""
+        found = []
+        for query, some in zip(queries, ids, strict=True):
+            scores = np.append(self._products(space, query), np.float32(0))
+            found.append(scores[[self.position.get(id, -1) for id in some]])
+        return found
+
+    def _products(self, space: str, query: SparseVector) -> Scores:
+        check_space(space, self.weights)
+        if space not in self.known_weights:
+            rows = [self.weights[space][id] for id in self.ids]
+            none = SparseVector(np.empty(0, np.int32), np.empty(0, np.float32))
+            self.known_weights[space] = Inverted.weighted(
+                np.concatenate([one.ids for one in (none, *rows)]),
+                np.repeat(np.arange(len(rows), dtype=np.int32), [len(one.ids) for one in rows]),
+                np.concatenate([one.weights for one in (none, *rows)]).astype(np.float16),
+            )
+        return dot_products(query, [self.known_weights[space]], len(self))
+
+    def sparse(self, space: str, ids: Sequence[str], /) -> list[SparseVector]:
+        """See `protocols.View`."""
+        check_space(space, self.weights)
+        self._check_there(ids)
+        return [self.weights[space][id] for id in ids]
+
+    def without(self, space: str) -> MemoryView:
+        """The same chunks without a space of either kind."""
+        return replace(
+            self,
+            matrix={name: rows for name, rows in self.matrix.items() if name != space},
+            kept={name: some for name, some in self.kept.items() if name != space},
+            weights={name: some for name, some in self.weights.items() if name != space},
+            known_weights={},
+            known_moments={},
+        )
+
+    def _check_there(self, ids: Sequence[str]) -> None:
         missing = [id for id in ids if id not in self.position]
         if missing:
             raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+
+    def vectors(self, space: str, ids: Sequence[str], /) -> Vectors:
+        """See `protocols.View`."""
+        self._check_there(ids)
         return self._matrix(space)[[self.position[id] for id in ids]]
 
     def tokens(self, space: str, ids: Sequence[str], /) -> list[TokenBits]:
         """See `protocols.View`."""
         if space not in self.kept:
             raise BadInput(f"Space {space!r} keeps no tokens; those that do: {sorted(self.kept)}.")
-        missing = [id for id in ids if id not in self.position]
-        if missing:
-            raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
+        self._check_there(ids)
         return [self.kept[space][id] for id in ids]
 
     def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:

@@ -19,7 +19,8 @@ import pyarrow as pa
 from rag_embed.analysis import Analyzer
 from rag_embed.fields import SEPARATOR, Fields
 from rag_embed.stores.checks import lexical_texts, to_json
-from rag_embed.types import Chunk, ChunkRows, Document, TokenBits, Vectors
+from rag_embed.stores.sparse_rows import sparse_columns, sparse_values
+from rag_embed.types import Chunk, ChunkRows, Document, SparseVector, TokenBits, Vectors
 from rag_embed.values import moment_of
 
 _ARROW = {
@@ -45,7 +46,10 @@ is of the first, so that it knows nothing of what somebody owns."""
 
 
 def chunk_schema(
-    spaces: Mapping[str, int], fields: Fields, tokens: Sequence[str] = ()
+    spaces: Mapping[str, int],
+    fields: Fields,
+    tokens: Sequence[str] = (),
+    sparse: Sequence[str] = (),
 ) -> pa.Schema:
     """Schema of the ``chunks`` table."""
     columns = [
@@ -66,16 +70,19 @@ def chunk_schema(
     for name, kind in fields.types.items():
         value, has = field_columns(name)
         columns += [pa.field(value, _ARROW[kind]), pa.field(has, pa.bool_(), nullable=False)]
-    return pa.schema(columns + space_columns(spaces, tokens))
+    return pa.schema(columns + space_columns(spaces, tokens, sparse))
 
 
-def space_columns(spaces: Mapping[str, int], tokens: Sequence[str]) -> list[pa.Field]:
-    """Columns of spaces, and of tokens: ids in 4 bytes each, little-endian, and sign bits.
+def space_columns(
+    spaces: Mapping[str, int], tokens: Sequence[str], sparse: Sequence[str] = ()
+) -> list[pa.Field]:
+    """Columns of spaces, of tokens (ids in 4 bytes each, little-endian, and sign bits), of sparse spaces.
 
     A null says that a space was added after the chunk, and its value is still to be computed.
     """
     columns = [pa.field(f"v_{name}", pa.list_(pa.float32(), dim)) for name, dim in spaces.items()]
-    return columns + [pa.field(column, pa.binary()) for s in tokens for column in token_columns(s)]
+    columns += [pa.field(column, pa.binary()) for s in tokens for column in token_columns(s)]
+    return columns + [pa.field(column, pa.binary()) for s in sparse for column in sparse_columns(s)]
 
 
 DOCUMENT_SCHEMA = pa.schema(
@@ -139,7 +146,7 @@ def chunk_table(
         if kind == "list[str]":
             column = [None if one is None else packed(one) for one in column]
         columns[value] = column
-    columns |= space_values(rows.vectors, rows.tokens)
+    columns |= space_values(rows.vectors, rows.tokens, rows.sparse)
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
 
 
@@ -157,7 +164,9 @@ def analysed(texts: Iterable[str | None], analyzer: Analyzer) -> list[str | None
 
 
 def space_values(
-    vectors: Mapping[str, Vectors], tokens: Mapping[str, Sequence[TokenBits]]
+    vectors: Mapping[str, Vectors],
+    tokens: Mapping[str, Sequence[TokenBits]],
+    sparse: Mapping[str, Sequence[SparseVector]],
 ) -> dict[str, Any]:
     """Values of `space_columns`, one per row."""
     columns: dict[str, Any] = {}
@@ -168,6 +177,8 @@ def space_values(
         ids, bits = token_columns(name)
         columns[ids] = [one.ids.astype("<i4").tobytes() for one in some]
         columns[bits] = [one.bits.tobytes() for one in some]
+    for name, terms in sparse.items():
+        columns |= sparse_values(name, terms)
     return columns
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.expr import Expr, col, lit
 
 from rag_embed.fields import Fields
@@ -221,6 +222,13 @@ class Snapshot:
         row_ids = self.read(search)["_rowid"].to_pylist()
         step = max(1, -(-len(row_ids) // rows))
         return self.read(self.table.take_row_ids(row_ids[::step]).select([column]))
+
+    def mean_bytes(self, column: str, rows: int) -> float:
+        """Mean size of a column's bytes, over so many evenly spaced rows; 0 where there are none."""
+        if not len(self):
+            return 0.0
+        found = pc.mean(pc.binary_length(self.evenly(rows, column, None)[column])).as_py()
+        return float(found or 0.0)
 
 
 def _marks(table: Any) -> frozenset[str]:  # noqa: ANN401

@@ -11,12 +11,14 @@ from typing import Any
 
 import lancedb
 import pyarrow as pa
+from lancedb.expr import col, lit
 
 from rag_embed.analysis import Analyzer
+from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
 from rag_embed.stores.forked import used
 from rag_embed.stores.places import local
-from rag_embed.stores.schema import SETTINGS_SCHEMA
+from rag_embed.stores.schema import SETTINGS_SCHEMA, field_columns
 from rag_embed.stores.store_errors import explained
 
 TABLES = ("chunks", "documents", "settings")
@@ -126,6 +128,31 @@ def read_analyzer(settings: Mapping[str, Any]) -> Analyzer:
     stop_words = settings["stop_words"]
     words = None if stop_words is None else tuple(stop_words)
     return Analyzer(settings["language"], settings["stem"], words)
+
+
+def counted(
+    chunks: Any,  # noqa: ANN401
+    documents: Any,  # noqa: ANN401
+    spaces: Mapping[str, int],
+    fields: Fields,
+) -> dict[str, object]:
+    """Counts of an index, for people.
+
+    Args:
+        chunks: The table.
+        documents: The table.
+        spaces: Name and dimension of each space.
+        fields: The declared fields.
+    """
+    there = {name: col(field_columns(name)[1]) == lit(True) for name in fields.types}
+    return {
+        "documents": documents.count_rows(),
+        "chunks": chunks.count_rows(),
+        "spaces": dict(spaces),
+        "fields": dict(fields.types),
+        "filled": {name: chunks.count_rows(has.to_sql()) for name, has in there.items()},
+        "versions": len(chunks.list_versions()),
+    }
 
 
 def size_on_disk(uri: str) -> int | None:

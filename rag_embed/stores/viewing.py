@@ -54,20 +54,27 @@ class LanceViewing:
         self._lock = Lock()
 
     def latest(
-        self, spaces: Mapping[str, int], tokens: Sequence[str], cache_bytes: int
+        self,
+        spaces: Mapping[str, int],
+        tokens: Sequence[str],
+        sparse: Mapping[str, int],
+        cache_bytes: int,
     ) -> LanceView:
         """A view of the latest version.
 
         Args:
             spaces: Name and dimension of each space.
             tokens: Spaces that keep tokens.
+            sparse: Name and terms of each sparse space.
             cache_bytes: See `lance_view.LanceView`.
         """
         with self._lock, explained("read the index", self._uri):
             # Looked up before the tables are opened: a view is never older than what it is kept under.
-            asked = self._newest(), tuple(spaces.items()), tuple(tokens)
+            there = tuple(spaces.items()), tuple(tokens), tuple(sparse.items())
+            asked = self._newest(), *there
             if self._latest is None or self._latest[0] != asked:
-                self._latest = asked, reread(partial(self._opened, spaces, tokens, cache_bytes))
+                opened = partial(self._opened, spaces, tokens, sparse, cache_bytes)
+                self._latest = asked, reread(opened)
             return self._latest[1]
 
     def let_go(self) -> None:
@@ -86,7 +93,11 @@ class LanceViewing:
         return tuple(table.version for table in self._tables)
 
     def _opened(
-        self, spaces: Mapping[str, int], tokens: Sequence[str], cache_bytes: int
+        self,
+        spaces: Mapping[str, int],
+        tokens: Sequence[str],
+        sparse: Mapping[str, int],
+        cache_bytes: int,
     ) -> LanceView:
         chunks, documents = self._versions()
         snapshot = Snapshot(
@@ -103,6 +114,7 @@ class LanceViewing:
             partial(opened, self._database, "documents", documents),
             spaces,
             tokens,
+            sparse,
             self._analyzer,
             cache_bytes,
         )

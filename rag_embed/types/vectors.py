@@ -70,6 +70,30 @@ class TokenBits:
     bits: npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseVector:
+    """Weights of a few terms of a vocabulary; those that are not named weigh 0.
+
+    Attributes:
+        ids: ``(n,)`` int32 terms, ascending.
+        weights: ``(n,)`` float32, each more than 0.
+    """
+
+    ids: npt.NDArray[np.int32]
+    weights: Scores
+
+    @classmethod
+    def of(cls, row: npt.NDArray[np.floating[Any]]) -> SparseVector:
+        """What a row with a number for every term holds.
+
+        Examples:
+            >>> SparseVector.of(np.array([0.0, 1.5, 0.0, 0.5])).ids.tolist()
+            [1, 3]
+        """
+        ids = np.flatnonzero(row > 0)
+        return cls(ids.astype(np.int32), np.asarray(row[ids], dtype=np.float32))
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Identity of a vector space. Vectors of two signatures must never be compared.

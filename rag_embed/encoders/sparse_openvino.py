@@ -1,0 +1,208 @@
+"""SPLADE through OpenVINO on a CPU: the model, its head and the pooling over tokens in one graph.
+
+The logits of a text, a number for every token and every word of the vocabulary, never leave the graph:
+what comes out is one number a word. Texts run one by one and unpadded, each core its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from rag_embed.encoders.cache import cache_folder, write_atomically
+from rag_embed.encoders.conversion import FAITHFUL, kept_graph, native, quiet
+from rag_embed.encoders.models import ModelFiles, prompt_of, resolve
+from rag_embed.encoders.openvino import Precision
+from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.probes import PROBES
+from rag_embed.encoders.recipe import Recipe
+from rag_embed.encoders.remade import Remade
+from rag_embed.encoders.runner import Compiled
+from rag_embed.encoders.splade import Splade, check_sparse, sparse_recipe
+from rag_embed.encoders.tokens import Tokens
+from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
+from rag_embed.processes import PerProcess
+from rag_embed.types import Signature, SparseVector, Vectors
+
+_FORMAT = 1
+_log = logging.getLogger(__name__)
+
+
+class OpenVINOSparseEncoder(Remade):
+    """A SPLADE model on the CPU, its weights those of torch; a `protocols.SparseEncoder`.
+
+    The model is converted once, compared with torch on texts of many kinds, and kept in the cache
+    folder under the hash of its weights; from then on torch is not imported. Vectors live in the space
+    of a `SparseEncoder` of the same model. Safe to use from several threads.
+
+    Args:
+        model: Name or path; see `models.resolve`.
+        query_prompt: Put before queries; the model's own ``query`` prompt by default.
+        document_prompt: Put before documents; the model's own ``document`` prompt by default.
+        precision: ``"f32"``, ``"bf16"``, or ``"auto"``: bf16 on CPUs that compute in it.
+
+    Raises:
+        ModelUnavailable: The model cannot be found, or was not trained to weigh terms.
+        UnsupportedModel: It is more than a transformer with a head and SPLADE pooling.
+        UnfaithfulEncoder: Its weights are not those of torch.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        precision: Precision = "auto",
+    ) -> None:
+        if precision not in ("auto", "f32", "bf16"):
+            raise BadInput(f"precision must be 'auto', 'f32' or 'bf16', got {precision!r}.")
+        files = resolve(model)
+        check_sparse(files)
+        layout = Splade.of(files)
+        self._tokens = Tokens(layout.tokenizer.read_text(encoding="utf-8"), layout.max_tokens)
+        prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
+        self._recipe = sparse_recipe(files.name, **prompts)
+        self._runner, self.precision = _faithful(files, layout, self._tokens, precision)
+        self.signature = Signature(
+            model=files.name,
+            weights=files.weights,
+            dim=layout.vocabulary,
+            max_tokens=layout.max_tokens,
+            pooling=layout.way,
+            query_prompt=prompt_of(layout.prompts, "query", query_prompt),
+            document_prompt=prompt_of(layout.prompts, "document", document_prompt),
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is made again; see `encoders.recipe`."""
+        return self._recipe
+
+    def encode_query(self, texts: Sequence[str], /) -> list[SparseVector]:
+        """See `protocols.SparseEncoder`."""
+        return self._encode(texts, self.signature.query_prompt)
+
+    def encode_document(self, texts: Sequence[str], /) -> list[SparseVector]:
+        """See `protocols.SparseEncoder`."""
+        return self._encode(texts, self.signature.document_prompt)
+
+    def terms(self, ids: Sequence[int], /) -> list[str]:
+        """See `protocols.SparseEncoder`."""
+        return self._tokens.written(ids)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> list[SparseVector]:
+        distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        rows = self._runner.rows(self._tokens.ids([prompt + text for text in distinct]))
+        return [rows[distinct[text]] for text in texts]
+
+
+class _Runner:
+    """Token ids in, weights of terms out: one text after the other on every core."""
+
+    def __init__(self, model: ov.Model, precision: str) -> None:
+        self._own = PerProcess(partial(Compiled, model, precision))
+        self.rows([[0]])  # all that is set up at first use is, before there are threads
+
+    def rows(self, ids: Sequence[Sequence[int]]) -> list[SparseVector]:
+        own = self._own.get()
+
+        def one(i: int) -> SparseVector:
+            request = own.request()
+            request.infer([np.array([ids[i]], dtype=np.int64)], share_inputs=True)
+            return SparseVector.of(request.get_output_tensor(0).data[0])
+
+        if len(ids) == 1:
+            return [one(0)]
+        longest_first = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+        found = dict(zip(longest_first, own.workers.map(one, longest_first), strict=True))
+        return [found[i] for i in range(len(ids))]
+
+
+def _faithful(
+    files: ModelFiles, layout: Splade, tokens: Tokens, precision: str
+) -> tuple[_Runner, str]:
+    """A runner whose weights are those of torch, and the precision it computes in; as `conversion`."""
+    core = ov.Core()
+    name = f"{files.weights[:32]}-{layout.pooling}-{layout.activation}-{_FORMAT}"
+    folder = cache_folder() / "openvino" / name
+    model, reference = _stored(core, folder) or _converted(files, layout, folder)
+    worst = {}
+    for one in [precision] if precision != "auto" else native(core):
+        runner = _Runner(model, one)
+        worst[one] = _worst(folder / f"{one}.json", runner, tokens, reference)
+        if worst[one] >= FAITHFUL:
+            return runner, one
+        _log.info("%s in %s: cosine %.5f to torch, too low", files.name, one, worst[one])
+    raise UnfaithfulEncoder(
+        f"{files.name!r} through OpenVINO has cosines down to {min(worst.values()):.4f} to torch, "
+        f"expected {FAITHFUL} at least ({worst}). Use SparseEncoder."
+    )
+
+
+def _stored(core: ov.Core, folder: Path) -> tuple[ov.Model, Vectors] | None:
+    if not (folder / "reference.npy").is_file():
+        return None
+    return core.read_model(folder / "model.xml"), np.load(folder / "reference.npy")
+
+
+def _worst(remembered: Path, runner: _Runner, tokens: Tokens, reference: Vectors) -> float:
+    """Smallest cosine between the runner's and torch's weights; measured once per precision."""
+    try:
+        return float(json.loads(remembered.read_text())["worst_cosine"])
+    except (OSError, ValueError, KeyError):
+        pass  # not measured yet
+    cosines = []
+    for own, row in zip(runner.rows(tokens.ids(PROBES)), reference, strict=True):
+        lengths = float(np.linalg.norm(own.weights) * np.linalg.norm(row))
+        same = not len(own.ids) and not row.any()
+        cosines.append(float(own.weights @ row[own.ids]) / lengths if lengths else float(same))
+    write_atomically(remembered, json.dumps({"worst_cosine": min(cosines)}).encode())
+    return min(cosines)
+
+
+def _converted(files: ModelFiles, layout: Splade, folder: Path) -> tuple[ov.Model, Vectors]:
+    """Convert with torch, and keep the result where the cache can be written."""
+    import torch
+    from openvino.tools.ovc import convert_model
+
+    from rag_embed.encoders.sparse import SparseEncoder
+
+    encoder = SparseEncoder(str(files.path), device="cpu", query_prompt="", document_prompt="")
+    reference = np.zeros((len(PROBES), layout.vocabulary), dtype=np.float32)
+    for row, one in zip(reference, encoder.encode_document(PROBES), strict=True):
+        row[one.ids] = one.weights
+
+    class Weights(torch.nn.Module):
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            logits: Any = self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+            if layout.pooling == "max":  # the largest first, since logarithms keep the order
+                return self._active(logits.amax(dim=1))
+            return self._active(logits).sum(dim=1)
+
+        def _active(self, logits: torch.Tensor) -> torch.Tensor:
+            weights = torch.log1p(torch.relu(logits))
+            return torch.log1p(weights) if layout.activation == "log1p_relu" else weights
+
+    module = Weights(cast(torch.nn.Module, encoder.model.transformers_model)).eval()
+    ids = torch.ones((1, 16), dtype=torch.long)
+    try:
+        with torch.inference_mode(), quiet():
+            model = convert_model(module, example_input=(ids,), input=[ov.PartialShape([1, -1])])
+    except Exception as error:  # the converter raises whatever the traced model raises
+        raise UnsupportedModel(
+            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
+            "Use SparseEncoder."
+        ) from error
+    kept_graph(model, reference, folder)
+    return model, reference

@@ -1,0 +1,65 @@
+"""A leg that weighs terms: learned sparse retrieval (SPLADE; Formal et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rag_embed.errors import BadInput
+from rag_embed.filters import Filter
+from rag_embed.protocols import SparseQueryEncoder, View
+from rag_embed.ranking.legs import grouped
+from rag_embed.types import Query, Scores, SparseVector
+
+
+@dataclass(frozen=True, slots=True)
+class SparseLeg:
+    """Dot products in a sparse space, normalised by the best that the query reaches, as BM25 is.
+
+    Attributes:
+        name: Shown in explanations, and the key of its weight.
+        encoder: Weighs the terms of queries.
+        space: Sparse space that holds the weights of the chunks.
+    """
+
+    name: str
+    encoder: SparseQueryEncoder
+    space: str
+
+    def ask(self, view: View, queries: Sequence[Query], /) -> SparseAnswers:
+        """See `protocols.Leg`.
+
+        Raises:
+            BadInput: A query has no text.
+        """
+        texts = [query.text for query in queries]
+        if not all(text.strip() for text in texts):
+            raise BadInput(f"A query has no text for leg {self.name!r}.")
+        return SparseAnswers(self.space, view, self.encoder.encode_query(texts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseAnswers:
+    """Answers of a `SparseLeg`."""
+
+    space: str
+    view: View
+    rows: list[SparseVector]
+    best: dict[int, float] = field(default_factory=dict)
+
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`; queries with the same filter are one search."""
+        found: dict[int, tuple[list[str], Scores]] = {}
+        for shared, members in grouped(where):
+            answers = self.view.weighed(self.space, [self.rows[i] for i in members], n, shared)
+            found |= dict(zip(members, answers, strict=True))
+        self.best.update((i, float(scores.max(initial=0.0))) for i, (_, scores) in found.items())
+        return [found[i] for i in range(len(where))]
+
+    def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.Answers`."""
+        return self.view.weighed_scores(self.space, self.rows, ids)
+
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Answers`."""
+        return raw / self.best[query] if self.best[query] else raw

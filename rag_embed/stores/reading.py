@@ -1,0 +1,51 @@
+"""What a view looks up for each of some chunks, and for each owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from rag_embed.errors import BadInput
+from rag_embed.maths.frequencies import Frequencies
+from rag_embed.maths.moments import Moments
+from rag_embed.stores.columns import PerOwner
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.roster import Rows
+
+T = TypeVar("T")
+Sum = TypeVar("Sum", Moments, Frequencies)
+
+
+def statistic(resident: Resident, known: PerOwner[Sum], owner: str | None) -> Sum:
+    """Of an owner's chunks, or of the shared ones, which are held in memory."""
+    with resident.roster.lock:
+        return known.of(owner, resident.of(owner))
+
+
+def known_places(resident: Resident, ids: Sequence[str]) -> Rows:
+    """Where chunks are in memory.
+
+    Raises:
+        BadInput: One is not there.
+    """
+    places = resident.places(ids)
+    _all_known([ids[i] for i in np.flatnonzero(places < 0).tolist()])
+    return places
+
+
+def each(ids: Sequence[str], find: Callable[[str], T | None]) -> list[T]:
+    """What is found for each chunk.
+
+    Raises:
+        BadInput: One is not there.
+    """
+    found = [find(id) for id in ids]
+    _all_known([id for id, one in zip(ids, found, strict=True) if one is None])
+    return [one for one in found if one is not None]
+
+
+def _all_known(missing: Sequence[str]) -> None:
+    if missing:
+        raise BadInput(f"Unknown chunk ids: {missing[:3]}.")
