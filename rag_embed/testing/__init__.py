@@ -16,6 +16,7 @@ import pytest
 # Before the modules below are imported, so that a law that does not hold shows the values.
 pytest.register_assert_rewrite(
     *(f"rag_embed.testing.{name}" for name in ("chunk_encoder", "encoder", "events", "filters")),
+    "rag_embed.testing.sparse_encoder",
     *(f"rag_embed.testing.event_{name}" for name in ("data", "search")),
     *(f"rag_embed.testing.{name}" for name in ("leg", "reranker", "retriever", "router", "stage")),
     *(f"rag_embed.testing.store_{name}" for name in ("finding", "keeping", "owners")),
@@ -29,6 +30,7 @@ from rag_embed.testing.leg import LegContract  # noqa: E402
 from rag_embed.testing.reranker import RerankerContract  # noqa: E402
 from rag_embed.testing.retriever import RetrieverContract  # noqa: E402
 from rag_embed.testing.router import RouterContract  # noqa: E402
+from rag_embed.testing.sparse_encoder import SparseEncoderContract  # noqa: E402
 from rag_embed.testing.stage import SecondStageContract  # noqa: E402
 from rag_embed.testing.store import StoreContract  # noqa: E402
 from rag_embed.testing.store_data import DIM, FIELDS  # noqa: E402
@@ -44,6 +46,7 @@ __all__ = [
     "RetrieverContract",
     "RouterContract",
     "SecondStageContract",
+    "SparseEncoderContract",
     "StoreContract",
     "indexed",
 ]

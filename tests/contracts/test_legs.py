@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from word_weights import WordWeights
 
 from rag_embed.ranking.foreign_leg import ForeignLeg, Found
 from rag_embed.ranking.legs import DenseLeg, LexicalLeg
 from rag_embed.ranking.retriever_leg import RetrieverLeg
+from rag_embed.ranking.sparse_leg import SparseLeg
 from rag_embed.testing import LegContract, indexed
 from rag_embed.testing.corpus import corpus
 
@@ -23,10 +25,17 @@ def foreign(index):
     return ForeignLeg("foreign", find)
 
 
+def sparse(index):
+    if "words" not in index.store.settings()["sparse"]:
+        index.experts.add_space("words", WordWeights())
+    return SparseLeg("words", WordWeights(), "words")
+
+
 MADE = {
     "dense": lambda index: DenseLeg("dense", index.spaces.own),
     "lexical": lambda index: LexicalLeg(),
     "foreign": foreign,
+    "sparse": sparse,
     "retriever": lambda index: RetrieverLeg("other", index.retriever),
 }
 
