@@ -56,7 +56,10 @@ def add(
 def add_space(
     kb: _KB,
     name: _NAME,
-    model: Annotated[str, typer.Argument(help="Name or folder of a sentence-transformers model.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="Name or folder of a sentence-transformers model, dense or sparse."),
+    ],
     situate: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +68,10 @@ def add_space(
         ),
     ] = None,
 ) -> None:
-    """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped."""
+    """Encode all chunks with another model too; it becomes an expert. Goes on where it was stopped.
+
+    A sparse model (SPLADE) weighs terms of what lexical search reads; it takes no --situate.
+    """
     index = Index.open(kb)
     with counted("encoding", "chunks") as progress:
         done = index.experts.add_space(name, model, situate=situate, progress=progress)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag_embed.errors import BadInput
+import numpy as np
+
 from rag_embed.filters import Filter
 from rag_embed.protocols import SparseQueryEncoder, View
 from rag_embed.ranking.legs import grouped
@@ -27,15 +28,12 @@ class SparseLeg:
     space: str
 
     def ask(self, view: View, queries: Sequence[Query], /) -> SparseAnswers:
-        """See `protocols.Leg`.
-
-        Raises:
-            BadInput: A query has no text.
-        """
-        texts = [query.text for query in queries]
-        if not all(text.strip() for text in texts):
-            raise BadInput(f"A query has no text for leg {self.name!r}.")
-        return SparseAnswers(self.space, view, self.encoder.encode_query(texts))
+        """See `protocols.Leg`; a query without a text weighs nothing."""
+        texts = [query.text for query in queries if query.text.strip()]
+        rows = iter(self.encoder.encode_query(texts))
+        nothing = SparseVector.of(np.zeros(0))
+        found = [next(rows) if query.text.strip() else nothing for query in queries]
+        return SparseAnswers(self.space, view, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,7 @@ TITLED = [Document(id, text, title=f"About the {id}") for id, text in TEXTS.item
 ASKED = {id: " ".join(text.split()[:4]) for id, text in TEXTS.items()}
 LABELS = Collection("doors", tuple(DOCUMENTS), ASKED, {id: {id: 1} for id in ASKED})
 SITEMB = str(TESTS / "encoders" / "test_sitemb.py")
+CONFTEST = str(TESTS / "encoders" / "conftest.py")
 CROSS = str(TESTS / "encoders" / "test_cross.py")
 
 
@@ -125,6 +126,12 @@ def _space(index: Index) -> None:
     index.experts.add_space("second", HashEncoder(48))
 
 
+def _sparse(index: Index) -> None:
+    if not Path("splade").exists():
+        runpy.run_path(CONFTEST)["write_splade"](Path("splade"), Path("tiny"))
+    index.experts.add_space("splade", "splade/sparse")
+
+
 def _weigh(**weights: float) -> Callable[[Index], object]:
     return lambda index: index.experts.weigh(weights)
 
@@ -164,6 +171,7 @@ MAKE: dict[str, Make] = {
     "calibrated": _changed("tiny", _calibrated),
     "expert": _changed("tiny", _expert, _weigh(dense=0.5, law=0.5)),
     "second space": _changed("tiny", _space, _weigh(dense=0.5, second=0.5)),
+    "sparse space": _changed("tiny", _sparse, _weigh(lexical=0.2, splade=0.8)),
     "routed experts": _changed("tiny", _expert, _space, _routed),
     "standard": _tiny(STANDARD),
     "late": _tiny("titled+0.5*late(titled)"),

@@ -177,6 +177,7 @@ HELD = (
     _held("a router", "routing.md", "routed", "plain"),
     _held("an expert (LoRA)", "routing.md#experts", "expert"),
     _held("a second space", "routing.md#experts", "second space"),
+    _held("a learned sparse space (SPLADE)", "routing.md#sparse-experts", "sparse space"),
     _held("a router over experts", "routing.md#experts", "routed experts"),
     _held("situated: title and headings", "situated.md", "standard"),
     _held("situated: late chunking", "situated.md", "late"),

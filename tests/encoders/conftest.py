@@ -125,3 +125,46 @@ def cache(session_cache, monkeypatch) -> Path:
     """Converted models are shared by the tests, and never with the user's cache."""
     monkeypatch.setenv("RAG_EMBED_CACHE", str(session_cache))
     return session_cache
+
+
+def write_splade(
+    folder: Path,
+    base: Path,
+    *,
+    pooling: str = "max",
+    activation: str = "relu",
+    looked_up: bool = False,
+) -> Path:
+    """A masked language model with a head over its vocabulary; queries maybe by weights of their tokens."""
+    import torch
+    from sentence_transformers import SparseEncoder as Model
+    from sentence_transformers.base.modules import Router, Transformer
+    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
+    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
+
+    torch.manual_seed(3)
+    config = BertConfig.from_pretrained(base, initializer_range=0.3)
+    BertForMaskedLM(config).save_pretrained(folder / "mlm")
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder / "mlm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        modules = [
+            Transformer(str(folder / "mlm"), transformer_task="fill-mask", max_seq_length=64),
+            SpladePooling(pooling, activation_function=activation),
+        ]
+        if looked_up:
+            weight = torch.linspace(0.5, 2.0, config.vocab_size)
+            static = SparseStaticEmbedding(modules[0].tokenizer, weight=weight, frozen=True)
+            modules = [Router.for_query_document([static], modules)]
+        Model(modules=modules, device="cpu").save_pretrained(str(folder / "sparse"))
+    return folder / "sparse"
+
+
+@pytest.fixture(scope="session")
+def build_splade():
+    return write_splade
+
+
+@pytest.fixture(scope="session")
+def splade(tiny, tmp_path_factory) -> Path:
+    return write_splade(tmp_path_factory.mktemp("models") / "splade", tiny)
