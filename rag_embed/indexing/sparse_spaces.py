@@ -67,10 +67,17 @@ class SparseSpaces:
         return {name: self.get(name) for name in read(self._store).sparse}
 
     def get(self, name: str) -> SparseEncoder:
-        """The encoder of one space; see `all`."""
+        """The encoder of one space; see `all`.
+
+        Raises:
+            BadInput: There is no such space.
+        """
         with self._turn.get():
             if name not in self._known:
                 settings = read(self._store)
+                if name not in settings.sparse:
+                    known = sorted(settings.sparse)
+                    raise BadInput(f"There is no sparse space {name!r}; there are: {known}.")
                 told = settings.recipes[name][ENCODER]
                 if told is None:
                     raise ModelUnavailable(
@@ -123,9 +130,12 @@ class SparseSpaces:
             spaces: The others, which may have written what is read.
             progress: Told how far it is.
         """
+        signature = _signature(encoder)
+        if read(self._store).sparse.get(name) == signature:  # killed before it was an expert
+            self._known = {**self._known, name: encoder}
+            return 0
         told, files = packed(encoder)
         parts = put({ENCODER: told, SITUATE: None}, files, self._store.files)
-        signature = _signature(encoder)
         self._store.grow({}, [], {name: signature.dim})
         before = read(self._store)
         after = replace(

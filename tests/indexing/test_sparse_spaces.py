@@ -6,11 +6,14 @@ import pytest
 from three_texts import documents
 from word_weights import WordWeights
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
+from rag_embed.evaluation import Collection
 from rag_embed.indexing.settings import read
+from rag_embed.routing.router import PilotRouter
 from rag_embed.situated import described
+from rag_embed.tuning.pilots import learned
 from rag_embed.types import Progress
 
 ALONE = {"words": 1.0}
@@ -142,6 +145,37 @@ def test_filling_goes_on_where_it_was_stopped(three, monkeypatch) -> None:
     assert encoder.read == []  # all that is left was filled before
     three.experts.weigh(ALONE)
     assert "fox" not in ids(three.search("the"))
+
+
+def test_a_space_that_was_no_expert_yet_becomes_one(three, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(three.spaces, "expert", lambda name: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            three.experts.add_space("words", WordWeights())
+    encoder = WordWeights()
+    assert three.experts.add_space("words", encoder) == 0 and encoder.read == []
+    three.experts.weigh(ALONE)
+    assert ids(three.search("whales")) == ["sea"]
+    with pytest.raises(BadInput, match="no sparse space 'nope'"):
+        three.spaces.sparse.get("nope")
+
+
+def test_a_router_sends_queries_to_it(index) -> None:
+    texts = {"a": "vixens at night", "b": "whales of the deep", "c": "water of eighty degrees"}
+    right = {"a": {"fox": 1}, "b": {"sea": 1}, "c": {"tea": 1}}
+    labels = Collection("three", tuple(documents()), texts, right)
+    pilots = learned(index.experts.hybrid(), index.spaces.own.signature, labels)
+    index.experts.router = PilotRouter(pilots)
+    [hit] = index.search("whales", k=1)
+    assert set(hit.route.weights) == {"dense", "lexical", "words"}
+    assert {part.leg for part in hit.parts} == {"dense", "lexical", "words"}
+
+
+def test_a_query_without_text_weighs_nothing(index) -> None:
+    index.experts.weigh({"dense": 0.5, "words": 0.5})
+    [row] = index.spaces.own.encode_query(["fox"])
+    found = index.search(Query("", vectors={"dense": row}))
+    assert ids(found)[:1] == ["fox"] and all(part.raw == 0 for part in found[0].parts[1:])
 
 
 def test_what_makes_no_sense_is_refused(three) -> None:
