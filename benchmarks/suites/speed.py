@@ -1,9 +1,9 @@
 """Text in, hits out: seconds and processor time of a search beside other retrievers, and what it is made of.
 
 Chunks are texts of public sets; beyond ``--encoded`` of them, sentences of several are mixed and vectors moved
-within the directions in which the corpus spreads. All systems encode queries by the same encoder. *Search*: one
-caller, all systems taking turns over the same questions. *Callers*: several at once. *Floors*: the parts of a
-search done by hand.
+within the directions in which the corpus spreads. All systems encode queries by the same encoder; with
+``--stock`` the others by sentence-transformers as it is. *Search*: one caller, all systems taking turns over
+the same questions. *Callers*: several at once. *Floors*: the parts of a search done by hand.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,7 +25,7 @@ import numpy as np
 from lancedb.query import MatchQuery
 
 from benchmarks.common import Bench, Suite, turns
-from benchmarks.peers.search import PEERS, Corpus, K, Search, systems
+from benchmarks.peers.search import PEERS, QUICK, Corpus, K, Search, systems
 from benchmarks.peers.search.lancedb import with_words
 from benchmarks.records import Table
 from rag_embed import Chunk, Document, Index, Query
@@ -32,6 +34,12 @@ from rag_embed.types import DENSE, ChunkRows, TokenBits
 
 SETS = ("scifact", "squad_ctx", "policyqa_ctx", "cosqa", "anthropic_docs", "cacm")
 OURS = "rag_embed"
+MANY = 20_000
+"""Chunks above which only the ``--many-peers`` are asked."""
+
+ENCODED, NUMPY, BM25S = FLOOR = ("the query encoded", "numpy, 100 nearest", "bm25s, 100")
+"""What no search for meaning and words can do without, done by hand."""
+
 SPREAD = 0.6
 """How far a vector is moved, as a share of how far the corpus spreads."""
 
@@ -57,7 +65,9 @@ class Texts:
         self.texts = [chunk.text for chunk in view.chunks(ids)]
         self.vectors, self.tokens = view.vectors(DENSE, ids), view.tokens(DENSE, ids)
         asked = [c.queries[id] for c in bench.collections for id in c.judged]
-        self.queries = self.random.sample(asked, min(len(asked), bench.options.queries))
+        count = bench.options.warm + bench.options.queries
+        self.queries = self.random.sample(asked, min(len(asked), count))
+        self.stock = bench.options.stock
 
     def of(self, count: int) -> tuple[Corpus, list[TokenBits]]:
         """So many chunks, and the tokens that are kept of each."""
@@ -81,12 +91,16 @@ class Texts:
         moved *= SPREAD / np.sqrt(len(centred))
         moved[: len(self.texts)] = 0.0
         rows = unit(self.vectors[sources] + moved)
-        return Corpus([*texts], rows), [self.tokens[at] for at in sources]
+        return Corpus([*texts], rows, self.stock), [self.tokens[at] for at in sources]
 
 
 def filled(corpus: Corpus, tokens: list[TokenBits], folder: Path) -> Index:
-    """The default index of these chunks."""
-    index = Index.create(folder / "kb", tokens=True)
+    """The default index of these chunks, kept for the next part and run."""
+    if folder.exists():
+        return Index.open(folder)
+    draft = folder.with_suffix(".draft")
+    rmtree(draft, ignore_errors=True)
+    index = Index.create(draft, tokens=True)
     for start in range(0, len(corpus.texts), 1000):
         part = slice(start, start + 1000)
         documents = [
@@ -97,7 +111,8 @@ def filled(corpus: Corpus, tokens: list[TokenBits], folder: Path) -> Index:
         rows = ChunkRows(chunks, {DENSE: corpus.vectors[part]}, {DENSE: tokens[part]})
         index.store.replace([(one, "hash") for one in documents], rows)
     index.store.optimize()
-    return index
+    draft.rename(folder)
+    return Index.open(folder)
 
 
 def ways(
@@ -109,7 +124,8 @@ def ways(
         f"{OURS}, dense leg": partial(_alone, index, DENSE),
     }
     versions: dict[str, str] = {}
-    for name in bench.options.peers:
+    few = len(corpus.texts) <= MANY
+    for name in bench.options.peers if few else bench.options.many_peers:
         try:
             some, known = systems(name, corpus, folder)
         except ImportError as error:
@@ -140,19 +156,20 @@ def each(bench: Bench) -> Iterator[tuple[int, Corpus, Index, Path, list[str]]]:
     texts = Texts(bench)
     for size in bench.options.sizes:
         corpus, tokens = texts.of(size)
+        kept = bench.work / "speed" / f"{size} of {bench.options.encoded} {' '.join(bench.sets)}"
         with TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            yield size, corpus, filled(corpus, tokens, folder), folder, texts.queries
+            yield size, corpus, filled(corpus, tokens, kept), Path(scratch), texts.queries
 
 
-def timed(all_: Mapping[str, Search], queries: list[str]) -> dict[str, list[float]]:
+def timed(bench: Bench, all_: Mapping[str, Search], queries: list[str]) -> dict[str, list[float]]:
     """Median and 95 % of milliseconds, and median of processor milliseconds."""
-    cpu, spent = turns({name: metered(one) for name, one in all_.items()}, queries, warm=5)
+    warm = min(bench.options.warm, len(queries) // 2)
+    cpu, spent = turns({name: metered(one) for name, one in all_.items()}, queries, warm=warm)
     return {
         name: [
             1000 * statistics.median(spent[name]),
             1000 * float(np.quantile(spent[name], 0.95)),
-            1000 * statistics.median(cpu[name][5:]),
+            1000 * statistics.median(cpu[name][warm:]),
         ]
         for name in all_
     }
@@ -164,7 +181,7 @@ def search(bench: Bench) -> Iterator[Table]:
     for size, corpus, index, folder, queries in each(bench):
         all_, known = ways(bench, corpus, index, folder)
         versions |= known
-        found = timed(all_, queries)
+        found = timed(bench, all_, queries)
         for name, (p50, p95, cpu) in found.items():
             ours = found[OURS]
             rows.append([name, size, p50, p95, cpu, p50 / ours[0], cpu / ours[2]])
@@ -204,15 +221,26 @@ def _together(pool: ThreadPoolExecutor, queries: list[str], one: Search, _: int)
 
 
 def floors(bench: Bench) -> Iterator[Table]:
-    rows = []
+    rows, over = [], []
     for size, corpus, index, folder, queries in each(bench):
         all_: dict[str, Search] = {OURS: partial(index.search, k=K)}
-        all_ |= by_hand(bench, corpus, folder)
-        found = timed(all_, queries)
+        all_ |= by_hand(bench, replace(corpus, stock=False), folder)
+        found = timed(bench, all_, queries)
         rows += [[name, size, *numbers] for name, numbers in found.items()]
+        if found.keys() >= set(FLOOR):
+            least, ours = sum(found[name][2] for name in FLOOR), found[OURS][2]
+            over.append([size, ours, least, ours / least])
         bench.say(f"{size} chunks: done")
     columns = {"part": "", "chunks": ",d", "p50, ms": ".2f", "p95, ms": ".2f", "CPU, ms": ".2f"}
     yield Table("floors", columns, rows)
+    if over:
+        columns = {
+            "chunks": ",d",
+            f"{OURS}, CPU ms": ".2f",
+            " + ".join(FLOOR): ".2f",
+            "times": ".2f",
+        }
+        yield Table("overhead", columns, over)
 
 
 def by_hand(bench: Bench, corpus: Corpus, folder: Path) -> dict[str, Search]:
@@ -227,8 +255,8 @@ def by_hand(bench: Bench, corpus: Corpus, folder: Path) -> dict[str, Search]:
         return np.argpartition(scores, -some_best)[-some_best:]
 
     parts: dict[str, Search] = {
-        "the query encoded": corpus.query,
-        "numpy, 100 nearest": scan,
+        ENCODED: corpus.query,
+        NUMPY: scan,
         "LanceDB, 100 nearest": lambda _: (
             table.search(row).distance_type("dot").limit(100).select(["id", "_distance"]).to_arrow()
         ),
@@ -244,7 +272,7 @@ def by_hand(bench: Bench, corpus: Corpus, folder: Path) -> dict[str, Search]:
     else:
         words = bm25s.BM25()
         words.index(bm25s.tokenize(list(corpus.texts), show_progress=False), show_progress=False)
-        parts["bm25s, 100"] = lambda text: words.retrieve(
+        parts[BM25S] = lambda text: words.retrieve(
             bm25s.tokenize(text, show_progress=False), k=some_best, show_progress=False
         )
     return parts
@@ -261,8 +289,19 @@ SUITE = Suite(
             "help": "chunks",
         },
         "--callers": {"nargs": "+", "type": int, "default": [4, 16], "help": "at once"},
-        "--queries": {"type": int, "default": 100, "help": "questions asked"},
+        "--queries": {"type": int, "default": 100, "help": "questions that are timed"},
+        "--warm": {"type": int, "default": 60, "help": "questions asked before them"},
         "--encoded": {"type": int, "default": 2000, "help": "documents that are truly encoded"},
         "--peers": {"nargs": "*", "choices": PEERS, "default": [*PEERS], "help": "beside ours"},
+        "--many-peers": {
+            "nargs": "*",
+            "choices": PEERS,
+            "default": [*QUICK],
+            "help": f"those that are asked where there are more than {MANY:,} chunks",
+        },
+        "--stock": {
+            "action": "store_true",
+            "help": "peers encode by sentence-transformers as it is",
+        },
     },
 )

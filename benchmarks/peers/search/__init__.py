@@ -14,12 +14,14 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from rag_embed.encoders import load
+from rag_embed.encoders import SentenceEncoder, load
 from rag_embed.protocols import Encoder
 from rag_embed.types import Vectors
 
 K = 10
 PEERS = ("lancedb", "langchain", "llama_index", "chroma", "txtai", "haystack")
+QUICK = ("lancedb", "chroma", "txtai")
+"""Those that can be filled with 100,000 chunks, and asked, in a few minutes."""
 
 Search = Callable[[str], Any]
 
@@ -31,15 +33,17 @@ class Corpus:
     Attributes:
         texts: Distinct.
         vectors: ``(len(texts), dim)`` unit rows.
+        stock: Whether queries are encoded by sentence-transformers as it is, and not as this library does.
     """
 
     texts: Sequence[str]
     vectors: Vectors
+    stock: bool = False
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What made the vectors."""
-        return load()
+        """What encodes the queries."""
+        return Stock() if self.stock else load()
 
     @property
     def ids(self) -> list[str]:
@@ -49,6 +53,14 @@ class Corpus:
         """``(dim,)`` the vector of a query."""
         row: Vectors = self.encoder.encode_query([text])[0]
         return row
+
+
+class Stock(SentenceEncoder):
+    """The same model, and nothing of this library between the text and its vector."""
+
+    def encode_query(self, texts: Sequence[str], /) -> Vectors:
+        rows: Vectors = self.model.encode([*texts], show_progress_bar=False)
+        return rows
 
 
 def systems(
