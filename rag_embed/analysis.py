@@ -6,8 +6,9 @@ Every store analyses a text once, when it is written, and a query when it is ask
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from threading import local
 from typing import Any
 
@@ -109,12 +110,11 @@ class Analyzer:
     def _stems(self, words: list[str]) -> list[str]:
         if not self.stem:
             return words
-        stems: list[str] = _STEMMERS.of(self.language).stemWords(words)
-        return stems
+        return [*map(_stem(self.language), words)]
 
 
 class _Stemmers(local):
-    """One for each language and thread: they remember words, and no two threads may use one."""
+    """One for each language and thread: no two threads may use one."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
@@ -123,11 +123,23 @@ class _Stemmers(local):
         import Stemmer  # a compiled module that only analysis needs
 
         if language not in self._made:
-            self._made[language] = Stemmer.Stemmer(language)
+            self._made[language] = Stemmer.Stemmer(language, 0)  # `_stem` remembers
         return self._made[language]
 
 
 _STEMMERS = _Stemmers()
+
+
+@cache
+def _stem(language: str) -> Callable[[str], str]:
+    """The stemmer of a language for a word; words that were met last are remembered."""
+
+    @lru_cache(maxsize=2**16)
+    def stem(word: str) -> str:
+        found: str = _STEMMERS.of(language).stemWord(word)
+        return found
+
+    return stem
 
 
 @lru_cache(maxsize=64)

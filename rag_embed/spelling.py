@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,9 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 
 _RUNS = (("_", re.compile(r"\w+")), (".", re.compile(r"[0-9.]+")), ("&", re.compile(r"[\w&]+")))
 """What is known as a whole where it has such a mark inside: ``snake_case``, ``3.11``, ``AT&T``."""
+
+_SIGNS = {".": re.compile(r"\.[0-9]"), "-": re.compile("-[0-9]")}
+"""What no text is without that has a word with such a mark; of others, the mark itself."""
 
 _SHORT = 8
 """Characters of a name with ``&`` at most; longer ones are parts of addresses."""
@@ -64,9 +67,7 @@ def spelt(text: str) -> list[str]:
     found: list[str] = []
     for word in _PLAIN.findall(text) if _SPACED.fullmatch(text) else _anywhere(text):
         if len(word) <= LONGEST:
-            found.append(word.lower())
-            if not (word.isalpha() and word[1:].islower()):
-                found += _parts(word)
+            found += _known(word)
     return found + [word.lower() for word in _joined(text) if len(word) <= LONGEST]
 
 
@@ -87,6 +88,13 @@ def folded(word: str) -> str:
     )
 
 
+@lru_cache(maxsize=2**16)
+def _known(word: str) -> list[str]:
+    """A word and its parts; nobody may change the list."""
+    plain = word.isdigit() or (word.isalpha() and word[1:].islower())
+    return [word.lower()] if plain else [word.lower(), *_parts(word)]
+
+
 def _parts(word: str) -> list[str]:
     """The words that one is made of, where letters or digits show it."""
     if _CAMEL.search(word):
@@ -99,13 +107,17 @@ def _parts(word: str) -> list[str]:
 def _joined(text: str) -> Iterator[str]:
     """What is one word though characters between words are in it."""
     for mark, pattern in _RUNS:
-        for run in pattern.findall(text) if mark in text else ():
+        for run in pattern.findall(text) if _signed(text, mark) else ():
             word = run.strip(mark)
             if mark in word and (mark != "&" or len(word) <= _SHORT):
                 yield word
     for mark, pattern in _JOINED:
-        if mark in text:
+        if _signed(text, mark):
             yield from map("".join, pattern.findall(text))
+
+
+def _signed(text: str, mark: str) -> bool:
+    return mark in text and (mark not in _SIGNS or bool(_SIGNS[mark].search(text)))
 
 
 def _anywhere(text: str) -> Iterator[str]:
