@@ -23,7 +23,7 @@ from rag_embed.indexing.settings import read as read_settings
 from rag_embed.reading import read
 from rag_embed.stores.places import place
 from rag_embed.texts import titled
-from rag_embed.types import Chunk, Document, Signature
+from rag_embed.types import DENSE, Chunk, Document, Signature
 
 _PACKAGES = ("numpy", "lancedb", "pyarrow", "torch", "sentence-transformers")
 _EXTRAS = {
@@ -37,6 +37,7 @@ _EXTRAS = {
     "matplotlib": "plots: pictures in evaluation reports",
 }
 _SPECIAL = 2
+_RECALL = 0.98
 _LOOKED_AT = 20_000
 
 
@@ -67,6 +68,13 @@ def doctor(
         str | None,
         typer.Option(help="Text to look for in every file and every version of the index."),
     ] = None,
+    recall: Annotated[
+        bool,
+        typer.Option(
+            "--recall",
+            help="Measure how many of the nearest chunks a search finds; reads all vectors.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the installation, the default model and, if given, an index; exit 1 if it is bad.
@@ -75,13 +83,11 @@ def doctor(
     """
     if traces is not None and (kb is None or not traces):
         raise BadInput("--traces looks for a text in an index: rag-embed doctor KB --traces TEXT")
+    if recall and kb is None:
+        raise BadInput("--recall measures searches of an index: rag-embed doctor KB --recall")
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
-    checks.append(_checked("encoder", _encoder) if kb is None else _checked(kb, lambda: _index(kb)))
-    if kb is not None and checks[-1].state != "bad":
-        checks.append(_checked("long texts", lambda: _cut_chunks(kb)))
-    if kb is not None and traces:
-        checks.append(_checked("traces", lambda: _traces(kb, traces)))
+    checks += [_checked("encoder", _encoder)] if kb is None else _whole(kb, recall, traces)
     if corpus is not None:
         checks.append(_checked(str(corpus), lambda: _cut_documents(corpus, model)))
     if as_json:
@@ -96,6 +102,18 @@ def doctor(
         out.print(table)
     if any(check.state == "bad" for check in checks):
         raise typer.Exit(1)
+
+
+def _whole(kb: str, recall: bool, traces: str | None) -> list[Check]:
+    """All that is asked of an index."""
+    checks = [_checked(kb, lambda: _index(kb))]
+    if checks[0].state != "bad":
+        checks.append(_checked("long texts", lambda: _cut_chunks(kb)))
+        if recall:
+            checks.append(_checked("recall", lambda: _recall(kb)))
+    if traces:
+        checks.append(_checked("traces", lambda: _traces(kb, traces)))
+    return checks
 
 
 def _installed(name: str, purpose: str) -> Check:
@@ -150,6 +168,19 @@ def _index(kb: str) -> Check:
     if empty:
         facts += f"; no document has the declared fields {', '.join(empty)}"
     return Check(kb, "note" if empty else "ok", facts)
+
+
+def _recall(kb: str) -> Check:
+    """Does a search by vectors find the nearest, where an index stands between?"""
+    from rag_embed.evaluation import recall  # keeps the shell light
+
+    found = recall(Index.open(kb).store.view(), DENSE)
+    detail = (
+        f"a search finds {found:.1%} of the 10 nearest of 100 chunks, or of all if there are fewer"
+    )
+    if found >= _RECALL:
+        return Check("recall", "ok", detail)
+    return Check("recall", "note", f"{detail}; store.cache_bytes that hold all vectors find all")
 
 
 def _traces(kb: str, text: str) -> Check:

@@ -5,6 +5,7 @@
 
 from rag_embed.evaluation.beir import read_collection, read_files, read_labels
 from rag_embed.evaluation.collection import Collection, Labelled, split_by_document
+from rag_embed.evaluation.nearest import recall
 from rag_embed.evaluation.outcomes import Evaluation, Outcome
 from rag_embed.evaluation.page import to_html
 from rag_embed.evaluation.report import (
@@ -42,6 +43,7 @@ __all__ = [
     "read_files",
     "read_labels",
     "read_report",
+    "recall",
     "shared",
     "split_by_document",
     "to_html",

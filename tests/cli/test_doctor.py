@@ -187,6 +187,12 @@ def test_documents_that_the_model_would_cut_off(run, tmp_path, monkeypatch) -> N
     assert "rag-embed extend" in found["detail"]
 
 
+def test_recall_of_an_index(run, kb) -> None:
+    found = run("doctor", kb, "--recall", "--json")
+    assert found.code == 0 and states(found)["recall"] == "ok" and "finds 100.0%" in found.out
+    assert run("doctor", "--recall").code == 1
+
+
 def test_traces_of_a_text(run, kb) -> None:
     there = run("doctor", kb, "--traces", "fox of Ann", "--json")
     assert there.code == 1 and states(there)["traces"] == "bad"
