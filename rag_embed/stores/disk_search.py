@@ -15,10 +15,15 @@ from rag_embed.stores.snapshot import Snapshot, narrowed
 from rag_embed.types import Scores, Vectors
 
 _EXACT_BELOW = 0.05
-"""Share of rows under which a filtered search skips the vector index: an index probes a bounded
-number of partitions and would return too few of the rows that pass."""
+"""Share of rows under which a filtered search skips the vector index: so few are compared as fast."""
 
 _REFINE = 10
+"""So many times as many rows as are wanted are scored again by their vectors.
+
+All partitions are compared, since a bit a number is little to read: of 100,000 chunks and real questions,
+20 of 316 partitions hold .909 of the 100 nearest and cost 21 ms of processor, half of them .987 and 22, all
+.998 and 24; without the index it is 110.
+"""
 
 
 def nearest_on_disk(
@@ -38,12 +43,10 @@ def nearest_on_disk(
     if judged is not None and len(judged) > FEW:
         return _sifted(snapshot, search.bypass_vector_index(), len(vectors), n, judged)
     condition = snapshot.condition(where)
-    if condition is None:
-        search = search.refine_factor(_REFINE)
-    elif snapshot.count(condition) < _EXACT_BELOW * len(snapshot):
+    if condition is not None and snapshot.count(condition) < _EXACT_BELOW * len(snapshot):
         search = search.bypass_vector_index()
-    else:
-        search = search.minimum_nprobes(20).maximum_nprobes(0).refine_factor(_REFINE)
+    else:  # 0 stands for all partitions
+        search = search.maximum_nprobes(0).refine_factor(_REFINE)
     found = _rows(snapshot, narrowed(search, condition), n + TIES)
     return [_best(part, n) for part in _by_query(found, len(vectors))]
 

@@ -52,4 +52,4 @@ def test_an_index_on_disk_is_compared_with_all_vectors(tmp_path, monkeypatch) ->
     assert recall(store.view(), "dense", sampled=20) == 1.0
     store.optimize()
     assert "v_dense_idx" in {index.name for index in store._chunks.list_indices()}
-    assert 0.5 < recall(store.view(), "dense", sampled=20, n=100) <= 1.0
+    assert recall(store.view(), "dense", sampled=20, n=1000) >= 0.98  # of a third of all
