@@ -2,8 +2,8 @@
 
 Python blocks of a file run one after the other in one empty folder; bash blocks run line by line in
 the same folder, as far as they are commands of this project, and in this process: starting one costs
-seconds. A text block is what the block before it prints, or some lines of that; whatever Python prints is
-shown.
+seconds. Of a diff both sides run, the old one in a folder of its own. A text block is what the block
+before it prints, or some lines of that; whatever Python prints is shown.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ FILES = [
 ]
 _FENCE = re.compile(r"^(`{3,})(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _SHOWN_ONLY = {"console", "json"}
+_FOREIGN = re.compile(r"^import chromadb$", re.MULTILINE)
+"""What is not installed for tests: such a side of a diff is compiled only."""
 
 
 _NUMBER = re.compile(r"(-?\d+\.\d+)")
@@ -58,6 +60,13 @@ def blocks(path: Path) -> list[tuple[str, str, int]]:
     """Language, code and line number of the first line of code of every fenced block."""
     text = path.read_text(encoding="utf-8")
     return [(m[2], m[3], text.count("\n", 0, m.start(3)) + 1) for m in _FENCE.finditer(text)]
+
+
+def sides(code: str) -> tuple[str, str]:
+    """The program before and after a diff."""
+    rows = [(line[:1], line[1:]) for line in code.splitlines()]
+    assert {mark for mark, _ in rows} <= {"", " ", "+", "-"}, code
+    return tuple("\n".join(text for mark, text in rows if mark != other) for other in "+-")
 
 
 def lines(code: str) -> list[str]:
@@ -128,6 +137,17 @@ def test_blocks(path, tmp_path, monkeypatch) -> None:
             # Line numbers of the file, so that a traceback points at it.
             with redirect_stdout(io.StringIO()) as said:
                 exec(compile("\n" * (line - 1) + code, str(path), "exec"), names)
+            printed = owed = said.getvalue()
+        elif language == "diff":
+            old, new = sides(code)
+            before = compile(old, f"{where}, before", "exec")
+            if not _FOREIGN.search(old):
+                (tmp_path / "before").mkdir()
+                with monkeypatch.context() as there, redirect_stdout(io.StringIO()):
+                    there.chdir(tmp_path / "before")
+                    exec(before, dict(names))
+            with redirect_stdout(io.StringIO()) as said:
+                exec(compile(new, f"{where}, after", "exec"), names)
             printed = owed = said.getvalue()
         elif language == "bash":
             printed = "".join(run_line(command) for command in lines(code))

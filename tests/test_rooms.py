@@ -57,7 +57,7 @@ def test_type_checkers_see_the_same_names(name) -> None:
 
 def outside() -> list[Path]:
     """Everything that uses the package as a stranger does."""
-    patterns = ("docs/*.md", "README.md", "examples/*.py", "integrations/*/**/*.py")
+    patterns = ("docs/**/*.md", "README.md", "examples/*.py", "integrations/*/**/*.py")
     found = [path for pattern in patterns for path in ROOT.glob(pattern)]
     return sorted(path for path in found if "tests" not in path.parts)
 
