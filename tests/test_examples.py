@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -38,3 +39,8 @@ def test_example_runs(script, monkeypatch, capsys) -> None:
     )
     runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out.strip()
+
+
+def test_every_example_is_in_the_guide() -> None:
+    guide = Path(__file__).parents[1].joinpath("docs", "guides", "examples.md").read_text("utf-8")
+    assert {f"`{script.name}`" for script in EXAMPLES} == set(re.findall(r"`\w+\.py`", guide))
