@@ -28,6 +28,11 @@ def listed(kb: _KB, as_json: _JSON = False) -> None:
     if as_json:
         emit([asdict(one) for one in experts])
         return
+    if not experts:
+        err.print(
+            "no experts; add one by `rag-embed experts add` or `experts add-space`", markup=False
+        )
+        return
     table = Table()
     for column in ("expert", "kind", "space", "enabled", "gain on unseen documents", "model"):
         table.add_column(column, overflow="fold")

@@ -36,7 +36,8 @@ def kb(run, labelled) -> str:
 
 def test_no_experts_at_first(run, kb) -> None:
     assert run("experts", "list", kb, "--json").json == []
-    assert run("experts", "list", kb).code == 0
+    told = run("experts", "list", kb)
+    assert told.code == 0 and not told.out and "no experts" in told.err
     gone = run("experts", "remove", kb, "nobody")
     assert gone.code == 1 and "no expert 'nobody'" in gone.err
 
