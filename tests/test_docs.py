@@ -13,12 +13,13 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import yaml
 
 from benchmarks import __main__ as benchmarks
 from rag_embed import cli
@@ -193,6 +194,29 @@ def test_links_lead_somewhere(path) -> None:
         page = (path.parent / name).resolve() if name else path
         assert page.exists(), target
         assert not anchor or anchor in anchors(page), target
+
+
+def test_every_page_has_its_place() -> None:
+    """Each is in the navigation once, and nothing of a foreign host is asked for."""
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    found = [*named(site["nav"])]
+    pages = {
+        page.relative_to(ROOT / "docs").as_posix()
+        for page in FILES
+        if page.is_relative_to(ROOT / "docs")
+    }
+    assert len(found) == len(set(found)) and set(found) == pages
+    assert site["theme"]["font"] is False
+    assert not any("://" in one for one in [*site["extra_css"], *site.get("extra_javascript", [])])
+
+
+def named(nav: object) -> Iterator[str]:
+    """The pages of a navigation."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for one in nav.values() if isinstance(nav, dict) else nav:
+            yield from named(one)
 
 
 @pytest.mark.parametrize(
