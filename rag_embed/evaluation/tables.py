@@ -40,7 +40,7 @@ def tables(evaluations: Sequence[Evaluation], comparison: Comparison) -> list[Ta
     if len(evaluations) > 1:
         result.append(_overview(evaluations, comparison))
     if len(evaluations[0].systems) > 1:
-        result.append(_differences(comparison))
+        result.append(_differences(evaluations, comparison))
     return result + [_collection(evaluation) for evaluation in evaluations]
 
 
@@ -63,6 +63,32 @@ def signed(value: float) -> str:
     """
     text = f"{value:+.3f}"
     return text[1:] if float(text) == 0 else text
+
+
+def in_words(evaluations: Sequence[Evaluation], comparison: Comparison) -> str:
+    """Which systems are better than the baseline, and on how many queries: a sentence each."""
+    whole = None if len(evaluations) > 1 else evaluations[0].collection
+    said = []
+    for system in evaluations[0].systems:
+        found = comparison.row(system, whole).difference
+        if found is None:
+            continue
+        gains = np.concatenate(
+            [
+                one.scores(system, comparison.metric)
+                - one.scores(comparison.baseline, comparison.metric)
+                for one in evaluations
+            ]
+        )
+        better = "better" if found.value > 0 else "worse"
+        sure = found.p < 1 - comparison.level
+        verdict = f"is {better} than" if sure else "is not beyond chance better or worse than"
+        won, lost = int((gains > 0).sum()), int((gains < 0).sum())
+        said.append(
+            f"{system} {verdict} {comparison.baseline}: "
+            f"{won} queries won, {lost} lost, {gains.size - won - lost} even."
+        )
+    return " ".join(said)
 
 
 def _overview(evaluations: Sequence[Evaluation], comparison: Comparison) -> Table:
@@ -90,7 +116,7 @@ def _marked(row: Row, level: float) -> str:
     return f"{mark}{row.mean.value:.3f}"
 
 
-def _differences(comparison: Comparison) -> Table:
+def _differences(evaluations: Sequence[Evaluation], comparison: Comparison) -> Table:
     rows = []
     for row in comparison.rows:
         if row.difference is None:
@@ -112,7 +138,8 @@ def _differences(comparison: Comparison) -> Table:
         ("collection", "system", "queries", "mean", "difference", _percent(comparison), "p"),
         tuple(rows),
         labels=2,
-        note=f"Paired bootstrap over queries, {comparison.resamples} resamples, "
+        note=f"{in_words(evaluations, comparison)} "
+        f"Paired bootstrap over queries, {comparison.resamples} resamples, "
         f"seed {comparison.seed}; p is two-sided and not corrected for {len(rows)} comparison(s).",
     )
 

@@ -114,6 +114,11 @@ def test_tables_show_what_was_measured(report) -> None:
         f"{found.p:.3f}",
     )
     assert "6 comparison(s)" in differences.note
+    gains = np.concatenate(
+        [one.scores("better", "ndcg@10") - one.scores(SYSTEMS[0], "ndcg@10") for one in BOTH]
+    )
+    counted = f"{(gains > 0).sum()} queries won, {(gains < 0).sum()} lost"
+    assert f"better is better than {SYSTEMS[0]}: {counted}" in differences.note
     assert alpha.columns == ("system", "nDCG@10", "MRR@10", "ms/query")
     assert alpha.rows[1] == ("better", f"{mean:.3f}", "0.250", "2.5")
     assert "60 queries, 3 without relevant documents; 1000 documents" in alpha.note
