@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -151,6 +152,19 @@ def test_a_suite_measures(words, data, tmp_path) -> None:
         assert "--data DATA --work DIR" in result.command
         assert all(table.rows and table.markdown() for table in result.tables)
         assert result.arguments["sets"] == ["ports", "fairs"][: len(result.arguments["sets"])]
+
+
+def test_the_sparse_suite_measures(data, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "cache"))
+    made = runpy.run_path(str(Path(__file__).parent / "encoders" / "conftest.py"))
+    tiny = made["write_tiny"](tmp_path / "tiny")
+    places = ["--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path / "out")]
+    model = ["--model", str(made["write_splade"](tmp_path / "splade", tiny))]
+    files = run("sparse", ["--sets", "ports", "fairs", "--queries", "4", *model, *places])
+    for file in files:
+        result = Result.read(file)
+        assert str(tmp_path) not in file.read_text() and result.arguments["model"] == "sparse"
+        assert all(table.rows and table.markdown() for table in result.tables)
 
 
 def test_every_suite_says_what_it_is(capsys) -> None:

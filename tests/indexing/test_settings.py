@@ -24,6 +24,7 @@ FULL = IndexSettings(
     tokens={"mean": [0.5]},
     filling={"mean": [0.25]},
     spaces={"small": replace(SIGNATURE, dim=4)},
+    sparse={"splade": replace(SIGNATURE, dim=30_522)},
     experts=(Expert("law", "query", "/adapters/law", card={"gain": {"low": 0.1}}),),
     own_weights={"ann": {"dense": 0.3}},
     weights={"dense": 0.25, "lexical": 0.75},
