@@ -7,7 +7,6 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_embed.chunking.splitter import Tokens
+from rag_embed.cli.checks import Check
 from rag_embed.cli.show import emit, out
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
@@ -39,15 +39,6 @@ _EXTRAS = {
 _SPECIAL = 2
 _RECALL = 0.98
 _LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding: ``ok``, ``note`` (could be better) or ``bad``."""
-
-    name: str
-    state: str
-    detail: str
 
 
 def doctor(
@@ -75,19 +66,31 @@ def doctor(
             help="Measure how many of the nearest chunks a search finds; reads all vectors.",
         ),
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Compare every file of the index with its checksum."),
+    ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Compute what is damaged again from the stored text: vectors, tokens, words, search "
+            "indexes, chunks that are lacking.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the installation, the default model and, if given, an index; exit 1 if it is bad.
 
     With --traces it is bad, too, that the text is found.
     """
-    if traces is not None and (kb is None or not traces):
-        raise BadInput("--traces looks for a text in an index: rag-embed doctor KB --traces TEXT")
-    if recall and kb is None:
-        raise BadInput("--recall measures searches of an index: rag-embed doctor KB --recall")
+    _check_asked(kb, traces, recall, deep or repair)
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
-    checks += [_checked("encoder", _encoder)] if kb is None else _whole(kb, recall, traces)
+    if kb is None:
+        checks.append(_checked("encoder", _encoder))
+    else:
+        checks += [*_files(kb, deep, repair), *_whole(kb, recall, traces)]
     if corpus is not None:
         checks.append(_checked(str(corpus), lambda: _cut_documents(corpus, model)))
     if as_json:
@@ -102,6 +105,30 @@ def doctor(
         out.print(table)
     if any(check.state == "bad" for check in checks):
         raise typer.Exit(1)
+
+
+def _check_asked(kb: str | None, traces: str | None, recall: bool, damage: bool) -> None:
+    if traces is not None and (kb is None or not traces):
+        raise BadInput("--traces looks for a text in an index: rag-embed doctor KB --traces TEXT")
+    if recall and kb is None:
+        raise BadInput("--recall measures searches of an index: rag-embed doctor KB --recall")
+    if damage and kb is None:
+        raise BadInput("--deep and --repair look at an index: rag-embed doctor KB --deep")
+
+
+def _files(kb: str, deep: bool, repair: bool) -> list[Check]:
+    """What the files of an index are like, after they were repaired if that is asked."""
+    from rag_embed.cli import damage  # keeps the shell light
+
+    looked = [("repair", damage.repaired, repair), ("files", damage.deep, deep or repair)]
+    checks = []
+    for name, find, asked in looked:
+        if asked:
+            try:
+                checks += find(kb)
+            except RagEmbedError as error:
+                checks.append(Check(name, "bad", str(error)))
+    return checks
 
 
 def _whole(kb: str, recall: bool, traces: str | None) -> list[Check]:

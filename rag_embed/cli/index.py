@@ -12,14 +12,13 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.analysis import Analyzer
 from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
+from rag_embed.cli.making import made, opened
 from rag_embed.cli.reporting import advance, tell
 from rag_embed.cli.show import counted, documents_bar, emit, err
 from rag_embed.cli.watching import follow
 from rag_embed.encoders import HashEncoder
-from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.folders import Looking
@@ -27,7 +26,6 @@ from rag_embed.indexing.opening import remove_note
 from rag_embed.indexing.watching import Chosen
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
-from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.types import Document
 
@@ -97,6 +95,14 @@ def index(
         str | None,
         typer.Option(help="Language of lexical search, for a new index.", show_default="english"),
     ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option(
+            "--durable/--no-durable",
+            help="Sync every write to the disk, for a new index: slower, and a power cut takes nothing.",
+            show_default="no",
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -132,25 +138,21 @@ def index(
     chosen = Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
     total = _expected(there, chosen)
     fields, weights = dict(map(_declared, field or [])), dict(map(weighed, weight or []))
-    made = False
+    fresh = False
 
-    def opened() -> Index:
-        return _opened(
-            to, model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language
-        )
+    shape = model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language, durable
 
     def new() -> Index:
-        nonlocal made
+        nonlocal fresh
         if dry_run:
             return Index.in_memory(encoder=HashEncoder(), fields=fields)
         sample = _sample(there, chosen) if situate == "auto" else None
-        shape = model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language
-        kb = _made(to, sample, *shape)
-        made = True
+        kb = made(to, sample, *shape)
+        fresh = True
         return kb
 
-    kb = opened_or_made(opened, new)
-    with _no_empty_index_left(to) if made else nullcontext():
+    kb = opened_or_made(lambda: opened(to, *shape), new)
+    with _no_empty_index_left(to) if fresh else nullcontext():
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
                 kb.experts.keep_tokens(progress=told)
@@ -208,67 +210,6 @@ def _sample(sources: Sequence[Path], chosen: Chosen) -> list[Document]:
     return list(islice((one for one in found if isinstance(one, Document)), _SAMPLE))
 
 
-def _made(
-    to: str,
-    sample: list[Document] | None,
-    model: str | None,
-    chunk_tokens: int | None,
-    chunk_overlap: int | None,
-    situate: str | None,
-    tokens: bool | None,
-    weights: dict[str, float],
-    fields: dict[str, str],
-    language: str | None,
-) -> Index:
-    kb = Index.create(
-        to,
-        encoder=model,
-        chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
-        chunk_overlap=chunk_overlap or 0,
-        situate=situate or STANDARD,
-        sample=sample,
-        tokens=tokens,
-        weights=weights or None,
-        fields=fields,
-        analyzer=Analyzer(language or "english"),
-    )
-    if situate == "auto":
-        err.print(str(kb.contents.stats()["situated"]), markup=False)
-    return kb
-
-
-def _opened(
-    to: str,
-    model: str | None,
-    chunk_tokens: int | None,
-    chunk_overlap: int | None,
-    situate: str | None,
-    tokens: bool | None,
-    weights: dict[str, float],
-    fields: dict[str, str],
-    language: str | None,
-) -> Index:
-    kb = Index.open(to)
-    _check("--model", model and lasting(model), kb.spaces.own.signature.model)
-    _check("--chunk-tokens", chunk_tokens, kb.spaces.cut.get("max_tokens"))
-    _check("--chunk-overlap", chunk_overlap, kb.spaces.cut.get("overlap"))
-    if situate == "auto":
-        measured = "situated" in kb.contents.stats()
-        _check("--situate", situate, situate if measured else kb.spaces.own.signature.chunks)
-    elif situate is not None:
-        way = situated(situate, kb.spaces.own.encoder).signature.chunks
-        _check("--situate", way, kb.spaces.own.signature.chunks)
-    if tokens is False and kb.spaces.own.signature.tokens:
-        raise BadInput(
-            "The index keeps tokens. Leave --no-tokens out, let them count nothing "
-            "(rag-embed experts weigh KB dense=0.5 lexical=0.5), or build a new index."
-        )
-    _check("--weight", weights or None, dict(kb.experts.weights))
-    _check("--field", fields or None, dict(kb.store.fields.types))
-    _check("--language", language, kb.store.analyzer.language)
-    return kb
-
-
 @contextmanager
 def _no_empty_index_left(to: str) -> Iterator[None]:
     """Remove an index that was made a moment ago if nothing could be written to it."""
@@ -283,14 +224,6 @@ def _no_empty_index_left(to: str) -> Iterator[None]:
                 remove_note(to)
                 Path(place(to)).rmdir()
         raise
-
-
-def _check(option: str, asked: object, built: object) -> None:
-    if asked is not None and asked != built:
-        raise BadInput(
-            f"The index was built with {option} {built}, not {asked}. Leave {option} out, or build "
-            "a new index."
-        )
 
 
 def _declared(text: str) -> tuple[str, str]:

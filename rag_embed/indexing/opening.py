@@ -85,9 +85,13 @@ class Making(Shape, total=False):
     """What `Index.create` takes beside the place.
 
     Attributes:
+        durable: Whether every write is synced to the disk before it counts as done, so that a power cut takes
+            nothing of it; a write of one document then takes as long as some syncs. Not by default: a
+            power cut may take what was written last, and the index is whole as it was before.
         storage_options: Credentials and region of an object store.
     """
 
+    durable: bool
     storage_options: Mapping[str, str] | None
 
 
@@ -108,6 +112,7 @@ def made(path: Place, making: Making) -> Parts:
         tokens=_token_spaces(space),
         settings=settings.entries(),
         files=files,
+        durable=making.get("durable", False),
         storage_options=making.get("storage_options"),
     )
     _leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
@@ -183,6 +188,7 @@ def reopened(path: Place, making: Making) -> Parts:
         ("fields", fields and dict(Fields.of(fields).types), dict(store.fields.types)),
         ("analyzer", making.get("analyzer"), store.analyzer),
         ("chunk_overlap", making.get("chunk_overlap"), known.splitter.get("overlap")),
+        ("durable", making.get("durable"), store.settings().get("store", {}).get("durable", False)),
         ("weights", making.get("weights"), mixture_of(known.weights, space)),
     ]
     given = [(name, value, own) for name, value, own in wanted if value is not None]
@@ -199,7 +205,9 @@ def reopened(path: Place, making: Making) -> Parts:
 
 
 def _made_in(store: Store, making: Making) -> Parts:
-    given = {name: making.get(name) for name in ("fields", "analyzer", "storage_options")}
+    given = {
+        name: making.get(name) for name in ("fields", "analyzer", "durable", "storage_options")
+    }
     _check_bare(store, given)
     if INDEX in store.settings():
         raise IndexExists(f"This {type(store).__name__} holds an index already; open it instead.")

@@ -37,6 +37,7 @@ from rag_embed.stores.making import Shape, find, make
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table
+from rag_embed.stores.settling import sync_from_now_on
 from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import counted, read_analyzer, size_on_disk
@@ -71,6 +72,8 @@ class LanceStore:
         self.cache_bytes = 512 * 2**20
         self.index_from = 100_000
         self._alone = local(uri) is not None
+        if settings.get("durable"):
+            sync_from_now_on(local(uri))
         self.files = LanceFiles(uri, database)
         self._database = database
         self._chunks = database.open_table("chunks")
@@ -105,6 +108,7 @@ class LanceStore:
         tokens: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
         files: Mapping[str, bytes] | None = None,
+        durable: bool = False,
         storage_options: Mapping[str, str] | None = None,
     ) -> LanceStore:
         """Make an empty index.
@@ -117,6 +121,7 @@ class LanceStore:
             tokens: Spaces that keep the tokens of their chunks.
             settings: What `settings` gives back from the start; see `configure`.
             files: What `files` holds from the start.
+            durable: Whether a write is synced to the disk before it counts as done.
             storage_options: Credentials and region of an object store.
 
         Raises:
@@ -125,7 +130,7 @@ class LanceStore:
             StoreError: The place cannot be written.
         """
         uri = place(uri)
-        shape = Shape(spaces, fields or Fields({}), analyzer or Analyzer(), tokens)
+        shape = Shape(spaces, fields or Fields({}), analyzer or Analyzer(), tokens, durable)
         database, own = make(uri, shape, settings or {}, files or {}, storage_options)
         return cls(uri, database, own, storage_options)
 
@@ -221,8 +226,7 @@ class LanceStore:
 
     def _tables(self) -> dict[str, Any]:
         known = {"chunks": self._chunks, "documents": self._documents, "settings": self._settings}
-        files = self.files.table
-        return known if files is None else {**known, FILES: files}
+        return known if (files := self.files.table) is None else {**known, FILES: files}
 
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""

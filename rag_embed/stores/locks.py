@@ -14,9 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag_embed.stores.places import local
+from rag_embed.stores.settling import settle
 
 _SILENT = 5.0
 """Seconds of waiting that nobody is told of."""
+
+_TABLES = {"writing": ("chunks", "documents", "settings", "files"), "forgetting": ()}
+"""What is written under a lock; that of a table has its name."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +77,7 @@ def _held(folder: Path, name: str) -> Iterator[None]:
         with suppress(OSError):  # the note informs and decides nothing
             note.write_text(json.dumps(_holder()), encoding="utf-8")
         yield
+        settle(folder, _TABLES.get(name, (name,)))
     finally:
         lock.release()
 

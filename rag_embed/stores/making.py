@@ -6,6 +6,7 @@ and is made anew.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from rag_embed.stores.analysing import analyse
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
+from rag_embed.stores.recovery import drop_orphans, recover
 from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, WORDS, chunk_schema
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
@@ -48,12 +50,14 @@ class Shape:
         fields: Metadata that filters may use.
         analyzer: Settings of lexical search.
         tokens: Spaces that keep the tokens of their chunks.
+        durable: Whether a write counts as done when it is on the disk.
     """
 
     spaces: Mapping[str, int]
     fields: Fields
     analyzer: Analyzer
     tokens: Sequence[str]
+    durable: bool = False
 
 
 def make(
@@ -97,7 +101,12 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
     """
     if (folder := local(uri)) is not None and not folder.is_dir():
         raise NoIndex(f"There is no index at {uri!r}", _REMEDY)
+    recovered = recover(uri)
     database = connect(uri, options)
+    if recovered:
+        warnings.warn(f"The index at {uri!r} was damaged. {' '.join(recovered)}", stacklevel=4)
+        with explained("open the index", uri), turn(uri):
+            drop_orphans(database.open_table("chunks"), database.open_table("documents"))
     with explained("open the index", uri):
         settings = finished_settings(database, uri)
     if not settings:
@@ -165,17 +174,10 @@ def create_tables(
         )
     for name in left:
         database.drop_table(name)
-    schemas = {
-        "chunks": chunk_schema(own.spaces, own.fields, own.tokens),
-        "documents": DOCUMENT_SCHEMA,
-        "settings": SETTINGS_SCHEMA,
-    }
-    for name, schema in schemas.items():
+    make_chunks(database, own.spaces, own.fields, own.tokens)
+    for name, schema in (("documents", DOCUMENT_SCHEMA), ("settings", SETTINGS_SCHEMA)):
         table = database.create_table(name, schema=schema)
         table.set_unenforced_primary_key("key" if name == "settings" else "id")
-    chunks = database.open_table("chunks")
-    for column in ("id", "doc_id"):
-        chunks.create_index(column, config=BTree())
     database.open_table("documents").create_index("id", config=BTree())
     return {
         "format": FORMAT,
@@ -183,12 +185,26 @@ def create_tables(
         "spaces": dict(own.spaces),
         "tokens": list(own.tokens),
         "fields": dict(own.fields.types),
+        "durable": own.durable,
         "analyzer": {
             "language": own.analyzer.language,
             "stem": own.analyzer.stem,
             "stop_words": own.analyzer.stop_words,
         },
     }
+
+
+def make_chunks(
+    database: Any,  # noqa: ANN401
+    spaces: Mapping[str, int],
+    fields: Fields,
+    tokens: Sequence[str],
+) -> None:
+    """Make the empty table of chunks."""
+    chunks = database.create_table("chunks", schema=chunk_schema(spaces, fields, tokens))
+    chunks.set_unenforced_primary_key("id")
+    for column in ("id", "doc_id"):
+        chunks.create_index(column, config=BTree())
 
 
 def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -55,6 +55,7 @@ MADE = {
     "weights": "weight",
     "fields": "field",
     "analyzer": "language",
+    "durable": "durable",
     "splitter": None,  # a program's own
     "storage_options": None,  # object stores read credentials from the environment
 }
