@@ -16,9 +16,21 @@ Each message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+import re
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]{1,512}@")
+
 
 class RagEmbedError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of every error raised on purpose; what stands before the host of a URI is left out.
+
+    Examples:
+        >>> str(RagEmbedError("No index at 's3://key:secret@bucket/kb'."))
+        "No index at 's3://...@bucket/kb'."
+    """
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*(_CREDENTIALS.sub("...@", str(one)) for one in told))
 
 
 class BadInput(RagEmbedError, ValueError):

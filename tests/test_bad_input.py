@@ -16,7 +16,7 @@ import pytest
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.recipe import Recipe
-from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch, StoreError
+from rag_embed.errors import BadInput, ModelUnavailable, NoIndex, SpaceMismatch, StoreError
 from rag_embed.evaluation import Verdict
 from rag_embed.ranking.relevance import Calibration
 
@@ -414,3 +414,10 @@ def test_threads_search_while_one_adds(tmp_path) -> None:
             done = True
         assert all(search.result() for search in searches)
     assert len(index) == 110
+
+
+def test_passwords_in_uris_leave_by_no_error() -> None:
+    for raised in (StoreError, NoIndex, BadInput):
+        said = raised("Could not open 's3://key:secret@bucket/kb': https://user@host/ of bob@x.org")
+        assert "secret" not in f"{said}{said!r}" and "bob@x.org" in str(said)
+        assert "'s3://...@bucket/kb'" in str(said)

@@ -10,10 +10,15 @@ from rag_embed.chunking import TokenSplitter
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.errors import BadInput, ModelUnavailable, class_of
 from rag_embed.protocols import Splitter
-from rag_embed.types import Chunk, Document
+from rag_embed.types import Chunk, Cut, Document
 
 CLASS = "class"
 """In the settings of an index: whose splitter cuts, where it is not `TokenSplitter`."""
+
+COPIED = 2**26
+"""Characters that all chunks of one document may have of its title, headings and metadata."""
+
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,22 @@ def again(
             f"a {class_of(given)}. Leave splitter out, or make a new index with it."
         )
     return TokenSplitter.from_settings(encoder, settings)
+
+
+def unwieldy(cut: Cut) -> str | None:
+    """Why a document cannot be stored for its size; None where it can.
+
+    Every chunk has a copy of its document's title and metadata, and of its headings: a file of a few megabytes
+    could become gigabytes.
+    """
+    if len(cut.chunks) < _FEW:
+        return None
+    size = sum(len(one.title) + sum(map(len, one.headings)) for one in cut.chunks)
+    size += len(cut.chunks) * len(str(cut.chunks[0].metadata))
+    if size <= COPIED:
+        return None
+    return (
+        f"has a title, headings and metadata that would take {size:,} characters in its "
+        f"{len(cut.chunks)} chunks, each of which has a copy; up to {COPIED:,} can be stored. Shorten them, or "
+        "make chunks longer"
+    )

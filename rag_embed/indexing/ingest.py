@@ -14,6 +14,7 @@ from typing import Literal
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
+from rag_embed.indexing.cutting import unwieldy
 from rag_embed.indexing.documents import content_hash, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
 from rag_embed.indexing.sparse_spaces import weighed_again
@@ -140,6 +141,9 @@ class Ingest:
             report += passed
             for new in some:
                 cut = Cut(new.document, self._chunks(new.document))
+                if (reason := unwieldy(cut)) is not None:
+                    report += self._refused(new.document.id, reason)
+                    continue
                 batch.append((new, cut))
                 if batches.full_after(cut):
                     report += self._write(batch)
@@ -150,6 +154,11 @@ class Ingest:
             report += self._write(batch)
         _say(progress, report)
         return report
+
+    def _refused(self, id: str, reason: str) -> AddReport:
+        if not self.lenient:
+            raise BadInput(f"Document {id!r} {reason}.")
+        return AddReport(skipped=(Skipped(id, reason),))
 
     def planned(self, documents: Iterable[Document | Skipped]) -> AddReport:
         """What `add` would do; nothing is cut, encoded or written."""

@@ -167,5 +167,7 @@ def read_file(path: Path, name: str, *, named: bool) -> Iterator[Document | Skip
             yield from reader(path, name)
         except OSError as error:
             yield Skipped(name, f"cannot be read: {error.strerror or error}")
+        except MemoryError:
+            yield Skipped(name, "takes more memory than there is; split the file")
         except MissingExtra as error:
             yield Skipped(name, str(error))

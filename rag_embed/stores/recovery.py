@@ -48,7 +48,7 @@ def recover(uri: str, most: int | None = AUTOMATIC, names: Sequence[str] = ()) -
     with explained("go back to the last whole version of the index", uri), turn(uri):
         for table in tables:  # looked at again: a writer may have been at work
             if torn := _torn(table, most):
-                set_aside(path for path, _ in torn)
+                set_aside(table, [path for path, _ in torn])
                 said.append(
                     f"{table.name}: {len(torn)} of the latest versions are not whole ({torn[0][1]}). The "
                     "last whole one is used; what was written after it is to be written again."

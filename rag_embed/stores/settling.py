@@ -8,12 +8,12 @@ which brings back the one before, and the write fails. Where it was asked for, n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rag_embed.errors import StoreError
 from rag_embed.stores.manifests import manifests, missing, read_manifest
-from rag_embed.stores.sums import Sums, sealed
+from rag_embed.stores.sums import Sums, sealed, unsealed
 
 ASIDE = ".torn"
 """Behind the name of a version's file that was set aside."""
@@ -46,18 +46,19 @@ def settle(folder: Path, names: Iterable[str]) -> None:
                 break
             torn.append((path, found[0]))
         if torn:
-            set_aside(path for path, _ in torn)
+            set_aside(table, [path for path, _ in torn])
             raise StoreError(
                 f"The disk lost what was written to {table.name}: {torn[0][1]}. It was taken back, and what "
                 "was there before is whole; look at the disk's room and health, and write again."
             )
 
 
-def set_aside(manifests_: Iterable[Path]) -> None:
-    """Let versions be none, without losing a byte of them."""
-    for path in manifests_:
+def set_aside(table: Path, versions: Sequence[Path]) -> None:
+    """Let versions of a table be none, without losing a byte of them; their numbers are used again."""
+    unsealed(table, [f"_versions/{path.name}" for path in versions])
+    for path in versions:
         path.replace(path.with_name(path.name + ASIDE))
-        (path.parent / "latest_version_hint.json").unlink(missing_ok=True)
+    (table / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
 
 
 def wrong(path: Path, before: Sums | None = None) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +101,19 @@ def sealed(table: Path) -> tuple[list[str], Sums]:
     gone = sums.known.keys() - there
     with suppress(OSError):
         if sums.damaged or len(gone) > max(_FEW, len(there)):
-            kept = b"".join(_line(path, one) for path, one in sums.known.items() if path in there)
-            passing = table / f".tmp-{SUMS}"
-            passing.write_bytes(kept + lines)
-            passing.replace(table / SUMS)
+            kept = {path: one for path, one in sums.known.items() if path in there}
+            _write(table, {**kept, **fresh})
         elif lines:
             with (table / SUMS).open("ab") as stream:
                 stream.write(b"\n" + lines)  # what a process that died began is a line of its own
     return list(fresh), sums
+
+
+def unsealed(table: Path, paths: Collection[str]) -> None:
+    """Keep no checksums of files whose names are to be used again; for whoever holds the writers' lock."""
+    known = read_sums(table).known
+    if known.keys() & set(paths):
+        _write(table, {path: one for path, one in known.items() if path not in paths})
 
 
 def differing(table: Path, paths: Iterable[str]) -> list[str]:
@@ -120,6 +125,12 @@ def differing(table: Path, paths: Iterable[str]) -> list[str]:
             if path in known and Sum.of(table / path) != known[path]:
                 found.append(path)
     return found
+
+
+def _write(table: Path, known: Mapping[str, Sum]) -> None:
+    passing = table / f".tmp-{SUMS}"
+    passing.write_bytes(b"".join(_line(path, one) for path, one in known.items()))
+    passing.replace(table / SUMS)
 
 
 def _line(path: str, one: Sum) -> bytes:

@@ -8,6 +8,7 @@ from rag_embed import Chunk, Document, Index
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, ModelUnavailable
+from rag_embed.reading import files
 
 LINES = Document("d", "a red fox\nthe calm sea\nold wine")
 
@@ -82,3 +83,32 @@ def test_what_is_no_chunk_is_refused(cut, told) -> None:
     index = Index.in_memory(encoder=HashEncoder(48), splitter=Wrong(cut))
     with pytest.raises(BadInput, match=told):
         index.add(LINES)
+
+
+BULKY = {"title": ("t" * 400_000, {}), "metadata": ("", {"note": "v" * 400_000})}
+
+
+@pytest.mark.parametrize("what", BULKY)
+def test_what_every_chunk_has_a_copy_of_may_not_be_a_bomb(tmp_path, what) -> None:
+    """A file of a megabyte would take hundreds of them."""
+    title, metadata = BULKY[what]
+    index = Index.in_memory(encoder=HashEncoder(16), chunk_tokens=20)
+    bomb = Document("bomb", "Some words of a text. " * 4000, title, metadata)
+    with pytest.raises(BadInput, match=r"'bomb' has a title, headings and metadata.*can be stored"):
+        index.add([Document("a", "red fox"), bomb])
+    head = f"---\nnote: {'v' * 400_000}\n---\n" if metadata else f"# {title}\n\n"
+    (tmp_path / "bomb.md").write_text(head + bomb.text)
+    (tmp_path / "fine.md").write_text("# Fine\n\nA text.")
+    report = index.add_files(tmp_path)
+    assert report.added == 1 and "can be stored" in report.skipped[0].reason
+
+
+def test_a_file_that_takes_all_memory_ends_no_run(tmp_path, monkeypatch) -> None:
+    def reader(path, name):
+        raise MemoryError
+
+    monkeypatch.setitem(files._READERS, ".csv", reader)
+    (tmp_path / "a.csv").write_text("a,b")
+    (tmp_path / "b.txt").write_text("a text")
+    report = Index.in_memory(encoder=HashEncoder(16)).add_files(tmp_path)
+    assert report.added == 1 and "more memory than there is" in report.skipped[0].reason

@@ -12,6 +12,7 @@ from lancedb.table import LanceTable
 from rag_embed import Document
 from rag_embed.errors import StoreError
 from rag_embed.stores import settling
+from rag_embed.stores.inspection import inspected
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.manifests import manifests, missing, read_manifest
 from rag_embed.stores.sums import SUMS, differing, read_sums, sealed
@@ -120,6 +121,8 @@ def test_after_a_power_cut_the_last_whole_version_is_used(store, how, tables) ->
     write(again, Document("new", "a new text"))
     last = LanceStore.open(store.uri)  # quietly
     assert ids(last) == ["a", "b", "c", "new"]
+    left = inspected(store.uri).damages
+    assert {one.part for one in left} <= {"older"}  # numbers of versions are used again
 
 
 def test_what_is_damaged_for_long_is_left_to_somebody(store) -> None:
