@@ -22,7 +22,13 @@ from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
 from rag_embed.stores.recovery import drop_orphans, recover
-from rag_embed.stores.schema import DOCUMENT_SCHEMA, SETTINGS_SCHEMA, WORDS, chunk_schema
+from rag_embed.stores.schema import (
+    DOCUMENT_SCHEMA,
+    SETTINGS_SCHEMA,
+    WORDS,
+    chunk_schema,
+    space_columns,
+)
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     TABLES,
@@ -103,12 +109,11 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
         raise NoIndex(f"There is no index at {uri!r}", _REMEDY)
     recovered = recover(uri)
     database = connect(uri, options)
-    if recovered:
-        warnings.warn(f"The index at {uri!r} was damaged. {' '.join(recovered)}", stacklevel=4)
-        with explained("open the index", uri), turn(uri):
-            drop_orphans(database.open_table("chunks"), database.open_table("documents"))
     with explained("open the index", uri):
         settings = finished_settings(database, uri)
+    if recovered and settings:
+        warnings.warn(f"The index at {uri!r} was damaged. {' '.join(recovered)}", stacklevel=4)
+        _fit_together(database, uri, settings)
     if not settings:
         raise NoIndex(
             f"{uri!r} holds no rag_embed index, or one whose creation was interrupted", _REMEDY
@@ -123,6 +128,28 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
         with explained("bring the index up to date", uri), turn(uri):
             settings = renewed(database, stored_settings(database))
     return database, settings
+
+
+def _fit_together(database: Any, uri: str, own: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """Let tables of different moments be one index.
+
+    Raises:
+        StoreError: The chunks are from before a space was added.
+    """
+    with explained("open the index", uri), turn(uri):
+        chunks = database.open_table("chunks")
+        if gone := lacking_columns(chunks, own):
+            raise StoreError(
+                f"The last whole version of the chunks at {uri!r} is from before {', '.join(gone)} came. "
+                "`rag-embed doctor KB --repair` computes all chunks again from the stored text."
+            )
+        drop_orphans(chunks, database.open_table("documents"))
+
+
+def lacking_columns(chunks: Any, own: Mapping[str, Any]) -> list[str]:  # noqa: ANN401
+    """Columns of spaces that the table of chunks should have by the settings, and has not."""
+    wanted = {column.name for column in space_columns(own["spaces"], own["tokens"])}
+    return sorted(wanted - set(chunks.schema.names))
 
 
 def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401

@@ -12,7 +12,7 @@ from typing import Any
 
 from rag_embed.stores.files import FILES
 from rag_embed.stores.locks import turn
-from rag_embed.stores.manifests import manifests
+from rag_embed.stores.manifests import manifests, read_manifest
 from rag_embed.stores.places import local
 from rag_embed.stores.settling import set_aside, wrong
 from rag_embed.stores.store_errors import explained
@@ -64,9 +64,14 @@ def _torn(table: Path, most: int | None) -> list[tuple[Path, str]]:
         if most is None and differing(table, [f"_versions/{path.name}"]):
             found = [f"{path.name} has other bytes than were written", *found]
         if not found:
-            return torn if most is None or _late(torn, most) else []
+            return torn if most is None or (_late(torn, most) and _rows(path)) else []
         torn.append((path, found[0]))
     return []
+
+
+def _rows(version: Path) -> bool:
+    """Whether a version has any; one without is no reason to open an index as if it were empty."""
+    return any(file.path.startswith("data/") for file in read_manifest(version).files)
 
 
 def _late(torn: Sequence[tuple[Path, str]], most: int) -> bool:

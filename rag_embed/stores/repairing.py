@@ -16,7 +16,7 @@ from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.inspection import Damage
 from rag_embed.stores.locks import turn
-from rag_embed.stores.making import make_chunks, stored_settings
+from rag_embed.stores.making import lacking_columns, make_chunks, stored_settings
 from rag_embed.stores.recovery import drop_orphans, recover
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import connect, made
@@ -47,7 +47,8 @@ def remake(uri: str, damages: Sequence[Damage]) -> list[str]:
                 f"The settings of the index at {uri!r} are lost: restore it from a copy."
             )
         lost = [one for one in damages if one.part in ("rows", "version")]
-        if any(one.table == "chunks" for one in lost):
+        chunks = None if any(one.table == "chunks" for one in lost) else made(database, "chunks")
+        if chunks is None or lacking_columns(chunks, own):
             shutil.rmtree(Path(uri, "chunks.lance"), ignore_errors=True)
             make_chunks(database, own["spaces"], Fields(own["fields"]), own["tokens"])
             said.append("The table of chunks was made anew.")
