@@ -18,6 +18,7 @@ test: $(VENV)/.dev lint
 # A thousand users forgotten while a reader and a writer work and processes are killed; half an hour.
 torture: $(VENV)/.dev
 	FORGETS=1000 $(BIN)/python -m pytest -s tests/test_forgetting_storm.py
+	KILLS=500 $(BIN)/python -m pytest -s tests/test_kills.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -19,6 +19,9 @@ from rag_embed.stores.store_errors import explained
 from rag_embed.stores.sums import differing, read_sums
 from rag_embed.stores.tables import TABLES
 
+SMALL = 2**22
+"""Bytes of a table that are compared when an index is opened."""
+
 Part: TypeAlias = Literal["version", "rows", "search index", "older"]
 
 _ROWS = {
@@ -101,6 +104,25 @@ def inspected(path: str) -> Inspection:
                 files += len(known)
                 unknown += [f"{table.name}/{one}" for one in _named(table) if one not in known]
     return Inspection(tuple(found), files, tuple(unknown))
+
+
+def small_ones(uri: str) -> list[Damage]:
+    """Damage of settings and files, which cost a millisecond to compare: whenever an index is opened.
+
+    Args:
+        uri: Of the index; see `places.place`.
+    """
+    if (folder := local(uri)) is None:
+        return []
+    found = []
+    for table in (folder / "settings.lance", folder / "files.lance"):
+        latest = _latest(table)
+        if isinstance(latest, str) or sum(file.size or 0 for file in latest.files) > SMALL:
+            continue  # what cannot be read, LanceDB tells
+        for file in differing(table, _named(table)):
+            what = "has other bytes than were written"
+            found.append(Damage(f"{table.name}/{file}", table.stem, _part(file), what))
+    return found
 
 
 def _damages(table: Path) -> Iterator[Damage]:

@@ -19,6 +19,7 @@ from rag_embed.errors import IndexExists, NoIndex, StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.analysing import analyse
 from rag_embed.stores.files import LanceFiles
+from rag_embed.stores.inspection import small_ones
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
 from rag_embed.stores.recovery import drop_orphans, recover
@@ -108,6 +109,8 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
     if (folder := local(uri)) is not None and not folder.is_dir():
         raise NoIndex(f"There is no index at {uri!r}", _REMEDY)
     recovered = recover(uri)
+    for damage in small_ones(uri):
+        warnings.warn(f"The index at {uri!r} is damaged: {damage}", stacklevel=4)
     database = connect(uri, options)
     with explained("open the index", uri):
         settings = finished_settings(database, uri)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 from rag_embed.errors import RagEmbedError, StoreError
 from rag_embed.stores.forked import check_usable
@@ -58,6 +59,7 @@ _RAISED = (
     AttributeError,
     ArithmeticError,
 )
+_MISREAD = (JSONDecodeError, UnicodeError)
 _PANIC = "PanicException"
 
 _LEFT = re.compile(r"(?<=\.)( \d+ documents were written without their chunks.*)")
@@ -76,7 +78,9 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
         if not isinstance(error, _RAISED) and type(error).__name__ != _PANIC:
             raise
         text = _ORIGIN.sub("", str(error))
-        if not isinstance(error, OSError | RuntimeError | ValueError):
+        if isinstance(error, _MISREAD) or not isinstance(
+            error, OSError | RuntimeError | ValueError
+        ):
             text = f"strange: {type(error).__name__} {text}"
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
         advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))

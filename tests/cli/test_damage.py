@@ -7,6 +7,7 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,25 @@ def test_what_is_derived_is_had_again(kb, run, what, how, monkeypatch) -> None:
     )
     if what != "search indexes":
         assert all(p.read_bytes() == content for p, content in others.items())
+
+
+@pytest.mark.parametrize("table", ["settings", "files"])
+def test_what_an_index_remembers_is_compared_when_it_is_opened(kb, table) -> None:
+    """Of a flipped byte a warning tells, that names the file and what it costs."""
+    chance = random.Random(3)
+    for path in named(kb):
+        if path.relative_to(kb).parts[0] != f"{table}.lance":
+            continue
+        for _ in range(12):
+            before = path.read_bytes()
+            flip(path, chance)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                with suppress(RagEmbedError):
+                    Index.open(kb, encoder=ENCODER)
+            name = f"{path.relative_to(kb)} has other bytes"
+            assert any(name in str(one.message) for one in told)
+            path.write_bytes(before)
 
 
 def test_a_text_that_was_altered_is_named(kb) -> None:
