@@ -260,8 +260,14 @@ class TestDamage:
             newest = files(tmp_path / "kb", f"{table}.lance/_versions/*.manifest")[0]
             whole = newest.read_bytes()
             newest.write_bytes(whole[:100])
-            with pytest.raises(StoreError, match=r"kb.*damaged"):
-                opened(tmp_path / "kb").search("fox")
+            if table == "settings":  # the version before has no rows
+                with pytest.raises(StoreError, match=r"kb.*damaged"):
+                    opened(tmp_path / "kb")
+            else:
+                with pytest.warns(
+                    UserWarning, match=r"manifest is damaged.*last whole one is used"
+                ):
+                    assert opened(tmp_path / "kb").search("fox")
             newest.write_bytes(whole)
         with assert_whole(tmp_path / "kb"):
             for table in ("chunks", "documents"):  # the version before is whole, too
