@@ -72,7 +72,7 @@ class NoIndex(StoreError):
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what, remedy)
-        self.what = what
+        self.what = str(self.args[0])
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.args)) + "."
