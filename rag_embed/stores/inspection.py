@@ -117,8 +117,10 @@ def small_ones(uri: str) -> list[Damage]:
     found = []
     for table in (folder / "settings.lance", folder / "files.lance"):
         latest = _latest(table)
-        if isinstance(latest, str) or sum(file.size or 0 for file in latest.files) > SMALL:
-            continue  # what cannot be read, LanceDB tells
+        if isinstance(latest, str) or missing(latest):
+            continue  # LanceDB tells of it
+        if sum(file.size or 0 for file in latest.files) > SMALL:
+            continue
         for file in differing(table, _named(table)):
             what = "has other bytes than were written"
             found.append(Damage(f"{table.name}/{file}", table.stem, _part(file), what))
