@@ -151,7 +151,10 @@ def _fit_together(database: Any, uri: str, own: Mapping[str, Any]) -> None:  # n
 
 def lacking_columns(chunks: Any, own: Mapping[str, Any]) -> list[str]:  # noqa: ANN401
     """Columns of spaces that the table of chunks should have by the settings, and has not."""
-    wanted = {column.name for column in space_columns(own["spaces"], own["tokens"])}
+    wanted = {
+        column.name
+        for column in space_columns(own["spaces"], own["tokens"], list(own.get("sparse", ())))
+    }
     return sorted(wanted - set(chunks.schema.names))
 
 
@@ -229,9 +232,10 @@ def make_chunks(
     spaces: Mapping[str, int],
     fields: Fields,
     tokens: Sequence[str],
+    sparse: Sequence[str] = (),
 ) -> None:
     """Make the empty table of chunks."""
-    chunks = database.create_table("chunks", schema=chunk_schema(spaces, fields, tokens))
+    chunks = database.create_table("chunks", schema=chunk_schema(spaces, fields, tokens, sparse))
     chunks.set_unenforced_primary_key("id")
     for column in ("id", "doc_id"):
         chunks.create_index(column, config=BTree())

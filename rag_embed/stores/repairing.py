@@ -50,7 +50,8 @@ def remake(uri: str, damages: Sequence[Damage]) -> list[str]:
         chunks = None if any(one.table == "chunks" for one in lost) else made(database, "chunks")
         if chunks is None or lacking_columns(chunks, own):
             shutil.rmtree(Path(uri, "chunks.lance"), ignore_errors=True)
-            make_chunks(database, own["spaces"], Fields(own["fields"]), own["tokens"])
+            shape = own["spaces"], Fields(own["fields"]), own["tokens"], list(own.get("sparse", ()))
+            make_chunks(database, *shape)
             said.append("The table of chunks was made anew.")
         gone = {one.table for one in lost}
         for name in sorted({one.table for one in damages if one.part == "search index"} - gone):
