@@ -1,7 +1,7 @@
 """LanceDB's errors, and what else damaged files raise, turned into `StoreError`.
 
 LanceDB raises OSError, RuntimeError and ValueError. A flipped bit may also end a thread of Rust, which comes
-as a `PanicException` that is no `Exception`, or give Python rows that are none.
+as a `PanicException`, which is no `Exception`, or a `RustPanic`,, or give Python rows that are none.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _RAISED = (
     ArithmeticError,
 )
 _MISREAD = (JSONDecodeError, UnicodeError)
-_PANIC = "PanicException"
+_PANICS = ("PanicException", "RustPanic")
 
 _LEFT = re.compile(r"(?<=\.)( \d+ documents were written without their chunks.*)")
 """What a write says that could not be undone; see `writing`. Advice in place of an error keeps it."""
@@ -75,7 +75,7 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
     except RagEmbedError:
         raise
     except BaseException as error:
-        if not isinstance(error, _RAISED) and type(error).__name__ != _PANIC:
+        if not isinstance(error, _RAISED) and type(error).__name__ not in _PANICS:
             raise
         text = _ORIGIN.sub("", str(error))
         if isinstance(error, _MISREAD) or not isinstance(

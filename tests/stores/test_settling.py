@@ -15,6 +15,7 @@ from rag_embed.stores import settling
 from rag_embed.stores.inspection import inspected
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.manifests import manifests, missing, read_manifest
+from rag_embed.stores.store_errors import explained
 from rag_embed.stores.sums import SUMS, differing, read_sums, sealed
 from rag_embed.testing.store_data import DIM, write
 
@@ -169,3 +170,16 @@ def test_a_durable_index_syncs_what_it_writes(tmp_path, monkeypatch) -> None:
         new = {str(path) for path in files(one) - before if path.suffix != ".json"}
         assert new <= synced and str(tmp_path / "kb" / "chunks.lance" / "data") in synced
         shutil.rmtree(tmp_path / "lazy", ignore_errors=True)
+
+
+@pytest.mark.parametrize("name", ["PanicException", "RustPanic"])
+def test_a_thread_of_rust_that_ended_is_told_of_in_words(name) -> None:
+    """A flipped bit may do that; neither class can be imported, and the first is no Exception."""
+    panic = type(name, (BaseException if name == "PanicException" else Exception,), {})
+    with (
+        pytest.raises(StoreError, match=f"strange: {name}.*doctor KB --deep"),
+        explained("read", "kb"),
+    ):
+        raise panic("rust future panicked: unknown error")
+    with pytest.raises(KeyboardInterrupt), explained("read", "kb"):
+        raise KeyboardInterrupt
