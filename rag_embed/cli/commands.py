@@ -92,6 +92,17 @@ HOMES = {
             "rag-embed mcp kb --http --port 8765",
         ),
     ),
+    "serve": Home(
+        "serve",
+        "serve",
+        "Offer indexes over HTTP: JSON for programs, a page for people; without --write it only reads.",
+        "Asking",
+        (
+            "rag-embed serve kb",
+            "rag-embed serve handbook=kb notes=s3://bucket/notes --user ann",
+            "rag-embed serve kb --write --port 8080",
+        ),
+    ),
     "demo": Home(
         "demo",
         "demo",

@@ -5,6 +5,7 @@ is plain text or Markdown (from HTML); cutting it is the business of `rag_embed.
 """
 
 from rag_embed.reading.files import paths, read
+from rag_embed.reading.jsonl import documents_of
 from rag_embed.reading.text import AS_WRITTEN, LANGUAGES
 
-__all__ = ["AS_WRITTEN", "LANGUAGES", "paths", "read"]
+__all__ = ["AS_WRITTEN", "LANGUAGES", "documents_of", "paths", "read"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,21 +22,36 @@ def read_jsonl(path: Path, name: str) -> Iterator[Document | Skipped]:
     remaining fields that are strings, numbers, booleans, or lists of these. Empty lines are ignored.
     """
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if number == 1:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            if not line.strip():
-                continue
-            place = f"{name}:{number}"
-            try:
-                yield _document(json.loads(line.decode("utf-8"), parse_constant=_refuse), place)
-            except RecursionError:
-                yield Skipped(place, "nested too deeply")
-            except ValueError as error:  # BadInput, broken JSON and wrong encoding are all of these
-                yield Skipped(place, str(error))
+        yield from documents_of(lines, name)
 
 
-def _document(record: object, place: str) -> Document:
+def documents_of(lines: Iterable[bytes], name: str = "") -> Iterator[Document | Skipped]:
+    """`read_jsonl` of lines that are no file, or of which it is known.
+
+    Args:
+        lines: As they come, in UTF-8.
+        name: That of the file; without one each document needs an id of its own.
+
+    Examples:
+        >>> list(documents_of([b'{"id": 7, "text": "Foxes."}', b"[]"]))[1]
+        Skipped(source='line 2', reason='expected a JSON object, got list', by_rule=False)
+    """
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if not line.strip():
+            continue
+        place = f"{name}:{number}" if name else f"line {number}"
+        try:
+            record = json.loads(line.decode("utf-8"), parse_constant=_refuse)
+            yield _document(record, name, place)
+        except RecursionError:
+            yield Skipped(place, "nested too deeply")
+        except ValueError as error:  # BadInput, broken JSON and wrong encoding are all of these
+            yield Skipped(place, str(error))
+
+
+def _document(record: object, name: str, place: str) -> Document:
     if not isinstance(record, dict):
         raise BadInput(f"expected a JSON object, got {type(record).__name__}")
     text, title, user = record.get("text"), record.get("title"), record.get("user")
@@ -51,9 +66,10 @@ def _document(record: object, place: str) -> Document:
         }
     if not isinstance(metadata, dict):
         raise BadInput(f"field 'metadata' must be an object, got {type(metadata).__name__}")
-    metadata = {"path": place.rpartition(":")[0], **metadata}
+    if name:
+        metadata = {"path": name, **metadata}
     document = Document(
-        _identity(record, place),
+        _identity(record, place if name else ""),
         text,
         title="" if title is None else title,
         metadata=metadata,
@@ -72,7 +88,7 @@ def _is_plain(value: object) -> bool:
 def _identity(record: Mapping[str, Any], place: str) -> str:
     found = record.get("id", record.get("_id"))
     if found is None:
-        return place
+        return place  # an empty one is refused by the document
     if isinstance(found, bool) or not isinstance(found, (str, int)):
         raise BadInput(f"field 'id' must be a string or integer, got {type(found).__name__}")
     return str(found)

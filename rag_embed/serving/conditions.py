@@ -102,20 +102,28 @@ class Conditions:
         given = {field: one for field, one in value.items() if one is not None}
         for field, kinds in self.fields.items():
             if field in given and len(kinds) == 1:
-                _condition(field, kinds[0], given[field])
+                _condition(f"{name}.{field}", field, kinds[0], given[field])
         return given
 
     @staticmethod
-    def filter(given: Mapping[str, object], fields: Fields) -> Filter | None:
+    def filter(given: Mapping[str, object], fields: Fields, name: str = "filters") -> Filter | None:
         """The filter that conditions mean in an index with these fields; None of none.
+
+        Args:
+            given: What `read` gave.
+            fields: Those of the index.
+            name: What the caller calls the argument.
 
         Raises:
             Refused: A field is not one of the index, or a value is not one of the field's.
         """
         kinds = {**_BUILT_IN, **fields.types}
-        if missing := [name for name in given if name not in kinds]:
+        if missing := [field for field in given if field not in kinds]:
             raise Refused(f"There is no field {missing[0]} here.")
-        parts = [_condition(name, kinds[name], value) for name, value in given.items()]
+        parts = [
+            _condition(f"{name}.{field}", field, kinds[field], value)
+            for field, value in given.items()
+        ]
         return None if not parts else parts[0] if len(parts) == 1 else And(parts)
 
     @staticmethod
@@ -140,44 +148,44 @@ def _operators(kind: str) -> tuple[str, ...]:
     return {"str": ("ne", "contains"), "list[str]": ()}.get(kind, ("ne",))
 
 
-def _condition(name: str, kind: str, given: object) -> Filter:
-    """What a field is asked.
+def _condition(said: str, name: str, kind: str, given: object) -> Filter:
+    """What a field is asked; ``said`` is what the caller calls it.
 
     Raises:
         Refused: It cannot be.
     """
     if isinstance(given, list):
-        return _among(name, kind, given)
+        return _among(said, name, kind, given)
     if not isinstance(given, dict):
-        value = _value(name, kind, given)
+        value = _value(said, kind, given)
         return Has(name, value) if kind == "list[str]" else Compare(name, "==", value)
     allowed = (*_operators(kind), "missing")
     for op in given:
         if op not in allowed:
-            raise Refused(f"filters.{name} takes {', '.join(allowed)}, not {brief(op)}.")
+            raise Refused(f"{said} takes {', '.join(allowed)}, not {brief(op)}.")
     if not given:
-        raise Refused(f"filters.{name} is an empty object; give one of {', '.join(allowed)}.")
-    parts = [_asked(name, kind, op, value) for op, value in given.items()]
+        raise Refused(f"{said} is an empty object; give one of {', '.join(allowed)}.")
+    parts = [_asked(said, name, kind, op, value) for op, value in given.items()]
     return parts[0] if len(parts) == 1 else And(parts)
 
 
-def _asked(name: str, kind: str, op: str, given: object) -> Filter:
+def _asked(said: str, name: str, kind: str, op: str, given: object) -> Filter:
     """What an operator asks."""
     if op == "missing":
         if not isinstance(given, bool):
-            raise wrong(f"filters.{name}.missing", "true or false", given)
+            raise wrong(f"{said}.missing", "true or false", given)
         return Missing(name) if given else Not(Missing(name))
-    value = _value(name, kind, given)
+    value = _value(said, kind, given)
     return Contains(name, str(value)) if op == "contains" else Compare(name, _OPERATORS[op], value)
 
 
-def _among(name: str, kind: str, given: Sequence[object]) -> Filter:
+def _among(said: str, name: str, kind: str, given: Sequence[object]) -> Filter:
     if not 1 <= len(given) <= _MOST:
-        raise Refused(f"filters.{name} lists 1 to {_MOST} values, got {len(given)}.")
-    return In(name, tuple(_value(name, kind, one) for one in given))
+        raise Refused(f"{said} lists 1 to {_MOST} values, got {len(given)}.")
+    return In(name, tuple(_value(said, kind, one) for one in given))
 
 
-def _value(name: str, kind: str, given: object) -> Scalar:
+def _value(said: str, kind: str, given: object) -> Scalar:
     """What a column of this kind is compared with."""
     if kind in ("datetime", "date"):
         moment = time_of(given) if isinstance(given, str) else None
@@ -192,7 +200,7 @@ def _value(name: str, kind: str, given: object) -> Scalar:
             return number
     elif isinstance(given, str):
         return storable(given)
-    raise wrong(f"filters.{name}", _WORDS[kind], given)
+    raise wrong(said, _WORDS[kind], given)
 
 
 def _number(kind: str, given: object) -> int | float | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.filters import And, Filter, field
 from rag_embed.index import Index
+from rag_embed.indexing.explanation import Explanation
 from rag_embed.serving.parameters import Refused, brief, listed
 from rag_embed.types import Chunk, Document, Hit, Query
 
@@ -32,9 +33,17 @@ class Shelf:
     user: str | None = None
     where: Filter | None = None
 
-    def search(self, query: str, k: int, where: Filter | None) -> list[Hit]:
-        """The best chunks, the filter narrowing the shelf's own."""
-        return self.index.search(Query(query, k, self._within(where), self.user))
+    def within(self, query: Query) -> Query:
+        """A query as this caller may ask it: for this user, the filter narrowing the shelf's own."""
+        return replace(query, where=self._within(query.where), user=self.user)
+
+    def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """The best chunks for each query, in one batch; see `within`."""
+        return self.index.search_many([self.within(query) for query in queries])
+
+    def explain(self, query: Query, hits: Sequence[Hit]) -> list[Explanation]:
+        """Why these hits were found; see `within`."""
+        return self.index.explain(self.within(query), hits=hits)
 
     def ids(self, where: Filter | None = None) -> list[str]:
         """Ids of the documents that are seen, sorted."""

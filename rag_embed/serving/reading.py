@@ -57,7 +57,7 @@ def read_tool(library: Library) -> Tool:
 
 
 def _run(library: Library, asked: Mapping[str, Any]) -> Answer:
-    shelf, document, span = _located(library, asked["id"], asked.get("collection", ""))
+    shelf, document, span = located(library, asked["id"], asked.get("collection", ""))
     show = asked["show"] or ("neighbours" if span else "document")
     start, end = asked["start"], asked["end"]
     if start is not None or end is not None:
@@ -77,7 +77,7 @@ def _run(library: Library, asked: Mapping[str, Any]) -> Answer:
     return _told(library, shelf, document, start, min(end, len(document.text)), asked["budget"])
 
 
-def _located(
+def located(
     library: Library, id: str, collection: str
 ) -> tuple[Shelf, Document, tuple[int, int] | None]:
     """Where an id stands: the document, and the range of a passage.

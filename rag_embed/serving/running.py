@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import anyio
-import uvicorn
 from mcp.server.stdio import stdio_server
 
-from rag_embed.errors import BadInput
-from rag_embed.serving.guard import Guard
+from rag_embed.serving.guard import App, Known, Meant
 from rag_embed.serving.library import Library
+from rag_embed.serving.listening import HOST, check_token, listen
 from rag_embed.serving.mcp_server import server
-
-HOST = "127.0.0.1"
 
 
 def serve_stdio(library: Library) -> None:
@@ -40,29 +36,10 @@ def serve_http(library: Library, port: int, token: str, started: Callable[[str],
     Raises:
         BadInput: The token is too short to be one, or the port is taken.
     """
-    if len(token) < 16 or not token.isascii() or any(mark.isspace() for mark in token):
-        raise BadInput(
-            f"A token is 16 or more ASCII characters without spaces, got {len(token)} characters. Set "
-            "RAG_EMBED_TOKEN to one, or leave it out: then one is made and printed."
-        )
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise BadInput(f"Cannot listen on port {port}: {error}. Name another.") from error
-        listening.listen()
-        port = listening.getsockname()[1]
-        app = server(library).streamable_http_app(host=HOST, json_response=True)
-        guarded = Guard(app, port, token)
-        started(f"http://{HOST}:{port}/mcp")
-        uvicorn.Server(
-            uvicorn.Config(
-                guarded,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
-        ).run(sockets=[listening])
+    check_token(token)
+
+    def app(port: int) -> App:
+        inner = server(library).streamable_http_app(host=HOST, json_response=True)
+        return Meant(Known(inner, token), port)
+
+    listen(app, port, started=lambda port: started(f"http://{HOST}:{port}/mcp"))

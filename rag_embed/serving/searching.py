@@ -8,11 +8,12 @@ from typing import Any
 
 from rag_embed.serving.citations import CITED
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.library import Library, Shelf
-from rag_embed.serving.parameters import Choice, Parameter, Refused, Share, Text, Whole
+from rag_embed.serving.finding import fitting, hits_of
+from rag_embed.serving.library import Library
+from rag_embed.serving.parameters import Choice, Parameter, Share, Text, Whole
 from rag_embed.serving.quoting import quoted
 from rag_embed.serving.tool import Answer, Tool
-from rag_embed.types import Hit
+from rag_embed.types import Query
 
 MIN_RELEVANCE = 0.1
 """Below this a hit is hardly ever an answer: questions that a corpus cannot answer have it at best."""
@@ -73,27 +74,16 @@ def search_tool(library: Library) -> Tool:
 
 
 def _run(library: Library, asked: Mapping[str, Any]) -> Answer:
-    fitted: list[Shelf] = []
-    unfit: list[Shelf] = []
-    for shelf in library.asked(asked.get("collection", "")):
-        fits = Conditions.fits(asked["filters"], shelf.index.store.fields)
-        (fitted if fits else unfit).append(shelf)
-    if not fitted:
-        raise Refused("No collection has all the fields of the filters; list shows which has what.")
-    found: list[tuple[Shelf, Hit]] = []
-    best: float | None = None
-    for shelf in fitted:
-        where = Conditions.filter(asked["filters"], shelf.index.store.fields)
-        hits = shelf.search(asked["query"], asked["k"], where)
-        best = max([hit.relevance for hit in hits] + ([] if best is None else [best]), default=None)
-        found += [(shelf, hit) for hit in hits if hit.relevance >= asked["min_relevance"]]
-    if len(fitted) > 1:
-        found.sort(key=lambda one: -round(one[1].relevance, 9))
+    fitted, unfit = fitting(library.asked(asked.get("collection", "")), asked["filters"])
+    query = Query(asked["query"], asked["k"])
+    [whole] = hits_of(fitted, [query], asked["filters"])
+    best = max((hit.relevance for _, hit in whole), default=None)
+    found = [one for one in whole if one[1].relevance >= asked["min_relevance"]]
     notes = [f"{shelf.name} was not searched: it has not all these fields." for shelf in unfit]
     if not found:
         notes.insert(0, _nothing(best, asked["min_relevance"], bool(asked["filters"])))
         return Answer("\n".join(notes), {"passages": [], "best": rounded(best), "left_out": []})
-    quotes, left_out = quoted(found[: asked["k"]], asked["budget"])
+    quotes, left_out = quoted(found, asked["budget"])
     if left_out:
         number = len(left_out)
         notes.insert(0, f"{number} more did not fit the budget; ask for more, or read them.")

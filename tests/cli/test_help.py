@@ -70,5 +70,5 @@ def test_the_overview_says_what_the_command_says(name: str) -> None:
 
 
 def test_a_command_that_is_not_there_is_an_error_with_the_nearest() -> None:
-    result = CliRunner().invoke(app, ["serch"])
+    result = CliRunner().invoke(app, ["seach"])
     assert result.exit_code == 2 and "Did you mean 'search'?" in result.output

@@ -1,0 +1,63 @@
+"""Several shelves asked at once: which can be, and what they find in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rag_embed.serving.conditions import Conditions
+from rag_embed.serving.library import Shelf
+from rag_embed.serving.parameters import Refused
+from rag_embed.types import Hit, Query
+
+
+def fitting(
+    shelves: Sequence[Shelf], given: Mapping[str, object], name: str = "filters"
+) -> tuple[list[Shelf], list[Shelf]]:
+    """Those that have all fields of some conditions, and those that have not.
+
+    Args:
+        shelves: Whatever was asked for.
+        given: The conditions, as `Conditions.read` gave them.
+        name: What the caller calls them.
+
+    Raises:
+        Refused: None has.
+    """
+    fits = [Conditions.fits(given, shelf.index.store.fields) for shelf in shelves]
+    if not any(fits):
+        raise Refused(f"No collection has all the fields of {name}; list shows which has what.")
+    each = list(zip(shelves, fits, strict=True))
+    return [shelf for shelf, fit in each if fit], [shelf for shelf, fit in each if not fit]
+
+
+def hits_of(
+    shelves: Sequence[Shelf],
+    queries: Sequence[Query],
+    given: Mapping[str, object],
+    name: str = "filters",
+) -> list[list[tuple[Shelf, Hit]]]:
+    """What each query finds on all shelves, ``k`` at most, best first.
+
+    Hits of one shelf keep its order; several shelves are put in one order by relevance, which they share.
+
+    Args:
+        shelves: Those that have the fields of the conditions.
+        queries: Without ``where`` and ``user``.
+        given: The conditions.
+        name: What the caller calls them.
+
+    Raises:
+        Refused: A value is none of a field.
+    """
+    found: list[list[tuple[Shelf, Hit]]] = [[] for _ in queries]
+    for shelf in shelves:
+        where = Conditions.filter(given, shelf.index.store.fields, name)
+        for into, hits in zip(
+            found, shelf.search([replace(one, where=where) for one in queries]), strict=True
+        ):
+            into += [(shelf, hit) for hit in hits]
+    if len(shelves) > 1:
+        for one in found:
+            one.sort(key=lambda pair: -round(pair[1].relevance, 9))
+    return [one[: query.k] for one, query in zip(found, queries, strict=True)]

@@ -1,0 +1,1 @@
+"""A library over HTTP: JSON for programs, OpenAPI, metrics."""
