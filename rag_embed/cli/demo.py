@@ -16,9 +16,9 @@ from rich.text import Text
 from rag_embed.cli.python_docs import DESCRIBED, NAMED, standard_library
 from rag_embed.cli.reporting import advance
 from rag_embed.cli.show import documents_bar, emit, err, hit_json, out
-from rag_embed.cli.why import found_words
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.ranking.token_matches import found_words
 from rag_embed.types import DENSE, LEXICAL, Hit, Query
 
 QUESTIONS = {**DESCRIBED, **NAMED}

@@ -36,9 +36,9 @@ from rag_embed.cli.show import (
     route_lines,
     why,
 )
-from rag_embed.cli.why import found_words, page
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.ranking.token_matches import found_words
 from rag_embed.types import Hit
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
@@ -101,7 +101,9 @@ def ask_why(
     asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
     explained = index.explain(asked, hits=found(index, asked, rerank, best_chunks))
     if html is not None:
-        html.write_text(page(query, explained), encoding="utf-8")
+        from rag_embed.serving.page.alone import page  # templates are for pages alone
+
+        html.write_text(page(query, explained, index.store.analyzer), encoding="utf-8")
     hits = [one.hit for one in explained]
     route = hits[0].route if hits else None
     if as_json:

@@ -98,6 +98,15 @@ def heat(
     return found
 
 
+def found_words(heat: Heat, most: int = 5) -> list[Match]:
+    """The matches that add most, one per word of the query; those that add next to nothing left out."""
+    best: dict[str, Match] = {}
+    for match in heat.matches:
+        best.setdefault(match.word.lower(), match)
+    least = 0.1 * max((match.share for match in best.values()), default=0.0)
+    return [match for match in best.values() if match.share > least][:most]
+
+
 def _texts(space: WithTokens, view: View, hits: Sequence[Hit]) -> dict[str, str]:
     """By chunk what was encoded for it, as far as that was kept, of the documents of hits."""
     documents = view.documents(list(dict.fromkeys(hit.chunk.doc_id for hit in hits)))

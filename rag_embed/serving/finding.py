@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_embed.serving.conditions import Conditions
@@ -36,6 +36,8 @@ def hits_of(
     queries: Sequence[Query],
     given: Mapping[str, object],
     name: str = "filters",
+    *,
+    ask: Callable[[Shelf, Sequence[Query]], list[list[Hit]]] = Shelf.search,
 ) -> list[list[tuple[Shelf, Hit]]]:
     """What each query finds on all shelves, ``k`` at most, best first.
 
@@ -46,6 +48,7 @@ def hits_of(
         queries: Without ``where`` and ``user``.
         given: The conditions.
         name: What the caller calls them.
+        ask: What a shelf is asked by.
 
     Raises:
         Refused: A value is none of a field.
@@ -53,9 +56,8 @@ def hits_of(
     found: list[list[tuple[Shelf, Hit]]] = [[] for _ in queries]
     for shelf in shelves:
         where = Conditions.filter(given, shelf.index.store.fields, name)
-        for into, hits in zip(
-            found, shelf.search([replace(one, where=where) for one in queries]), strict=True
-        ):
+        hits_of_shelf = ask(shelf, [replace(one, where=where) for one in queries])
+        for into, hits in zip(found, hits_of_shelf, strict=True):
             into += [(shelf, hit) for hit in hits]
     if len(shelves) > 1:
         for one in found:

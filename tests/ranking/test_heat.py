@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query
-from rag_embed.cli.why import found_words, page
 from rag_embed.encoders import HashEncoder
 from rag_embed.indexing.own_legs import token_matches
+from rag_embed.ranking.token_matches import found_words
+from rag_embed.serving.page.alone import page
 from rag_embed.situated.described import described
 from rag_embed.types import TOKENS, Cut
 
@@ -67,11 +68,11 @@ def test_a_query_without_words_has_no_matches(index) -> None:
 def test_the_page_shows_the_text_and_nothing_but_the_text(index) -> None:
     query = "writer from Lisbon"
     explained = index.explain(query, k=2)
-    heats = [one.tokens for one in explained]
-    written = page(query, explained)
-    shown = [re.sub(r"<[^>]*>", "", one) for one in re.findall(r"<p>(.*?)</p>", written, re.S)]
-    assert [html.unescape(one) for one in shown] == [heat.text for heat in heats]
-    assert "title='writer 0." in written and "<b>" not in written
+    written = page(query, explained, index.store.analyzer)
+    found = re.findall(r'<div class="passage">(.*?)</div>', written, re.S)
+    shown = [html.unescape(re.sub(r"<[^>]*>", "", one)) for one in found]
+    assert [one.split() for one in shown] == [one.hit.text.split() for one in explained]
+    assert 'title="like “writer”, 0.' in written and "://" not in written
 
 
 def test_without_tokens_there_is_no_heat() -> None:

@@ -1,4 +1,4 @@
-"""The application: what programs may ask, behind the checks of who asks."""
+"""The application: what programs and people may ask, behind the checks of who asks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from starlette.applications import Starlette
 from rag_embed.serving.guard import App, Known, Meant
 from rag_embed.serving.library import Library
 from rag_embed.serving.listening import HOST, check_token, listen
+from rag_embed.serving.page.sign_in import SignIn
+from rag_embed.serving.page.views import PAGES, pages, sign_in
 from rag_embed.serving.web.api import AT_ONCE, Threads, problems, routes
 from rag_embed.serving.web.metrics import Metrics
+
+_OPEN = ("/health", "/page.css", "/icon.svg")
+"""What is told to whoever asks: nothing of the library."""
 
 PATIENCE = 30
 """Seconds that requests in flight are given when the server is told to stop."""
@@ -19,7 +24,7 @@ PATIENCE = 30
 def application(
     library: Library, port: int, token: str, *, hosts: Sequence[str] = (), writes: bool = False
 ) -> App:
-    """An ASGI application that offers a library to programs.
+    """An ASGI application that offers a library to programs and, on a page, to people.
 
     Args:
         library: What its callers see.
@@ -33,10 +38,10 @@ def application(
     """
     check_token(token)
     metrics, threads = Metrics(), Threads(AT_ONCE)
-    offered = routes(library, metrics, threads, writes)
+    offered = [*routes(library, metrics, threads, writes), *pages(library, threads)]
     paths = [route.path for route in offered]
     inner = Starlette(routes=offered, exception_handlers=problems(paths))
-    known = Known(inner, token, open_to_all=["/health"])
+    known = SignIn(Known(inner, token, open_to_all=_OPEN), port, token, sign_in, PAGES)
     return metrics.around(Meant(known, port, hosts), paths)
 
 

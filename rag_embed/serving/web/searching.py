@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from rag_embed.serving.citations import CITED, citation
 from rag_embed.serving.conditions import Conditions
@@ -15,7 +15,7 @@ from rag_embed.serving.parameters import Choice, Parameter, Share, Text, Whole
 from rag_embed.serving.searching import rounded
 from rag_embed.serving.tool import Answer, Tool
 from rag_embed.serving.web.parameters import Flag, Texts
-from rag_embed.types import Hit, Query, Route
+from rag_embed.types import Grouping, Hit, Query, Route
 
 WHERE = "where"
 MOST_HITS = 100
@@ -113,7 +113,7 @@ def _options(library: Library) -> dict[str, Parameter]:
         WHERE: Conditions.of([shelf.index.store.fields for shelf in library.shelves]),
         "min_relevance": Share("Leave out what is less relevant.", 0.0),
         "diversity": Share("0 ranks by score alone; more prefers hits that differ.", 0.0),
-        "group_by": Choice("A hit per chunk or per document.", ("chunk", "document"), "chunk"),
+        "group_by": Choice("What has one hit at most.", get_args(Grouping), "chunk"),
         "previous": Texts("Earlier turns of the talk, oldest first.", 20),
         "explain": Flag("Say of every hit why it was found."),
         **(where if len(library.shelves) > 1 else {}),

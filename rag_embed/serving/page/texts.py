@@ -1,0 +1,191 @@
+"""A passage as it is shown: its blocks, without the signs of Markdown, with its marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby, pairwise
+from typing import TypeAlias
+
+from markdown_it import MarkdownIt
+
+from rag_embed.chunking.splitter import MARKDOWN
+from rag_embed.serving.page.marks import Mark
+from rag_embed.text import printable
+
+_CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
+_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*])")
+_LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
+_HEADING = re.compile(r"\A {0,3}#{1,6}(?:[ \t]+|$)|[ \t]+#+[ \t]*\Z|\n *(?:=+|-+)[ \t]*\Z")
+_CELL = re.compile(r"(?<!\\)\|?[ \t]*((?:\\.|[^|\\\n])+?)[ \t]*(?=(?<!\\)\||$)")
+_RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|?)+")
+_ROWS = re.compile(r"(?:[ \t]*\|[^\n]*\|[ \t]*\n?)+")
+_SIGNS = (
+    (_CODE, 2, "code"),
+    (_STRONG, 1, "strong"),
+    (_EMPHASIS, 1, "em"),
+    (_LINK, 1, ""),
+)
+_KINDS = {"heading_open": "heading", "fence": "code", "code_block": "code", "table_open": "table"}
+_KINDS |= {"bullet_list_open": "list", "ordered_list_open": "list", "blockquote_open": "quote"}
+_SOURCE = frozenset({"code", "rows"})
+"""Values of ``metadata["format"]`` whose lines and spaces are shown as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some characters of one look.
+
+    Attributes:
+        text: The characters.
+        mark: ``"same"``, ``"alike"`` or nothing; see `Mark`.
+        tip: What is said about the mark.
+    """
+
+    text: str
+    mark: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Pieces of one style.
+
+    Attributes:
+        style: ``"code"``, ``"strong"``, ``"em"`` or nothing.
+        pieces: What it holds.
+    """
+
+    style: str
+    pieces: tuple[Piece, ...]
+
+
+Runs: TypeAlias = tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, heading, list, table or block of code.
+
+    Attributes:
+        kind: Which of these: ``"text"``, ``"heading"``, ``"list"``, ``"table"``, ``"code"``,
+            ``"quote"``, or ``"plain"`` where it is no Markdown.
+        runs: What it holds.
+        rows: The cells of a table, row by row.
+        headed: Whether the first row has the names of the columns.
+    """
+
+    kind: str
+    runs: Runs = ()
+    rows: tuple[tuple[Runs, ...], ...] = ()
+    headed: bool = False
+
+
+def blocks(text: str, marks: Sequence[Mark], form: object) -> list[Block]:
+    r"""A text as it is shown.
+
+    Args:
+        text: The text.
+        marks: Its marks, in order.
+        form: ``metadata["format"]`` of its document.
+
+    Examples:
+        >>> [(one.kind, one.runs[0].pieces[0].text) for one in blocks("# Leave\n\nThirty days.", [], None)]
+        [('heading', 'Leave'), ('text', 'Thirty days.')]
+    """
+    if form in _SOURCE:
+        return [Block("code", _runs(text, 0, len(text), marks, False))]
+    if form is not None and form not in MARKDOWN:
+        return [Block("plain", _runs(text, 0, len(text), marks, False))]
+    found = []
+    for kind, start, end in _spans(text):
+        if kind == "table":
+            found.append(_table(text, start, end, marks))
+        elif runs := _runs(text, start, end, marks, kind != "code", kind):
+            found.append(Block(kind, runs))
+    return found
+
+
+def _table(text: str, start: int, end: int, marks: Sequence[Mark]) -> Block:
+    """A table, or some rows of one."""
+    rows: list[tuple[Runs, ...]] = []
+    ruled = False
+    for line in re.finditer(r"[^\n]+", text[start:end]):
+        if _RULE.fullmatch(line[0]):
+            ruled = ruled or len(rows) == 1
+            continue
+        first = start + line.start()
+        cells = [(first + cell.start(1), first + cell.end(1)) for cell in _CELL.finditer(line[0])]
+        rows.append(tuple(_runs(text, low, high, marks, True) for low, high in cells))
+    return Block("table", rows=tuple(rows), headed=ruled)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
+def _spans(text: str) -> Iterator[tuple[str, int, int]]:
+    """Kind, start and end of each block."""
+    lines = [0]
+    for line in text.split("\n"):
+        lines.append(lines[-1] + len(line) + 1)
+    for token in _parser().parse(text.replace("\r", " ")):
+        if token.level or token.map is None:
+            continue
+        first, last = token.map
+        if token.type == "fence":  # without its fences, of which a cut one has no second
+            closed = text[lines[last - 1] : lines[last]].strip().startswith(token.markup)
+            first, last = first + 1, last - int(closed and last - first > 1)
+        if token.type == "hr" or last <= first:
+            continue
+        start, end = lines[first], min(lines[last], len(text))
+        kind = _KINDS.get(token.type, "text")
+        if kind == "text" and _ROWS.fullmatch(text[start:end]):
+            kind = "table"  # of which the first rows are in another chunk
+        yield kind, start, end
+
+
+def _runs(
+    text: str, start: int, end: int, marks: Sequence[Mark], inline: bool, kind: str = ""
+) -> Runs:
+    """The characters of a block by their looks; signs of Markdown are left out."""
+    end = start + len(text[start:end].rstrip())
+    hidden, styled = _inline(text, start, end) if inline else ([], [])
+    if kind == "heading":
+        hidden += [(start + m.start(), start + m.end()) for m in _HEADING.finditer(text[start:end])]
+    inside = [one for one in marks if one.start < end and one.end > start]
+    spans = [*hidden, *((one.start, one.end) for one in inside), *((a, b) for a, b, _ in styled)]
+    edges = {start, end} | {min(max(at, start), end) for span in spans for at in span}
+    pieces = []
+    for low, high in pairwise(sorted(edges)):
+        if any(a <= low and high <= b for a, b in hidden):
+            continue
+        mark = next((one for one in inside if one.start <= low and high <= one.end), None)
+        style = next((name for a, b, name in styled if a <= low and high <= b), "")
+        shown = printable(text[low:high])
+        pieces.append((style, Piece(shown, mark.kind, mark.tip) if mark else Piece(shown)))
+    grouped = groupby(pieces, key=lambda one: one[0])
+    return tuple(Run(style, tuple(piece for _, piece in some)) for style, some in grouped)
+
+
+def _inline(
+    text: str, start: int, end: int
+) -> tuple[list[tuple[int, int]], list[tuple[int, int, str]]]:
+    """Signs that are hidden, and what they style, as spans."""
+    hidden: list[tuple[int, int]] = []
+    styled: list[tuple[int, int, str]] = []
+    part = text[start:end]
+    for pattern, group, style in _SIGNS:
+        for found in pattern.finditer(part):
+            low, high = start + found.start(), start + found.end()
+            if any(a <= low < b for a, b, name in styled if name == "code"):
+                continue
+            inner = start + found.start(group), start + found.end(group)
+            hidden += [(low, inner[0]), (inner[1], high)]
+            if style:
+                styled.append((*inner, style))
+    return hidden, styled

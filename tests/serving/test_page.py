@@ -1,0 +1,281 @@
+"""The page: what people see of hits, what they can ask, and that nothing of a document acts in a browser."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import httpx2
+import numpy as np
+import pytest
+from serving.listening import TOKEN, Server, serving
+
+from rag_embed import Chunk, Document, Hit, Index, Query
+from rag_embed.analysis import Analyzer
+from rag_embed.ranking.token_matches import Heat, Match
+from rag_embed.serving import Library
+from rag_embed.serving.page.asking import Asking
+from rag_embed.serving.page.bars import Scale
+from rag_embed.serving.page.documents import WINDOW, read
+from rag_embed.serving.page.forms import Form
+from rag_embed.serving.page.marks import Mark, marks
+from rag_embed.serving.page.texts import blocks
+from rag_embed.serving.parameters import Refused
+from rag_embed.types import Part
+
+ASKED = "how long may parents stay away?"
+EVIL = "<img src=x onerror=alert(1)> & \"q\" 'a' {{ 7*7 }} </mark></script> jackals"
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory, handbook) -> str:
+    path = tmp_path_factory.mktemp("page") / "kb"
+    old = Index.open(handbook)
+    index = Index.create(path, chunk_tokens=20, fields=dict(old.store.fields.types))
+    index.add(old.contents.documents(old.contents.matching(user="ann"), user="ann"))
+    index.add(Document(f"<b>{EVIL}", f"{EVIL} prowl.", f"<i>{EVIL}</i>", {"tags": [EVIL]}))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def server(kb) -> Iterator[Server]:
+    with serving(kb) as one:
+        yield one
+
+
+def seen(server: Server, path: str = "/", **asked: str) -> str:
+    got = server.client.get(path, params=asked or None)
+    assert got.status_code == 200 and got.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in got.headers["content-security-policy"]
+    assert "unsafe" not in got.headers["content-security-policy"]
+    tags = re.sub(r'"[^"]*"', '""', "".join(re.findall(r"<[^>]*>", got.text)))
+    assert not re.search(r"<script|\son\w+=|javascript:|\sstyle=", tags)
+    assert not re.findall(r'(?:src|href|action)="(?!/|#)', got.text)
+    return got.text
+
+
+def test_a_hit_is_shown_with_its_reasons(server) -> None:
+    page = seen(server, q=ASKED)
+    assert '<mark class="same">Parents</mark>' in page and "most likely answers" in page
+    assert "handbook/leave.md, characters" in page and "<b>year</b> 2020" in page
+    [first, *_] = server.post("search", {"query": ASKED, "explain": True}).json()["hits"]
+    width = re.search(r'class="fill" width="([\d.]+)"', page)[1]
+    assert float(width) == pytest.approx(100 * first["relevance"], abs=0.1)
+    bars = re.search(r'class="bar".*?</svg>', page, re.S)[0]
+    widths = [float(one) for one in re.findall(r'class="leg\d" x="[\d.]+" width="([\d.]+)"', bars)]
+    adds = [part["contribution"] for part in first["why"]["parts"]]
+    assert widths == pytest.approx([100 * one / sum(adds) for one in adds], abs=0.02)
+
+
+def test_nothing_relevant_is_said_with_the_best(server) -> None:
+    page = seen(server, q="orbital decay of binary pulsars", min="0.3")
+    assert re.search(r"Nothing relevant: best was \.[012]\d\.", page) and 'class="card"' not in page
+    anyway = html.unescape(re.search(r'href="([^"]*min=0)"', page)[1])
+    assert 'class="card"' in seen(server, anyway)
+    assert "Nothing passes the filters" in seen(server, q="coffee", **{"f.year.gte": "2999"})
+
+
+def test_filters_are_fields_of_the_form(server) -> None:
+    page = seen(server)
+    for name in (
+        "f.year.gte",
+        "f.year.lte",
+        "f.tags.eq",
+        "f.ok.eq",
+        "f.day.gte",
+        "f.title.contains",
+    ):
+        assert f'name="{name}"' in page
+    page = seen(server, q="coffee or leave", min="0", **{"f.year.gte": "2024"})
+    assert "handbook/coffee.md" in page and "handbook/leave.md" not in page
+    page = seen(
+        server, q="coffee or leave", min="0", **{"f.tags.eq": "hr, law", "f.year.lte": "2020"}
+    )
+    assert "handbook/leave.md" in page and "handbook/coffee.md" not in page
+
+
+WRONG = {
+    "k": "5000",
+    "min": "high",
+    "diversity": "2",
+    "group": "x",
+    "ranking": "magic",
+    "f.year.gte": "soon",
+    "f.day.gte": "yesterday",
+    "f.ok.eq": "perhaps",
+    "q": "x" * 4001,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_asked_is_told_on_the_page(server, name) -> None:
+    got = server.client.get("/", params={"q": "x", name: WRONG[name]})
+    assert got.status_code == 422 and 'role="alert"' in got.text and "Traceback" not in got.text
+    assert server.client.get("/document", params={"id": "ann/pay"}).status_code == 422
+    assert server.client.get("/document").status_code == 422
+
+
+def test_nothing_in_a_document_acts(server) -> None:
+    for page in (
+        seen(server, q=EVIL, min="0"),
+        seen(server, "/compare", q=EVIL, min="0"),
+        seen(server, "/document", q=EVIL, id=f"<b>{EVIL}"),
+    ):
+        assert "jackals" in page and "<img" not in page and "<b><img" not in page
+        assert "{{ 7*7 }}" in page
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    lift = seen(server, q="the elevator plays jazz", min="0")
+    assert "\\x1b[2J" in lift and "\x1b" not in lift and "\u202e" not in lift
+
+
+def test_private_documents_are_on_no_page(server, kb) -> None:
+    for path in ("/", "/compare"):
+        assert "Zanzibar" not in seen(server, path, q="where does Ann live?", min="0")
+    with serving(kb, "--user", "ann") as own:
+        assert "Zanzibar" in re.sub(r"<[^>]*>", "", seen(own, q="where does Ann live?"))
+
+
+def test_two_settings_side_by_side(server) -> None:
+    page = seen(
+        server, "/compare", q=ASKED, min="0", **{"b.ranking": "lexical", "b.group": "document"}
+    )
+    left, right = page.split('aria-label="Results of B"')
+    assert (
+        "lexical alone" in page and 'class="move' in left and 'class="leg1"' in left.split("<ol")[1]
+    )
+    assert 'class="leg1"' not in right and 'class="leg2"' in right and "one per document" in right
+    assert len(re.findall(r'id="(?:hit-[AB]\d+)"', page)) == len(
+        set(re.findall(r'id="(hit-[AB]\d+)"', page))
+    )
+
+
+def test_the_document_is_shown_around_the_passage(server) -> None:
+    page = seen(server, q=ASKED)
+    link = html.unescape(re.search(r'href="(/document[^"#]*)#passage"', page)[1])
+    around = seen(server, link)
+    here = re.search(r'id="passage".*?</div>', around, re.S)[0]
+    assert "fourteen months" in here and "Call us before ten" not in here
+    assert "Call us before ten" in around and "Site 11 is closed" in around
+    assert '<mark class="same">Parents</mark>' in here and "Back to the results" in around
+
+
+def test_a_long_document_is_shown_in_parts() -> None:
+    index = Index.in_memory(chunk_tokens=100)
+    text = "\n\n".join(f"Paragraph {n} tells of {'words ' * 30}." for n in range(600))
+    index.add(Document("long", text))
+    library = Library.of({"x": index})
+    at = text.index("Paragraph 400 ")
+    found = read(library, f"long#{at}-{at + 30}", "", "", None)
+    assert found.start < at < found.end and found.end - found.start <= WINDOW
+    assert found.passage and found.earlier is not None and found.later == found.end
+    start, covered = 0, []
+    while start is not None:
+        part = read(library, "long", "", "", start)
+        covered.append((part.start, part.end))
+        start = part.later
+    assert covered[0][0] == 0 and covered[-1][1] == len(text) and len(covered) > 2
+    assert all(one[1] == two[0] for one, two in pairwise(covered))
+    with pytest.raises(Refused, match="start is between"):
+        read(library, "long", "", "", len(text))
+
+
+def test_a_browser_is_let_in_once_by_the_address(server) -> None:
+    page = {"accept": "text/html,*/*"}
+    with httpx2.Client(base_url=server.address, headers=page, timeout=60, verify=False) as browser:
+        asked = browser.get("/")
+        assert asked.status_code == 401 and "The token, please" in asked.text
+        assert browser.get("/page.css").status_code == 200
+        assert "not the token" in browser.get("/", params={"token": "wrong"}).text
+        let = browser.get("/", params={"q": "coffee", "token": TOKEN})
+        assert let.status_code == 303 and let.headers["location"] == "/?q=coffee"
+        cookie = let.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and TOKEN not in cookie
+        assert browser.get("/").status_code == 200
+        assert browser.get("/metrics").status_code == 200
+        assert browser.post("/api/search", json={"query": "x"}).status_code == 401
+        for wrong in ({"host": "evil.example"}, {"origin": "http://evil.example"}):
+            assert browser.get("/", headers=wrong).status_code in (403, 421)
+        split = browser.get("/%0d%0aset-cookie:%20x=y", params={"token": TOKEN})
+        assert split.headers["location"] == "/%0D%0Aset-cookie%3A%20x%3Dy"
+        away = browser.get("//evil.example/", params={"token": TOKEN})
+        assert away.headers["location"] == "/"
+    port = server.address.rpartition(":")[2]
+    forged = httpx2.get(
+        server.address, headers={"cookie": f"rag_embed_{port}={TOKEN}"}, timeout=60, verify=False
+    )
+    assert forged.status_code == 401
+
+
+def test_marks_are_what_lexical_search_reads() -> None:
+    text = "Running runs; the runner ran. get_user_name, Cafés"
+    found = marks(text, ("run", "user", "cafe"), Analyzer())
+    assert [text[one.start : one.end] for one in found] == [
+        "Running",
+        "runs",
+        "get_user_name",
+        "Cafés",
+    ]
+    assert [(m.start, m.end) for m in marks("私は東京都に住む", ("東京", "京都"), Analyzer())] == [
+        (2, 5)
+    ]
+
+
+def test_words_that_mean_alike_are_marked_where_they_stand() -> None:
+    matches = (
+        Match("car", "auto", 7, 11, 0.8, 0.3),
+        Match("fast", "Title", 0, 5, 0.9, 0.3),
+        Match("red", "rosy", 12, 16, 0.2, 0.3),
+    )
+    heat = Heat("Title\n\nauto rosy", np.zeros((0, 2), np.int64), np.zeros(0, np.float32), matches)
+    assert marks("auto rosy", (), Analyzer(), heat) == [Mark(0, 4, "alike", "like “car”, 0.80")]
+    assert marks("another text", (), Analyzer(), heat) == []
+
+
+def shown(text: str, form: str | None = "markdown") -> list[tuple[str, str]]:
+    def said(runs) -> str:
+        return "".join(f"{run.style}:{''.join(p.text for p in run.pieces)}|" for run in runs)
+
+    return [
+        (one.kind, said(one.runs) or "/".join(said(c) for row in one.rows for c in row))
+        for one in blocks(text, [], form)
+    ]
+
+
+def test_markdown_is_shown_without_its_signs() -> None:
+    assert shown("# A `b` #\n\nx **y** *z* [to](u) 2*3*4") == [
+        ("heading", ":A |code:b|"),
+        ("text", ":x |strong:y|: |em:z|: to 2*3*4|"),
+    ]
+    assert shown("```py\n# no *em*\n```\n\n| a | b |\n|---|---|\n| 1 | |") == [
+        ("code", ":# no *em*|"),
+        ("table", ":a|/:b|/:1|/"),
+    ]
+    assert shown("| c | d |") == [("table", ":c|/:d|")]
+    assert shown("# no heading", "txt") == [("plain", ":# no heading|")]
+    assert shown("# a comment", "code") == [("code", ":# a comment|")]
+    assert shown("```\ncut off") == [("code", ":cut off|")] and shown("## ") == shown("") == []
+
+
+def hit(*adds: float) -> Hit:
+    parts = tuple(Part(f"leg{n}", 0.0, add, 1.0) for n, add in enumerate(adds))
+    return Hit(Chunk("a#0-1", "a", "x", 0, 1), sum(adds), 0.5, parts)
+
+
+def test_bars_are_on_one_scale() -> None:
+    hits = [hit(0.6, 0.2), hit(0.4, -0.2)]
+    scale = Scale.of(hits)
+    assert (scale.low, scale.high, scale.zero) == (-0.2, pytest.approx(0.8), pytest.approx(20))
+    spans = [[(one.start, one.width) for one in scale.segments(each)] for each in hits]
+    assert spans[0] == [pytest.approx((20, 60)), pytest.approx((80, 20))]
+    assert spans[1] == [pytest.approx((20, 40)), pytest.approx((0, 20))]
+    assert Scale.of([]).segments(hit(0.0))[0].width == 0
+
+
+def test_what_ranks_alone_is_what_the_leg_finds(handbook) -> None:
+    index = Index.open(handbook)
+    asking = Asking(Library.of({"x": index}))
+    [found] = asking.ask(Form.of({"q": ASKED, "ranking": "lexical", "min": "0"}))
+    [wanted] = index.experts.hybrid().alone("lexical").retrieve([Query(ASKED, 10)])
+    assert [one.hit.id for one in found.cards] == [one.id for one in wanted] and wanted
