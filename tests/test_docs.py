@@ -9,6 +9,7 @@ before it prints, or some lines of that; whatever Python prints is shown.
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -129,6 +130,8 @@ def installable(requirement: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_blocks(path, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    own = str(Path(sys.executable).parent)  # blocks that start a program of their own
+    monkeypatch.setenv("PATH", own, prepend=os.pathsep)
     names: dict[str, object] = {"__name__": "docs"}
     printed, owed = "", ""
     for language, code, line in blocks(path):

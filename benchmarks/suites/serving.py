@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -27,17 +28,23 @@ RUN = "import sys; from rag_embed.cli import main; sys.argv[0] = 'rag-embed'; ma
 
 
 @contextmanager
-def serving(folder: str, token: str) -> Iterator[int]:
-    """The port of a server over an index."""
+def serving(folder: str, token: str) -> Iterator[tuple[int, int]]:
+    """The port of a server over an index, and the id of its process."""
     env = {**os.environ, "RAG_EMBED_TOKEN": token}
     command = [sys.executable, "-c", RUN, "serve", folder, "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
     assert process.stderr is not None
     try:
-        yield int(process.stderr.readline().rpartition(":")[2])
+        yield int(process.stderr.readline().rpartition(":")[2]), process.pid
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def processor(id: int) -> float:
+    """Seconds of processor time that a process has used, on Linux."""
+    ticks = Path(f"/proc/{id}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def asked(
@@ -72,23 +79,26 @@ def clients(bench: Bench) -> Iterator[Table]:
         questions = [collection.queries[id] for id in collection.judged]
         token = secrets.token_urlsafe(24)
         place = str(bench.work / "chunked" / collection.name)
-        with serving(place, token) as port:
+        with serving(place, token) as (port, server):
             asked(port, token, questions[:20], time.perf_counter() + 5, 0)  # models are loaded
             for count in bench.options.clients:
                 until = time.perf_counter() + bench.options.seconds
+                before = processor(server)
                 with ThreadPoolExecutor(count) as pool:
                     one = partial(asked, port, token, questions, until)
                     found = list(pool.map(one, range(count)))
                 spent = np.array([ms for some, _ in found for ms in some])
+                cpu = 1000 * (processor(server) - before) / len(spent)
                 errors = sum(wrong for _, wrong in found)
                 rate = len(spent) / bench.options.seconds
                 p50, p99 = np.quantile(spent, [0.5, 0.99])
                 known = [collection.name, len(index), count, bench.options.seconds]
-                rows.append([*known, len(spent), errors, rate, float(p50), float(p99)])
+                rows.append([*known, len(spent), errors, rate, float(p50), float(p99), cpu])
                 bench.say(f"{collection.name}, {count} clients: done")
     columns = {"collection": "", "chunks": ",d", "clients": "d", "seconds": "d"}
     columns |= {"searches": ",d", "errors": "d", "searches/s": ".0f", "p50, ms": ".0f"}
-    yield Table("clients", {**columns, "p99, ms": ".0f"}, rows)
+    columns |= {"p99, ms": ".0f", "CPU of the server, ms": ".1f"}
+    yield Table("clients", columns, rows)
 
 
 SUITE = Suite(

@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import sys
 from pathlib import Path
 
+import pytest
 import typer
 
 from rag_embed.cli import app
+
+if sys.version_info >= (3, 11):
+    import tomllib
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +49,20 @@ def test_the_skill_has_its_head() -> None:
     assert head[1] == "rag-embed" and len(head[2]) <= 1024
     for name in re.findall(r"^rag-embed ([a-z-]+)", text, re.MULTILINE):
         assert name in typer.main.get_command(app).commands
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="reads pyproject.toml with tomllib")
+def test_the_dockerfile_names_what_there_is() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
+        assert all((ROOT / name).exists() for name in line.split())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = re.search(r"'\.\[([\w,]+)\]'", text)[1].split(",")
+    assert set(extras) <= project["optional-dependencies"].keys() and "serve" in extras
+    command, name, *words = json.loads(re.search(r"^ENTRYPOINT (.+)$", text, re.MULTILINE)[1])
+    assert command in project["scripts"]
+    serve = typer.main.get_command(app).commands[name]
+    known = {name: one for one in serve.params for name in one.opts}
+    assert all(one in known for one in words if one.startswith("--"))
+    assert f"EXPOSE {known['--port'].default}\n" in text
+    assert text.index("USER rag") < text.index("ENTRYPOINT")
