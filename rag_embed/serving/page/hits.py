@@ -38,6 +38,7 @@ class Card:
         zero: Where nothing is added, in hundredths of the bar.
         words: Words of the question that it holds.
         matches: What its tokens answer.
+        terms: Terms that sparse spaces found it by.
         personal: What a history added; None while the index bends no query.
         verdict: What its relevance means.
         link: Where its document is shown; empty where it cannot be.
@@ -55,6 +56,7 @@ class Card:
     zero: float
     words: tuple[str, ...]
     matches: tuple[Match, ...]
+    terms: tuple[str, ...]
     personal: Moved | None
     verdict: str
     link: str = ""
@@ -88,6 +90,7 @@ def _card(one: Explanation, analyzer: Analyzer, scale: Scale) -> Card:
         scale.zero,
         one.words,
         tuple(found_words(one.tokens)) if one.tokens else (),
+        tuple(map(str, one.terms[:5])),
         one.personal,
         verdict(hit.relevance),
     )

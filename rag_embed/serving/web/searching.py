@@ -42,6 +42,7 @@ _WHY = {
         "parts": {"type": "array", "items": _PART},
         "words": {"type": "array", "items": {"type": "string"}},
         "token_matches": {"type": "array", "items": {"type": "object"}},
+        "terms": {"type": "array", "items": {"type": "object"}},
         "personal": {"type": ["object", "null"]},
         "route": {"type": ["object", "null"]},
     },
