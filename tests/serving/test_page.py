@@ -255,6 +255,11 @@ def test_markdown_is_shown_without_its_signs() -> None:
     assert shown("| c | d |") == [("table", ":c|/:d|")]
     assert shown("# no heading", "txt") == [("plain", ":# no heading|")]
     assert shown("# a comment", "code") == [("code", ":# a comment|")]
+    assert shown("f()\n```\n\nthen\n\n```py\ng()\n```") == [
+        ("code", ":f()|"),
+        ("text", ":then|"),
+        ("code", ":g()|"),
+    ]
     assert shown("```\ncut off") == [("code", ":cut off|")] and shown("## ") == shown("") == []
 
 

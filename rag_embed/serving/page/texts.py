@@ -21,6 +21,7 @@ _EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*]
 _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
 _HEADING = re.compile(r"\A {0,3}#{1,6}(?:[ \t]+|$)|[ \t]+#+[ \t]*\Z|\n *(?:=+|-+)[ \t]*\Z")
 _CELL = re.compile(r"(?<!\\)\|?[ \t]*((?:\\.|[^|\\\n])+?)[ \t]*(?=(?<!\\)\||$)")
+_FENCE = re.compile(r"^ {0,3}```[ \t]*([^\s`]*)[^`\n]*$", re.MULTILINE)
 _RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|?)+")
 _ROWS = re.compile(r"(?:[ \t]*\|[^\n]*\|[ \t]*\n?)+")
 _SIGNS = (
@@ -130,10 +131,11 @@ def _parser() -> MarkdownIt:
 
 def _spans(text: str) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of each block."""
-    lines = [0]
+    before = int(_starts_in_code(text))  # lines that are put before the text
+    lines = [0] * (before + 1)
     for line in text.split("\n"):
         lines.append(lines[-1] + len(line) + 1)
-    for token in _parser().parse(text.replace("\r", " ")):
+    for token in _parser().parse("```\n" * before + text.replace("\r", " ")):
         if token.level or token.map is None:
             continue
         first, last = token.map
@@ -147,6 +149,12 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
         if kind == "text" and _ROWS.fullmatch(text[start:end]):
             kind = "table"  # of which the first rows are in another chunk
         yield kind, start, end
+
+
+def _starts_in_code(text: str) -> bool:
+    """Whether a passage was cut out of a block of code: its first fence can only be the end of one."""
+    fences = _FENCE.findall(text)
+    return len(fences) > 1 and not fences[0] and bool(fences[1])
 
 
 def _runs(
