@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -261,6 +262,27 @@ def test_markdown_is_shown_without_its_signs() -> None:
         ("code", ":g()|"),
     ]
     assert shown("```\ncut off") == [("code", ":cut off|")] and shown("## ") == shown("") == []
+
+
+@pytest.mark.parametrize("sign", ["`a` ", "**a** ", "*a* ", "[a](b) ", "| a ", "# a\n", "**a"])
+def test_many_signs_take_time_in_proportion(sign) -> None:
+    """A page of them is looked at letter by letter, and not each sign beside each other one."""
+    calls = []
+
+    def counted(frame, event, _) -> None:
+        calls.append(event)
+
+    def work(count: int) -> int:
+        calls.clear()
+        sys.setprofile(counted)
+        try:
+            blocks(sign * count, [], "markdown")
+        finally:
+            sys.setprofile(None)
+        return len(calls)
+
+    work(1)
+    assert work(800) < 6 * work(200)
 
 
 def hit(*adds: float) -> Hit:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TypeAlias
 
 from markdown_it import MarkdownIt
@@ -161,39 +161,35 @@ def _runs(
     text: str, start: int, end: int, marks: Sequence[Mark], inline: bool, kind: str = ""
 ) -> Runs:
     """The characters of a block by their looks; signs of Markdown are left out."""
-    end = start + len(text[start:end].rstrip())
-    hidden, styled = _inline(text, start, end) if inline else ([], [])
-    if kind == "heading":
-        hidden += [(start + m.start(), start + m.end()) for m in _HEADING.finditer(text[start:end])]
-    inside = [one for one in marks if one.start < end and one.end > start]
-    spans = [*hidden, *((one.start, one.end) for one in inside), *((a, b) for a, b, _ in styled)]
-    edges = {start, end} | {min(max(at, start), end) for span in spans for at in span}
-    pieces = []
-    for low, high in pairwise(sorted(edges)):
-        if any(a <= low and high <= b for a, b in hidden):
-            continue
-        mark = next((one for one in inside if one.start <= low and high <= one.end), None)
-        style = next((name for a, b, name in styled if a <= low and high <= b), "")
-        shown = printable(text[low:high])
-        pieces.append((style, Piece(shown, mark.kind, mark.tip) if mark else Piece(shown)))
-    grouped = groupby(pieces, key=lambda one: one[0])
-    return tuple(Run(style, tuple(piece for _, piece in some)) for style, some in grouped)
+    part = text[start:end].rstrip()
+    styles, hidden = _inline(part) if inline else ([""] * len(part), bytearray(len(part)))
+    for sign in _HEADING.finditer(part) if kind == "heading" else ():
+        hidden[sign.start() : sign.end()] = b"\1" * len(sign[0])
+    marked: list[Mark | None] = [None] * len(part)
+    for one in marks:
+        for at in range(max(one.start - start, 0), min(one.end - start, len(part))):
+            marked[at] = one
+    shown = [at for at in range(len(part)) if not hidden[at]]
+    runs = []
+    for style, some in groupby(shown, key=styles.__getitem__):
+        pieces = []
+        for mark, letters in groupby(some, key=marked.__getitem__):
+            said = printable("".join(part[at] for at in letters))
+            pieces.append(Piece(said, mark.kind, mark.tip) if mark else Piece(said))
+        runs.append(Run(style, tuple(pieces)))
+    return tuple(runs)
 
 
-def _inline(
-    text: str, start: int, end: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int, str]]]:
-    """Signs that are hidden, and what they style, as spans."""
-    hidden: list[tuple[int, int]] = []
-    styled: list[tuple[int, int, str]] = []
-    part = text[start:end]
+def _inline(part: str) -> tuple[list[str], bytearray]:
+    """Style of each character, and whether it is a sign that is not shown."""
+    styles, hidden = [""] * len(part), bytearray(len(part))
     for pattern, group, style in _SIGNS:
         for found in pattern.finditer(part):
-            low, high = start + found.start(), start + found.end()
-            if any(a <= low < b for a, b, name in styled if name == "code"):
+            low, high = found.span(group)
+            if styles[found.start()] == "code":
                 continue
-            inner = start + found.start(group), start + found.end(group)
-            hidden += [(low, inner[0]), (inner[1], high)]
+            hidden[found.start() : low] = b"\1" * (low - found.start())
+            hidden[high : found.end()] = b"\1" * (found.end() - high)
             if style:
-                styled.append((*inner, style))
-    return hidden, styled
+                styles[low:high] = [style] * (high - low)
+    return styles, hidden
