@@ -195,8 +195,8 @@ def _print_strangers(answers: dict[str, list[Hit]], strangers: dict[str, list[Hi
 
 def _print_tally(ranks: Ranks) -> None:
     out.print(
-        f"\n{len(QUESTIONS)} questions, written down with their answers before any system was asked. How many "
-        f"have the right entry first, and among the first {SHOWN}:\n"
+        f"\n{len(QUESTIONS)} questions, written down with their answers before a system was asked them. "
+        f"How many have the right entry first, and among the first {SHOWN}:\n"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("asked")

@@ -1,4 +1,4 @@
-"""What every Python says of itself, and questions: both were written down before any system was asked."""
+"""What every Python says of itself, and questions, written down before a system was asked them."""
 
 from __future__ import annotations
 
