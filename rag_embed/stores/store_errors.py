@@ -1,7 +1,7 @@
 """LanceDB's errors, and what else damaged files raise, turned into `StoreError`.
 
 LanceDB raises OSError, RuntimeError and ValueError. A flipped bit may also end a thread of Rust, which comes
-as a `PanicException`, which is no `Exception`, or a `RustPanic`,, or give Python rows that are none.
+as a `PanicException`, which is no `Exception`, or a `RustPanic`, or give Python rows that are none.
 """
 
 from __future__ import annotations
