@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rag_embed.errors import BadInput, adapter_of, class_of
+from rag_embed.fields import Fields
 from rag_embed.indexing.origin import origin_of
 from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Document, Skipped
@@ -45,6 +46,23 @@ def cleaned(document: Document) -> Document:
     if document.text.isascii() and document.title.isascii():
         return document
     return replace(document, text=storable(document.text), title=storable(document.title))
+
+
+def fitting(document: Document, fields: Fields) -> tuple[Document, list[Skipped]]:
+    """The document without the values of its metadata that cannot be stored, and a word on each of them."""
+    kept: dict[str, Any] = {}
+    left: list[Skipped] = []
+    for key, value in document.metadata.items():
+        one = {key: value}
+        try:
+            kept |= plain(one, f"Document {document.id!r}")
+            fields.values(replace(document, metadata=one))
+        except BadInput as error:
+            kept.pop(key, None)
+            left.append(
+                Skipped(document.id, f"{error} Until then it is indexed without this value.")
+            )
+    return (replace(document, metadata=kept), left) if left else (document, left)
 
 
 def several(documents: Given) -> Iterable[Document | Skipped]:

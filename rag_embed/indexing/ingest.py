@@ -15,7 +15,7 @@ from typing import Literal
 from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.indexing.cutting import unwieldy
-from rag_embed.indexing.documents import content_hash, usable
+from rag_embed.indexing.documents import content_hash, fitting, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
 from rag_embed.indexing.sparse_spaces import weighed_again
 from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store, View
@@ -119,8 +119,8 @@ class Ingest:
         store: The store they go to.
         splitter: Cuts documents.
         spaces: Chunk encoder of each space.
-        lenient: Whether a document whose metadata cannot be stored is skipped, and not an error. One whose id
-            is none, or another owner's, is skipped in any case.
+        lenient: Whether a value of the metadata that cannot be stored is left out and reported, and not an
+            error. A document whose id is none, or another owner's, is skipped in any case.
         sparse: Encoder of each sparse space.
     """
 
@@ -197,14 +197,11 @@ class Ingest:
                 except BadInput as error:
                     skipped.append(Skipped(document.id, str(error)))
                     continue
-                try:
-                    digest = content_hash(document)
-                    self.store.fields.values(document)
-                except BadInput as error:
-                    if not self.lenient:
-                        raise
-                    skipped.append(Skipped(document.id, str(error)))
-                    continue
+                if self.lenient:
+                    document, left = fitting(document, self.store.fields)
+                    skipped += left
+                digest = content_hash(document)
+                self.store.fields.values(document)
                 if stored == digest:
                     unchanged += 1
                 else:

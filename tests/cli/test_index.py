@@ -358,6 +358,10 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
     assert "skipped notes/odd.md: Document 'notes/odd.md': field 'year' is declared as int" in (
         done.err.replace("\n", " ")
     )
+    assert "it is indexed without this value" in done.err.replace("\n", " ")
+    hits = run("search", "kb", "fox", "--where=tags=red fox", "--json").json["hits"]
+    assert {hit["doc_id"] for hit in hits} == {"notes/old.md", "notes/new.md", "notes/odd.md"}
+    assert run("index", notes, "--to", "kb", "--strict").code == 4
     assert run("index", notes, "--to", "kb", "--json").json["empty_fields"] == ["colour"]
     for conditions in (["year>=2020"], ["metadata.year=2024", "tags=red fox", "day>2024-04-30"]):
         where = [f"--where={one}" for one in conditions]

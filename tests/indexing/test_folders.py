@@ -132,10 +132,12 @@ class TestFolders:
             {"id": "a\nb", "text": "fox"},
         )
         report = index.add_files(path)
-        assert report.added == 1 and ids(index) == ["good", "taken"]
+        assert report.added == 2 and ids(index) == ["good", "soon", "taken"]
+        assert index.contents.document("soon").metadata.get("year") is None
         reasons = {one.source: one.reason for one in report.skipped}
         assert "'year'" in reasons["soon"] and "another owner" in reasons["taken"]
         assert reasons.keys() == {"soon", "taken", "a\\nb"}
+        assert index.add_files(path).unchanged == 2
 
     def test_a_dry_run_lists_and_changes_nothing(self, index, folder) -> None:
         everything = index.add_files(folder, dry_run=True)
