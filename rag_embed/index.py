@@ -18,7 +18,7 @@ from rag_embed.indexing.evidence import Mode
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.folders import Files, Looking
-from rag_embed.indexing.ingest import AddReport, Ingest
+from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.own_legs import matched
@@ -125,8 +125,7 @@ class Index:
     def add(self, documents: Given, *, progress: OnProgress | None = None) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
-        Unchanged documents cost no encoding. The report tells what was skipped: by a reader, or because its
-        id is none, came twice or belongs to another owner.
+        Unchanged documents cost no encoding. The report tells what was skipped, by a reader or for its id.
 
         Args:
             documents: Any iterable, consumed lazily, see `rag_embed.reading.read`; or one document.
@@ -135,7 +134,7 @@ class Index:
         Raises:
             BadInput: The metadata of a document cannot be stored; batches before it are.
         """
-        return added(self._ingest(), unmarked(several(documents)), progress)
+        return added(self.spaces.ingest(), unmarked(several(documents)), progress)
 
     @observed("add", written)
     def add_files(
@@ -159,7 +158,7 @@ class Index:
                 is left of a folder; then none of its documents is deleted.
         """
         files, mode = Files.of(self.store, paths, looking)
-        return synced(self._ingest(lenient=True), files, mode, progress)
+        return synced(self.spaces.ingest(lenient=True), files, mode, progress)
 
     @observed("add", written)
     def sync(
@@ -185,12 +184,8 @@ class Index:
         Raises:
             BadInput: One cannot be stored, the scope is a folder's name, or none came and none is deleted.
         """
-        mode = Mode(True, allow_empty, dry_run)
         scoped = Scope.of(self.store, scope, several(documents))
-        return synced(self._ingest(), scoped, mode, progress)
-
-    def _ingest(self, lenient: bool = False) -> Ingest:
-        return self.spaces.ingest(lenient)
+        return synced(self.spaces.ingest(), scoped, Mode(True, allow_empty, dry_run), progress)
 
     @observed("delete", gone)
     def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:
@@ -233,7 +228,6 @@ class Index:
         Args:
             query: A text, or a `Query`.
             hits: What a retriever of your own found for it among these chunks; None searches.
-            **options: See `search`.
         """
         asked = Query.of(query, options)
         hits = self.search(asked) if hits is None else hits

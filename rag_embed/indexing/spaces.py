@@ -81,8 +81,8 @@ class Spaces:
         self._remember(*spaces.values())
         return spaces
 
-    def ingest(self, lenient: bool) -> Ingest:
-        """What adds documents in every space; ``lenient``: what cannot be stored is skipped."""
+    def ingest(self, *, lenient: bool = False) -> Ingest:
+        """What adds documents in every space; ``lenient``: what cannot be stored is left out."""
         return Ingest(self._store, self.splitter, self.writing(), lenient, self.sparse.all())
 
     def expert(self, name: str) -> Expert:

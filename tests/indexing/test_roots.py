@@ -91,7 +91,7 @@ class TestNames:
         other = filled(tmp_path / "x" / "handbook", {"leave.md": "another"})
         index.add_files(other)
         with pytest.raises(BadInput, match="name of its own"):
-            synced(index._ingest(lenient=True), late, Mode(False))
+            synced(index.spaces.ingest(lenient=True), late, Mode(False))
         assert ids(index) == ["handbook/leave.md"]
         assert index.contents.document("handbook/leave.md").text == "another"
         assert settings.read(index.store).roots["handbook"].place == str(other)
