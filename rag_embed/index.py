@@ -28,12 +28,11 @@ from rag_embed.indexing.users import Users
 from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
-from rag_embed.telemetry import Observed, gone, observed, written
+from rag_embed.telemetry.observing import Observed, gone, observed, written
 from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query
 
 if TYPE_CHECKING:
-    from rag_embed.evaluation.collection import Collection
-    from rag_embed.evaluation.verdict import Verdict
+    from rag_embed.evaluation import Collection, Verdict
 
 
 class Index:

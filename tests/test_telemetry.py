@@ -100,7 +100,7 @@ def test_what_cannot_be_called_is_no_observer() -> None:
 
 
 def test_nothing_of_a_place_but_its_last_part_is_told(seen) -> None:
-    from rag_embed.telemetry import _name
+    from rag_embed.telemetry.observing import _name
 
     class Store:
         uri = "s3://key:secret@bucket/team/kb/?token=secret"
