@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
 from rag_embed.protocols import View
 from rag_embed.ranking.retriever_leg import Listed, ListedAnswers
-from rag_embed.types import Query, doc_id_of, span_of
+from rag_embed.types import ANYONE, Anyone, Query, doc_id_of, span_of
 
 _NEAR = 20
 """Chunks whose documents are looked into for a text that comes without a known id."""
@@ -84,7 +83,7 @@ class ForeignLeg:
     lenient: bool = False
 
     def ask(self, view: View, queries: Sequence[Query], /) -> ListedAnswers:
-        """See `protocols.Leg`; what is found is found once, and matched against this version.
+        """See `protocols.Leg`; what is found is found once, and matched once the filters are known.
 
         Raises:
             BadInput: Something cannot be matched, or there is not one list of finds per query.
@@ -96,14 +95,29 @@ class ForeignLeg:
                 f"The retriever of the leg {self.name!r} must give one list of finds per query, "
                 f"{len(said)} in all; got {len(found)}."
             )
-        listed: list[Listed] = [()] * len(queries)
-        matched = _matched(view, [one for some in found for one in some])
-        for i, some in zip(said, found, strict=True):
-            listed[i] = [(self._chunks(one, matched), one.score) for one in some]
-        return ListedAnswers(view, partial(_all, listed))
+        finds = dict(zip(said, found, strict=True))
+        listed: dict[int, Listed] = {}
 
-    def _chunks(self, one: Found, matched: Mapping[Found, Sequence[str]]) -> Sequence[str]:
-        if not (ids := matched[one]) and not self.lenient:
+        def asking(where: Sequence[Filter | None], n: int) -> Sequence[Listed]:
+            for i, one in enumerate(where):
+                if i not in listed:
+                    listed[i] = self._listed(view, queries[i].user, one, finds.get(i, ()))
+            return [listed[i] for i in range(len(where))]
+
+        return ListedAnswers(view, asking)
+
+    def _listed(
+        self, view: View, user: str | None, where: Filter | None, found: Sequence[Found]
+    ) -> Listed:
+        matched = _matched(view, user, where, found)
+        if not self.lenient:
+            self._check_known(view, [one for one in matched if not matched[one]])
+        return [(matched[one], one.score) for one in found]
+
+    def _check_known(self, view: View, unmatched: Sequence[Found]) -> None:
+        """What nobody has is told of; what the query may not see is not."""
+        anywhere = _matched(view, ANYONE, None, unmatched)
+        for one in (one for one in unmatched if not anywhere[one]):
             names = ", ".join(map(repr, dict.fromkeys(filter(None, (one.id, *one.documents)))))
             raise BadInput(
                 f"The retriever of the leg {self.name!r} found a text of {len(one.text)} characters that "
@@ -111,18 +125,20 @@ class ForeignLeg:
                 "search the documents that the index holds, or make the leg with lenient=True, which "
                 "leaves such finds out."
             )
-        return ids
 
 
-def _all(listed: Sequence[Listed], where: Sequence[Filter | None], n: int) -> Sequence[Listed]:
-    return listed
+def _sees(user: str | Anyone | None, owner: str | None) -> bool:
+    return owner is None or user is ANYONE or owner == user
 
 
-def _matched(view: View, found: Sequence[Found]) -> dict[Found, Sequence[str]]:
-    """Ids of the chunks of each find, whoever they belong to; none where it is not known."""
+def _matched(
+    view: View, user: str | Anyone | None, where: Filter | None, found: Sequence[Found]
+) -> dict[Found, Sequence[str]]:
+    """Ids of the chunks of each find, as if what others own were not there; none where it is not known."""
     distinct = list(dict.fromkeys(found))
-    exact = {one.id for one in view.chunks([one.id for one in distinct if "#" in one.id])}
-    texts = _Texts.of(view, [name for one in distinct for name in one.documents])
+    some = view.chunks([one.id for one in distinct if "#" in one.id])
+    exact = {one.id for one in some if _sees(user, one.user)}
+    texts = _Texts.of(view, user, [name for one in distinct for name in one.documents])
     matched: dict[Found, Sequence[str]] = {}
     for one in distinct:
         own = next((name for name in one.documents if name in texts.documents), None)
@@ -130,16 +146,21 @@ def _matched(view: View, found: Sequence[Found]) -> dict[Found, Sequence[str]]:
             matched[one] = [one.id]
         elif own is not None:
             matched[one] = texts.covered(own, one.text) or texts.chunks.get(own, [])
-    return matched | _standing(view, [one for one in distinct if one not in matched])
+    rest = [one for one in distinct if one not in matched]
+    return matched | _standing(view, user, where, rest)
 
 
-def _standing(view: View, found: Sequence[Found]) -> dict[Found, Sequence[str]]:
+def _standing(
+    view: View, user: str | Anyone | None, where: Filter | None, found: Sequence[Found]
+) -> dict[Found, Sequence[str]]:
     """What each covers in those documents where it stands, of those that share most words with it."""
     if not found:
         return {}
     heads = [one.text.strip()[:_READ] for one in found]
-    near = [list(dict.fromkeys(map(doc_id_of, ids))) for ids, _ in view.lexical(heads, _NEAR, None)]
-    texts = _Texts.of(view, [id for ids in near for id in ids])
+    near = [
+        list(dict.fromkeys(map(doc_id_of, ids))) for ids, _ in view.lexical(heads, _NEAR, where)
+    ]
+    texts = _Texts.of(view, user, [id for ids in near for id in ids])
     return {
         one: [chunk for id in ids for chunk in texts.covered(id, one.text)]
         for one, ids in zip(found, near, strict=True)
@@ -154,9 +175,10 @@ class _Texts:
     chunks: Mapping[str, list[str]]
 
     @classmethod
-    def of(cls, view: View, ids: Sequence[str]) -> _Texts:
-        """Those that exist."""
-        documents = {one.id: one.text for one in view.documents(list(dict.fromkeys(ids)))}
+    def of(cls, view: View, user: str | Anyone | None, ids: Sequence[str]) -> _Texts:
+        """Those that exist and that a user sees."""
+        known = view.documents(list(dict.fromkeys(ids)))
+        documents = {one.id: one.text for one in known if _sees(user, one.user)}
         chunks: dict[str, list[str]] = {}
         if documents:
             for id in view.passing(field("doc_id").is_in(list(documents))):

@@ -94,6 +94,22 @@ def test_ranks_do_not_tell_of_what_another_owns(index) -> None:
     assert found(index, tea, secret, owl) == found(index, tea, owl)
 
 
+def test_many_copies_of_others_hide_no_copy_of_ones_own(index) -> None:
+    text = "A quick fox jumps."
+    index.add(Document(f"a{i}", text, metadata={"year": 1990}, user=f"user {i}") for i in range(40))
+    index.add(Document("zz", text, metadata={"year": 2024}, user="ann"))
+    assert found(index, Found(text), user="ann") == {"zz#0-18": 1.0}
+    index.add(Document(f"b{i}", text, metadata={"year": 1990}) for i in range(40))
+    assert found(index, Found(text), user="ann", where=field("year") > 2000) == {"zz#0-18": 1.0}
+    assert found(index, Found(text), where=field("year") > 2000) == {}
+
+
+def test_the_id_of_anothers_document_hides_nothing(index) -> None:
+    both = Found("The owl hunts at night.", documents=("note", "long"))
+    assert found(index, both) == found(index, both, user="bob") == {"long#24-47": 1.0}
+    assert found(index, both, user="ann") == {"note#0-25": 1.0}
+
+
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [
