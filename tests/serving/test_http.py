@@ -325,7 +325,8 @@ def test_documents_come_in_line_by_line(notes) -> None:
         found = server.post("search", {"query": "when do zebras graze?", "where": {"year": 2024}})
         assert found.json()["hits"][0]["doc_id"] == "a"
         *_, taken = added(server, b'{"id": "ann", "text": "Taken."}')
-        assert "belongs to another owner" in taken["error"]
+        assert taken["added"] == taken["replaced"] == 0
+        assert "belongs to another owner" in taken["reasons"][0]["reason"]
         *_, wrong = added(server, b'{"id": "w", "text": "x", "metadata": {"year": "soon"}}')
         assert "year" in wrong["error"] and notes not in wrong["error"]
         gone = server.post("delete", {"ids": ["a", "ann", "unknown"]})
