@@ -199,6 +199,14 @@ def test_links_lead_somewhere(path) -> None:
         assert not anchor or anchor in anchors(page), target
 
 
+def test_tests_that_are_named_are_there() -> None:
+    for path in (*FILES, ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"):
+        for name in re.findall(r"\btests/[\w/]+\.py\b", path.read_text(encoding="utf-8")):
+            assert any((folder / name).is_file() for folder in (ROOT, path.parent)), (
+                f"{path}: {name}"
+            )
+
+
 def test_every_page_has_its_place() -> None:
     """Each is in the navigation once, and nothing of a foreign host is asked for."""
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
