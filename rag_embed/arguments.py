@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from numbers import Integral, Real
+from typing import Any
 
 from rag_embed.errors import BadInput
 
@@ -33,19 +35,20 @@ def count(what: str, given: object, least: int = 1, most: int | None = None) -> 
     raise BadInput(f"{what} must be an integer {limits}, got {given!r}.")
 
 
-def set_counts(owner: object, least: int = 1, *names: str) -> None:
+def set_counts(owner: Any, least: int = 1, *names: str) -> None:  # noqa: ANN401
     """Check counts that a frozen dataclass was given, and keep them as plain ints.
 
     Args:
         owner: The dataclass, in its ``__post_init__``.
         least: The smallest that is allowed.
-        *names: Its attributes; one that is None stays None.
+        *names: Its attributes; None is kept where the type allows it.
 
     Raises:
         BadInput: One is no integer, or out of range.
     """
+    optional = {one.name for one in fields(owner) if "None" in str(one.type)}
     for name in names:
-        if (given := getattr(owner, name)) is not None:
+        if (given := getattr(owner, name)) is not None or name not in optional:
             plain = count(f"{type(owner).__name__}.{name}", given, least)
             object.__setattr__(owner, name, plain)
 

@@ -81,6 +81,12 @@ def test_nothing_else_is_one(what, given) -> None:
         {**COUNTED, **TAKEN}[what](given)
 
 
+@pytest.mark.parametrize("what", ["k", "Hybrid.pool", "take", "nearest", "epochs"])
+def test_nothing_is_no_count_where_one_is_needed(what) -> None:
+    with pytest.raises(BadInput, match="must be an integer "):
+        COUNTED[what](None)
+
+
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_keeps_no_count_takes_them_too(what) -> None:
     assert TAKEN[what](np.int64(3)) is not None
