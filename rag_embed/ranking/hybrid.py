@@ -97,10 +97,12 @@ class Hybrid:
             BadInput: A query does not fit the index or its legs.
         """
         check_queries(queries)
-        names = [leg.name for leg in self.legs]
+        names = [leg.name for leg in self._vector_legs]
         for query in queries:
             if strange := sorted(query.vectors.keys() - set(names)):
-                raise BadInput(f"Query.vectors names {strange}; the legs here are {names}.")
+                raise BadInput(
+                    f"Query.vectors names {strange}; the legs here that compare vectors are {names}."
+                )
         return with_view(self.store, partial(self._found, queries))
 
     def _found(self, queries: Sequence[Query], view: View) -> list[list[Hit]]:

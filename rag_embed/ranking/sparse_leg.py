@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.protocols import SparseQueryEncoder, View
 from rag_embed.ranking.legs import grouped
+from rag_embed.stores.sparse_rows import is_whole
 from rag_embed.types import Query, Scores, SparseVector
 
 
@@ -20,20 +22,30 @@ class SparseLeg:
     Attributes:
         name: Shown in explanations, and the key of its weight.
         encoder: Weighs the terms of queries.
-        space: Sparse space that holds the weights of the chunks.
+        sparse_space: Where the weights of the chunks are.
     """
 
     name: str
     encoder: SparseQueryEncoder
-    space: str
+    sparse_space: str
 
     def ask(self, view: View, queries: Sequence[Query], /) -> SparseAnswers:
-        """See `protocols.Leg`; a query without a text weighs nothing."""
+        """See `protocols.Leg`; a query without a text weighs nothing.
+
+        Raises:
+            BadInput: The encoder does not give one vector per text, or one that is none.
+        """
         texts = [query.text for query in queries if query.text.strip()]
-        rows = iter(self.encoder.encode_query(texts))
+        rows = self.encoder.encode_query(texts)
+        if len(rows) != len(texts) or not all(map(is_whole, rows)):
+            raise BadInput(
+                f"The encoder of the leg {self.name!r} must give one vector for each of {len(texts)} "
+                "queries, with distinct terms >= 0 in ascending order and finite weights above 0; check it."
+            )
+        made = iter(rows)
         nothing = SparseVector.of(np.zeros(0))
-        found = [next(rows) if query.text.strip() else nothing for query in queries]
-        return SparseAnswers(self.space, view, found)
+        found = [next(made) if query.text.strip() else nothing for query in queries]
+        return SparseAnswers(self.sparse_space, view, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,21 +54,21 @@ class SparseAnswers:
 
     space: str
     view: View
-    rows: list[SparseVector]
+    asked: list[SparseVector]
     best: dict[int, float] = field(default_factory=dict)
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`; queries with the same filter are one search."""
         found: dict[int, tuple[list[str], Scores]] = {}
         for shared, members in grouped(where):
-            answers = self.view.weighed(self.space, [self.rows[i] for i in members], n, shared)
+            answers = self.view.weighed(self.space, [self.asked[i] for i in members], n, shared)
             found |= dict(zip(members, answers, strict=True))
         self.best.update((i, float(scores.max(initial=0.0))) for i, (_, scores) in found.items())
         return [found[i] for i in range(len(where))]
 
     def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `protocols.Answers`."""
-        return self.view.weighed_scores(self.space, self.rows, ids)
+        return self.view.weighed_scores(self.space, self.asked, ids)
 
     def normalise(self, query: int, raw: Scores, /) -> Scores:
         """See `protocols.Answers`."""

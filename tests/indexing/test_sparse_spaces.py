@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from three_texts import documents
 from word_weights import WordWeights
@@ -14,7 +15,7 @@ from rag_embed.indexing.settings import read
 from rag_embed.routing.router import PilotRouter
 from rag_embed.situated import described
 from rag_embed.tuning.pilots import learned
-from rag_embed.types import Progress
+from rag_embed.types import Progress, SparseVector
 
 ALONE = {"words": 1.0}
 
@@ -176,6 +177,38 @@ def test_a_query_without_text_weighs_nothing(index) -> None:
     [row] = index.spaces.own.encode_query(["fox"])
     found = index.search(Query("", vectors={"dense": row}))
     assert ids(found)[:1] == ["fox"] and all(part.raw == 0 for part in found[0].parts[1:])
+
+
+def test_it_compares_no_vectors(index) -> None:
+    index.experts.weigh({"words": 1.0})
+    hybrid = index.experts.hybrid()
+    assert hybrid.base is None
+    with pytest.raises(BadInput, match="names \\['words'\\]"):
+        index.search(Query("fox", vectors={"words": np.ones(3, np.float32)}))
+    with pytest.raises(BadInput, match="Leave diversity out"):
+        hybrid.alone("words").retrieve([Query("fox", diversity=0.5)])
+
+
+@pytest.mark.parametrize(
+    ("terms", "weights"),
+    [
+        ([1], [np.nan]),
+        ([1], [np.inf]),
+        ([1], [-1]),
+        ([1, 1], [1, 1]),
+        ([2, 1], [1, 1]),
+        ([-1], [1]),
+    ],
+)
+def test_a_query_that_weighs_nonsense_is_refused(index, monkeypatch, terms, weights) -> None:
+    row = SparseVector(np.array(terms, np.int32), np.array(weights, np.float32))
+    monkeypatch.setattr(WordWeights, "encode_query", lambda self, texts: [row] * len(texts))
+    index.experts.weigh({"words": 1.0})
+    with pytest.raises(BadInput, match="leg 'words' must give one vector for each of 1 queries"):
+        index.search("fox")
+    monkeypatch.setattr(WordWeights, "encode_query", lambda self, texts: [])
+    with pytest.raises(BadInput, match="leg 'words' must give one vector for each of 1 queries"):
+        index.search("fox")
 
 
 def test_what_makes_no_sense_is_refused(three) -> None:

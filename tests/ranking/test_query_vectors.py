@@ -29,9 +29,11 @@ def test_a_query_can_bring_its_own_vector() -> None:
         with pytest.raises(BadInput, match="finite query vector of shape"):
             index.search(Query("fox", vectors={"dense": bad}))
     with pytest.raises(
-        BadInput, match=r"names \['other'\]; the legs here are \['dense', 'lexical'\]"
+        BadInput, match=r"names \['other'\]; the legs here that compare vectors are \['dense'\]"
     ):
         index.search(Query("fox", vectors={"other": row}))
+    with pytest.raises(BadInput, match=r"names \['lexical'\]"):  # it would not read it
+        index.search(Query("fox", vectors={"lexical": row}))
     legs = (DenseLeg("one", index.spaces.own), DenseLeg("two", index.spaces.own))
     lone = replace(index.experts.hybrid(), legs=legs, weights={"one": 1.0, "two": 1.0})
     with pytest.raises(BadInput, match="neither a text nor a vector for leg 'two'"):

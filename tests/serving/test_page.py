@@ -306,3 +306,10 @@ def test_what_ranks_alone_is_what_the_leg_finds(handbook) -> None:
     [found] = asking.ask(Form.of({"q": ASKED, "ranking": "lexical", "min": "0"}))
     [wanted] = index.experts.hybrid().alone("lexical").retrieve([Query(ASKED, 10)])
     assert [one.hit.id for one in found.cards] == [one.id for one in wanted] and wanted
+
+
+def test_variety_without_vectors_is_refused_in_words(server) -> None:
+    got = server.client.get("/", params={"q": ASKED, "ranking": "lexical", "diversity": "0.5"})
+    assert got.status_code == 422
+    assert "Variety compares vectors, and lexical has none: leave it at 0." in got.text
+    assert "<li" in seen(server, q=ASKED, ranking="dense", diversity="0.5", min="0")

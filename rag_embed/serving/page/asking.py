@@ -14,6 +14,7 @@ from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.page.bars import Scale, legend
 from rag_embed.serving.page.forms import EVERYTHING, Form, rankings_of
 from rag_embed.serving.page.hits import Card, cards, routed, shown_fields
+from rag_embed.serving.parameters import Refused
 from rag_embed.serving.web.searching import WHERE, found_with_best, query_of, search_tool
 from rag_embed.types import Hit, Query
 
@@ -112,11 +113,18 @@ class Asking:
 
 
 def _alone(leg: str, shelf: Shelf, queries: Sequence[Query]) -> list[list[Hit]]:
-    """What one leg finds; nothing where there is no such leg."""
+    """What one leg finds; nothing where there is no such leg.
+
+    Raises:
+        Refused: It compares no vectors, and hits that differ are asked for.
+    """
     hybrid = shelf.index.experts.hybrid()
     if all(one.name != leg for one in hybrid.legs):
         return [[] for _ in queries]
-    return hybrid.alone(leg).retrieve([shelf.within(query) for query in queries])
+    alone = hybrid.alone(leg)
+    if alone.base is None and any(query.diversity for query in queries):
+        raise Refused(f"Variety compares vectors, and {leg} has none: leave it at 0.")
+    return alone.retrieve([shelf.within(query) for query in queries])
 
 
 def moves(left: Shown, right: Shown, other: str) -> list[str]:
