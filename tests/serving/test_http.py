@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import anyio
 import httpx2
 import pytest
 from jsonschema import Draft202012Validator
@@ -20,8 +21,10 @@ from serving.listening import RIGHT, TOKEN, Server, command, serving
 
 from rag_embed import Document, Index, field
 from rag_embed.errors import BadInput
+from rag_embed.indexing.ingest import AddReport
 from rag_embed.serving import Library, application
 from rag_embed.serving.tool import FAILED
+from rag_embed.serving.web import writing
 
 ASKED = "how long may parents stay away?"
 
@@ -329,6 +332,11 @@ def test_documents_come_in_line_by_line(notes) -> None:
         assert "belongs to another owner" in taken["reasons"][0]["reason"]
         *_, wrong = added(server, b'{"id": "w", "text": "x", "metadata": {"year": "soon"}}')
         assert "year" in wrong["error"] and notes not in wrong["error"]
+        two = b'{"id": "before", "text": "Before."}\n{"id": "w", "text": "x", "metadata": {"year": "soon"}}'
+        *_, said = added(server, two)
+        assert "the last may not be kept: send all again" in said["error"]
+        read = server.post("read", {"id": "before"})
+        assert read.status_code == 422  # as it was told
         gone = server.post("delete", {"ids": ["a", "ann", "unknown"]})
         assert gone.json() == {"deleted": 1}
         text = server.client.get("/metrics").text
@@ -405,6 +413,39 @@ def test_a_caller_that_hangs_up_is_no_error(notes) -> None:
             )
         assert server.post("search", {"query": "news"}).status_code == 200
     assert Index.open(notes).contents.document("cut") is None
+
+
+def test_a_caller_that_falls_silent_holds_nobody_up(notes, monkeypatch) -> None:
+    """Its connection may have died unnoticed."""
+    monkeypatch.setattr(writing, "SILENCE", 0.2)
+    [shelf] = Library.of({"notes": Index.open(notes)}).shelves
+    reports: list[AddReport] = []
+    lines: list[bytes] = []
+
+    async def both() -> None:
+        limit = anyio.CapacityLimiter(1)
+        parts = [b'{"id": "first", "text": "First."}\n']
+
+        async def part() -> dict[str, object]:
+            if not parts:
+                await anyio.sleep_forever()
+            return {"type": "http.request", "body": parts.pop(), "more_body": True}
+
+        async def whole() -> dict[str, object]:
+            return {"type": "http.request", "body": b'{"id": "next", "text": "Next."}'}
+
+        async def send(message) -> None:
+            lines.append(message.get("body", b""))
+
+        async with anyio.create_task_group() as group:
+            for receive in (part, whole):
+                group.start_soon(writing.Adding(shelf, limit, reports.append), {}, receive, send)
+
+    anyio.run(both)
+    said = b"".join(lines).decode()
+    assert "Nothing came for 0.2 seconds. Of what came before it, the last may not be kept" in said
+    assert [report.added for report in reports] == [1]
+    assert shelf.ids() == ["next", "old"]
 
 
 def test_many_callers_at_once(server) -> None:

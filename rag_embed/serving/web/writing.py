@@ -36,6 +36,14 @@ _EVERY = 1.0
 """Seconds between two lines of progress. A caller that sends everything before it reads anything must not
 be held up by what it has not read."""
 
+AGAIN = (
+    "Of what came before it, the last may not be kept: send all again, and nothing is added twice."
+)
+"""Documents are written some at a time."""
+
+SILENCE = 60.0
+"""Seconds that a caller may send nothing; others wait to add until it is through."""
+
 DELETED: Mapping[str, Any] = {
     "type": "object",
     "properties": {"deleted": {"type": "integer"}},
@@ -101,7 +109,11 @@ class Adding(Response):
                 anyio.from_thread.run(say, {"done": now.done, "chunks": now.chunks})
 
         async def coming() -> Scope:
-            return await receive()
+            try:
+                with anyio.fail_after(SILENCE):
+                    return await receive()
+            except TimeoutError as error:
+                raise BadInput(f"Nothing came for {SILENCE:g} seconds.") from error
 
         lines = _lines(partial(anyio.from_thread.run, coming))
         try:
@@ -110,7 +122,7 @@ class Adding(Response):
         except _Gone:
             return
         except BadInput as error:
-            anyio.from_thread.run(say, {"error": f"{error} Documents before it are kept."})
+            anyio.from_thread.run(say, {"error": f"{error} {AGAIN}"})
         except RagEmbedError:
             _log.exception("add failed")
             anyio.from_thread.run(say, {"error": FAILED})
