@@ -103,9 +103,15 @@ def test_nothing_of_a_place_but_its_last_part_is_told(seen) -> None:
     from rag_embed.telemetry.observing import _name
 
     class Store:
-        uri = "s3://key:secret@bucket/team/kb/?token=secret"
+        uri = ""
 
-    assert _name(Store()) == "kb"
+    for Store.uri, told in {
+        "s3://key:secret@bucket/team/kb/?token=secret": "kb",
+        "s3://key:secret@bucket/": "bucket",
+        "s3://bucket/kb@home": "kb@home",
+        "folder/kb@home": "kb@home",
+    }.items():
+        assert _name(Store()) == told
     index = Index.in_memory(encoder=HashEncoder(32))
     index.add(TEXTS)
     assert [one.index for one in seen] == [""]

@@ -191,6 +191,7 @@ def _tell(seen: Observation) -> None:
 
 
 def _name(store: Store) -> str:
-    """The last part of its place, without what a URI says behind a question mark."""
-    place = str(getattr(store, "uri", "")).partition("?")[0]
-    return place.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    """The last part of its place, without what a URI says behind a question mark or before an @."""
+    scheme, _, rest = str(getattr(store, "uri", "")).partition("?")[0].rpartition("://")
+    last = rest.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return last.rpartition("@")[2] if scheme and rest.startswith(last) else last
