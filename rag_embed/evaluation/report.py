@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -22,6 +22,8 @@ from rag_embed.maths.resampling import Difference, Estimate
 
 FORMAT = "rag-embed-evaluation"
 VERSION = 1
+_LABEL = 12
+"""Letters of a label that stay on one line, in a terminal that is too narrow for all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,28 +84,59 @@ def make_report(
 
 
 def to_rich(report: Report) -> Group:
-    """For a terminal: give it to ``rich.console.Console.print``."""
-    parts: list[RichTable | Text] = []
+    """For a terminal: give it to ``rich.console.Console.print``. Where a table is too wide it becomes lines."""
+    parts: list[_Fitted | Text] = []
     for table in report.tables():
-        drawn = RichTable(
-            title=Text(table.title, style="bold"),
-            caption=Text(table.note, style="dim"),
-            title_justify="left",
-            caption_justify="left",
-        )
-        for place, name in enumerate(table.columns):
-            number = place >= table.labels
-            drawn.add_column(
-                Text(name),
-                justify="right" if number else "left",
-                no_wrap=number,
-                overflow="ellipsis" if number else "fold",
-            )
-        for row in table.rows:
-            # Text, not str: a name in square brackets is no markup.
-            drawn.add_row(*(Text(cell) for cell in row))
-        parts += [drawn, Text()]
+        parts += [_Fitted(table), Text()]
     return Group(*parts[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A table as wide as a terminal is: drawn with all its columns, or a row after the other."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _drawn(self.table) if _width(self.table) <= options.max_width else _lines(self.table)
+
+
+def _width(table: Table) -> int:
+    """Columns of a terminal below which numbers would be cut, or labels folded beyond reading."""
+    rows = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    labels = (min(width, _LABEL) for width in widths[: table.labels])
+    return sum(labels) + sum(widths[table.labels :]) + 3 * len(widths) + 1
+
+
+def _drawn(table: Table) -> RichTable:
+    drawn = RichTable(
+        title=Text(table.title, style="bold"),
+        caption=Text(table.note, style="dim"),
+        title_justify="left",
+        caption_justify="left",
+    )
+    for place, name in enumerate(table.columns):
+        number = place >= table.labels
+        drawn.add_column(
+            Text(name),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="ellipsis" if number else "fold",
+        )
+    for row in table.rows:
+        # Text, not str: a name in square brackets is no markup.
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def _lines(table: Table) -> Text:
+    lines = Text(f"{table.title}\n", style="bold")
+    for row in table.rows:
+        named = [f"{name} {cell}" for name, cell in zip(table.columns, row, strict=True)]
+        lines.append(", ".join(row[: table.labels]) + "\n", style="not bold")
+        lines.append(f"  {', '.join(named[table.labels :])}\n", style="not bold")
+    return lines.append(table.note, style="not bold dim")
 
 
 def to_markdown(report: Report) -> str:

@@ -135,6 +135,18 @@ def test_console_shows_names_as_they_are(report) -> None:
         assert expected in text
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_console_still_shows_every_name_and_number(report, width) -> None:
+    console = Console(width=width, file=io.StringIO())
+    console.print(to_rich(report))
+    text = console.file.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    words = " ".join(text.split())
+    for table in report.tables():
+        for row in table.rows:
+            assert all(cell in words for cell in row), row
+
+
 def test_markdown_tables_are_whole(report) -> None:
     text = to_markdown(report)
     assert text.startswith("# Runs & \\<more\\>\n")
