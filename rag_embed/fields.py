@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, TypeAlias
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.filters import (
     METADATA,
     Compare,
@@ -84,11 +84,15 @@ class Fields:
         Raises:
             BadInput: An unknown type, or a name that is taken.
         """
+        if not isinstance(types, Mapping):
+            raise BadInput(
+                f"fields is a dict of names and types, such as {{'year': int}}, got {class_of(types)}."
+            )
         known = {}
         for name, kind in types.items():
             label = kind if isinstance(kind, str) else _NAMES.get(kind, "")
             if label not in _TYPES:
-                raise BadInput(f"Field {name!r}: the type must be one of {list(_TYPES)}.")
+                raise BadInput(f"Field {name!r}: the type must be one of {', '.join(_TYPES)}.")
             taken = [*BUILT_IN, "metadata"]
             if not isinstance(name, str) or not name.isidentifier() or name in taken:
                 raise BadInput(f"Field {name!r}: a name is an identifier other than {taken}.")

@@ -162,8 +162,8 @@ def _read_qrels(
             raise BadInput(f"{where}: query {query!r} is not in the queries file.")
         if documents is not None and document not in documents:
             raise BadInput(
-                f"{where}: document {document!r} is not in the corpus. Use the whole corpus, or "
-                "read with strict=False to count it as never found."
+                f"{where}: document {document!r} is not in the corpus. Correct the id, or use the "
+                "whole corpus; in Python, strict=False counts it as never found."
             )
         if qrels.setdefault(query, {}).setdefault(document, grade) != grade:
             raise BadInput(f"{where}: {query!r} and {document!r} were judged differently before.")

@@ -42,7 +42,8 @@ def read_events(path: str | PathLike[str], user: str | None = None) -> Iterator[
                 if line.strip():
                     yield _event(line, f"{path}:{number}", user)
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"Cannot read events from {str(path)!r}: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"Cannot read events from {str(path)!r}: {why}.") from error
 
 
 def _event(line: str, where: str, user: str | None) -> UserEvent:

@@ -178,6 +178,8 @@ def test_fields_are_checked_when_declared_and_when_stored() -> None:
     ):
         with pytest.raises(BadInput):
             Fields.of(bad)
+    with pytest.raises(BadInput, match="a dict of names and types.*got list"):
+        Fields.of(["year"])
     fields = Fields.of({"year": int, "score": "float", "tags": list[str], "ok": bool})
     stored = fields.values(
         Document("d", "", metadata={"year": 3, "score": 1, "tags": ("a",), "ok": True})
