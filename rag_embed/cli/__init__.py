@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag_embed.cli.commands import Commands
-from rag_embed.errors import NoIndex, RagEmbedError
+from rag_embed.errors import RagEmbedError
 from rag_embed.lazy import lazily
 from rag_embed.stores._deferred import spare_pandas
 
@@ -64,16 +64,16 @@ def main() -> None:
     spare_pandas()
     try:
         app()
-    except NoIndex as error:
-        _fail(f"{error.what}; make one first: rag-embed index FOLDER --to KB.")
     except RagEmbedError as error:
-        _fail(str(error))
+        from rag_embed.cli.show import told  # what draws is loaded by commands that draw
+
+        _fail(told(error))
     except OSError as error:  # a page or report that cannot be written
         _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
 
 
 def _fail(message: str) -> None:
-    from rag_embed.cli.show import complain  # what draws is loaded by commands that draw
+    from rag_embed.cli.show import complain
 
     complain(message)
     sys.exit(1)

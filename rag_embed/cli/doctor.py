@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.cli.checks import Check
-from rag_embed.cli.show import emit, out
+from rag_embed.cli.show import emit, out, told
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.settings import read as read_settings
@@ -155,7 +155,7 @@ def _checked(name: str, find: Callable[[], Check]) -> Check:
     try:
         return find()
     except RagEmbedError as error:
-        return Check(name, "bad", str(error))
+        return Check(name, "bad", told(error))
 
 
 def _encoder() -> Check:

@@ -10,6 +10,10 @@ from rag_embed.index import Index
 from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.types import Document
 
+_OTHERWISE = {
+    "--field": ' What is not declared is filtered as metadata.NAME: --where "metadata.year>=2020".'
+}
+
 
 def made(
     to: str,
@@ -81,6 +85,18 @@ def opened(
 def _check(option: str, asked: object, built: object) -> None:
     if asked is not None and asked != built:
         raise BadInput(
-            f"The index was built with {option} {built}, not {asked}. Leave {option} out, or build "
-            "a new index."
+            f"The index was built with {_typed(option, built)}, not with {_typed(option, asked)}. "
+            f"Leave {option} out, or build a new index.{_OTHERWISE.get(option, '')}"
         )
+
+
+def _typed(option: str, value: object) -> str:
+    """An option as one types it."""
+    if isinstance(value, bool):
+        return option if value else option.replace("--", "--no-", 1)
+    if isinstance(value, dict):
+        between = ":" if option == "--field" else "="
+        return " ".join(f"{option} {name}{between}{one}" for name, one in value.items()) or (
+            f"no {option}"
+        )
+    return f"no {option}" if value is None else f"{option} {value}"

@@ -104,6 +104,7 @@ def ask_why(
         from rag_embed.serving.page.alone import page  # templates are for pages alone
 
         html.write_text(page(query, explained, index.store.analyzer), encoding="utf-8")
+        err.print(f"wrote {html}", markup=False)
     hits = [one.hit for one in explained]
     route = hits[0].route if hits else None
     if as_json:

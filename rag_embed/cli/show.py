@@ -21,6 +21,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from rag_embed.errors import NoIndex, RagEmbedError
 from rag_embed.ranking.token_matches import Match
 from rag_embed.text import ACTING, printable
 from rag_embed.types import Citation, Hit, OnProgress, Route
@@ -49,6 +50,13 @@ out = _Safe(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=F
 
 err = _Safe(stderr=True, highlight=False, emoji=False)
 """Progress and complaints, so that results can be piped."""
+
+
+def told(error: RagEmbedError) -> str:
+    """What an error says, in the words of a shell."""
+    if isinstance(error, NoIndex):
+        return f"{error.what}; make one first: rag-embed index FOLDER --to KB."
+    return str(error)
 
 
 @contextmanager
@@ -163,12 +171,13 @@ def route_lines(route: Route) -> list[str]:
 def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits for a reader: where, how relevant, and the beginning of the text."""
     for rank, hit in enumerate(hits, 1):
-        chunk = hit.chunk
+        chunk, cited = hit.chunk, hit.citation()
+        page = f", {cited.page_kind} {cited.page}" if cited.page is not None else ""
         where = " > ".join(filter(None, dict.fromkeys([chunk.title, *chunk.headings])))
         head = Text.assemble(
             (f"{rank:>2} ", "dim"),
             (where or chunk.doc_id, "bold"),
-            (f"  {chunk.doc_id} [{chunk.start}:{chunk.end}]", "dim"),
+            (f"  {chunk.doc_id}{page} [{chunk.start}:{chunk.end}]", "dim"),
             (f"  relevance {hit.relevance:.2f}", "green" if hit.relevance >= 0.5 else "yellow"),
         )
         out.print(head, soft_wrap=True)

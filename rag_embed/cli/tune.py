@@ -40,7 +40,13 @@ class Pooling(str, enum.Enum):
 
 def tune(
     kb: Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")],
-    what: Annotated[What, typer.Argument(help="What to decide.")],
+    what: Annotated[
+        What,
+        typer.Argument(
+            metavar="WHAT",
+            help="What to decide: relevance, weights, router, personal, tokens or situate.",
+        ),
+    ],
     queries: Annotated[
         Path | None,
         typer.Argument(

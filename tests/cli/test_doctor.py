@@ -42,6 +42,7 @@ def test_healthy_index(run, kb) -> None:
 def test_no_index(run) -> None:
     done = run("doctor", "nowhere", "--json")
     assert done.code == 1 and "no index at" in done.json[-1]["detail"]
+    assert "rag-embed index FOLDER --to KB" in done.json[-1]["detail"], "in the words of a shell"
 
 
 @pytest.mark.parametrize("pattern", ["chunks.lance/data/*", "documents.lance/data/*"])

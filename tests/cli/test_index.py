@@ -262,6 +262,8 @@ def test_options_of_an_existing_index(run, folder) -> None:
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb", *create).code == 0
     assert run("index", folder, "--to", "kb").code == 0
+    shown = run("index", folder, "--to", "kb", "--field", "year:str").err
+    assert "with --field year:int, not with --field year:str" in " ".join(shown.split())
     for other in (
         ("--field", "year:str"),
         ("--chunk-tokens", "60"),

@@ -55,13 +55,21 @@ def test_the_overview_is_grouped(run) -> None:
 
 def test_did_you_mean(run) -> None:
     done = run("serch", "kb", "x")
-    assert done.code == 2 and "Did you mean 'search'?" in done.err
+    assert done.code == 2 and "Did you mean 'search'" in done.err
 
 
 def test_an_index_and_a_question_are_a_search(run, kb, monkeypatch) -> None:
     assert run(kb, "red fox", "-k", "2").out == run("search", kb, "red fox", "-k", "2").out != ""
-    assert run("nowhere", "red fox").code == 2
-    assert run(kb).code == 2
+
+
+def test_a_word_that_is_no_command_is_told_what_it_may_lack(run, kb) -> None:
+    for words in (["nowhere"], ["nowhere", "red fox"]):
+        done = run(*words)
+        said = " ".join(done.err.replace("│", " ").split())
+        assert done.code == 2 and "no command and no index 'nowhere'" in said
+        assert "rag-embed index FOLDER --to nowhere" in said
+    done = run(kb)
+    assert done.code == 2 and "is a folder, not a command" in done.err and "QUERY" in done.err
 
 
 def test_lines_of_json(run, kb) -> None:

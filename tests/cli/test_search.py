@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rag_embed import Index
+from rag_embed import Document, Index
 from rag_embed.ranking import Calibration
 
 
@@ -138,14 +138,23 @@ class Links(HTMLParser):
                 self.active.append(f"{tag} {name}")
 
 
+def test_a_hit_in_a_file_with_pages_says_its_page(run, kb) -> None:
+    pages = {"path": "b.pdf", "format": "pdf", "page_starts": [0, 18], "page_kind": "page"}
+    Index.open(kb).add(Document("b.pdf", "Herons are grey.\n\nBadgers dig dens.", "B", pages))
+    found = run("search", kb, "badgers dig", "-k", "1").out
+    shown = run("search", kb, "badgers dig", "-k", "1", "--json").json["hits"][0]["page"]
+    assert f"b.pdf, page {shown} [" in found
+    assert "page" not in run("search", kb, "red fox", "-k", "1").out
+
+
 def test_ask_why_page_is_self_contained_and_inert(run, kb, tmp_path) -> None:
-    query = "fox <script>alert(2)</script> \"quoted\" 'single' </title><b>"
+    query = "fox <script>alert(2)</script> \"quoted\" 'single' </title><u>"
     done = run("ask-why", kb, query, "--html", "why.html")
     page = (tmp_path / "why.html").read_text(encoding="utf-8")
-    assert done.code == 0
+    assert done.code == 0 and done.err == "wrote why.html\n"
     links = Links()
     links.feed(page)
-    assert links.active == [] and not links.tags & {"script", "img", "link", "iframe", "b"}
+    assert links.active == [] and not links.tags & {"script", "img", "link", "iframe", "u"}
     assert "&lt;script&gt;alert(2)&lt;/script&gt;" in page
     assert "&lt;img src=x onerror=y&gt;" in page and "<mark>fox</mark>" in page
     assert "://" not in page and "@import" not in page and "url(" not in page
