@@ -23,7 +23,7 @@ def advance(shown: Bar, task: TaskID, now: Progress, started: float) -> None:
         task,
         completed=now.done if total is None else min(now.done, max(total - 1, 0)),
         chunks=now.chunks,
-        rate=f" ({rate:.0f}/s)" if now.chunks else "",
+        rate=f" ({rate:.0f}/s)" if rate >= 0.5 else "",
     )
 
 
