@@ -59,25 +59,32 @@ def listen(
             raise BadInput(f"Cannot listen on port {port}: {error}. Name another.") from error
         listening.listen()
         port = listening.getsockname()[1]
-        made = app(port)
-        started(port)
         config = uvicorn.Config(
-            made,
+            app(port),
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=patience,
         )
-        with _signals_once():
-            uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        with _stopped_by_signals(server):
+            started(port)
+            server.run(sockets=[listening])
 
 
 @contextmanager
-def _signals_once() -> Iterator[None]:
-    """Uvicorn sends the signal that stopped it to the process again: here it was meant for the server alone."""
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let signals stop the server alone, from before it listens to them itself.
+
+    Uvicorn sends the signal that stopped it to the process again, when it is through.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
     main = threading.current_thread() is threading.main_thread()  # no other may take signals
     told = (signal.SIGINT, signal.SIGTERM) if main else ()
-    before = [signal.signal(one, lambda *_: None) for one in told]
+    before = [signal.signal(one, stop) for one in told]
     try:
         yield
     finally:

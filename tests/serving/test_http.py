@@ -23,6 +23,7 @@ from rag_embed import Document, Index, field
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.serving import Library, application
+from rag_embed.serving.listening import listen
 from rag_embed.serving.tool import FAILED
 from rag_embed.serving.web import writing
 
@@ -483,3 +484,11 @@ def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
         assert "Traceback" not in done.stderr
     with pytest.raises(BadInput, match="16 or more ASCII"):
         application(Library.of({"x": Index.open(handbook)}), 1, "short")
+
+
+async def _asked_by_nobody(scope: object, receive: object, send: object) -> None:
+    assert scope["type"] == "lifespan", "nobody asks"
+
+
+def test_told_to_stop_before_it_listens_it_stops() -> None:
+    listen(lambda _: _asked_by_nobody, 0, started=lambda _: signal.raise_signal(signal.SIGTERM))
