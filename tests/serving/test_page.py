@@ -285,6 +285,37 @@ def test_many_signs_take_time_in_proportion(sign) -> None:
     assert work(800) < 6 * work(200)
 
 
+SIGNS = ["**a ", "a\\|", "-", "||", "|-", " ", "\t#", "*a\\", "``` \t", "```a"]
+HEADS = ["", "| a | b |\n|--|--|\n| ", "# ", "```\n"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("head", HEADS)
+def test_no_text_holds_the_page_up(sign, head) -> None:
+    """Where a pattern tried all ways to read a line, these would run for hours."""
+    for tail in ("x", "\\", "`", "x |", "\n=x"):
+        text = f"{head}{sign * (8000 // len(sign))}{tail}"
+        runs = [
+            run
+            for block in blocks(text, [], None)
+            for some in (block.runs, *(cell for row in block.rows for cell in row))
+            for run in some
+        ]
+        assert {sign for run in runs for one in run.pieces for sign in one.text} <= set(text)
+
+
+def test_tables_and_headings_are_read_as_before() -> None:
+    [table] = blocks("  | a \\| b |  c|\n|:-- | --:|\n|d||\n", [], None)
+    rows = [
+        ["".join(p.text for run in cell for p in run.pieces) for cell in row] for row in table.rows
+    ]
+    assert table.headed and rows == [["", "a \\| b", "c"], ["d"]]
+    for text in ("## Name ##", "Name\n  ====", "Name\n---  ", "# Name  #"):
+        [block] = blocks(text, [], None)
+        assert (block.kind, block.runs[0].pieces[0].text) == ("heading", "Name"), text
+    assert blocks("# C#", [], None)[0].runs[0].pieces[0].text == "C#"
+
+
 def hit(*adds: float) -> Hit:
     parts = tuple(Part(f"leg{n}", 0.0, add, 1.0) for n, add in enumerate(adds))
     return Hit(Chunk("a#0-1", "a", "x", 0, 1), sum(adds), 0.5, parts)

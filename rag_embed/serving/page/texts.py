@@ -16,14 +16,13 @@ from rag_embed.serving.page.marks import Mark
 from rag_embed.text import printable
 
 _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
-_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_STRONG = re.compile(r"\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*])")
 _LINK = re.compile(r"\[([^\[\]\n]+)\]\([^()\s]*\)")
-_HEADING = re.compile(r"\A {0,3}#{1,6}(?:[ \t]+|$)|[ \t]+#+[ \t]*\Z|\n *(?:=+|-+)[ \t]*\Z")
-_CELL = re.compile(r"(?<!\\)\|?[ \t]*((?:\\.|[^|\\\n])+?)[ \t]*(?=(?<!\\)\||$)")
-_FENCE = re.compile(r"^ {0,3}```[ \t]*([^\s`]*)[^`\n]*$", re.MULTILINE)
-_RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|?)+")
-_ROWS = re.compile(r"(?:[ \t]*\|[^\n]*\|[ \t]*\n?)+")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]+|$)")
+_CELL = re.compile(r"(?:\\.|[^|\\\n]|\\$)+")
+_FENCE = re.compile(r"^ {0,3}```([^`\n]*)$", re.MULTILINE)
+_RULE = re.compile(r":?-+:?")
 _SIGNS = (
     (_CODE, 2, "code"),
     (_STRONG, 1, "strong"),
@@ -115,13 +114,37 @@ def _table(text: str, start: int, end: int, marks: Sequence[Mark]) -> Block:
     rows: list[tuple[Runs, ...]] = []
     ruled = False
     for line in re.finditer(r"[^\n]+", text[start:end]):
-        if _RULE.fullmatch(line[0]):
+        if _is_rule(line[0]):
             ruled = ruled or len(rows) == 1
             continue
         first = start + line.start()
-        cells = [(first + cell.start(1), first + cell.end(1)) for cell in _CELL.finditer(line[0])]
+        cells = [
+            _trimmed(text, first + cell.start(), first + cell.end())
+            for cell in _CELL.finditer(line[0])
+        ]
         rows.append(tuple(_runs(text, low, high, marks, True) for low, high in cells))
     return Block("table", rows=tuple(rows), headed=ruled)
+
+
+def _is_rule(line: str) -> bool:
+    """Whether this is the line below the names of a table's columns."""
+    cells = line.strip(" \t").removeprefix("|").removesuffix("|").split("|")
+    return all(_RULE.fullmatch(cell.strip(" \t")) for cell in cells)
+
+
+def _is_rows(text: str) -> bool:
+    """Whether every line stands between bars."""
+    lines = [line.strip(" \t") for line in text.removesuffix("\n").split("\n")]
+    return all(len(line) > 1 and line[0] == line[-1] == "|" for line in lines)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A part of a text without the spaces around it."""
+    while start < end and text[start] in " \t":
+        start += 1
+    while start < end and text[end - 1] in " \t":
+        end -= 1
+    return start, end
 
 
 @cache
@@ -146,14 +169,14 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
             continue
         start, end = lines[first], min(lines[last], len(text))
         kind = _KINDS.get(token.type, "text")
-        if kind == "text" and _ROWS.fullmatch(text[start:end]):
+        if kind == "text" and _is_rows(text[start:end]):
             kind = "table"  # of which the first rows are in another chunk
         yield kind, start, end
 
 
 def _starts_in_code(text: str) -> bool:
     """Whether a passage was cut out of a block of code: its first fence can only be the end of one."""
-    fences = _FENCE.findall(text)
+    fences = [said.split() for said in _FENCE.findall(text)]
     return len(fences) > 1 and not fences[0] and bool(fences[1])
 
 
@@ -163,8 +186,8 @@ def _runs(
     """The characters of a block by their looks; signs of Markdown are left out."""
     part = text[start:end].rstrip()
     styles, hidden = _inline(part) if inline else ([""] * len(part), bytearray(len(part)))
-    for sign in _HEADING.finditer(part) if kind == "heading" else ():
-        hidden[sign.start() : sign.end()] = b"\1" * len(sign[0])
+    for low, high in _heading_signs(part) if kind == "heading" else ():
+        hidden[low:high] = b"\1" * (high - low)
     marked: list[Mark | None] = [None] * len(part)
     for one in marks:
         for at in range(max(one.start - start, 0), min(one.end - start, len(part))):
@@ -178,6 +201,18 @@ def _runs(
             pieces.append(Piece(said, mark.kind, mark.tip) if mark else Piece(said))
         runs.append(Run(style, tuple(pieces)))
     return tuple(runs)
+
+
+def _heading_signs(part: str) -> Iterator[tuple[int, int]]:
+    """Where the signs of a heading stand: before it, behind it, or as a line below it."""
+    if opening := _HEADING.match(part):
+        yield opening.span()
+    name = part.rstrip("#")
+    if name != part and name.endswith((" ", "\t")):
+        yield len(name.rstrip(" \t")), len(part)
+    above, _, last = part.rpartition("\n")
+    if above and set(last.strip(" ")) in ({"="}, {"-"}):
+        yield len(above), len(part)
 
 
 def _inline(part: str) -> tuple[list[str], bytearray]:
