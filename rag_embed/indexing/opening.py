@@ -100,6 +100,7 @@ def made(path: Place, making: Making) -> Parts:
     check_options("create()", making, Making.__optional_keys__)
     if not isinstance(path, str | os.PathLike):
         return _made_in(path, making)
+    _check_lasting(path)
     from rag_embed.stores.lance import LanceStore  # keeps `import rag_embed` light
 
     declared = Fields.of(making.get("fields") or {})
@@ -117,6 +118,14 @@ def made(path: Place, making: Making) -> Parts:
     )
     _leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
     return store, splitter, space
+
+
+def _check_lasting(path: str | os.PathLike[str]) -> None:
+    if os.fspath(path).startswith("memory://"):
+        raise BadInput(
+            "LanceDB keeps memory:// for one connection, and an index has several; use "
+            "Index.in_memory()."
+        )
 
 
 def held(shape: Shape) -> Parts:
@@ -146,6 +155,7 @@ def opened(
     """An index that is there; see `Index.open`."""
     load = _loading_ahead(None if encoder else path)
     if isinstance(path, str | os.PathLike):
+        _check_lasting(path)
         from rag_embed.stores.lance import LanceStore
 
         lance = LanceStore.open(path, storage_options=storage_options)

@@ -138,7 +138,8 @@ class Store(Protocol):
     def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]], /) -> None:
         """Store what a function makes of all settings, as `configure` does.
 
-        No other process writes in between; on an object store, which has no lock, it may.
+        What it was made of still holds when it is stored: on an object store, which has no lock, the
+        function is asked again when another process was faster.
         """
         ...
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rag_embed.stores.memory import MemoryStore
     from rag_embed.stores.memory_events import MemoryEvents
     from rag_embed.stores.opening import opened_or_made
+    from rag_embed.stores.options import StorageOptions
     from rag_embed.stores.places import place
 
 _HOMES = {
@@ -20,11 +21,20 @@ _HOMES = {
     "LanceStore": "stores.lance",
     "MemoryEvents": "stores.memory_events",
     "MemoryStore": "stores.memory",
+    "StorageOptions": "stores.options",
     "opened_or_made": "stores.opening",
     "place": "stores.places",
 }
 
-__all__ = ["LanceEvents", "LanceStore", "MemoryEvents", "MemoryStore", "opened_or_made", "place"]
+__all__ = [
+    "LanceEvents",
+    "LanceStore",
+    "MemoryEvents",
+    "MemoryStore",
+    "StorageOptions",
+    "opened_or_made",
+    "place",
+]
 
 __getattr__ = lazily(__name__, _HOMES)
 

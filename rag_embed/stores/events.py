@@ -53,10 +53,11 @@ from rag_embed.stores.event_schema import (
 from rag_embed.stores.event_search import index_keys, near
 from rag_embed.stores.event_sums import EventSums
 from rag_embed.stores.locks import turn
+from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect, upsert
+from rag_embed.stores.tables import connect, latest, upsert
 from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
@@ -92,6 +93,7 @@ class LanceEvents:
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = place(uri)
+        storage_options = storage_options and StorageOptions(storage_options)
         self._reopen = partial(
             LanceEvents, self.uri, signature, half_life=half_life, storage_options=storage_options
         )
@@ -268,7 +270,7 @@ class LanceEvents:
 
     def _table(self, name: str) -> Any:  # noqa: ANN401
         if name not in self._tables:
-            self._tables[name] = self._database.open_table(name)
+            self._tables[name] = latest(self._database, name)
         return self._tables[name]
 
     def _created(self, name: str) -> Any:  # noqa: ANN401

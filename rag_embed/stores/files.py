@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from rag_embed.stores.checks import check_files
 from rag_embed.stores.locks import turn
+from rag_embed.stores.places import local
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import made, names_of, upsert
@@ -85,7 +86,10 @@ class LanceFiles:
     def _made(self) -> Any:  # noqa: ANN401
         if self.table is None:
             try:
-                if FILES in names_of(self._database):  # a process died while it made it
+                alone = (
+                    local(self._uri) is not None
+                )  # else another process may be making it just now
+                if alone and FILES in names_of(self._database):  # one died while it made it
                     self._database.drop_table(FILES)
                 self._database.create_table(FILES, schema=_SCHEMA)
             except ValueError:  # without a lock another process may have made it just now

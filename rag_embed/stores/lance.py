@@ -34,13 +34,14 @@ from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.lexical import size_of_words
 from rag_embed.stores.locks import turn
 from rag_embed.stores.making import Shape, find, make
+from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_table
 from rag_embed.stores.settling import sync_from_now_on
 from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import counted, read_analyzer, size_on_disk
+from rag_embed.stores.tables import counted, latest, read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
@@ -65,7 +66,7 @@ class LanceStore:
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.uri = uri
-        self._options = storage_options
+        self._options = storage_options = storage_options and StorageOptions(storage_options)
         self._reopen = partial(LanceStore.open, uri, storage_options=storage_options)
         self.fields = Fields(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
@@ -76,9 +77,9 @@ class LanceStore:
             sync_from_now_on(local(uri))
         self.files = LanceFiles(uri, database)
         self._database = database
-        self._chunks = database.open_table("chunks")
-        self._documents = database.open_table("documents")
-        self._settings = database.open_table("settings")
+        self._chunks = latest(database, "chunks")
+        self._documents = latest(database, "documents")
+        self._settings = latest(database, "settings")
         self._writer = LanceWriter(self._chunks, self._documents, local(uri))
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)

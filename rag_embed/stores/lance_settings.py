@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from rag_embed.stores.key_values import read_all, revise
 from rag_embed.stores.locks import turn
+from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import put, read_all, settings_of
+from rag_embed.stores.tables import at_once, settings_of
 
 
 class LanceSettings:
@@ -23,21 +25,21 @@ class LanceSettings:
     def __init__(self, uri: str, table: Any) -> None:  # noqa: ANN401
         self._uri = uri
         self._table = table
+        self._alone = local(uri) is not None
         self._read: tuple[int, dict[str, Any]] | None = None
 
     def all(self) -> dict[str, Any]:
         """See `protocols.Store.settings`; read again when they changed."""
         with explained("read the index", self._uri):
-            version = self._table.version
+            version = (table := at_once(self._table)).version
             if self._read is None or self._read[0] != version:
-                self._read = version, reread(lambda: read_all(self._table))
+                self._read = version, reread(lambda: read_all(table))
             return deepcopy(self._read[1])
 
     def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """See `protocols.Store`."""
         with explained("write settings", self._uri), turn(self._uri):
-            if values := change(read_all(self._table)):
-                put(self._table, values)
+            revise(self._table, change, self._alone)
 
     def own(self) -> dict[str, Any]:
         """The store's own settings as they are now; other processes may have changed them."""
@@ -45,4 +47,4 @@ class LanceSettings:
 
     def put(self, values: Mapping[str, Any]) -> None:
         """Store some, for whoever holds the lock."""
-        put(self._table, values)
+        revise(self._table, lambda _: values, self._alone)

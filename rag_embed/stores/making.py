@@ -1,14 +1,17 @@
 """Making the tables of an index, and finding those that are there.
 
 The settings are written last, in one commit: what was left by a process that died before is no index,
-and is made anew.
+and is made anew. On an object store, which has no lock, the process that makes the first table makes the
+index; others wait for it.
 """
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +23,7 @@ from rag_embed.fields import Fields
 from rag_embed.stores.analysing import analyse
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.inspection import small_ones
+from rag_embed.stores.key_values import put, put_first, read_all, revise
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
 from rag_embed.stores.recovery import drop_orphans, recover
@@ -34,15 +38,18 @@ from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     TABLES,
     connect,
+    latest,
     made,
     names_of,
-    put,
-    read_all,
     read_analyzer,
     settings_of,
 )
 
 _REMEDY = "create one first, with Index.create or Index.at"
+ABANDONED = timedelta(minutes=1)
+"""How long nothing was done for an unfinished index on an object store before it is made anew."""
+
+_LOOK = 0.2
 
 FORMAT = 2
 """Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself."""
@@ -95,7 +102,11 @@ def make(
         stored = create_tables(database, uri, own)
         if files:
             LanceFiles(uri, database).write(files)
-        put(database.open_table("settings"), {"store": stored, **settings})
+        table, values = database.open_table("settings"), {"store": stored, **settings}
+        if local(uri) is not None:
+            put(table, values)
+        elif not put_first(table, values):
+            check_none(values, uri)
     return database, stored
 
 
@@ -181,7 +192,7 @@ def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A
         chunks.add_columns(pa.schema([pa.field(name, pa.string()) for name in missing]))
     analyse(chunks, read_analyzer(own["analyzer"]))
     now = {**own, "format": FORMAT, "words": VERSION}
-    put(database.open_table("settings"), {"store": now})
+    revise(latest(database, "settings"), lambda _: {"store": now}, local(database.uri) is not None)
     return now
 
 
@@ -196,18 +207,10 @@ def create_tables(
         The store's own settings; once they are written, the index exists.
 
     Raises:
+        IndexExists: Another process was faster, where there is no lock.
         StoreError: There are documents, but no settings.
     """
-    left = set(TABLES) & names_of(database)
-    documents = made(database, "documents")
-    if documents is not None and documents.count_rows():
-        raise StoreError(
-            f"{uri!r} holds documents, but its settings are lost. Restore "
-            "settings.lance from a copy, or choose another folder."
-        )
-    for name in left:
-        database.drop_table(name)
-    make_chunks(database, own.spaces, own.fields, own.tokens)
+    _claim(database, uri, own)
     for name, schema in (("documents", DOCUMENT_SCHEMA), ("settings", SETTINGS_SCHEMA)):
         table = database.create_table(name, schema=schema)
         table.set_unenforced_primary_key("key" if name == "settings" else "id")
@@ -239,6 +242,37 @@ def make_chunks(
     chunks.set_unenforced_primary_key("id")
     for column in ("id", "doc_id"):
         chunks.create_index(column, config=BTree())
+
+
+def _claim(database: Any, uri: str, own: Shape) -> None:  # noqa: ANN401
+    """Make the table ``chunks``; another process that is making it may finish the index first."""
+    while True:
+        _drop_unfinished(database, uri)
+        try:
+            return make_chunks(database, own.spaces, own.fields, own.tokens)
+        except ValueError:  # it is there
+            if local(uri) is not None:
+                raise
+        check_none(stored_settings(database), uri)
+        time.sleep(_LOOK)
+
+
+def _drop_unfinished(database: Any, uri: str) -> None:  # noqa: ANN401
+    """Drop what was left by a process that died; where there is no lock, nobody knows that it did."""
+    left = sorted(set(TABLES) & names_of(database))
+    documents = made(database, "documents")
+    if documents is not None and documents.count_rows():
+        raise StoreError(
+            f"{uri!r} holds documents, but its settings are lost. Restore "
+            "settings.lance from a copy, or choose another folder."
+        )
+    if local(uri) is None and left:
+        tables = [table for name in left if (table := made(database, name)) is not None]
+        newest = [table.list_versions()[-1]["timestamp"] for table in tables]
+        if max(newest, default=datetime.min) > datetime.now() - ABANDONED:
+            return
+    for name in left:
+        database.drop_table(name)
 
 
 def stored_settings(database: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -20,7 +20,7 @@ def place(path: str | os.PathLike[str]) -> str:
             ``gs://``, ``az://``.
 
     Raises:
-        BadInput: It is empty, or a ``file://`` URI of another machine.
+        BadInput: It is empty, a ``file://`` URI of another machine, or a database of LanceDB Cloud.
 
     Examples:
         >>> place("file:///data/my%20kb"), place("s3://bucket/kb")
@@ -35,6 +35,12 @@ def place(path: str | os.PathLike[str]) -> str:
         from urllib.request import url2pathname  # needs what speaks to servers
 
         text = url2pathname(file["path"])
+    elif text.startswith("db://"):
+        raise BadInput(
+            f"{text!r} is a database of LanceDB Cloud, which declares no primary keys and drops no "
+            "versions: two writers could add a document twice, and nobody could be forgotten for "
+            "good. Name a folder, or a bucket as s3://, gs:// or az://."
+        )
     elif "://" in text:
         return text
     return absolute(text)

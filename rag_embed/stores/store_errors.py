@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from json import JSONDecodeError
 
 from rag_embed.errors import RagEmbedError, StoreError
 from rag_embed.stores.forked import check_usable
+from rag_embed.stores.options import secret
 
 _ADVICE = (
     (
@@ -65,6 +66,15 @@ _PANICS = ("PanicException", "RustPanic")
 _LEFT = re.compile(r"(?<=\.)( \d+ documents were written without their chunks.*)")
 """What a write says that could not be undone; see `writing`. Advice in place of an error keeps it."""
 
+_SHORTEST = 6
+_secrets: set[str] = set()
+
+
+def keep_secret(options: Mapping[str, str] | None) -> None:
+    """Leave the credentials among some options out of every `StoreError` of this process."""
+    known = options or {}
+    _secrets.update(known[name] for name in secret(known) if len(known[name]) >= _SHORTEST)
+
 
 @contextmanager
 def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
@@ -84,7 +94,12 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
             text = f"strange: {type(error).__name__} {text}"
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
         advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))
-        raise StoreError(f"Could not {action} at {os.fspath(uri)!r}: {advice}") from error
+        said = f"Could not {action} at {os.fspath(uri)!r}: {advice}"
+        if any(one in f"{said}{error}" for one in _secrets):
+            for one in _secrets:
+                said = said.replace(one, "***")
+            raise StoreError(said) from None  # the error below it would tell
+        raise StoreError(said) from error
 
 
 def unforgotten(error: StoreError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,8 +17,8 @@ from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
 from rag_embed.stores.forked import used
 from rag_embed.stores.places import local
-from rag_embed.stores.schema import SETTINGS_SCHEMA, field_columns
-from rag_embed.stores.store_errors import explained
+from rag_embed.stores.schema import field_columns
+from rag_embed.stores.store_errors import explained, keep_secret
 
 TABLES = ("chunks", "documents", "settings")
 
@@ -46,16 +45,55 @@ _SESSION = PerProcess(
 
 
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
-    """A LanceDB connection whose handles re-read the version before every operation."""
+    """A LanceDB connection; see `latest` for its tables.
+
+    Args:
+        uri: See `places.place`.
+        options: Of the object store. What of it is secret stays out of errors from now on.
+    """
+    keep_secret(options)
     with explained("open the folder", uri):
         used()
         in_memory = os.fspath(uri).startswith("memory://")  # one for all of a session
         return lancedb.connect(
             uri,
-            read_consistency_interval=timedelta(0),
+            read_consistency_interval=None if local(os.fspath(uri)) is None else timedelta(0),
             storage_options=dict(options) if options else None,
             session=None if in_memory else _SESSION.get(),
         )
+
+
+class Latest:
+    """A handle of a table on an object store that looks for the latest version once an operation.
+
+    LanceDB's own handles, told to re-read the version, list the versions three to six times for one
+    search or write, and each time is a request.
+
+    Args:
+        table: LanceDB's handle, of a connection that does not re-read by itself.
+    """
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self.at_once(), name)
+
+    def at_once(self) -> Any:  # noqa: ANN401
+        """LanceDB's handle at the latest version, for several looks at it."""
+        self._table.checkout_latest()
+        return self._table
+
+
+def latest(database: Any, name: str) -> Any:  # noqa: ANN401
+    """A handle of a table that re-reads the version before every operation."""
+    table = database.open_table(name)
+    return Latest(table) if local(database.uri) is None else table
+
+
+def at_once(table: Any) -> Any:  # noqa: ANN401
+    """A handle for several looks in a row, which on an object store look for the latest version once."""
+    return table.at_once() if isinstance(table, Latest) else table
 
 
 def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
@@ -75,7 +113,7 @@ def made(database: Any, name: str) -> Any:  # noqa: ANN401
     if name not in names_of(database):
         return None
     try:
-        return database.open_table(name)
+        return latest(database, name)
     except ValueError as error:
         if f"'{name}' was not found" not in str(error):
             raise
@@ -86,17 +124,6 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """The store's own settings among all; empty when there are none."""
     own = values.get("store", {})
     return {"tokens": [], **own} if own else {}
-
-
-def read_all(table: Any) -> dict[str, Any]:  # noqa: ANN401
-    """All rows of a key-value table."""
-    return {row["key"]: json.loads(row["value_json"]) for row in table.search().to_list()}
-
-
-def put(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401
-    """Insert or replace rows of a key-value table."""
-    rows = [{"key": key, "value_json": json.dumps(value)} for key, value in values.items()]
-    upsert(table, "key", pa.Table.from_pylist(rows, schema=SETTINGS_SCHEMA))
 
 
 def upsert(table: Any, key: str, rows: pa.Table, alone: bool = True) -> None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from rag_embed.stores.full_text import SPACES
 from rag_embed.stores.locks import turn
 from rag_embed.stores.schema import WORDS
 from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import at_once
 from rag_embed.stores.upkeep import Upkeep, optimized
 
 
@@ -36,21 +37,23 @@ class LanceTending:
         self._uri = uri
         self._local = local
         self._tables = tables
+        self._chunks = (there := tables())["chunks"]
         self._large = large
         self._wordy = wordy
         self._upkeep = Upkeep(local)
-        for name, table in tables().items():
+        for name, table in there.items():
             self._upkeep.watch(name, table)
 
     def tidy(self) -> None:
         """See `protocols.Store`; `upkeep` says when something is due."""
         with explained("tidy the index", self._uri):
-            due = {self._upkeep.due(name, table) for name, table in self._tables().items()}
+            tables = self._tables()
+            due = {self._upkeep.due(name, table) for name, table in tables.items()}
             if due == {"nothing"} and not self._lacking():
                 return
             with turn(self._uri):
                 self._build()
-                for name, table in self._tables().items():
+                for name, table in tables.items():
                     self._upkeep.keep(name, table)
 
     def optimize(self) -> None:
@@ -63,12 +66,12 @@ class LanceTending:
 
     def _lacking(self) -> list[str]:
         """Columns that lack the search index that they want."""
-        chunks = self._tables()["chunks"]
+        chunks = at_once(self._chunks)
         large = self._large(chunks.count_rows())
         return _unindexed(chunks, large) if large else []
 
     def _build(self) -> None:
-        chunks = self._tables()["chunks"]
+        chunks = self._chunks
         lacking = self._lacking()
         if WORDS[0] not in lacking and self._wordy():
             lacking += _unindexed(chunks, WORDS[:1])

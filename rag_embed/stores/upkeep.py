@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from lancedb.index import BTree
 
-from rag_embed.stores.tables import PATIENCE, SAME, given_way
+from rag_embed.stores.tables import PATIENCE, SAME, at_once, given_way
 
 COMMITS = 64
 """Commits after which small files are made one."""
@@ -66,6 +66,7 @@ class Upkeep:
             table: The table.
             wanted: Columns that shall have a search index.
         """
+        table = at_once(table)
         version, rows = table.version, table.count_rows()
         before = self._seen.setdefault(name, version - 1)
 

@@ -18,7 +18,7 @@ from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import opened
+from rag_embed.stores.tables import latest, opened
 
 _MANIFEST = re.compile(r"\d{20}\.manifest")
 """The name of a version's file: 2^64 - 1 less its number, so that the latest is the first by name."""
@@ -48,7 +48,7 @@ class LanceViewing:
         self._fields = fields
         self._analyzer = analyzer
         self._options = options
-        self._tables = [database.open_table(name) for name in ("chunks", "documents")]
+        self._tables = [latest(database, name) for name in ("chunks", "documents")]
         self._folders = [] if local(uri) is None else [str(table.uri) for table in self._tables]
         self._latest: tuple[Hashable, LanceView] | None = None
         self._lock = Lock()

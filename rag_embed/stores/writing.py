@@ -126,20 +126,27 @@ class LanceWriter:
     def _swap(self, rows: pa.Table, ids: Sequence[str]) -> None:
         """Put chunks in the place of all chunks of some documents, in one commit."""
         table = pa.Table.from_batches(rows.to_batches(BATCH), rows.schema)
+        if self._alone and self._swapped_cheaply(table, ids):
+            return
+        merge = self._chunks.merge_insert("id")
+        merge = merge.when_matched_update_all().when_not_matched_insert_all()
+        merge = merge.when_not_matched_by_source_delete(among(ids, "doc_id"))
+        merge.execute(table, on_bad_vectors="null")
+
+    def _swapped_cheaply(self, table: pa.Table, ids: Sequence[str]) -> bool:
+        """Do so without reading the whole table, where no document has fewer chunks than before."""
         old = self._chunks.search().where(among(ids, "doc_id")).select(_PLACE).to_arrow()
-        before, after = _places(old), set(_places(rows))
-        if self._alone and not before:
+        before, after = _places(old), set(_places(table))
+        if not before:
             if len(table):
                 self._chunks.add(table, on_bad_vectors="null")  # a null is still to be computed
-            return
-        if self._alone and len(set(before)) == len(before) and after >= set(before):
-            merge = self._chunks.merge_insert(_PLACE)
-            merge = merge.when_matched_update_all().when_not_matched_insert_all()
-        else:
-            merge = self._chunks.merge_insert("id")
-            merge = merge.when_matched_update_all().when_not_matched_insert_all()
-            merge = merge.when_not_matched_by_source_delete(among(ids, "doc_id"))
+            return True
+        if len(set(before)) < len(before) or not after >= set(before):
+            return False
+        merge = self._chunks.merge_insert(_PLACE)
+        merge = merge.when_matched_update_all().when_not_matched_insert_all()
         merge.execute(table, on_bad_vectors="null")
+        return True
 
 
 def _places(rows: pa.Table) -> list[tuple[str, int]]:

@@ -57,6 +57,15 @@ def test_the_home_folder_of_sources_and_contexts(home: Path) -> None:
     assert (home / "contexts.db").is_file()
 
 
+@pytest.mark.parametrize(
+    ("where", "remedy"), [("memory://", "Index.in_memory"), ("db://kb", "folder, or a bucket")]
+)
+def test_what_cannot_hold_an_index_is_refused(where: str, remedy: str) -> None:
+    for way in (Index.create, Index.open, Index.at):
+        with pytest.raises(BadInput, match=remedy):
+            way(where, encoder=ENCODER)
+
+
 def test_a_file_uri_is_read_to_its_end() -> None:
     assert place("file:///data/notes #1?") == os.path.abspath("/data/notes #1?")
 

@@ -18,7 +18,7 @@ from llama_index.retrievers.rag_embed import RagEmbedVectorStore
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.stores import LanceStore
 
 
@@ -85,12 +85,18 @@ def test_it_reconnects_by_uri(store) -> None:
         assert sorted(ids(other)) == list("abcd")
 
 
-def test_credentials_stay_out_of_dumps(tmp_path) -> None:
+def test_credentials_stay_out_of_dumps(tmp_path, monkeypatch) -> None:
     options = {"secret": "hidden"}
     store = RagEmbedVectorStore(tmp_path / "store", storage_options=options)
     assert "hidden" not in store.to_json() + repr(store)
     again = RagEmbedVectorStore.from_dict(store.to_dict(), storage_options=options)
-    assert again.storage_options == pickle.loads(pickle.dumps(store)).storage_options == options
+    assert again.storage_options == options
+    dumped = pickle.dumps(store)
+    assert b"hidden" not in dumped
+    with pytest.raises(StoreError, match="SECRET in the environment"):
+        pickle.loads(dumped)
+    monkeypatch.setenv("SECRET", "hidden")
+    assert pickle.loads(dumped).storage_options == options
 
 
 def test_the_source_is_a_column(store) -> None:

@@ -22,7 +22,7 @@ from llama_index.retrievers.rag_embed.stored import StoredNodes
 
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
-from rag_embed.stores import LanceStore, place
+from rag_embed.stores import LanceStore, StorageOptions, place
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):
@@ -121,7 +121,8 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
                 "A RagEmbedVectorStore in memory cannot go to another process, since its nodes "
                 "would stay behind. Name a folder."
             )
-        return _connected, (type(self), self.uri, self.user, self.fields, self.storage_options)
+        options = self.storage_options and StorageOptions(self.storage_options)
+        return _connected, (type(self), self.uri, self.user, self.fields, options)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> RagEmbedVectorStore:
         return self.with_(user=self.user)
