@@ -25,6 +25,7 @@ from rag_embed.indexing.own_legs import matched
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Scope, added, synced
 from rag_embed.indexing.users import Users
+from rag_embed.indexing.workers import Workers
 from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
@@ -121,7 +122,9 @@ class Index:
         return cls(*held(shape))
 
     @observed("add", written)
-    def add(self, documents: Given, *, progress: OnProgress | None = None) -> AddReport:
+    def add(
+        self, documents: Given, *, progress: OnProgress | None = None, workers: int | Workers = 1
+    ) -> AddReport:
         """Add documents; one with a known id replaces the stored one in a single commit.
 
         Unchanged documents cost no encoding. The report tells what was skipped, by a reader or for its id.
@@ -129,11 +132,12 @@ class Index:
         Args:
             documents: Any iterable, consumed lazily, see `rag_embed.reading.read`; or one document.
             progress: Called after each batch.
+            workers: Processes that encode; or `indexing.workers.Ray`. Rows are the same.
 
         Raises:
             BadInput: The metadata of a document cannot be stored; batches before it are.
         """
-        return added(self.spaces.ingest(), unmarked(several(documents)), progress)
+        return added(self.spaces.ingest(workers), unmarked(several(documents)), progress)
 
     @observed("add", written)
     def add_files(
@@ -150,14 +154,15 @@ class Index:
             *paths: Files and folders.
             progress: Called with the counts so far.
             **looking: ``name``, ``include``, ``exclude``, ``ignore_files``, ``user``, ``prune``,
-                ``allow_empty``, ``dry_run``: see `indexing.folders.Looking`.
+                ``allow_empty``, ``dry_run``, ``workers``: see `indexing.folders.Looking`.
 
         Raises:
             BadInput: There is no such file or folder, its name is taken by another one, or nothing
                 is left of a folder; then none of its documents is deleted.
         """
         files, mode = Files.of(self.store, paths, looking)
-        return synced(self.spaces.ingest(lenient=True), files, mode, progress)
+        ingest = self.spaces.ingest(looking.get("workers", 1), lenient=True)
+        return synced(ingest, files, mode, progress)
 
     @observed("add", written)
     def sync(
@@ -168,6 +173,7 @@ class Index:
         allow_empty: bool = False,
         dry_run: bool = False,
         progress: OnProgress | None = None,
+        workers: int | Workers = 1,
     ) -> AddReport:
         """Make the documents of a scope those that come: `add`, then delete what did not come.
 
@@ -179,12 +185,14 @@ class Index:
             allow_empty: Delete all of them when none comes.
             dry_run: Change nothing, and list in the report what would be done.
             progress: Called with the counts so far.
+            workers: See `add`.
 
         Raises:
             BadInput: One cannot be stored, the scope is a folder's name, or none came and none is deleted.
         """
         scoped = Scope.of(self.store, scope, several(documents))
-        return synced(self.spaces.ingest(), scoped, Mode(True, allow_empty, dry_run), progress)
+        mode = Mode(True, allow_empty, dry_run)
+        return synced(self.spaces.ingest(workers), scoped, mode, progress)
 
     @observed("delete", gone)
     def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:

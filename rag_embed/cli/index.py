@@ -14,7 +14,7 @@ import typer
 
 from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
-from rag_embed.cli.making import made, opened
+from rag_embed.cli.making import Engine, made, opened
 from rag_embed.cli.reporting import advance, tell
 from rag_embed.cli.show import counted, documents_bar, emit, err
 from rag_embed.cli.watching import follow
@@ -128,6 +128,12 @@ def index(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on with what changes, until it is stopped.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes that encode, each with a model of its own.", min=1)
+    ] = 1,
+    engine: Annotated[
+        Engine, typer.Option(help="Where they run: on this machine, or on a Ray cluster.")
+    ] = Engine.processes,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Add files to an index; unchanged ones cost nothing, changed ones are replaced."""
@@ -166,6 +172,7 @@ def index(
                 prune=prune,
                 allow_empty=allow_empty,
                 dry_run=dry_run,
+                workers=engine.of(workers),
                 progress=lambda now: advance(shown, task, now, started),
             )
             done = report.documents + len(report.skipped)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from rag_embed.analysis import Analyzer
 from rag_embed.cli.show import err
 from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.indexing.workers import Ray, Workers
 from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.types import Document
 
 _OTHERWISE = {
     "--field": ' What is not declared is filtered as metadata.NAME: --where "metadata.year>=2020".'
 }
+
+
+class Engine(str, Enum):
+    """Where workers run."""
+
+    processes = "processes"
+    ray = "ray"
+
+    def of(self, count: int) -> int | Workers:
+        """So many workers."""
+        return Ray(count) if self is Engine.ray else count
 
 
 def made(

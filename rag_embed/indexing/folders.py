@@ -17,6 +17,7 @@ from rag_embed.indexing import settings
 from rag_embed.indexing.evidence import Mode
 from rag_embed.indexing.origin import marked, origin_of
 from rag_embed.indexing.roots import Part, Root, parts_of
+from rag_embed.indexing.workers import Workers
 from rag_embed.paths import absolute
 from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
@@ -41,6 +42,7 @@ class Looking(TypedDict, total=False):
             Documents with an owner stay.
         allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
         dry_run: Change nothing, and list in the report what would be done.
+        workers: Processes that encode, 1 by default; or `indexing.workers.Ray`.
     """
 
     name: str | None
@@ -51,6 +53,7 @@ class Looking(TypedDict, total=False):
     prune: bool
     allow_empty: bool
     dry_run: bool
+    workers: int | Workers
 
 
 @dataclass

@@ -7,20 +7,19 @@ document counts as stored only when all of its chunks are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Literal
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.indexing.batches import Batches, in_growing_batches
+from rag_embed.indexing.computed import WORTH_READING, Encoders
 from rag_embed.indexing.cutting import unwieldy
 from rag_embed.indexing.documents import content_hash, fitting, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
-from rag_embed.indexing.sparse_spaces import weighed_again
-from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store, View
-from rag_embed.situated.reuse import encoded_again
-from rag_embed.situated.space import written
+from rag_embed.indexing.workers import Compute, Workers, in_order, workers_of
+from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store
 from rag_embed.stores.checks import check_owners
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import (
@@ -31,12 +30,7 @@ from rag_embed.types import (
     OnProgress,
     Progress,
     Skipped,
-    TokenBits,
-    Vectors,
 )
-
-_WORTH_READING = 4
-"""Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +106,14 @@ class _New:
 
 
 @dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is written at once, and a report of the others that came with it."""
+
+    parts: list[tuple[_New, Cut]]
+    passed: AddReport
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """Adds documents to a store.
 
@@ -122,6 +124,7 @@ class Ingest:
         lenient: Whether a value of the metadata that cannot be stored is left out and reported, and not an
             error. A document whose id is none, or another owner's, is skipped in any case.
         sparse: Encoder of each sparse space.
+        workers: Who computes what is written: processes, or `workers.Workers`.
     """
 
     store: Store
@@ -129,16 +132,27 @@ class Ingest:
     spaces: Mapping[str, ChunkEncoder]
     lenient: bool = False
     sparse: Mapping[str, SparseEncoder] = field(default_factory=dict)
+    workers: int | Workers = 1
 
     def add(
         self, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
     ) -> AddReport:
         """See `Index.add`."""
         report = AddReport()
+        workers = workers_of(self.workers)
+        with workers.at_work(self._encoders) as begin:
+            batches = self._batches(documents)
+            for batch, rows in in_order(partial(self._begun, begin), batches, workers.ahead):
+                report += batch.passed
+                if batch.parts:
+                    report += self._write(batch.parts, rows)
+                _say(progress, report)
+        return report
+
+    def _batches(self, documents: Iterable[Document | Skipped]) -> Iterator[_Batch]:
         batch: list[tuple[_New, Cut]] = []
         batches = Batches()
         for some, passed in self._compared(documents):
-            report += passed
             for new in some:
                 cut = Cut(new.document, self._chunks(new.document))
                 if (reason := unwieldy(cut)) is not None:
@@ -146,14 +160,23 @@ class Ingest:
                     continue
                 batch.append((new, cut))
                 if batches.full_after(cut):
-                    report += self._write(batch)
+                    yield _Batch(batch, AddReport())
                     batch = []
-                    _say(progress, report)
-            _say(progress, report)
-        if batch:
-            report += self._write(batch)
-        _say(progress, report)
-        return report
+            yield _Batch([], passed)
+        yield _Batch(batch, AddReport())
+
+    def _begun(self, begin: Compute, batch: _Batch) -> Callable[[], ChunkRows]:
+        """Begin to compute a batch; where stored vectors are read, this process does it."""
+        cuts = [cut for _, cut in batch.parts]
+        if not cuts:
+            return lambda: ChunkRows([], {})
+        if stored := self._stored(batch.parts):
+            return lambda: self._encoders.rows_again(cuts, stored, self.store)
+        return begin(cuts)
+
+    @property
+    def _encoders(self) -> Encoders:
+        return Encoders(self.spaces, self.sparse)
 
     def _refused(self, id: str, reason: str) -> AddReport:
         if not self.lenient:
@@ -229,31 +252,25 @@ class Ingest:
                 skipped.append(Skipped(new.document.id, reason))
         return own, skipped
 
-    def _rows(self, cuts: Sequence[Cut], view: View) -> ChunkRows:
-        """Chunks with what is computed of them; what is stored of a document and is the same, is read."""
-        long = [document.id for document, chunks in cuts if len(chunks) >= _WORTH_READING]
-        whole = [id for id, (digest, _) in self.store.known(long).items() if digest]
-        before = [Cut(one, view.document_chunks(one.id)) for one in view.documents(whole)]
-        vectors: dict[str, Vectors] = {}
-        tokens: dict[str, list[TokenBits]] = {}
-        for name, space in self.spaces.items():
-            vectors[name], kept = encoded_again(name, space, cuts, before, view)
-            if kept is not None:
-                tokens[name] = kept
-        words = next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
-        chunks = [chunk for cut in cuts for chunk in cut.chunks]
-        sparse = weighed_again(self.sparse, cuts, words, before, view)
-        return ChunkRows(chunks, vectors, tokens, words, sparse)
+    def _stored(self, batch: Sequence[tuple[_New, Cut]]) -> list[str]:
+        """Ids of those whose stored vectors are worth reading."""
+        long = [
+            new.document.id
+            for new, cut in batch
+            if new.action == "replace" and len(cut.chunks) >= WORTH_READING
+        ]
+        return [id for id, (digest, _) in self.store.known(long).items() if digest]
 
-    def _write(self, batch: Sequence[tuple[_New, Cut]]) -> AddReport:
-        rows = with_view(self.store, partial(self._rows, [cut for _, cut in batch]))
+    def _write(self, batch: Sequence[tuple[_New, Cut]], rows: ChunkRows) -> AddReport:
         try:
             self.store.replace([(new.document, new.digest) for new, _ in batch], rows)
         except BadInput:
             report, left = self._left(batch)
             if len(left) == len(batch):
                 raise
-            return report + (self._write(left) if left else AddReport())
+            if not left:
+                return report
+            return report + self._write(left, self._encoders.rows([cut for _, cut in left]))
         return replace(_counted([new for new, _ in batch]), chunks=len(rows.chunks))
 
     def _left(

@@ -23,6 +23,7 @@ from rag_embed.indexing.recipes import (
 )
 from rag_embed.indexing.settings import Expert, IndexSettings, Kind, read, write
 from rag_embed.indexing.sparse_spaces import READS, SparseSpaces, sparse_of
+from rag_embed.indexing.workers import Workers
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import (
     ChunkEncoder,
@@ -81,9 +82,10 @@ class Spaces:
         self._remember(*spaces.values())
         return spaces
 
-    def ingest(self, *, lenient: bool = False) -> Ingest:
+    def ingest(self, workers: int | Workers = 1, *, lenient: bool = False) -> Ingest:
         """What adds documents in every space; ``lenient``: what cannot be stored is left out."""
-        return Ingest(self._store, self.splitter, self.writing(), lenient, self.sparse.all())
+        sparse = self.sparse.all()
+        return Ingest(self._store, self.splitter, self.writing(), lenient, sparse, workers)
 
     def expert(self, name: str) -> Expert:
         """The expert that a space that was added is."""

@@ -196,6 +196,20 @@ def reads(spaces: Iterable[ChunkEncoder], cuts: Sequence[Cut]) -> list[str]:
     return known or _titled(cuts)
 
 
+def weighed(
+    sparse: Mapping[str, SparseEncoder], cuts: Sequence[Cut], words: Sequence[str] | None
+) -> dict[str, list[SparseVector]]:
+    """Per space the vector of each chunk.
+
+    Args:
+        sparse: Encoders by space.
+        cuts: Documents with all of their chunks.
+        words: What was written for lexical search; None for nothing.
+    """
+    texts = words or _titled(cuts)
+    return {name: list(encoder.encode_document(texts)) for name, encoder in sparse.items()}
+
+
 def weighed_again(
     sparse: Mapping[str, SparseEncoder],
     cuts: Sequence[Cut],
