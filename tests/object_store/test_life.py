@@ -129,7 +129,7 @@ def test_the_shell_finds_credentials_in_the_environment(
 
 def test_there_is_one_or_none(bucket: Bucket) -> None:
     options = bucket.options
-    with pytest.raises(NoIndex, match="create it first"):
+    with pytest.raises(NoIndex, match="create"):
         Index.open(bucket.uri(), encoder=ENCODER, storage_options=options)
     Index.create(bucket.uri(), encoder=ENCODER, storage_options=options)
     with pytest.raises(IndexExists):
