@@ -156,7 +156,7 @@ class Ingest:
             for new in some:
                 cut = Cut(new.document, self._chunks(new.document))
                 if (reason := unwieldy(cut)) is not None:
-                    report += self._refused(new.document.id, reason)
+                    passed += self._refused(new.document.id, reason)
                     continue
                 batch.append((new, cut))
                 if batches.full_after(cut):
