@@ -269,7 +269,7 @@ def _drop_unfinished(database: Any, uri: str) -> None:  # noqa: ANN401
     if local(uri) is None and left:
         tables = [table for name in left if (table := made(database, name)) is not None]
         newest = [table.list_versions()[-1]["timestamp"] for table in tables]
-        if max(newest, default=datetime.min) > datetime.now() - ABANDONED:
+        if max(newest, default=datetime.max) > datetime.now() - ABANDONED:
             return
     for name in left:
         database.drop_table(name)
