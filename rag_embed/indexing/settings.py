@@ -141,10 +141,10 @@ def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> Ind
     def revised(values: dict[str, Any]) -> Mapping[str, Any]:
         before = _read(values, type(store).__name__)
         after.append(change(before))
-        return after[0].since(before)
+        return after[-1].since(before)  # a store without a lock asks again
 
     store.revise(revised)
-    return after[0]
+    return after[-1]
 
 
 def _read(values: Mapping[str, Any], place: str) -> IndexSettings:

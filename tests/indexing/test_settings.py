@@ -99,3 +99,18 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(adds, (0, 10, 20)))
     assert len({one.name for one in read(LanceStore.open(tmp_path / "kb")).experts}) == 1 + 3 * 8
+
+
+def test_a_store_that_asks_again_loses_nothing_of_the_faster_process(monkeypatch) -> None:
+    store = Index.in_memory(encoder=HashEncoder(4)).store
+    revise = store.revise
+
+    def lost_once(change) -> None:
+        change(store.settings())
+        theirs = replace(read(store), contexts=("/theirs",)).since(read(store))
+        revise(lambda _: theirs)
+        revise(change)
+
+    monkeypatch.setattr(store, "revise", lost_once)
+    said = write(store, lambda known: replace(known, contexts=(*known.contexts, "/ours")))
+    assert said.contexts == read(store).contexts == ("/theirs", "/ours")
