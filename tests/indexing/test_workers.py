@@ -41,6 +41,8 @@ def rows(index: Index, name: str):
 
 @pytest.mark.parametrize("workers", [Processes(2), Ray(2)], ids=["processes", "ray"])
 def test_the_same_rows(workers, tmp_path) -> None:
+    if isinstance(workers, Ray):
+        pytest.importorskip("ray", reason="the extra ray is not installed")
     encoder = OpenVINOEncoder()
     alone = filled(tmp_path / "alone", 1, encoder)
     together = filled(tmp_path / "together", workers, encoder)
