@@ -94,6 +94,19 @@ def test_who_stopped_is_not_told(index) -> None:
     assert not told
 
 
+def test_an_observer_given_twice_is_told_twice_until_each_is_stopped(index) -> None:
+    told: list[Observation] = []
+    stops = [observe(told.append), observe(told.append)]
+    counts = []
+    for stop in (*stops, None):
+        told.clear()
+        index.search("fox")
+        counts.append(len(told))
+        if stop is not None:
+            stop()
+    assert counts == [2, 1, 0]
+
+
 def test_what_cannot_be_called_is_no_observer() -> None:
     with pytest.raises(BadInput, match="a function of one Observation, got 'log'"):
         observe("log")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, wraps
+from threading import Lock
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from rag_embed.errors import BadInput
@@ -58,6 +59,7 @@ class Observer(Protocol):
 
 
 _observers: tuple[Observer, ...] = ()
+_changing = Lock()
 
 
 def observe(observer: Observer) -> Callable[[], None]:
@@ -82,11 +84,14 @@ def observe(observer: Observer) -> Callable[[], None]:
     global _observers
     if not callable(observer):
         raise BadInput(f"observe() takes a function of one Observation, got {observer!r}.")
-    _observers = (*_observers, observer)
+    own = partial(observer)  # one that is given twice is told twice, until each was stopped
+    with _changing:
+        _observers = (*_observers, own)
 
     def stop() -> None:
         global _observers
-        _observers = tuple(one for one in _observers if one is not observer)
+        with _changing:
+            _observers = tuple(one for one in _observers if one is not own)
 
     return stop
 
