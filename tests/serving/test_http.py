@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,6 @@ from rag_embed import Document, Index, field
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.serving import Library, application
-from rag_embed.serving.listening import listen
 from rag_embed.serving.tool import FAILED
 from rag_embed.serving.web import writing
 
@@ -486,9 +486,19 @@ def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
         application(Library.of({"x": Index.open(handbook)}), 1, "short")
 
 
-async def _asked_by_nobody(scope: object, receive: object, send: object) -> None:
-    assert scope["type"] == "lifespan", "nobody asks"
+STOPPED_AT_ONCE = """
+import signal
+from rag_embed.serving.listening import listen
+
+async def nobody_asks(scope, receive, send):
+    assert scope["type"] == "lifespan"
+
+listen(lambda port: nobody_asks, 0, started=lambda port: signal.raise_signal(signal.SIGTERM))
+print("stopped")
+"""
 
 
 def test_told_to_stop_before_it_listens_it_stops() -> None:
-    listen(lambda _: _asked_by_nobody, 0, started=lambda _: signal.raise_signal(signal.SIGTERM))
+    run = [sys.executable, "-c", STOPPED_AT_ONCE]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
