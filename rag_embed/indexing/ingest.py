@@ -220,11 +220,14 @@ class Ingest:
                 except BadInput as error:
                     skipped.append(Skipped(document.id, str(error)))
                     continue
-                if self.lenient:
+                try:
+                    digest = self._digest(document)
+                except BadInput:
+                    if not self.lenient:
+                        raise
                     document, left = fitting(document, self.store.fields)
                     skipped += left
-                digest = content_hash(document)
-                self.store.fields.values(document)
+                    digest = self._digest(document)
                 if stored == digest:
                     unchanged += 1
                 else:
@@ -237,6 +240,12 @@ class Ingest:
             )
             skipped += others
             yield changed, AddReport(unchanged=unchanged, skipped=tuple(skipped), guessed=guessed)
+
+    def _digest(self, document: Document) -> str:
+        """Hash of a document that can be stored."""
+        digest = content_hash(document)
+        self.store.fields.values(document)
+        return digest
 
     def _own(self, changed: Sequence[_New]) -> tuple[list[_New], list[Skipped]]:
         """Without those whose id is taken by a document that came from elsewhere, or whose file is there."""
