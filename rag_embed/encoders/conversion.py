@@ -12,10 +12,12 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -28,6 +30,8 @@ from rag_embed.encoders.runner import Runner
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
 from rag_embed.types import Vectors
+
+R = TypeVar("R")
 
 FAITHFUL = 0.999
 """Smallest cosine to torch, over all probes, that counts as the same model."""
@@ -53,39 +57,86 @@ def faithful_runner(
         UnsupportedModel: OpenVINO cannot convert it.
         UnfaithfulEncoder: Its vectors differ from those of torch.
     """
-    core = ov.Core()
-    folder = cache_folder() / "openvino" / f"{files.weights[:32]}-{_FORMAT}"
-    model, reference = _stored(core, folder) or _converted(files, layout, folder)
-    wanted = [precision] if precision != "auto" else native(core)
     tokens = Tokens.of(layout)
-    worst = {}
-    for one in wanted:
-        runner = Runner(model, layout, one, budget)
-        worst[one] = _worst(folder / f"{one}.json", runner, tokens, reference)
-        if worst[one] >= FAITHFUL:
-            return runner, one
-        _log.info("%s in %s: cosine %.5f to torch, too low", files.name, one, worst[one])
-    raise UnfaithfulEncoder(
-        f"{files.name!r} through OpenVINO has cosines down to {min(worst.values()):.4f} to torch, "
-        f"expected {FAITHFUL} at least ({worst}). Use SentenceEncoder."
+
+    def worst(runner: Runner, reference: Vectors) -> float:
+        rows = runner.rows(tokens.ids(PROBES))
+        return float((rows * reference).sum(axis=1).min())
+
+    return faithful(
+        Conversion(files, f"{files.weights[:32]}-{_FORMAT}", "SentenceEncoder"),
+        precision,
+        partial(_converted, files, layout),
+        lambda model, one: Runner(model, layout, one, budget),
+        worst,
     )
 
 
-def native(core: ov.Core) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A model that is converted for OpenVINO.
+
+    Attributes:
+        files: The model.
+        folder: Where it is kept, below the cache's folder for OpenVINO.
+        instead: The encoder that runs it with torch.
+    """
+
+    files: ModelFiles
+    folder: str
+    instead: str
+
+
+def faithful(
+    conversion: Conversion,
+    precision: str,
+    converted: Callable[[Path], tuple[ov.Model, Vectors]],
+    running: Callable[[ov.Model, str], R],
+    worst: Callable[[R, Vectors], float],
+) -> tuple[R, str]:
+    """What runs a converted model as torch does, and the precision it computes in.
+
+    Args:
+        conversion: Of which model.
+        precision: ``"f32"``, ``"bf16"``, or ``"auto"``.
+        converted: Converts the model with torch and keeps it in a folder; asked once. Gives the graph and
+            what torch makes of `PROBES`.
+        running: Makes what runs the graph in a precision.
+        worst: Smallest cosine of what it makes of `PROBES` to that of torch; measured once per precision.
+
+    Raises:
+        UnfaithfulEncoder: In no precision it does as torch does.
+    """
+    core, name = ov.Core(), conversion.files.name
+    folder = cache_folder() / "openvino" / conversion.folder
+    model, reference = _stored(core, folder) or converted(folder)
+    cosines = {}
+    for one in [precision] if precision != "auto" else _native(core):
+        runner = running(model, one)
+        cosines[one] = _remembered(folder / f"{one}.json", partial(worst, runner, reference))
+        if cosines[one] >= FAITHFUL:
+            return runner, one
+        _log.info("%s in %s: cosine %.5f to torch, too low", name, one, cosines[one])
+    raise UnfaithfulEncoder(
+        f"{name!r} through OpenVINO has cosines down to {min(cosines.values()):.4f} to torch, "
+        f"expected {FAITHFUL} at least ({cosines}). Use {conversion.instead}."
+    )
+
+
+def _native(core: ov.Core) -> list[str]:
     """Precisions to try on this CPU, fastest first."""
     native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["bf16", "f32"] if native else ["f32"]
 
 
-def _worst(remembered: Path, runner: Runner, tokens: Tokens, reference: Vectors) -> float:
-    """Smallest cosine between the runner's and torch's vectors; measured once per precision."""
+def _remembered(file: Path, measured: Callable[[], float]) -> float:
+    """The worst cosine as a file says, or as it is measured, and then kept there."""
     try:
-        return float(json.loads(remembered.read_text())["worst_cosine"])
+        return float(json.loads(file.read_text())["worst_cosine"])
     except (OSError, ValueError, KeyError):
         pass  # not measured yet
-    rows = runner.rows(tokens.ids(PROBES))
-    worst = float((rows * reference).sum(axis=1).min())
-    write_atomically(remembered, json.dumps({"worst_cosine": worst}).encode())
+    worst = measured()
+    write_atomically(file, json.dumps({"worst_cosine": worst}).encode())
     return worst
 
 

@@ -6,8 +6,6 @@ what comes out is one number a word. Texts run one by one and unpadded, each cor
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,8 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from rag_embed.encoders.cache import cache_folder, write_atomically
-from rag_embed.encoders.conversion import FAITHFUL, kept_graph, native, quiet
+from rag_embed.encoders.conversion import Conversion, faithful, kept_graph, quiet
 from rag_embed.encoders.models import ModelFiles, prompt_of, resolve
 from rag_embed.encoders.openvino import Precision
 from rag_embed.encoders.ov import openvino as ov
@@ -26,12 +23,11 @@ from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.runner import Compiled
 from rag_embed.encoders.splade import Splade, check_sparse, sparse_recipe
 from rag_embed.encoders.tokens import Tokens
-from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
+from rag_embed.errors import BadInput, UnsupportedModel
 from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, SparseVector, Vectors
 
 _FORMAT = 1
-_log = logging.getLogger(__name__)
 
 
 class OpenVINOSparseEncoder(Remade):
@@ -128,43 +124,27 @@ class _Runner:
 def _faithful(
     files: ModelFiles, layout: Splade, tokens: Tokens, precision: str
 ) -> tuple[_Runner, str]:
-    """A runner whose weights are those of torch, and the precision it computes in; as `conversion`."""
-    core = ov.Core()
-    name = f"{files.weights[:32]}-{layout.pooling}-{layout.activation}-{_FORMAT}"
-    folder = cache_folder() / "openvino" / name
-    model, reference = _stored(core, folder) or _converted(files, layout, folder)
-    worst = {}
-    for one in [precision] if precision != "auto" else native(core):
-        runner = _Runner(model, one)
-        worst[one] = _worst(folder / f"{one}.json", runner, tokens, reference)
-        if worst[one] >= FAITHFUL:
-            return runner, one
-        _log.info("%s in %s: cosine %.5f to torch, too low", files.name, one, worst[one])
-    raise UnfaithfulEncoder(
-        f"{files.name!r} through OpenVINO has cosines down to {min(worst.values()):.4f} to torch, "
-        f"expected {FAITHFUL} at least ({worst}). Use SparseEncoder."
+    """A runner whose weights are those of torch, and the precision it computes in."""
+    folder = f"{files.weights[:32]}-{layout.pooling}-{layout.activation}-{_FORMAT}"
+
+    def worst(runner: _Runner, reference: Vectors) -> float:
+        rows = runner.rows(tokens.ids(PROBES))
+        return min(_cosine(own, row) for own, row in zip(rows, reference, strict=True))
+
+    return faithful(
+        Conversion(files, folder, "SparseEncoder"),
+        precision,
+        partial(_converted, files, layout),
+        _Runner,
+        worst,
     )
 
 
-def _stored(core: ov.Core, folder: Path) -> tuple[ov.Model, Vectors] | None:
-    if not (folder / "reference.npy").is_file():
-        return None
-    return core.read_model(folder / "model.xml"), np.load(folder / "reference.npy")
-
-
-def _worst(remembered: Path, runner: _Runner, tokens: Tokens, reference: Vectors) -> float:
-    """Smallest cosine between the runner's and torch's weights; measured once per precision."""
-    try:
-        return float(json.loads(remembered.read_text())["worst_cosine"])
-    except (OSError, ValueError, KeyError):
-        pass  # not measured yet
-    cosines = []
-    for own, row in zip(runner.rows(tokens.ids(PROBES)), reference, strict=True):
-        lengths = float(np.linalg.norm(own.weights) * np.linalg.norm(row))
-        same = not len(own.ids) and not row.any()
-        cosines.append(float(own.weights @ row[own.ids]) / lengths if lengths else float(same))
-    write_atomically(remembered, json.dumps({"worst_cosine": min(cosines)}).encode())
-    return min(cosines)
+def _cosine(own: SparseVector, row: Vectors) -> float:
+    """Cosine of a sparse vector to the same in full; 1 where both are empty, 0 where one is."""
+    lengths = float(np.linalg.norm(own.weights) * np.linalg.norm(row))
+    same = not len(own.ids) and not row.any()
+    return float(own.weights @ row[own.ids]) / lengths if lengths else float(same)
 
 
 def _converted(files: ModelFiles, layout: Splade, folder: Path) -> tuple[ov.Model, Vectors]:
