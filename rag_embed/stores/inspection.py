@@ -7,7 +7,7 @@ manifests, also of versions before. Every flipped byte in a file that has its ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,7 +16,7 @@ from rag_embed.errors import StoreError
 from rag_embed.stores.manifests import Manifest, manifests, missing, read_manifest
 from rag_embed.stores.places import local, place
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.sums import differing, read_sums
+from rag_embed.stores.sums import Sum, differing, read_sums
 from rag_embed.stores.tables import TABLES
 
 SMALL = 2**22
@@ -99,10 +99,10 @@ def inspected(path: str) -> Inspection:
                 found.append(Damage(f"{name}.lance", name, "rows", "is missing"))
         for table in sorted(folder.glob("*.lance")):
             if table.stem.partition("_")[0] in _ROWS:
-                found += _damages(table)
-                known = read_sums(table).known
+                latest, known = _latest(table), read_sums(table).known
+                found += _damages(table, latest, known)
                 files += len(known)
-                unknown += [f"{table.name}/{one}" for one in _named(table) if one not in known]
+                unknown += [f"{table.name}/{one}" for one in _named(latest) if one not in known]
     return Inspection(tuple(found), files, tuple(unknown))
 
 
@@ -121,14 +121,13 @@ def small_ones(uri: str) -> list[Damage]:
             continue  # LanceDB tells of it
         if sum(file.size or 0 for file in latest.files) > SMALL:
             continue
-        for file in differing(table, _named(table)):
+        for file in differing(table, _named(latest)):
             what = "has other bytes than were written"
             found.append(Damage(f"{table.name}/{file}", table.stem, _part(file), what))
     return found
 
 
-def _damages(table: Path) -> Iterator[Damage]:
-    sums, latest = read_sums(table), _latest(table)
+def _damages(table: Path, latest: Manifest | str, known: Mapping[str, Sum]) -> Iterator[Damage]:
     wrong: dict[str, str] = {}
     if isinstance(latest, str):
         paths = manifests(table)
@@ -136,14 +135,13 @@ def _damages(table: Path) -> Iterator[Damage]:
         part: Part = "version" if len(paths) > 1 else "rows"
         yield Damage(f"{table.name}/{file}", table.stem, part, latest)
         wrong[file] = latest
-        named: list[str] = []
     else:
-        named = _named(table)
         for told in missing(latest):
             file, _, what = told.partition(" ")
             wrong[file] = what
             yield Damage(f"{table.name}/{file}", table.stem, _part(file), what)
-    for file in differing(table, sums.known.keys() - wrong.keys()):
+    named = set(_named(latest))
+    for file in differing(table, known.keys() - wrong.keys()):
         part = _part(file) if file in named else "older"
         yield Damage(f"{table.name}/{file}", table.stem, part, "has other bytes than were written")
 
@@ -160,8 +158,8 @@ def _latest(table: Path) -> Manifest | str:
         return f"cannot be read ({error.strerror})"
 
 
-def _named(table: Path) -> list[str]:
-    latest = _latest(table)
+def _named(latest: Manifest | str) -> list[str]:
+    """The files of a version, its own among them."""
     if isinstance(latest, str):
         return []
     return [f"_versions/{latest.path.name}", *(file.path for file in latest.files)]
