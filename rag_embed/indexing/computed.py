@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rag_embed.indexing.sparse_spaces import weighed, weighed_again
 from rag_embed.protocols import ChunkEncoder, SparseEncoder, Store, View
 from rag_embed.situated.reuse import encoded_again
-from rag_embed.situated.space import written
+from rag_embed.situated.space import first_written
 from rag_embed.situated.tokens import encoded
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import Chunk, ChunkRows, Cut, TokenBits, Vectors
@@ -41,7 +41,7 @@ class Encoders:
             vectors[name], kept = encoded(space, cuts)
             if kept is not None:
                 tokens[name] = kept
-        words = self._written(cuts)
+        words = first_written(self.spaces.values(), cuts)
         sparse = weighed(self.sparse, cuts, words)
         return ChunkRows(_chunks(cuts), vectors, tokens, words, sparse)
 
@@ -62,14 +62,11 @@ class Encoders:
                 vectors[name], kept = encoded_again(name, space, cuts, before, view)
                 if kept is not None:
                     tokens[name] = kept
-            words = self._written(cuts)
+            words = first_written(self.spaces.values(), cuts)
             sparse = weighed_again(self.sparse, cuts, words, before, view)
             return ChunkRows(_chunks(cuts), vectors, tokens, words, sparse)
 
         return with_view(store, read)
-
-    def _written(self, cuts: Sequence[Cut]) -> Sequence[str] | None:
-        return next(filter(None, (written(one, cuts) for one in self.spaces.values())), None)
 
 
 def _chunks(cuts: Sequence[Cut]) -> list[Chunk]:

@@ -26,7 +26,7 @@ from rag_embed.indexing.recipes import (
 from rag_embed.indexing.settings import IndexSettings, read
 from rag_embed.processes import PerProcess
 from rag_embed.protocols import ChunkEncoder, Encoder, SparseEncoder, Store, View
-from rag_embed.situated.space import written
+from rag_embed.situated.space import first_written
 from rag_embed.texts import titled
 from rag_embed.types import Cut, OnProgress, Signature, SparseVector
 
@@ -146,7 +146,7 @@ class SparseSpaces:
         others = tuple(spaces)
 
         def compute(cuts: Sequence[Cut]) -> Values:
-            return {}, {}, {name: encoder.encode_document(reads(others, cuts))}
+            return {}, {}, weighed({name: encoder}, cuts, first_written(others, cuts))
 
         done = backfill(self._store, compute, after.since(before), progress)
         self._known = {**self._known, name: encoder}
@@ -188,12 +188,6 @@ class Late:
     def terms(self, ids: Sequence[int], /) -> list[str]:
         """See `protocols.SparseQueryEncoder`."""
         return self.get(self.name).terms(ids)
-
-
-def reads(spaces: Iterable[ChunkEncoder], cuts: Sequence[Cut]) -> list[str]:
-    """What lexical search reads of each chunk, and so does every sparse space."""
-    known = next(filter(None, (written(one, cuts) for one in spaces)), None)
-    return known or _titled(cuts)
 
 
 def weighed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
@@ -135,6 +135,11 @@ def written(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str] | None:
         NoContext: A chunk got no context.
     """
     return space.written(cuts) if isinstance(space, SituatedSpace) else None
+
+
+def first_written(spaces: Iterable[ChunkEncoder], cuts: Sequence[Cut]) -> list[str] | None:
+    """What the first of several spaces that writes anything wrote; None where none does."""
+    return next(filter(None, (written(one, cuts) for one in spaces)), None)
 
 
 def shown(space: ChunkEncoder, cuts: Sequence[Cut]) -> list[str | None]:
