@@ -6,9 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.library import Shelf
-from rag_embed.serving.parameters import Refused
+from rag_embed.serving.library import Library, Shelf
+from rag_embed.serving.parameters import Choice, Parameter, Refused
 from rag_embed.types import Hit, Query
+
+EVERYWHERE = "Where to search; everywhere without it."
+
+
+def where_to(library: Library, about: str) -> dict[str, Parameter]:
+    """The argument that names a collection; none where there is one collection only.
+
+    Args:
+        library: The collections.
+        about: What is told of the argument.
+    """
+    named: dict[str, Parameter] = {"collection": Choice(about, library.names)}
+    return named if len(library.shelves) > 1 else {}
 
 
 def fitting(

@@ -9,8 +9,9 @@ from typing import Any
 
 from rag_embed.serving.citations import line, under
 from rag_embed.serving.conditions import Conditions
+from rag_embed.serving.finding import where_to
 from rag_embed.serving.library import Library, Shelf
-from rag_embed.serving.parameters import Choice, Parameter, Text, Whole
+from rag_embed.serving.parameters import Parameter, Text, Whole
 from rag_embed.serving.tool import Answer, Tool
 
 _ABOUT = (
@@ -47,12 +48,11 @@ _GIVES: Mapping[str, Any] = {
 
 def list_tool(library: Library) -> Tool:
     """`list` over a library."""
-    where: dict[str, Parameter] = {"collection": Choice("Only this one.", library.names)}
     takes: dict[str, Parameter] = {
         "documents": Whole("How many documents to name, at most.", 0, 200, 0),
         "filters": Conditions.of([shelf.index.store.fields for shelf in library.shelves]),
         "after": Text("Name those whose id comes after this one, to go on.", 4000),
-        **(where if len(library.shelves) > 1 else {}),
+        **where_to(library, "Only this one."),
     }
     return Tool("list", _ABOUT, takes, _GIVES, partial(_run, library))
 

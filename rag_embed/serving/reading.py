@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from rag_embed.serving.citations import CITED, citation, line, under
+from rag_embed.serving.finding import where_to
 from rag_embed.serving.lengths import fitting
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Choice, Parameter, Refused, Text, Whole
@@ -40,9 +41,6 @@ _GIVES: Mapping[str, Any] = {
 
 def read_tool(library: Library) -> Tool:
     """`read` over a library."""
-    where: dict[str, Parameter] = {
-        "collection": Choice("Where it is, as search said.", library.names)
-    }
     takes: dict[str, Parameter] = {
         "id": Text("Id of a passage or document, as search or list gave it.", 4000, needed=True),
         "show": Choice("How much.", ("passage", "neighbours", "section", "document")),
@@ -51,7 +49,7 @@ def read_tool(library: Library) -> Tool:
         "start": Whole("First character of the document, to read a range.", 0, _FAR),
         "end": Whole("Character after the last one.", 0, _FAR),
         "budget": Whole("Length of the answer in tokens, at most.", 50, 50000, 2000),
-        **(where if len(library.shelves) > 1 else {}),
+        **where_to(library, "Where it is, as search said."),
     }
     return Tool("read", _ABOUT, takes, _GIVES, partial(_run, library))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from rag_embed.serving.citations import CITED
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.finding import fitting, hits_of
+from rag_embed.serving.finding import EVERYWHERE, fitting, hits_of, where_to
 from rag_embed.serving.library import Library
-from rag_embed.serving.parameters import Choice, Parameter, Share, Text, Whole
+from rag_embed.serving.parameters import Parameter, Share, Text, Whole
 from rag_embed.serving.quoting import quoted
 from rag_embed.serving.tool import Answer, Tool
 from rag_embed.types import Query
@@ -57,18 +57,14 @@ _GIVES: Mapping[str, Any] = {
 
 def search_tool(library: Library) -> Tool:
     """`search` over a library."""
-    several = len(library.shelves) > 1
     conditions = Conditions.of([shelf.index.store.fields for shelf in library.shelves])
-    where: dict[str, Parameter] = {
-        "collection": Choice("Where to search; everywhere without it.", library.names)
-    }
     takes: dict[str, Parameter] = {
         "query": Text("The question, or what to look for.", 4000, needed=True),
         "k": Whole("Passages at most.", 1, 50, 10),
         "filters": conditions,
         "min_relevance": Share("Leave out what is less relevant.", MIN_RELEVANCE),
         "budget": Whole("Length of the answer in tokens, at most.", 50, 20000, 1500),
-        **(where if several else {}),
+        **where_to(library, EVERYWHERE),
     }
     return Tool("search", _ABOUT, takes, _GIVES, partial(_run, library))
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from rag_embed.serving.citations import CITED, citation
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.finding import fitting, hits_of
+from rag_embed.serving.finding import EVERYWHERE, fitting, hits_of, where_to
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Choice, Parameter, Share, Text, Whole
 from rag_embed.serving.searching import rounded
@@ -106,9 +106,6 @@ def batch_tool(library: Library) -> Tool:
 
 
 def _options(library: Library) -> dict[str, Parameter]:
-    where: dict[str, Parameter] = {
-        "collection": Choice("Where to search; everywhere without it.", library.names)
-    }
     return {
         "k": Whole("Hits at most.", 1, MOST_HITS, 10),
         WHERE: Conditions.of([shelf.index.store.fields for shelf in library.shelves]),
@@ -117,7 +114,7 @@ def _options(library: Library) -> dict[str, Parameter]:
         "group_by": Choice("What has one hit at most.", get_args(Grouping), "chunk"),
         "previous": Texts("Earlier turns of the talk, oldest first.", 20),
         "explain": Flag("Say of every hit why it was found."),
-        **(where if len(library.shelves) > 1 else {}),
+        **where_to(library, EVERYWHERE),
     }
 
 

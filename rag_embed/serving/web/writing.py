@@ -17,9 +17,10 @@ from starlette.responses import Response
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.reading import documents_of
+from rag_embed.serving.finding import where_to
 from rag_embed.serving.guard import Receive, Scope, Send
 from rag_embed.serving.library import Library, Shelf
-from rag_embed.serving.parameters import Choice, Parameter
+from rag_embed.serving.parameters import Parameter
 from rag_embed.serving.tool import FAILED, Answer, Tool
 from rag_embed.serving.web.parameters import Texts
 from rag_embed.types import Document, Progress, Skipped
@@ -53,10 +54,9 @@ DELETED: Mapping[str, Any] = {
 
 def delete_tool(library: Library) -> Tool:
     """Deleting documents of the server's user, or shared ones where it has none."""
-    where: dict[str, Parameter] = {"collection": Choice("Where they are.", library.names)}
     takes: dict[str, Parameter] = {
         "ids": Texts("Ids of documents; unknown ones are no error.", 1000, needed=True),
-        **(where if len(library.shelves) > 1 else {}),
+        **where_to(library, "Where they are."),
     }
     about = "Delete documents by their ids, and say how many there were."
     return Tool("delete", about, takes, DELETED, partial(_delete, library))
