@@ -14,7 +14,7 @@ import typer
 
 from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
-from rag_embed.cli.making import Engine, made, opened
+from rag_embed.cli.making import Engine, Shape, made, opened
 from rag_embed.cli.reporting import advance, tell
 from rag_embed.cli.show import counted, documents_bar, emit, err
 from rag_embed.cli.watching import follow
@@ -143,21 +143,29 @@ def index(
     there = [one for one in sources if one.exists()] if allow_empty else sources
     chosen = Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
     total = _expected(there, chosen)
-    fields, weights = dict(map(_declared, field or [])), dict(map(weighed, weight or []))
     fresh = False
-
-    shape = model, chunk_tokens, chunk_overlap, situate, tokens, weights, fields, language, durable
+    shape = Shape(
+        model=model,
+        chunk_tokens=chunk_tokens,
+        chunk_overlap=chunk_overlap,
+        situate=situate,
+        tokens=tokens,
+        weights=dict(map(weighed, weight or [])),
+        fields=dict(map(_declared, field or [])),
+        language=language,
+        durable=durable,
+    )
 
     def new() -> Index:
         nonlocal fresh
         if dry_run:
-            return Index.in_memory(encoder=HashEncoder(), fields=fields)
+            return Index.in_memory(encoder=HashEncoder(), fields=shape.fields)
         sample = _sample(there, chosen) if situate == "auto" else None
-        kb = made(to, sample, *shape)
+        kb = made(to, shape, sample)
         fresh = True
         return kb
 
-    kb = opened_or_made(lambda: opened(to, *shape), new)
+    kb = opened_or_made(lambda: opened(to, shape), new)
     with _no_empty_index_left(to) if fresh else nullcontext():
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:

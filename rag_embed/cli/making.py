@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 from rag_embed.analysis import Analyzer
@@ -29,70 +31,62 @@ class Engine(str, Enum):
         return Ray(count) if self is Engine.ray else count
 
 
-def made(
-    to: str,
-    sample: list[Document] | None,
-    model: str | None,
-    chunk_tokens: int | None,
-    chunk_overlap: int | None,
-    situate: str | None,
-    tokens: bool | None,
-    weights: dict[str, float],
-    fields: dict[str, str],
-    language: str | None,
-    durable: bool | None,
-) -> Index:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an index is to be made, option by option; None, or an empty one, for what was not asked."""
+
+    model: str | None
+    chunk_tokens: int | None
+    chunk_overlap: int | None
+    situate: str | None
+    tokens: bool | None
+    weights: Mapping[str, float]
+    fields: Mapping[str, str]
+    language: str | None
+    durable: bool | None
+
+
+def made(to: str, shape: Shape, sample: list[Document] | None) -> Index:
     """A new index."""
     kb = Index.create(
         to,
-        encoder=model,
-        chunk_tokens=200 if chunk_tokens is None else chunk_tokens,
-        chunk_overlap=chunk_overlap or 0,
-        situate=situate or STANDARD,
+        encoder=shape.model,
+        chunk_tokens=200 if shape.chunk_tokens is None else shape.chunk_tokens,
+        chunk_overlap=shape.chunk_overlap or 0,
+        situate=shape.situate or STANDARD,
         sample=sample,
-        tokens=tokens,
-        weights=weights or None,
-        fields=fields,
-        analyzer=Analyzer(language or "english"),
-        durable=bool(durable),
+        tokens=shape.tokens,
+        weights=shape.weights or None,
+        fields=shape.fields,
+        analyzer=Analyzer(shape.language or "english"),
+        durable=bool(shape.durable),
     )
-    if situate == "auto":
+    if shape.situate == "auto":
         err.print(str(kb.contents.stats()["situated"]), markup=False)
     return kb
 
 
-def opened(
-    to: str,
-    model: str | None,
-    chunk_tokens: int | None,
-    chunk_overlap: int | None,
-    situate: str | None,
-    tokens: bool | None,
-    weights: dict[str, float],
-    fields: dict[str, str],
-    language: str | None,
-    durable: bool | None,
-) -> Index:
+def opened(to: str, shape: Shape) -> Index:
     """The index that is there; options that make one must say what it was made with."""
     kb = Index.open(to)
-    _check("--model", model and lasting(model), kb.spaces.own.signature.model)
-    _check("--chunk-tokens", chunk_tokens, kb.spaces.cut.get("max_tokens"))
-    _check("--chunk-overlap", chunk_overlap, kb.spaces.cut.get("overlap"))
-    if situate == "auto":
+    _check("--model", shape.model and lasting(shape.model), kb.spaces.own.signature.model)
+    _check("--chunk-tokens", shape.chunk_tokens, kb.spaces.cut.get("max_tokens"))
+    _check("--chunk-overlap", shape.chunk_overlap, kb.spaces.cut.get("overlap"))
+    if shape.situate == "auto":
         measured = "situated" in kb.contents.stats()
-        _check("--situate", situate, situate if measured else kb.spaces.own.signature.chunks)
-    elif situate is not None:
-        way = situated(situate, kb.spaces.own.encoder).signature.chunks
+        _check("--situate", "auto", "auto" if measured else kb.spaces.own.signature.chunks)
+    elif shape.situate is not None:
+        way = situated(shape.situate, kb.spaces.own.encoder).signature.chunks
         _check("--situate", way, kb.spaces.own.signature.chunks)
-    if tokens is False and kb.spaces.own.signature.tokens:
+    if shape.tokens is False and kb.spaces.own.signature.tokens:
         raise BadInput(
             "The index keeps tokens. Leave --no-tokens out, let them count nothing "
             "(rag-embed experts weigh KB dense=0.5 lexical=0.5), or build a new index."
         )
-    _check("--weight", weights or None, dict(kb.experts.weights))
-    _check("--field", fields or None, dict(kb.store.fields.types))
-    _check("--language", language, kb.store.analyzer.language)
-    _check("--durable", durable, kb.store.settings()["store"].get("durable", False))
+    _check("--weight", shape.weights or None, dict(kb.experts.weights))
+    _check("--field", shape.fields or None, dict(kb.store.fields.types))
+    _check("--language", shape.language, kb.store.analyzer.language)
+    _check("--durable", shape.durable, kb.store.settings()["store"].get("durable", False))
     return kb
 
 
