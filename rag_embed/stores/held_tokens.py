@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rag_embed.maths.frequencies import Frequencies
+from rag_embed.stores.byte_rows import flat_bytes
 from rag_embed.stores.columns import PerOwner
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.resident import Resident
@@ -74,11 +75,7 @@ class _Flat:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> _Flat:
-        known = pc.fill_null(column, b"").combine_chunks()
-        _, offsets, data = known.buffers()
-        places = np.frombuffer(offsets, np.int32)[known.offset : known.offset + len(known) + 1]
-        starts = places.astype(np.int64) - places[0]
-        rows = np.frombuffer(data or b"", np.uint8)[places[0] : places[-1]]
+        rows, starts = flat_bytes(column)
         return cls(rows.copy(), starts)
 
     def __getitem__(self, row: int) -> Bytes:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rag_embed.errors import BadInput
+from rag_embed.stores.byte_rows import flat_bytes
 from rag_embed.types import SparseVector
 
 _MOST = float(np.finfo(np.float16).max)
@@ -63,14 +63,8 @@ def flat(column: pa.ChunkedArray, dtype: str) -> tuple[npt.NDArray[Any], npt.NDA
         >>> numbers.tolist(), counts.tolist()
         ([1, 2, 3], [2, 0, 1])
     """
-    rows = pc.fill_null(column, b"").combine_chunks()
-    lengths = pc.binary_length(rows).to_numpy(zero_copy_only=False).astype(np.int64)
-    _, offsets, data = rows.buffers()
-    if data is None or not len(rows):
-        return np.empty(0, dtype), np.zeros(len(rows), np.int64)
-    begin = int(np.frombuffer(offsets, np.int32)[rows.offset])
-    numbers = np.frombuffer(data, np.uint8)[begin : begin + int(lengths.sum())]
-    return numbers.view(dtype), lengths // np.dtype(dtype).itemsize
+    rows, starts = flat_bytes(column)
+    return rows.view(dtype), np.diff(starts) // np.dtype(dtype).itemsize
 
 
 def check_sparse(
