@@ -11,7 +11,6 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.protocols import SparseQueryEncoder, View
 from rag_embed.ranking.legs import grouped
-from rag_embed.stores.sparse_rows import is_whole
 from rag_embed.types import Query, Scores, SparseVector
 
 
@@ -37,7 +36,7 @@ class SparseLeg:
         """
         texts = [query.text for query in queries if query.text.strip()]
         rows = self.encoder.encode_query(texts)
-        if len(rows) != len(texts) or not all(map(is_whole, rows)):
+        if len(rows) != len(texts) or not all(row.is_whole for row in rows):
             raise BadInput(
                 f"The encoder of the leg {self.name!r} must give one vector for each of {len(texts)} "
                 "queries, with distinct terms >= 0 in ascending order and finite weights above 0; check it."

@@ -49,7 +49,7 @@ class MemoryStore:
     Safe to use from several threads: writers take turns, and a view never changes.
 
     Examples:
-        >>> from rag_embed import Document
+        >>> from rag_embed import Chunk, Document
         >>> from rag_embed.types import ChunkRows
         >>> store = MemoryStore({"dense": 2})
         >>> chunk = Chunk.of(Document("d", "red fox"), 0, 7)

@@ -95,16 +95,7 @@ def check_sparse(
 
 
 def _fits(one: SparseVector, terms: int) -> bool:
-    return is_whole(one) and bool((one.ids < terms).all() and (one.weights <= _MOST).all())
-
-
-def is_whole(one: SparseVector) -> bool:
-    """Whether a vector names distinct terms >= 0 in ascending order, with finite weights above 0."""
-    ids, weights = one.ids, one.weights
-    if ids.shape != weights.shape or ids.ndim != 1:
-        return False
-    ascending = bool((np.diff(ids) > 0).all() and (ids[:1] >= 0).all())
-    return ascending and bool(((weights > 0) & (weights < np.inf)).all())
+    return one.is_whole and bool((one.ids < terms).all() and (one.weights <= _MOST).all())
 
 
 def check_space(space: str, spaces: Collection[str]) -> None:

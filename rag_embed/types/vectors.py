@@ -93,6 +93,15 @@ class SparseVector:
         ids = np.flatnonzero(row > 0)
         return cls(ids.astype(np.int32), np.asarray(row[ids], dtype=np.float32))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it names distinct terms >= 0 in ascending order, with finite weights above 0."""
+        ids, weights = self.ids, self.weights
+        if ids.shape != weights.shape or ids.ndim != 1:
+            return False
+        ascending = bool((np.diff(ids) > 0).all() and (ids[:1] >= 0).all())
+        return ascending and bool(((weights > 0) & (weights < np.inf)).all())
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:

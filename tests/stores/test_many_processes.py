@@ -102,7 +102,10 @@ def test_processes_that_make_one_index_at_one_moment(tmp_path: Path) -> None:
 def _add_mine(uri: str, turn: int, folder: Path, together: threading.Barrier) -> None:
     index = Index.open(uri, encoder=ENCODER)
     together.wait()
-    index.add([Document("mine", f"A whale of {turn}.", user=f"user-{turn}")])
+    report = index.add([Document("mine", f"A whale of {turn}.", user=f"user-{turn}")])
+    if report.skipped:
+        assert "another owner" in report.skipped[0].reason, report
+        raise SystemExit(1)
 
 
 def _add_folder(uri: str, turn: int, folder: Path, together: threading.Barrier) -> None:

@@ -299,7 +299,7 @@ def test_an_index_without_words_is_given_them(old) -> None:
     assert LanceStore.open(old)._chunks.version == version
 
 
-@pytest.mark.parametrize("step", ["analyse", "put"])
+@pytest.mark.parametrize("step", ["analyse", "revise"])
 def test_a_process_that_dies_leaves_it_to_the_next(old, monkeypatch, step) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(making, step, mock.Mock(side_effect=KeyboardInterrupt))

@@ -85,10 +85,13 @@ def test_nothing_relevant_is_said(index) -> None:
 
 def test_one_search_a_run_and_a_new_one_for_the_next(index, monkeypatch) -> None:
     searches: list[str] = []
-    search = Index.search
-    monkeypatch.setattr(
-        Index, "search", lambda self, query: searches.append(query.text) or search(self, query)
-    )
+    search = Index.search_many
+
+    def counted(self: Index, queries: Any) -> Any:
+        searches.extend(query.text for query in queries)
+        return search(self, queries)
+
+    monkeypatch.setattr(Index, "search_many", counted)
     call = {"name": "read", "args": {"id": "leave#0-42"}, "id": "1"}
     reads = model(AIMessage("", tool_calls=[call]), AIMessage("Fourteen."), AIMessage("Hot."))
     agent = create_agent(
