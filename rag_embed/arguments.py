@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from rag_embed.errors import BadInput
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ELSEWHERE = {
+    "k": "topk n limit nresults numresults similaritytopk maxresults size",
+    "where": "filter filters metadatafilter condition",
+    "user": "userid owner tenant namespace",
+    "min_relevance": "threshold minscore scorethreshold similaritythreshold similaritycutoff",
+    "diversity": "mmr lambdamult mmrthreshold",
+    "previous": "history chathistory messages",
+    "group_by": "groupby collapse distinct",
+    "encoder": "embedding embeddings embedmodel embeddingfunction model",
+    "embedding": "encoder embeddings embedmodel embeddingfunction model",
+    "model": "encoder embedding embeddings embedmodel",
+    "path": "uri persistdirectory persistdir folder",
+    "uri": "path persistdirectory persistdir folder",
+}
+"""Our names, and what other libraries call the same, without the marks between words."""
 
 
 def count(what: str, given: object, least: int = 1, most: int | None = None) -> int:
@@ -63,6 +85,40 @@ def is_number(given: object) -> bool:
     return isinstance(given, Real) and not isinstance(given, bool)
 
 
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant: one spelt alike, or ours for what other libraries call so.
+
+    Args:
+        given: A name, or an option of a shell.
+        known: Names, or options.
+
+    Returns:
+        None where none is near.
+
+    Examples:
+        >>> nearest("min_relevanc", ["k", "min_relevance"]), nearest("--topk", ["-k", "--where"])
+        ('min_relevance', '-k')
+    """
+    bare = {one.strip("-").replace("-", "_"): one for one in known}
+    name = given.strip("-").replace("-", "_")
+    if close := get_close_matches(name, bare, 1, 0.75):
+        return bare[close[0]]
+    joined = name.replace("_", "").lower()
+    ours = (one for one, others in _ELSEWHERE.items() if one in bare and joined in others.split())
+    return next((bare[one] for one in ours), None)
+
+
+def _unknown(what: str, given: Iterable[str], known: Iterable[str]) -> str | None:
+    """That a call has not all these options, and which it has; None where it has them all."""
+    names = sorted(known)
+    strange = sorted(set(given) - set(names))
+    if not strange:
+        return None
+    near = nearest(strange[0], names)
+    meant = f"did you mean {near!r}? It" if near else "it"
+    return f"{what} has no option {strange[0]!r}; {meant} takes {', '.join(names)}."
+
+
 def check_options(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse options that a call would not read.
 
@@ -74,5 +130,41 @@ def check_options(what: str, given: Iterable[str], known: Iterable[str]) -> None
     Raises:
         BadInput: One is not known.
     """
-    if strange := sorted(set(given) - set(known)):
-        raise BadInput(f"{what} has no option {strange[0]!r}; it takes {', '.join(sorted(known))}.")
+    if told := _unknown(what, given, known):
+        raise BadInput(told)
+
+
+def check_keywords(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse keywords as Python does, and name those that there are; arguments as in `check_options`.
+
+    Raises:
+        TypeError: One is not known.
+    """
+    if told := _unknown(what, given, known):
+        raise TypeError(told)
+
+
+def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that, called with a keyword it has not, names those that it has.
+
+    Raises:
+        TypeError: One is not known; as without it, where only the name of the keyword was told.
+
+    Examples:
+        >>> @naming_keywords
+        ... def find(text: str, *, k: int = 10) -> str:
+        ...     return text * k
+        >>> find("a", top_k=2)
+        Traceback (most recent call last):
+        ...
+        TypeError: find() has no option 'top_k'; did you mean 'k'? It takes k, text.
+    """
+    known = [name for name in signature(function).parameters if name not in ("self", "cls")]
+    what = function.__qualname__.removesuffix(".__init__")
+
+    @wraps(function)
+    def naming(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_keywords(f"{what}()", kwargs, known)
+        return function(*args, **kwargs)
+
+    return naming

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query, UserEvent
-from rag_embed.arguments import count, is_number
+from rag_embed.arguments import count, is_number, nearest
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import FunctionEncoder, HashEncoder
 from rag_embed.errors import BadInput
@@ -127,12 +128,37 @@ def test_a_misspelled_option_is_refused(tmp_path) -> None:
         partial(Index.create, tmp_path / "kb"),
         partial(Index.at, tmp_path),
     ):
-        with pytest.raises(BadInput, match=r"has no option 'chunk_token'; it takes .*chunk_tokens"):
+        with pytest.raises(
+            BadInput, match=r"'chunk_token'; did you mean 'chunk_tokens'\? It takes"
+        ):
             make(encoder=ENCODER, chunk_token=4)
     assert not (tmp_path / "kb").exists()
     with pytest.raises(
         BadInput, match=r"add_files\(\) has no option 'patterns'; it takes .*include"
     ):
         Index.in_memory(encoder=ENCODER).add_files(tmp_path, patterns=["*.md"])
-    with pytest.raises(TypeError, match="kk"):
-        INDEX.search("fox", kk=3)
+    with pytest.raises(
+        TypeError, match=r"no option 'top_k'; did you mean 'k'\? It takes .*, where"
+    ):
+        INDEX.search("fox", top_k=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("n_results", "k"),
+        ("filters", "where"),
+        ("user_id", "user"),
+        ("min_relevence", "min_relevance"),
+        ("similarity_cutoff", "min_relevance"),
+        ("groupby", "group_by"),
+        ("colour", None),
+        ("stack", None),
+    ],
+)
+def test_the_name_that_was_meant(given, meant) -> None:
+    known = {one.name for one in fields(Query)}
+    assert nearest(given, known) == meant
+    options = {f"--{name}".replace("_", "-") for name in known - {"k"}} | {"-k"}
+    said = meant and (f"--{meant}".replace("_", "-") if meant != "k" else "-k")
+    assert nearest(f"--{given}".replace("_", "-"), options) == said

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from rag_embed.cli.mistakes import UsageError, amend, check_place
 
 
 class Home(NamedTuple):
@@ -231,17 +232,6 @@ HOMES = {
 _STOPPED = "stopped; what was written so far is whole. Run the same command again to go on."
 
 
-def _check_place(ctx: Any, place: str) -> None:  # noqa: ANN401
-    """Say what an index without a question, or a word that is neither index nor command, lacks."""
-    if Path(place).is_dir():
-        ctx.fail(f"{place!r} is a folder, not a command. To search it: rag-embed {place} QUERY")
-    if not get_close_matches(place, HOMES):
-        ctx.fail(
-            f"There is no command and no index {place!r}. The commands: rag-embed -h. "
-            f"A new index: rag-embed index FOLDER --to {place}"
-        )
-
-
 class Loaded(Mapping[str, Any]):
     """The commands of `HOMES`, each loaded with its module when it is asked for."""
 
@@ -294,13 +284,16 @@ class Commands(TyperGroup):
         if len(args) > 1 and place not in HOMES and ("://" in place or Path(place).is_dir()):
             args = ["search", *args]
         elif place and place not in HOMES and not place.startswith("-"):
-            _check_place(ctx, place)
+            check_place(ctx, place, HOMES)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command; one that is stopped by hand says how to go on."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            amend(error)
+            raise
         except KeyboardInterrupt:
             typer.echo(_STOPPED, err=True)
             raise typer.Exit(130) from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-from rag_embed.arguments import is_number, set_counts
+from rag_embed.arguments import check_keywords, is_number, set_counts
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 from rag_embed.text import storable
@@ -101,7 +101,13 @@ class Query:
 
     @classmethod
     def of(cls, query: str | Query, options: Options) -> Query:
-        """A text with these options, or a query with some of its own replaced."""
+        """A text with these options, or a query with some of its own replaced.
+
+        Raises:
+            BadInput: An option is out of range.
+            TypeError: There is no such option.
+        """
+        check_keywords("A query", options, [name for name in cls.__slots__ if name != "text"])
         if isinstance(query, Query):
             return replace(query, **options) if options else query
         return cls(query, **options)

@@ -58,6 +58,27 @@ def test_did_you_mean(run) -> None:
     assert done.code == 2 and "Did you mean 'search'" in done.err
 
 
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--topk", "-k"), ("--filter", "--where"), ("--user-id", "--user"), ("--group", "--group-by")],
+)
+def test_an_option_that_was_meant(run, kb, option, meant) -> None:
+    done = run("search", kb, "fox", option, "3")
+    said = " ".join(done.err.replace("│", " ").split())
+    assert done.code == 2 and f"No such option: {option}. Did you mean {meant}?" in said
+    assert "Possible" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["tune KB foo", "search KB fox --group-by page", "index . --to new --engine x"],
+)
+def test_a_value_that_is_none_is_told_without_a_foreign_prefix(run, kb, words) -> None:
+    done = run(*words.replace("KB", kb).split())
+    assert done.code == 2 and "is not one of" in " ".join(done.err.split())
+    assert "Value error" not in done.err
+
+
 def test_an_index_and_a_question_are_a_search(run, kb, monkeypatch) -> None:
     assert run(kb, "red fox", "-k", "2").out == run("search", kb, "red fox", "-k", "2").out != ""
 
@@ -146,7 +167,7 @@ def test_names_of_files_do_not_act_either(run, tmp_path) -> None:
     (tmp_path / "docs" / "b\x1b[2J.md").write_text("fox")
     for form in ([], ["--json"], ["--dry-run"]):
         done = run("index", "docs", "--to", "kb", *form)
-        assert done.code == 0 and not ACTING.search(done.out + done.err)
+        assert done.code == int(form != ["--dry-run"]) and not ACTING.search(done.out + done.err)
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -15,7 +15,7 @@ from langchain_core.indexing import UpsertResponse
 from langchain_core.indexing.base import DeleteResponse, DocumentIndex
 from langchain_core.retrievers import LangSmithRetrieverParams
 from langchain_core.runnables.config import run_in_executor
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Unpack
 
 from langchain_rag_embed.adding import refused
@@ -23,6 +23,7 @@ from langchain_rag_embed.documents import with_ids
 from langchain_rag_embed.searching import SearchOptions
 from langchain_rag_embed.tracing import tracing_params
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
+from rag_embed.arguments import check_keywords
 from rag_embed.types import ANYONE, Anyone
 
 
@@ -46,6 +47,12 @@ class RagEmbedDocumentIndex(DocumentIndex):
 
     store: RagEmbedVectorStore
     k: int = Field(default=4, ge=0, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
+        check_keywords(cls.__name__, given, cls.model_fields)
+        return given
 
     def upsert(  # type: ignore[override]  # the base swallows unknown options
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langchain_core.embeddings import Embeddings
 
+from rag_embed.arguments import naming_keywords
 from rag_embed.encoders import FunctionEncoder, load
 from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder
@@ -27,6 +28,7 @@ class RagEmbedEmbeddings(Embeddings):
         8
     """
 
+    @naming_keywords
     def __init__(self, model: Encoder | str | None = None) -> None:
         if model is None:
             self.encoder = load()
@@ -69,6 +71,7 @@ class EmbeddingsEncoder(FunctionEncoder):
         'langchain:DeterministicFakeEmbedding:'
     """
 
+    @naming_keywords
     def __init__(
         self, embeddings: Embeddings, *, name: str | None = None, max_tokens: int = 8192
     ) -> None:

@@ -15,6 +15,7 @@ from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.opening import opened
 from langchain_rag_embed.tools import passage
 from rag_embed import Index
+from rag_embed.arguments import naming_keywords
 from rag_embed.serving import index_tools
 
 try:
@@ -96,6 +97,7 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
 
     state_schema = PassagesState
 
+    @naming_keywords
     def __init__(
         self,
         index: Index | str | os.PathLike[str],

@@ -16,7 +16,7 @@ from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import gather_with_concurrency
-from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation
+from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
 from typing_extensions import Unpack
 
 from langchain_rag_embed.documents import from_hit
@@ -24,6 +24,7 @@ from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query, UserEvent
+from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput, class_of
 from rag_embed.filters import Filter
 from rag_embed.indexing import Explanation
@@ -105,6 +106,12 @@ class RagEmbedRetriever(BaseRetriever):
     diversity: float = Field(default=0.0, ge=0.0, le=1.0)
     group_by: Grouping = "chunk"
     passage_tokens: int | None = Field(default=None, ge=1, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
+        check_keywords(cls.__name__, given, cls.model_fields)
+        return given
 
     def explain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
         """Find, and say of each hit all that can be said of why; see `rag_embed.Index.explain`.
@@ -261,8 +268,7 @@ class RagEmbedRetriever(BaseRetriever):
             TypeError: There is no such option.
         """
         names = RetrieverOptions.__annotations__
-        if unknown := sorted(given.keys() - names.keys()):
-            raise TypeError(f"RagEmbedRetriever has no option {unknown}; known: {sorted(names)}.")
+        check_keywords("RagEmbedRetriever", given, names)
         options = {name: given[name] if name in given else getattr(self, name) for name in names}
         del options["passage_tokens"]  # says what is made of what was found
         own = cast("Filter | None", self.where)  # read when it was set

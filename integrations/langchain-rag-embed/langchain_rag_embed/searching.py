@@ -12,6 +12,7 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_rag_embed.documents import from_document
 from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Document, Hit, Index, Query, field
+from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 
@@ -98,9 +99,7 @@ def by_vector(embedding: Sequence[float], k: int, options: VectorOptions) -> Que
 
 
 def _known(options: Mapping[str, Any], kind: type) -> Mapping[str, Any]:
-    if unknown := sorted(options.keys() - kind.__annotations__.keys()):
-        known = sorted(kind.__annotations__)
-        raise TypeError(f"A RagEmbedVectorStore has no option {unknown} here; known: {known}.")
+    check_keywords("A search of RagEmbedVectorStore", options, kind.__annotations__)
     return options
 
 

@@ -16,6 +16,7 @@ from langchain_core.structured_query import (
 
 from langchain_rag_embed.filters import compare
 from rag_embed import field
+from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
@@ -41,6 +42,7 @@ class RagEmbedTranslator(Visitor):
     allowed_operators = tuple(Operator)
     allowed_comparators = tuple(Comparator)
 
+    @naming_keywords
     def __init__(self, fields: Fields | None = None) -> None:
         self._types = fields.types if fields else {}
 

@@ -11,10 +11,12 @@ from langchain_core.tools import StructuredTool, ToolException
 
 from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Index
+from rag_embed.arguments import naming_keywords
 from rag_embed.serving import Tool, index_tools
 from rag_embed.types import Chunk
 
 
+@naming_keywords
 def search_tool(
     index: Index | str | os.PathLike[str],
     *,
@@ -60,6 +62,7 @@ def search_tool(
     return _made(search, name, about)
 
 
+@naming_keywords
 def read_tool(
     index: Index | str | os.PathLike[str],
     *,

@@ -31,6 +31,7 @@ from langchain_rag_embed.searching import (
     within,
 )
 from rag_embed import Hit, Index, Query
+from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.fields import FieldTypes
 from rag_embed.protocols import Encoder
@@ -67,6 +68,7 @@ class RagEmbedVectorStore(VectorStore):
         'a'
     """
 
+    @naming_keywords
     def __init__(
         self,
         index: Index | str | os.PathLike[str] | None = None,
@@ -83,6 +85,7 @@ class RagEmbedVectorStore(VectorStore):
         self._where = to_filter(where)
 
     @classmethod
+    @naming_keywords
     def from_texts(  # type: ignore[override]  # the base swallows unknown options
         cls,
         texts: Iterable[str],

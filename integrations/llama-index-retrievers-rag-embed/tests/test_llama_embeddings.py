@@ -84,7 +84,9 @@ def test_pickle_keeps_a_given_encoder() -> None:
 
 
 def test_unknown_options_raise() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(
+        TypeError, match=r"RagEmbedEmbedding\(\) has no option 'device'; it takes .*encoder"
+    ):
         RagEmbedEmbedding(device="cpu")
     with pytest.raises(ValidationError):
         RagEmbedEmbedding(embed_batch_size=0)

@@ -115,12 +115,12 @@ def test_options(parser) -> None:
     assert parser([Document(text=" \n ")]) == []
 
 
-@pytest.mark.parametrize(
-    "options", [{"chunk_tokens": 0}, {"chunk_tokens": 8, "chunk_overlap": 5}, {"chunk_size": 10}]
-)
+@pytest.mark.parametrize("options", [{"chunk_tokens": 0}, {"chunk_tokens": 8, "chunk_overlap": 5}])
 def test_bad_options_are_refused(options) -> None:
     with pytest.raises(ValidationError):
         RagEmbedNodeParser(**options)
+    with pytest.raises(TypeError, match="no option 'chunk_token'; did you mean 'chunk_tokens'"):
+        RagEmbedNodeParser(chunk_token=10)
 
 
 async def test_options_of_the_parser_are_no_options_of_a_call(parser) -> None:

@@ -140,8 +140,10 @@ def test_a_wrong_option_of_a_call_is_an_error(retriever, wrong):
 def test_what_cannot_be_searched_is_refused(index, tmp_path):
     with pytest.raises(ValidationError, match="retrieve"):
         RagEmbedRetriever(index=42)
-    with pytest.raises(ValidationError, match="top_k"):
+    with pytest.raises(TypeError, match="no option 'top_k'; did you mean 'k'"):
         RagEmbedRetriever(index=index, top_k=3)
+    with pytest.raises(TypeError, match="no option 'filter'; did you mean 'where'"):
+        RagEmbedRetriever(index=index).invoke("fox", filter={})
     with pytest.raises(NoIndex):
         RagEmbedRetriever(index=tmp_path / "nothing")
 

@@ -11,6 +11,7 @@ from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr, Validation
 from llama_index.core.callbacks import CallbackManager
 from llama_index.retrievers.rag_embed.models import loaded
 
+from rag_embed.arguments import naming_keywords
 from rag_embed.encoders import DEFAULT, Embed, FunctionEncoder
 from rag_embed.errors import BadInput
 from rag_embed.protocols import Encoder
@@ -43,6 +44,7 @@ class RagEmbedEmbedding(BaseEmbedding):
     )
     _given: Encoder | None = PrivateAttr(default=None)
 
+    @naming_keywords
     def __init__(
         self,
         model_name: str = DEFAULT,
@@ -132,6 +134,7 @@ class EmbeddingEncoder(FunctionEncoder):
         (1, 4)
     """
 
+    @naming_keywords
     def __init__(
         self, embed_model: BaseEmbedding, *, name: str | None = None, max_tokens: int = 8192
     ) -> None:

@@ -13,6 +13,7 @@ from llama_index.core.bridge.pydantic import ConfigDict, PrivateAttr
 from llama_index.core.schema import BaseNode, TransformComponent
 from llama_index.retrievers.rag_embed.documents import to_documents
 
+from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 
@@ -47,6 +48,7 @@ class RagEmbedIndexer(TransformComponent):
     user: str | None = None
     _index: Index = PrivateAttr()
 
+    @naming_keywords
     def __init__(self, index: Index | str | os.PathLike[str], *, user: str | None = None) -> None:
         if user == "":
             raise BadInput("user is a non-empty str, or None to share documents with everybody.")

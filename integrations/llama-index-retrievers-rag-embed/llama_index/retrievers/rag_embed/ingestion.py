@@ -15,6 +15,7 @@ from llama_index.core.utils import get_tqdm_iterable
 from llama_index.retrievers.rag_embed.documents import to_document
 from llama_index.retrievers.rag_embed.models import loaded
 
+from rag_embed.arguments import check_keywords
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import DEFAULT, HashEncoder
 from rag_embed.types import Chunk
@@ -44,6 +45,12 @@ class RagEmbedNodeParser(NodeParser):
     def class_name(cls) -> str:
         """Name in serialised form."""
         return "RagEmbedNodeParser"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
+        check_keywords(cls.__name__, given, cls.model_fields)
+        return given
 
     @model_validator(mode="after")
     def _in_range(self) -> RagEmbedNodeParser:

@@ -22,6 +22,7 @@ from llama_index.retrievers.rag_embed.nodes import to_node
 from llama_index.retrievers.rag_embed.restriction import every
 from typing_extensions import Unpack
 
+from rag_embed.arguments import check_keywords, naming_keywords
 from rag_embed.errors import BadInput, class_of
 from rag_embed.events import UserEvent
 from rag_embed.index import Index
@@ -86,6 +87,7 @@ class RagEmbedRetriever(BaseRetriever):
         2
     """
 
+    @naming_keywords
     def __init__(
         self,
         index: Index | Retriever | str | os.PathLike[str],
@@ -137,11 +139,7 @@ class RagEmbedRetriever(BaseRetriever):
         changed: dict[str, Any] = dict(options)
         if "where" in options:
             changed["where"] = every(self._options.where, self._filter(options["where"]))
-        unknown = sorted(changed.keys() - RetrieverOptions.__annotations__.keys())
-        if unknown:
-            raise TypeError(
-                f"with_() has no option {unknown}; known: {sorted(RetrieverOptions.__annotations__)}."
-            )
+        check_keywords("with_()", changed, RetrieverOptions.__annotations__)
         other = copy.copy(self)
         if "passage_tokens" in changed:
             other._passage_tokens = _budget(changed.pop("passage_tokens"))

@@ -12,10 +12,12 @@ from llama_index.core.tools import AsyncBaseTool, ToolMetadata, ToolOutput
 from llama_index.retrievers.rag_embed.filters import Where, to_filter
 from llama_index.retrievers.rag_embed.nodes import node_of_chunk
 
+from rag_embed.arguments import naming_keywords
 from rag_embed.index import Index
 from rag_embed.serving import Tool, index_tools
 
 
+@naming_keywords
 def search_tool(
     index: Index | str | os.PathLike[str],
     *,
@@ -59,6 +61,7 @@ def search_tool(
     return IndexTool(search, name, about)
 
 
+@naming_keywords
 def read_tool(
     index: Index | str | os.PathLike[str],
     *,

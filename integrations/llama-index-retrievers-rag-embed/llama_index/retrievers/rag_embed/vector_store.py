@@ -20,6 +20,7 @@ from llama_index.retrievers.rag_embed.connection import Connection
 from llama_index.retrievers.rag_embed.modes import Diversity
 from llama_index.retrievers.rag_embed.stored import StoredNodes
 
+from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.stores import LanceStore, StorageOptions, place
@@ -81,6 +82,7 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
     storage_options: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     _nodes: StoredNodes = PrivateAttr()
 
+    @naming_keywords
     def __init__(
         self,
         uri: str | os.PathLike[str],
