@@ -23,6 +23,7 @@ from rag_embed.cli.asking import (
     found,
     query_of,
 )
+from rag_embed.cli.hits import print_hits
 from rag_embed.cli.personal import moved_line
 from rag_embed.cli.show import (
     emit,
@@ -32,7 +33,6 @@ from rag_embed.cli.show import (
     match_json,
     match_line,
     out,
-    print_hits,
     route_lines,
     why,
 )
@@ -77,7 +77,7 @@ def search(
     elif as_json:
         emit({"query": query, "seconds": round(seconds, 4), "hits": list(rows)})
     else:
-        print_hits(hits)
+        print_hits(index, asked, hits, chunks=passage_tokens is None)
     _some(hits)
 
 

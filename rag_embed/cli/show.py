@@ -26,7 +26,6 @@ from rag_embed.ranking.token_matches import Match
 from rag_embed.text import ACTING, printable
 from rag_embed.types import Citation, Hit, OnProgress, Route
 
-_PREVIEW = 300
 _WIDE = 100
 """Columns from which on explanations are a table."""
 
@@ -166,29 +165,6 @@ def route_lines(route: Route) -> list[str]:
         best = one.expert or "several equally"
         lines.append(f"   {one.similarity:.2f} like: {one.text} (best: {best}; {one.source})")
     return lines
-
-
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits for a reader: where, how relevant, and the beginning of the text."""
-    for rank, hit in enumerate(hits, 1):
-        chunk, cited = hit.chunk, hit.citation()
-        page = f", {cited.page_kind} {cited.page}" if cited.page is not None else ""
-        where = " > ".join(filter(None, dict.fromkeys([chunk.title, *chunk.headings])))
-        head = Text.assemble(
-            (f"{rank:>2} ", "dim"),
-            (where or chunk.doc_id, "bold"),
-            (f"  {chunk.doc_id}{page} [{chunk.start}:{chunk.end}]", "dim"),
-            (f"  relevance {hit.relevance:.2f}", "green" if hit.relevance >= 0.5 else "yellow"),
-        )
-        out.print(head, soft_wrap=True)
-        out.print(Text(preview(hit.text), "default"), soft_wrap=False)
-        out.print()
-
-
-def preview(text: str) -> str:
-    """The beginning of a text on few lines."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _PREVIEW else flat[:_PREVIEW].rsplit(" ", 1)[0] + " …"
 
 
 def why(hits: Sequence[Hit]) -> RenderableType:

@@ -78,6 +78,9 @@ _MINILM = Calibration(5.93, 4.26, -6.19, fitted_to="public data sets with all-Mi
 MEASURED = dict.fromkeys(FINGERPRINTS, _MINILM)
 """By fingerprint of the space; fitted by ``python -m benchmarks relevance``."""
 
+LIKELY, HARDLY = 0.5, 0.2
+"""From the first on a hit most likely answers, below the second hardly."""
+
 RIDGE = 1e-4
 """Weight of the squared coefficients."""
 
@@ -102,6 +105,18 @@ def default(fingerprint: str, weights: Mapping[str, float] = BASIS) -> Calibrati
         curve = ANY_MODEL
     scale = sum(BASIS.values()) / sum(weights.values())
     return replace(curve, weights={name: scale * one for name, one in weights.items() if one})
+
+
+def meaning(relevance: float) -> str:
+    """A relevance in words, the same for every way in.
+
+    Examples:
+        >>> meaning(0.7), meaning(0.3), meaning(0.04)
+        ('most likely answers', 'may answer', 'hardly answers')
+    """
+    if relevance >= LIKELY:
+        return "most likely answers"
+    return "may answer" if relevance >= HARDLY else "hardly answers"
 
 
 def fitted(

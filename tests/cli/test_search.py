@@ -6,7 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, Query
+from rag_embed.cli.hits import print_hits
+from rag_embed.cli.show import _Safe
+from rag_embed.encoders import HashEncoder
 from rag_embed.ranking import Calibration
 
 
@@ -219,3 +222,26 @@ def test_ask_why_of_what_was_put_in_another_order(run, kb) -> None:
     found = run("search", kb, "red fox", *options).json["hits"]
     assert [one["id"] for one in hits] == [one["id"] for one in found]
     assert "rerank" in {part["leg"] for part in hits[0]["parts"]} and hits[0]["matched_words"]
+
+
+def test_what_answers_is_shown_and_marked(run, tmp_path, monkeypatch) -> None:
+    long = "We open at nine and close at five. " * 30
+    index = Index.create(tmp_path / "long", encoder=HashEncoder(64), chunk_tokens=None)
+    index.add(Document("d", f"{long}Parents may stay at home for thirty days. {long}"))
+    words = ("search", tmp_path / "long", "how long may parents stay at home")
+    plain = run(*words).out
+    assert "… Parents may stay at home for thirty days." in plain and "\x1b" not in plain
+    assert "relevance" in plain and "answer" in plain
+    monkeypatch.setattr("rag_embed.cli.hits.out", terminal := _Safe(force_terminal=True, width=100))
+    with terminal.capture() as shown:
+        print_hits(Index.open(tmp_path / "long"), Query(words[2]), index.search(words[2]))
+    assert "\x1b[1;33mParents\x1b[0m" in shown.get() and " for thirty days" in shown.get()
+    monkeypatch.setattr("rag_embed.cli.hits.out", bare := _Safe(force_terminal=True, no_color=True))
+    with bare.capture() as shown:
+        print_hits(Index.open(tmp_path / "long"), Query(words[2]), index.search(words[2]))
+    assert "\x1b[1mParents\x1b[0m" in shown.get() and "33m" not in shown.get()
+
+
+def test_passages_are_marked_too(run, kb) -> None:
+    done = run("search", kb, "red fox", "-k", "2", "--passage-tokens", "200")
+    assert done.code == 0 and "The red fox" in done.out

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,16 @@ from scipy.optimize import minimize
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking import DenseLeg, Hybrid, LexicalLeg
-from rag_embed.ranking.relevance import BASIS, RIDGE, Calibration, default, fitted
+from rag_embed.ranking.relevance import (
+    BASIS,
+    HARDLY,
+    LIKELY,
+    RIDGE,
+    Calibration,
+    default,
+    fitted,
+    meaning,
+)
 from rag_embed.stores import MemoryStore
 from rag_embed.types import Chunk, ChunkRows, Document, Query
 
@@ -102,3 +114,20 @@ def test_a_chance_word_is_not_relevance_because_there_is_no_better() -> None:
 
 
 CHANCE = "who painted the blue ceiling above an organ by candle light in winter"
+
+
+SAID = (
+    "docs/start.md",
+    "skills/rag-embed/SKILL.md",
+    "rag_embed/serving/page/templates/parts.html",
+    "rag_embed/serving/searching.py",
+)
+
+
+@pytest.mark.parametrize("path", SAID)
+def test_what_a_relevance_means_is_said_alike_everywhere(path) -> None:
+    said = " ".join((Path(__file__).parents[2] / path).read_text(encoding="utf-8").split())
+    high, low = (rf"\{one:g}".replace("0", "", 1) for one in (LIKELY, HARDLY))
+    assert re.search(rf"above {high}.{{0,30}}most likely", said), "in the words of `meaning`"
+    assert re.search(rf"below {low}\W.{{0,6}}hardly", said)
+    assert meaning(LIKELY).startswith("most likely") and meaning(0.19).startswith("hardly")

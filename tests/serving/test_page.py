@@ -15,13 +15,13 @@ from serving.listening import TOKEN, Server, serving
 
 from rag_embed import Chunk, Document, Hit, Index, Query
 from rag_embed.analysis import Analyzer
+from rag_embed.indexing.marks import Mark, marks
 from rag_embed.ranking.token_matches import Heat, Match
 from rag_embed.serving import Library
 from rag_embed.serving.page.asking import Asking
 from rag_embed.serving.page.bars import Scale
 from rag_embed.serving.page.documents import WINDOW, read
 from rag_embed.serving.page.forms import Form
-from rag_embed.serving.page.marks import Mark, marks
 from rag_embed.serving.page.texts import blocks
 from rag_embed.serving.parameters import Refused
 from rag_embed.types import Part

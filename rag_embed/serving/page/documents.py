@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag_embed.indexing.marks import marks
 from rag_embed.serving.citations import citation
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.page.hits import shown_fields
-from rag_embed.serving.page.marks import marks
 from rag_embed.serving.page.texts import Block, blocks
 from rag_embed.serving.parameters import Refused
 from rag_embed.serving.reading import located

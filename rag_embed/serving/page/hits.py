@@ -8,18 +8,17 @@ from typing import Any
 
 from rag_embed.analysis import Analyzer
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.indexing.marks import marks, window, within
 from rag_embed.personal.influence import Moved
+from rag_embed.ranking.relevance import meaning
 from rag_embed.ranking.token_matches import Match, found_words
 from rag_embed.serving.page.bars import Scale, Segment
-from rag_embed.serving.page.marks import Mark, marks
 from rag_embed.serving.page.texts import Block, blocks
 from rag_embed.text import printable
 from rag_embed.types import Citation, Hit, Route
 
 _SHOWN = 1600
 """Characters of a passage that are shown at once."""
-
-_BEFORE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,8 @@ def cards(found: Sequence[Explanation], analyzer: Analyzer, scale: Scale) -> lis
 def _card(one: Explanation, analyzer: Analyzer, scale: Scale) -> Card:
     hit, chunk = one.hit, one.hit.chunk
     marked = marks(chunk.text, one.words, analyzer, one.tokens)
-    start, end = _window(chunk.text, marked)
-    inside = [
-        Mark(mark.start - start, mark.end - start, mark.kind, mark.tip)
-        for mark in marked
-        if start <= mark.start and mark.end <= end
-    ]
+    start, end = window(chunk.text, marked, _SHOWN)
+    inside = within(marked, start, end)
     title = chunk.title or chunk.doc_id
     return Card(
         hit,
@@ -92,7 +87,7 @@ def _card(one: Explanation, analyzer: Analyzer, scale: Scale) -> Card:
         tuple(found_words(one.tokens)) if one.tokens else (),
         tuple(map(str, one.terms[:5])),
         one.personal,
-        verdict(hit.relevance),
+        meaning(hit.relevance),
     )
 
 
@@ -100,30 +95,6 @@ def place(cited: Citation, id: str) -> str:
     """Where a passage stands, in words; no path of this machine."""
     page = f"{cited.page_kind} {cited.page}, " if cited.page is not None else ""
     return printable(f"{id}, {page}characters {cited.start:,} to {cited.end:,}")
-
-
-def verdict(relevance: float) -> str:
-    """What a relevance means."""
-    if relevance >= 0.5:
-        return "most likely answers"
-    return "may answer" if relevance >= 0.2 else "hardly answers"
-
-
-def _window(text: str, marked: Sequence[Mark]) -> tuple[int, int]:
-    """The part of a long passage that is shown: where the most marks are."""
-    if len(text) <= _SHOWN * 1.2:
-        return 0, len(text)
-    starts = [0, *(max(0, mark.start - _BEFORE) for mark in marked)]
-
-    def held(start: int) -> int:
-        return sum(start <= mark.start < start + _SHOWN - _BEFORE for mark in marked)
-
-    start = max(starts, key=lambda one: (held(one), -one))
-    start = text.rfind("\n", 0, start) + 1 if start else 0
-    end = min(len(text), start + _SHOWN)
-    if end < len(text):
-        end = max(text.rfind(" ", start + _SHOWN // 2, end), start + _SHOWN // 2)
-    return start, end
 
 
 def shown_fields(known: dict[str, Any]) -> tuple[tuple[str, str], ...]:

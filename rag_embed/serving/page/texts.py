@@ -12,7 +12,7 @@ from typing import TypeAlias
 from markdown_it import MarkdownIt
 
 from rag_embed.chunking.splitter import MARKDOWN
-from rag_embed.serving.page.marks import Mark
+from rag_embed.indexing.marks import Mark
 from rag_embed.text import printable
 
 _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")

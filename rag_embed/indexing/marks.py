@@ -1,12 +1,14 @@
-"""Which parts of a passage answer a question: the same words, and words that mean alike."""
+"""Which parts of a passage answer a question: the same words, words that mean alike, and where most are."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag_embed.analysis import Analyzer
+from rag_embed.chunking.sentences import sentence_starts
 from rag_embed.ranking.token_matches import Heat, found_words
 
 _RUN = re.compile(r"\w+")
@@ -53,6 +55,56 @@ def marks(
     """
     same = _same(text, frozenset(words), analyzer) if words else []
     return sorted([*same, *(_alike(text, heat, same) if heat else [])], key=lambda one: one.start)
+
+
+def window(text: str, marked: Sequence[Mark], most: int) -> tuple[int, int]:
+    """The part of a long passage that answers: where the most different words are marked.
+
+    It begins with a line or a sentence where one begins near by, and ends between two words.
+
+    Args:
+        text: The passage.
+        marked: Its marks, in order.
+        most: Characters that are shown at most; a passage that is a little longer is shown whole.
+
+    Returns:
+        Where it begins and ends.
+
+    Examples:
+        >>> text = "A word of welcome. " * 9 + "The tea is green. It is hot."
+        >>> start, end = window(text, marks(text, ["green"], Analyzer()), 40)
+        >>> text[start:end]
+        'The tea is green. It is hot.'
+    """
+    if len(text) <= most * 1.2:
+        return 0, len(text)
+    before = most // 8
+    opening = sorted({0, *sentence_starts(text), *(line.end() for line in re.finditer("\n", text))})
+
+    def start_of(mark: Mark) -> int:
+        """The last line or sentence that begins before a mark, near by; else a little before it."""
+        at = bisect_right(opening, mark.start) - 1
+        return opening[at] if mark.start - opening[at] <= most // 2 else mark.start - before
+
+    def held(start: int) -> tuple[int, int]:
+        some = [one for one in marked if start <= one.start and one.end <= start + most - before]
+        return len({text[one.start : one.end].lower() for one in some}), len(some)
+
+    starts = [0, *map(start_of, marked)]
+    start = max(starts, key=lambda one: (*held(one), -one))
+    end = min(len(text), start + most)
+    if end < len(text):
+        end = max(text.rfind(" ", start + most // 2, end), start + most // 2)
+    return start, end
+
+
+def within(marked: Sequence[Mark], start: int, end: int) -> list[Mark]:
+    """The marks of a part of a text, their offsets counted from its start."""
+    return [
+        replace(one, start=one.start - start, end=one.end - start)
+        for one in marked
+        if start <= one.start and one.end <= end
+    ]
 
 
 def _same(text: str, words: frozenset[str], analyzer: Analyzer) -> list[Mark]:
