@@ -24,6 +24,7 @@ from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.own_legs import matched
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Scope, added, synced
+from rag_embed.indexing.telling import told
 from rag_embed.indexing.users import Users
 from rag_embed.indexing.workers import Workers
 from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
@@ -306,3 +307,6 @@ class Index:
     def __len__(self) -> int:
         """Number of chunks."""
         return with_view(self.store, len)
+
+    def __repr__(self) -> str:
+        return told(self.store, self.spaces.own.signature.model)

@@ -21,6 +21,7 @@ from rag_embed.cli.watching import follow
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
+from rag_embed.indexing import AddReport
 from rag_embed.indexing.folders import Looking
 from rag_embed.indexing.opening import remove_note
 from rag_embed.indexing.watching import Chosen
@@ -201,6 +202,9 @@ def index(
         tell(report, seconds, to, dry_run)
         for name in empty:
             err.print(f"no document has a value in the declared field {name!r}", markup=False)
+    if fresh and not report.documents and not watch:
+        _discard(to)
+        raise BadInput(f"Nothing could be added, so there is no index at {to!r}. {_remedy(report)}")
     if watch:
         looking: Looking = {
             "include": include,
@@ -212,6 +216,12 @@ def index(
         follow(kb, sources, looking, as_json)
     if strict and report.failed:
         raise typer.Exit(4)
+
+
+def _remedy(report: AddReport) -> str:
+    if report.failed:
+        return f"{report.failed[0].source}: {report.failed[0].reason}."
+    return "Name files that hold text, or see what --include and --exclude leave."
 
 
 def _expected(sources: Sequence[Path], chosen: Chosen) -> int | None:
@@ -231,14 +241,20 @@ def _no_empty_index_left(to: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        from rag_embed.stores.discarding import discarded
-        from rag_embed.stores.places import place
-
         with suppress(RagEmbedError, OSError):  # what went wrong before is what is told
-            if discarded(to):
-                remove_note(to)
-                Path(place(to)).rmdir()
+            _discard(to)
         raise
+
+
+def _discard(to: str) -> None:
+    """Remove an index without documents, and its folder where nothing else is in it."""
+    from rag_embed.stores.discarding import discarded
+    from rag_embed.stores.places import place
+
+    if discarded(to):
+        remove_note(to)
+        with suppress(OSError):  # an object store, or a folder with other files
+            Path(place(to)).rmdir()
 
 
 def _declared(text: str) -> tuple[str, str]:

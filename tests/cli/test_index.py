@@ -232,6 +232,21 @@ def test_a_run_that_fails_leaves_no_empty_index(run, folder, tmp_path, monkeypat
     assert run("index", folder, "--to", "kb", "--json").json["unchanged"] > 0
 
 
+def test_nothing_that_can_be_read_makes_no_index(run, folder, tmp_path) -> None:
+    done = run("index", folder / "broken.pdf", "--to", "kb")
+    assert done.code == 1 and "there is no index at 'kb'" in done.err and "broken.pdf" in done.err
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("mine")
+    (tmp_path / "bare").mkdir()
+    for source, to in ((folder / "broken.pdf", "there"), (tmp_path / "bare", "kb")):
+        assert run("index", source, "--to", to).code == 1
+    assert not (tmp_path / "kb").exists()
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["mine.txt"]
+    assert run("index", folder, "--to", "kb").code == 0
+    assert run("index", folder / "broken.pdf", "--to", "kb").code == 0, "there is an index already"
+    assert len(documents("kb")) == 2
+
+
 def test_chunks_longer_than_the_model_reads_are_told_of(run, folder, monkeypatch, caplog) -> None:
     monkeypatch.setattr(encoders, "load", lambda *_args, **_options: load())
     assert run("index", folder, "--to", "kb", "--chunk-tokens", "5000").code == 0

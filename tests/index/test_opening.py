@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from stories import FIELDS, corpus, ids
 
@@ -79,3 +81,23 @@ class TestOpen:
         assert index.store.known(["d"]) == {"d": ("", None)}
         assert index.add([old]).replaced == 1
         assert ids(index.search("fox whale", k=9)) == ["d#0-19"]
+
+
+class TestInALine:
+    def test_it_says_where_it_lies_and_how_much_it_holds(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        index.add(corpus(3))
+        assert repr(index) == f"Index({str(tmp_path / 'kb')!r}, hash, {len(index)} chunks)"
+        assert repr(Index.in_memory(encoder=HashEncoder())) == "Index(in memory, hash, 0 chunks)"
+
+    def test_an_object_store_is_not_asked(self, tmp_path, monkeypatch) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        monkeypatch.setattr(index.store, "uri", "s3://key:secret@bucket/kb")
+        monkeypatch.setattr(type(index.store), "view", None)
+        assert repr(index) == "Index('s3://...@bucket/kb', hash)"
+
+    def test_one_that_is_gone_raises_nothing(self, tmp_path) -> None:
+        index = Index.create(tmp_path / "kb", encoder=HashEncoder())
+        index.add(corpus(3))
+        shutil.rmtree(tmp_path / "kb")
+        assert repr(index).startswith("Index(")
