@@ -15,10 +15,11 @@ test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# A thousand users forgotten while a reader and a writer work and processes are killed; half an hour.
+# Users forgotten while others work, kills, failing disks, by thousands; an hour.
 torture: $(VENV)/.dev
 	FORGETS=1000 $(BIN)/python -m pytest -s tests/test_forgetting_storm.py
 	KILLS=500 $(BIN)/python -m pytest -s tests/test_kills.py
+	FAULTS=2000 $(BIN)/python -m pytest -s tests/test_faults.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -57,7 +57,7 @@ from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect, latest, upsert
+from rag_embed.stores.tables import connect, latest, let_go, upsert, whole_names_of
 from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
@@ -136,8 +136,8 @@ class LanceEvents:
         for i, event in enumerate(events):
             buckets.setdefault(_bucket(event.user), []).append(i)
         for name, rows in buckets.items():
-            some = [events[i] for i in rows]
-            with explained("remember events", self.uri), turn(self.uri, name):
+            some, failed = [events[i] for i in rows], let_go(self._tables, name)
+            with explained("remember events", self.uri), failed, turn(self.uri, name):
                 table = self._created(name)
                 totals = self._updated(name, some, values[rows])
                 written = event_table(self._schema, some, keys[rows], values[rows], totals)
@@ -265,8 +265,7 @@ class LanceEvents:
 
     def _names(self) -> list[str]:
         with explained("read the events", self.uri):
-            names: list[str] = self._database.list_tables(limit=1000).tables
-        return names
+            return whole_names_of(self._database)
 
     def _table(self, name: str) -> Any:  # noqa: ANN401
         if name not in self._tables:

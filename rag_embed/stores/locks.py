@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag_embed.stores.places import local
-from rag_embed.stores.settling import settle
+from rag_embed.stores.settling import latest, settle
 
 _SILENT = 5.0
 """Seconds of waiting that nobody is told of."""
@@ -76,8 +76,9 @@ def _held(folder: Path, name: str) -> Iterator[None]:
     try:
         with suppress(OSError):  # the note informs and decides nothing
             note.write_text(json.dumps(_holder()), encoding="utf-8")
+        before = latest(folder, _TABLES.get(name, (name,)))
         yield
-        settle(folder, _TABLES.get(name, (name,)))
+        settle(before)
     finally:
         lock.release()
 

@@ -119,8 +119,9 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
     """
     if (folder := local(uri)) is not None and not folder.is_dir():
         raise NoIndex(f"There is no index at {uri!r}", _REMEDY)
-    recovered = recover(uri)
-    for damage in small_ones(uri):
+    with explained("open the index", uri):
+        recovered, damages = recover(uri), small_ones(uri)
+    for damage in damages:
         warnings.warn(f"The index at {uri!r} is damaged: {damage}", stacklevel=4)
     database = connect(uri, options)
     with explained("open the index", uri):

@@ -42,17 +42,18 @@ def recover(uri: str, most: int | None = AUTOMATIC, names: Sequence[str] = ()) -
     tables = (
         [] if folder is None else [folder / f"{one}.lance" for one in names or (*TABLES, FILES)]
     )
-    if not any(_torn(table, most) for table in tables):
-        return []
-    said = []
-    with explained("go back to the last whole version of the index", uri), turn(uri):
-        for table in tables:  # looked at again: a writer may have been at work
-            if torn := _torn(table, most):
-                set_aside(table, [path for path, _ in torn])
-                said.append(
-                    f"{table.name}: {len(torn)} of the latest versions are not whole ({torn[0][1]}). The "
-                    "last whole one is used; what was written after it is to be written again."
-                )
+    said = list[str]()
+    with explained("go back to the last whole version of the index", uri):
+        if not any(_torn(table, most) for table in tables):
+            return said
+        with turn(uri):
+            for table in tables:  # looked at again: a writer may have been at work
+                if torn := _torn(table, most):
+                    set_aside(table, [path for path, _ in torn])
+                    said.append(
+                        f"{table.name}: {len(torn)} of the latest versions are not whole ({torn[0][1]}). The "
+                        "last whole one is used; what was written after it is to be written again."
+                    )
     return said
 
 

@@ -1,19 +1,22 @@
 """After every write, while its lock is held: what was committed is read back, and its checksums are kept.
 
-A file system may take a write and fail later, and LanceDB does not look again: so the latest version's manifest
-is read, and the sizes of the new files that it names are compared. A version that is not whole is set aside,
-which brings back the one before, and the write fails. Where it was asked for, new files are synced to the disk.
+A file system may take a write and fail later, and LanceDB does not look again: so the manifests of new
+versions are read, and the sizes of the new files that they name are compared. Where one is not whole, all
+versions of this write are set aside, which brings back what was there before, and the write fails. Where it
+was asked for, new files are synced to the disk.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
+from typing import TypeAlias
 
 from rag_embed.errors import StoreError
 from rag_embed.stores.manifests import manifests, missing, read_manifest
-from rag_embed.stores.sums import Sums, sealed, unsealed
+from rag_embed.stores.sums import SUMS, Sums, sealed, unsealed
 
 ASIDE = ".torn"
 """Behind the name of a version's file that was set aside."""
@@ -27,34 +30,75 @@ def sync_from_now_on(folder: Path | None) -> None:
         _durable.add(folder)
 
 
-def settle(folder: Path, names: Iterable[str]) -> None:
+Latest: TypeAlias = Mapping[Path, Path | None]
+"""The manifests of the latest versions of tables; None for a table that is not there."""
+
+
+def latest(folder: Path, names: Iterable[str]) -> Latest:
+    """The versions that tables have before they are written."""
+    tables = [folder / f"{name}.lance" for name in names]
+    return {table: next(iter(manifests(table)), None) for table in tables}
+
+
+def settle(before: Latest) -> None:
     """Look at what was just written to some tables.
 
+    Args:
+        before: What was there, see `latest`.
+
     Raises:
-        StoreError: A commit cannot be read back; it was taken back.
+        StoreError: A commit cannot be read back. All that was written was taken back: documents and their
+            chunks go together.
     """
-    for table in (folder / f"{name}.lance" for name in names):
+    written: dict[Path, list[Path]] = {}
+    torn: dict[Path, str] = {}
+    for table, last in before.items():
         if not table.is_dir():
             continue
-        fresh, before = sealed(table)
-        if folder in _durable:
+        fresh, sums = sealed(table)
+        if table.parent in _durable:
             _sync(table, fresh)
-        new = {path for path in fresh if path.startswith("_versions/")}
-        torn = []
-        for path in manifests(table):
-            if f"_versions/{path.name}" not in new or not (found := wrong(path, before)):
-                break
-            torn.append((path, found[0]))
-        if torn:
-            set_aside(table, [path for path, _ in torn])
-            raise StoreError(
-                f"The disk lost what was written to {table.name}: {torn[0][1]}. It was taken back, and what "
-                "was there before is whole; look at the disk's room and health, and write again."
-            )
+        written[table] = [*takewhile(lambda path, last=last: path != last, manifests(table))]  # type: ignore[misc]
+        for path in written[table]:
+            if found := _unread(path, sums):
+                torn[path] = found[0]
+    if torn:
+        for table, versions in written.items():
+            set_aside(table, _taken_back(versions, before[table], torn))
+            if not manifests(table):
+                (table / SUMS).unlink(missing_ok=True)  # it is none
+        path, what = next(iter(torn.items()))
+        raise StoreError(
+            f"The disk lost what was written to {path.parents[1].name}: {what}. It was taken back, and what "
+            "was there before is whole; look at the disk's room and health, and write again."
+        )
+
+
+def _unread(path: Path, sums: Sums) -> list[str]:
+    try:
+        return wrong(path, sums)
+    except OSError as error:
+        return [str(error)]
+
+
+def _taken_back(
+    versions: Sequence[Path], last: Path | None, torn: Collection[Path]
+) -> Sequence[Path]:
+    """All new versions, but for that which made the table and is empty.
+
+    Those that are torn alone, where the one before them was erased on purpose.
+    """
+    if last is None and versions and versions[-1] not in torn:
+        return versions[:-1]
+    if last is None or (last.exists() and not wrong(last)):
+        return versions
+    return [*takewhile(lambda path: path in torn, versions)]
 
 
 def set_aside(table: Path, versions: Sequence[Path]) -> None:
     """Let versions of a table be none, without losing a byte of them; their numbers are used again."""
+    if not versions:
+        return
     unsealed(table, [f"_versions/{path.name}" for path in versions])
     for path in versions:
         path.replace(path.with_name(path.name + ASIDE))
@@ -67,10 +111,13 @@ def wrong(path: Path, before: Sums | None = None) -> list[str]:
     Args:
         path: Of the manifest.
         before: Checksums of files that are not looked at again.
+
+    Raises:
+        OSError: It cannot be read now, which says nothing of what was written.
     """
     try:
         found = missing(read_manifest(path), () if before is None else before.known)
-    except (OSError, StoreError) as error:
+    except (FileNotFoundError, StoreError) as error:
         return [str(error)]
     return [one for one in found if not one.startswith("_indices/")]
 

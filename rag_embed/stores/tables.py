@@ -103,9 +103,29 @@ def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
     return table
 
 
+@contextmanager
+def let_go(handles: dict[str, Any], name: str) -> Iterator[None]:
+    """Keep no handle of a table where a write fails: all of the table may have been taken back."""
+    try:
+        yield
+    except BaseException:
+        handles.pop(name, None)
+        raise
+
+
 def names_of(database: Any) -> set[str]:  # noqa: ANN401
-    """The tables there are."""
+    """The tables there are, and folders of those whose making was interrupted."""
     return set(database.list_tables(limit=1000).tables)
+
+
+def whole_names_of(database: Any) -> list[str]:  # noqa: ANN401
+    """The tables that have a version."""
+    names, folder = sorted(names_of(database)), local(database.uri)
+    if folder is None:
+        return names
+    return [
+        name for name in names if any((folder / f"{name}.lance" / "_versions").glob("*.manifest"))
+    ]
 
 
 def made(database: Any, name: str) -> Any:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from lancedb.table import LanceTable
 
-from rag_embed import Document
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.stores import settling
+from rag_embed.stores.events import BUCKETS
 from rag_embed.stores.inspection import inspected
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.manifests import manifests, missing, read_manifest
@@ -95,6 +98,7 @@ def test_a_write_that_the_disk_lost_is_no_success(store, monkeypatch, table) -> 
         with pytest.raises(StoreError, match=r"The disk lost what was written.*of \d+ bytes"):
             write(store, Document("new", "a new text"))
     assert "new" not in store.known(["new"]) or store.known(["new"])["new"][0] == ""
+    assert set(ids(store)) <= set(store.document_ids())  # documents and their chunks go together
     for one in (store, LanceStore.open(store.uri)):
         write(one, Document("new", "a new text"))
         assert ids(one) == ["a", "b", "c", "new"] and list(one.known(["new"])) == ["new"]
@@ -138,6 +142,33 @@ def test_what_is_damaged_for_long_is_left_to_somebody(store) -> None:
     with pytest.raises(StoreError, match="missing or damaged"):
         LanceStore.open(store.uri).view().documents(["d3"]) and ids(LanceStore.open(store.uri))
     assert len(manifests(Path(store.uri, "chunks.lance"))) == count
+
+
+@pytest.mark.parametrize("table", ["chunks", "settings"])
+def test_a_version_that_cannot_be_read_for_a_moment_is_not_set_aside(
+    store, monkeypatch, table
+) -> None:
+    real = Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.suffix == ".manifest" and path.parents[1].stem == table:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", failing)
+        with pytest.raises(StoreError, match="The disk cannot be read or written"):
+            LanceStore.open(store.uri)
+    assert ids(LanceStore.open(store.uri)) == ["a", "b", "c"]
+
+
+def test_a_table_of_events_whose_making_was_interrupted_is_none(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(8))
+    for number in range(BUCKETS):
+        (tmp_path / "kb" / f"events_{number:02d}.lance" / "_versions").mkdir(parents=True)
+    assert index.users.profile("ann").count == 0
+    assert index.users.remember("ann", ["foxes"]) == 1 and index.users.profile("ann").count == 1
+    assert inspected(index.store.uri).damages == ()
 
 
 def test_what_cannot_be_written_is_not_gone_back_on(store) -> None:
