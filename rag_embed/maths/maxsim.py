@@ -10,10 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.maths.products import ALONE
+
 Bits = npt.NDArray[np.uint8]
 
 _BLOCK = 256
-"""Tokens whose bits are written out at a time: they stay in the processor's cache."""
+"""Tokens whose bits are written out at a time at most: they stay in the processor's cache."""
+
+_LEAST = 16
+"""Tokens at a time below which a product is not worth being kept on one thread."""
 
 
 def sign_bits(rows: npt.NDArray[np.floating], mean: npt.NDArray[np.floating]) -> Bits:
@@ -91,8 +96,10 @@ def cosines(query: npt.NDArray[np.float32], tokens: Bits) -> npt.NDArray[np.floa
     dim = query.shape[1]
     found = np.empty((len(tokens), len(query)), dtype=np.float32)
     columns = np.ascontiguousarray(query.T)
-    for start in range(0, len(tokens), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    step = ALONE // max(columns.size, 1)
+    step = min(step, _BLOCK) if step >= _LEAST else _BLOCK
+    for start in range(0, len(tokens), step):
+        block = slice(start, start + step)
         ones = np.unpackbits(tokens[block], axis=1, count=dim).astype(np.float32)
         np.dot(ones, columns, out=found[block])
     found *= 2  # a sign is twice its bit less one

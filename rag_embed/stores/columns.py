@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter, columns
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
+from rag_embed.maths.nearest import exact, near, worthwhile
 from rag_embed.maths.running import Running
+from rag_embed.maths.sign_codes import SignCodes
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.judging import Judge
 from rag_embed.stores.metadata_scan import Scan, scanned
@@ -22,8 +26,8 @@ from rag_embed.types import Vectors
 
 Sum = TypeVar("Sum", Moments, Frequencies)
 
-_FILTERED = 5
-"""Where less than one row of so many counts, those that do are copied and the others are not looked at."""
+_SAMPLED = 16
+"""One row in so many counts for the mean that codes are taken about."""
 
 _OWNERS = 64
 """Owners whose statistics are remembered; one is a megabyte for 384 dimensions."""
@@ -65,36 +69,55 @@ class Matrix:
         self.most = None
         self._dim = dim
         self._rows = Growing(np.float32, dim)
+        self._codes: SignCodes | None = None
+        self._coded_from = 0
+        self._lock = Lock()
 
     def upto(self, size: int) -> Vectors:
         """``(size, dim)`` the rows of the first slots; 0 where nobody has read one."""
         return self._rows.upto(size)
 
-    def scores(self, vectors: Vectors, allowed: Mask) -> Vectors:
-        """Dot products of some vectors with the rows of the first slots.
+    def nearest(
+        self, vectors: Vectors, allowed: Mask, n: int
+    ) -> list[tuple[Rows, npt.NDArray[np.float32]]]:
+        """Slots among which the best for each vector are, and their dot products with it.
+
+        Where rows are many they are found by codes, which miss fewer than one of a thousand.
 
         Args:
             vectors: ``(queries, dim)``.
             allowed: ``(size,)`` the slots that count.
-
-        Returns:
-            ``(queries, size)``; minus infinity for the other slots.
+            n: How many of the best are wanted, at most as many as count.
         """
-        rows, slots = self._rows.upto(len(allowed)), np.flatnonzero(allowed)
-        if len(slots) * _FILTERED < len(allowed):
-            found = np.full((len(vectors), len(allowed)), -np.inf, dtype=np.float32)
-            found[:, slots] = vectors @ rows[slots].T
-            return found
-        found = vectors @ rows.T
-        found[:, ~allowed] = -np.inf
+        rows = self.upto(len(allowed))
+        if not worthwhile(int(np.count_nonzero(allowed)), n):
+            return exact(rows, vectors, allowed, n)
+        codes, found = self._coded(len(allowed)), []
+        for one in vectors:
+            some = near(codes.distances(one, len(allowed)), rows, one, allowed, n)
+            found += exact(rows, one[None], allowed, n) if some is None else [some]
         return found
+
+    def _coded(self, size: int) -> SignCodes:
+        """The codes of all rows; made anew when there are twice as many, since their mean has moved."""
+        with self._lock:
+            if self._codes is None or size > 2 * self._coded_from:
+                slots = np.flatnonzero(self.filled.upto(size))
+                mean = self.upto(size)[slots[::_SAMPLED]].mean(axis=0)
+                self._codes, self._coded_from = SignCodes(mean), size
+                self._codes.put(slots, self.upto(size)[slots])
+            return self._codes
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
         size = room(self.filled, slots)
         column = table[self.sources[0]]
-        self._rows.upto(size)[slots] = matrix_of(column, self._dim)
-        self.filled.upto(size)[slots] = column.is_valid().to_numpy()
+        rows = matrix_of(column, self._dim)
+        with self._lock:
+            self._rows.upto(size)[slots] = rows
+            self.filled.upto(size)[slots] = column.is_valid().to_numpy()
+            if self._codes is not None:
+                self._codes.put(slots, rows)
 
     def _moments(self, rows: Rows) -> Moments:
         first = self._rows.upto(len(rows))

@@ -118,7 +118,8 @@ class LanceView:
         resident, matrix = held
         allowed = resident.live if where is None else self.snapshot.mask(where, resident)
         ids, n = resident.roster.ids, min(n, int(np.count_nonzero(allowed)))
-        return [first(ids, scores, n) for scores in matrix.scores(vectors, allowed)]
+        found = matrix.nearest(vectors, allowed, n)
+        return [first([ids[i] for i in slots.tolist()], scores, n) for slots, scores in found]
 
     def lexical(
         self, texts: Sequence[str], n: int, where: Filter | None, /

@@ -1,0 +1,42 @@
+"""Products that BLAS computes on the thread that asks.
+
+OpenBLAS shares a large product among all cores; the threads that it wakes then wait busily for the next one,
+for tens of milliseconds of processor time, and slow whatever runs in between. A search needs few large
+products, so none of them is large enough to be shared.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+ALONE = 2**18
+"""Multiplications of one product that are not shared."""
+
+F = TypeVar("F", np.float32, np.float64)
+
+
+def dots(rows: npt.NDArray[F], vector: npt.NDArray[F]) -> npt.NDArray[F]:
+    """Dot product of every row with a vector.
+
+    Args:
+        rows: ``(n, dim)``, C-contiguous.
+        vector: ``(dim,)``.
+
+    Returns:
+        ``(n,)``.
+
+    Examples:
+        >>> dots(np.eye(3, dtype=np.float32), np.array([1, 2, 3], dtype=np.float32)).tolist()
+        [1.0, 2.0, 3.0]
+    """
+    count, dim = rows.shape
+    block = max(1, ALONE // max(dim, 1))
+    whole = count - count % block
+    found = np.empty(count, dtype=rows.dtype)
+    blocks = rows[:whole].reshape(-1, block, dim)
+    np.matmul(blocks, vector, out=found[:whole].reshape(-1, block))
+    np.matmul(rows[whole:], vector, out=found[whole:])
+    return found
