@@ -8,15 +8,17 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rag_embed import protocols
 from rag_embed.encoders.adapter import read_adapter
 from rag_embed.encoders.function import Embed, FunctionEncoder
 from rag_embed.encoders.hashing import HashEncoder
 from rag_embed.encoders.minilm import DEFAULT
-from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
+from rag_embed.encoders.precision import Precision
+from rag_embed.errors import BadInput, ModelUnavailable, UnfaithfulEncoder, UnsupportedModel
 from rag_embed.lazy import lazily
 from rag_embed.protocols import Encoder
 
@@ -57,6 +59,9 @@ _HOMES = {
 }
 _log = logging.getLogger(__name__)
 
+F = TypeVar("F", bound="OpenVINOEncoder | OpenVINOSparseEncoder")
+E = TypeVar("E")
+
 
 def load(
     model: str = DEFAULT,
@@ -64,6 +69,7 @@ def load(
     device: str | None = None,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
+    precision: Precision = "auto",
 ) -> Encoder:
     """The fastest faithful encoder for a model on this machine.
 
@@ -76,28 +82,30 @@ def load(
         device: Ask for torch on this device.
         query_prompt: Put before queries; the model's own ``query`` prompt by default.
         document_prompt: Put before documents; the model's own ``document`` prompt by default.
+        precision: Ask for OpenVINO in this precision; see `OpenVINOEncoder`.
 
     Raises:
+        BadInput: There is no such precision, or a device was named too.
         ModelUnavailable: The model cannot be loaded.
+        UnsupportedModel: It cannot be run in the precision that was asked for.
+        UnfaithfulEncoder: Its vectors in that precision are not those of torch.
     """
-    if device is None and not _gpu() and find_spec("openvino") is not None:
+
+    def fast() -> OpenVINOEncoder:
         from rag_embed.encoders.openvino import OpenVINOEncoder
 
-        try:
-            encoder = OpenVINOEncoder(
-                model, query_prompt=query_prompt, document_prompt=document_prompt
-            )
-        except (UnsupportedModel, UnfaithfulEncoder) as reason:
-            _log.info("%s runs with torch: %s", model, reason)
-        else:
-            _log.info("%s runs with OpenVINO in %s", model, encoder.precision)
-            return encoder
-    from rag_embed.encoders.sentence import SentenceEncoder
+        return OpenVINOEncoder(
+            model, query_prompt=query_prompt, document_prompt=document_prompt, precision=precision
+        )
 
-    torch_encoder: Encoder = SentenceEncoder(
-        model, device=device, query_prompt=query_prompt, document_prompt=document_prompt
-    )
-    return torch_encoder
+    def exact() -> SentenceEncoder:
+        from rag_embed.encoders.sentence import SentenceEncoder
+
+        return SentenceEncoder(
+            model, query_prompt=query_prompt, document_prompt=document_prompt, device=device
+        )
+
+    return _fastest(model, device, precision, fast, exact)
 
 
 def load_adapted(folder: str | os.PathLike[str], *, device: str | None = None) -> Encoder:
@@ -125,6 +133,7 @@ def load_sparse(
     device: str | None = None,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
+    precision: Precision = "auto",
 ) -> protocols.SparseEncoder:
     """The fastest faithful encoder for a model that weighs terms (SPLADE and its kin), as `load` chooses.
 
@@ -133,25 +142,59 @@ def load_sparse(
         device: Ask for torch on this device.
         query_prompt: Put before queries; the model's own ``query`` prompt by default.
         document_prompt: Put before documents; the model's own ``document`` prompt by default.
+        precision: Ask for OpenVINO in this precision; see `OpenVINOEncoder`.
 
     Raises:
+        BadInput: There is no such precision, or a device was named too.
         ModelUnavailable: The model cannot be loaded, or was not trained to weigh terms.
+        UnsupportedModel: It cannot be run in the precision that was asked for.
+        UnfaithfulEncoder: Its weights in that precision are not those of torch.
     """
-    if device is None and not _gpu() and find_spec("openvino") is not None:
+
+    def fast() -> OpenVINOSparseEncoder:
         from rag_embed.encoders.sparse_openvino import OpenVINOSparseEncoder
 
-        try:
-            return OpenVINOSparseEncoder(
-                model, query_prompt=query_prompt, document_prompt=document_prompt
+        return OpenVINOSparseEncoder(
+            model, query_prompt=query_prompt, document_prompt=document_prompt, precision=precision
+        )
+
+    def exact() -> SparseEncoder:
+        from rag_embed.encoders.sparse import SparseEncoder
+
+        return SparseEncoder(
+            model, query_prompt=query_prompt, document_prompt=document_prompt, device=device
+        )
+
+    return _fastest(model, device, precision, fast, exact)
+
+
+def _fastest(
+    model: str,
+    device: str | None,
+    precision: Precision,
+    fast: Callable[[], F],
+    exact: Callable[[], E],
+) -> F | E:
+    """What OpenVINO makes of a model where it can and may, and what torch makes of it elsewhere."""
+    if precision != "auto":
+        if device is not None:
+            raise BadInput(
+                f"Expected a device or a precision, got both: torch runs on {device!r}, in what it likes."
             )
+        if find_spec("openvino") is None:
+            raise ModelUnavailable(
+                f"{model!r} in {precision} needs OpenVINO, which is not installed; the extra 'fast' brings it."
+            )
+        return fast()
+    if device is None and not _gpu() and find_spec("openvino") is not None:
+        try:
+            encoder = fast()
         except (UnsupportedModel, UnfaithfulEncoder) as reason:
             _log.info("%s runs with torch: %s", model, reason)
-    from rag_embed.encoders.sparse import SparseEncoder
-
-    torch_encoder: protocols.SparseEncoder = SparseEncoder(
-        model, device=device, query_prompt=query_prompt, document_prompt=document_prompt
-    )
-    return torch_encoder
+        else:
+            _log.info("%s runs with OpenVINO in %s", model, encoder.precision)
+            return encoder
+    return exact()
 
 
 def _gpu() -> bool:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rag_embed.encoders.batching import Seen, batches
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.quantised import GROUP
 from rag_embed.maths.vectors import unit
 from rag_embed.processes import PerProcess, forks
 from rag_embed.types import Vectors
@@ -31,7 +32,7 @@ class Runner:
     Args:
         model: The transformer: ids and mask to token vectors.
         layout: Pooling and padding.
-        precision: ``"f32"`` or ``"bf16"``.
+        precision: ``"f32"``, ``"bf16"``, or ``"int8"`` for a `quantised` graph.
         budget: Padded tokens per batch.
     """
 
@@ -91,11 +92,13 @@ class Compiled:
 
     def __init__(self, model: ov.Model, precision: str) -> None:
         threads = os.cpu_count() or 1
+        eight = precision == "int8"
         self._model = ov.Core().compile_model(
             model,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": precision,
+                "INFERENCE_PRECISION_HINT": "f32" if eight else precision,
+                "DYNAMIC_QUANTIZATION_GROUP_SIZE": str(GROUP if eight else 0),
                 "NUM_STREAMS": str(threads),
                 "INFERENCE_NUM_THREADS": str(threads),
             },

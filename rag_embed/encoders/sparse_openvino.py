@@ -13,17 +13,22 @@ from typing import Any, cast
 
 import numpy as np
 
-from rag_embed.encoders.conversion import Conversion, faithful, kept_graph, quiet
+from rag_embed.encoders.conversion import (
+    Conversion,
+    faithful,
+    kept_graph,
+    quiet,
+)
 from rag_embed.encoders.models import ModelFiles, prompt_of, resolve
-from rag_embed.encoders.openvino import Precision
 from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.precision import Precision, check_precision
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.runner import Compiled
 from rag_embed.encoders.splade import Splade, check_sparse, sparse_recipe
 from rag_embed.encoders.tokens import Tokens
-from rag_embed.errors import BadInput, UnsupportedModel
+from rag_embed.errors import UnsupportedModel
 from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, SparseVector, Vectors
 
@@ -41,7 +46,7 @@ class OpenVINOSparseEncoder(Remade):
         model: Name or path; see `models.resolve`.
         query_prompt: Put before queries; the model's own ``query`` prompt by default.
         document_prompt: Put before documents; the model's own ``document`` prompt by default.
-        precision: ``"f32"``, ``"bf16"``, or ``"auto"``: bf16 on CPUs that compute in it.
+        precision: As of an `OpenVINOEncoder`.
 
     Raises:
         ModelUnavailable: The model cannot be found, or was not trained to weigh terms.
@@ -57,14 +62,14 @@ class OpenVINOSparseEncoder(Remade):
         document_prompt: str | None = None,
         precision: Precision = "auto",
     ) -> None:
-        if precision not in ("auto", "f32", "bf16"):
-            raise BadInput(f"precision must be 'auto', 'f32' or 'bf16', got {precision!r}.")
+        check_precision(precision)
         files = resolve(model)
         check_sparse(files)
         layout = Splade.of(files)
         self._tokens = Tokens(layout.tokenizer.read_text(encoding="utf-8"), layout.max_tokens)
         prompts = {"query_prompt": query_prompt, "document_prompt": document_prompt}
-        self._recipe = sparse_recipe(files.name, **prompts)
+        asked = None if precision == "auto" else precision
+        self._recipe = sparse_recipe(files.name, **prompts, precision=asked)
         self._runner, self.precision = _faithful(files, layout, self._tokens, precision)
         self.signature = Signature(
             model=files.name,

