@@ -66,7 +66,8 @@ def test_the_overview_of_commands_loads_none_of_them() -> None:
     assert "ask-why" in shown
     assert not found & (HEAVY | {"numpy", "pyarrow", "pydantic", "rag_embed.types"})
     assert {name for name in found if name.startswith("rag_embed.cli.")} == {
-        "rag_embed.cli.commands"
+        "rag_embed.cli.commands",
+        "rag_embed.cli.mistakes",
     }
 
 
