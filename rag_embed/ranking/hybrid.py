@@ -50,13 +50,13 @@ class Hybrid:
         legs: Sources of evidence.
         weights: Weight of each leg and second stage by name; one that is not named is not asked. The
             default mixture, where there is a router.
-        calibration: Makes relevance of what its legs say; these are asked without a weight too.
+        calibration: Makes relevance of what its legs say; these are asked about every query.
         stages: Look again at the best candidates.
         pool: Candidates per leg, >= 1.
         depth: How many of the best the second stages look at; they stay before the others. The same
             for every ``k``.
-        router: Decides the weights of each query that has a text. A leg without weight in the
-            default mixture is then asked about the queries that are routed to it alone.
+        router: Decides the weights of each query that has a text. A leg is asked about the queries
+            whose weights count it and no others, but for `base` and what relevance needs.
         own: Weights of single users by their ids, which go before all others for their queries; those
             that count a leg or second stage that is not here are left aside.
 
@@ -198,12 +198,13 @@ class Hybrid:
 
     def _fusion(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, list[Route | None]]:
         """Everything that counts is asked; each query's route."""
-        answers: dict[str, Answers] = {
-            leg.name: leg.ask(view, queries) for leg in self.legs if self._always(leg)
+        asked = {
+            leg.name: Asked.about(leg.ask(view, queries), range(len(queries)))
+            for leg in self.legs
+            if self._always(leg)
         }
-        asked = {name: Asked.about(one, range(len(queries))) for name, one in answers.items()}
         mine = self._own(queries)
-        routes = self._routes(queries, answers, mine)
+        routes = self._routes(queries, {name: one.said for name, one in asked.items()}, mine)
         weights = [
             mine.get(i, self.weights if route is None else route.weights)
             for i, route in enumerate(routes)
@@ -213,9 +214,10 @@ class Hybrid:
             return [i for i, one in enumerate(weights) if one.get(name)]
 
         for leg in self.legs:
-            if leg.name not in answers and (some := counting(leg.name)):
-                answers[leg.name] = leg.ask(view, [queries[i] for i in some])
-                asked[leg.name] = Asked.about(answers[leg.name], some)
+            if leg.name not in asked and (some := counting(leg.name)):
+                asked[leg.name] = Asked.about(leg.ask(view, [queries[i] for i in some]), some)
+        asked = {leg.name: asked[leg.name] for leg in self.legs if leg.name in asked}
+        answers = {name: one.said for name, one in asked.items()}
         stages = {}
         for stage in self.stages:
             if some := counting(stage.name):
@@ -275,8 +277,9 @@ class Hybrid:
         return [leg for leg in self.legs if isinstance(leg, VectorLeg)]
 
     def _always(self, leg: Leg) -> bool:
-        """Relevance needs what it was fitted on, whatever a query is routed to."""
-        return bool(self.weights.get(leg.name)) or leg.name in self.calibration.legs
+        """What a router reads, and what relevance was fitted on, whatever a query is routed to."""
+        read = self.router is not None and leg is self.base
+        return read or leg.name in self.calibration.legs
 
     def _relevance(self, one: Scored) -> float:
         return self.calibration.relevance(*self.calibration.basis(one.parts))

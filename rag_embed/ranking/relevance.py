@@ -90,16 +90,18 @@ _STEPS = 100
 def default(fingerprint: str, weights: Mapping[str, float] = BASIS) -> Calibration:
     """The curve for a space before it is fitted to labels.
 
-    It is read on the mixture that ranks, scaled to the sum of `BASIS`.
+    It is read on the mixture that ranks, scaled to the sum of `BASIS`; of an index's own legs alone
+    where these count, so that no expert has to be asked for the sake of relevance.
 
     Args:
         fingerprint: Fingerprint of the space; see `Signature.fingerprint`.
         weights: By leg, at least one above 0.
 
     Examples:
-        >>> default("", {"dense": 3.0, "lexical": 1.0}).weights
+        >>> default("", {"dense": 3.0, "lexical": 1.0, "expert": 2.0}).weights
         {'dense': 0.75, 'lexical': 0.25}
     """
+    weights = {name: weights[name] for name in BASIS if weights.get(name)} or weights
     curve = MEASURED.get(fingerprint, ANY_MODEL)
     if not weights.get(curve.leg):
         curve = ANY_MODEL
