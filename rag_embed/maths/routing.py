@@ -226,3 +226,45 @@ def mixed(
     curvature = np.tensordot(shares, hessians, 1) + ridge * np.eye(default.size)
     step = np.linalg.solve(curvature, shares @ gradients)
     return np.asarray(default - step, dtype=np.float64)
+
+
+def pruned(
+    weights: npt.NDArray[np.floating],
+    curvature: npt.NDArray[np.floating],
+    prices: npt.NDArray[np.floating],
+    least: float,
+) -> Matrix:
+    """Weights without those that are not worth their price.
+
+    To keep weight ``j`` at 0 costs a quadratic loss at least ``w_j^2 / (2 [A^-1]_jj)`` above its minimum,
+    the other weights making up for it as well as they can: Optimal Brain Surgeon (Hassibi and Stork,
+    NIPS 1992). What costs least for its price goes first.
+
+    Args:
+        weights: ``(p,)`` where the loss is smallest.
+        curvature: ``(p, p)`` of the loss, positive definite.
+        prices: ``(p,)`` >= 0; what has none stays.
+        least: Loss per price from which a weight is worth it, >= 0.
+
+    Returns:
+        ``(p,)`` float64.
+
+    Examples:
+        >>> pruned(np.ones(2), np.array([[1.0, 0.9], [0.9, 1.0]]), np.array([0.0, 1.0]), 0.1)
+        array([1.9, 0. ])
+        >>> pruned(np.ones(2), np.eye(2), np.array([0.0, 1.0]), 0.1)
+        array([1., 1.])
+    """
+    left, inverse = weights.astype(np.float64), np.linalg.inv(curvature)
+    dear = np.flatnonzero(prices > 0).tolist()
+    while dear:
+        worth = [left[j] ** 2 / (2 * inverse[j, j] * prices[j]) for j in dear]
+        first = int(np.argmin(worth))
+        if worth[first] >= least:
+            break
+        j = dear.pop(first)
+        column = inverse[:, j] / inverse[j, j]
+        left = left - column * left[j]
+        inverse = inverse - np.outer(column, inverse[j])
+        left[j] = 0.0
+    return left

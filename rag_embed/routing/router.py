@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import is_number, set_counts
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.routing import (
     Aggregation,
@@ -21,6 +22,7 @@ from rag_embed.maths.routing import (
     expert_scores,
     mixed,
     nearest,
+    pruned,
     wins,
 )
 from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
@@ -42,6 +44,10 @@ class Soft:
         ridge: Weight of the default mixture against the pilots, > 0.
         far: With no pilot more similar than this the default mixture stays as it is.
         near: From this similarity of the nearest pilot on the pilots have their full say.
+        prices: What it costs to ask a leg, by name, such as milliseconds; one not named is always
+            asked.
+        least: A leg with a price is asked where it lowers the pilots' loss by at least so much for
+            each unit of its price; see `maths.routing.pruned`. 0 asks every leg that has weight.
 
     Raises:
         BadInput: A setting is out of range.
@@ -52,9 +58,14 @@ class Soft:
     ridge: float = 0.015
     far: float = 0.25
     near: float = 0.5
+    prices: Mapping[str, float] = field(default_factory=dict, hash=False)
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "neighbours")
+        for name, value in {**self.prices, "least": self.least}.items():
+            if not is_number(value) or not 0.0 <= value < math.inf:
+                raise BadInput(f"Soft: expected a number >= 0 for {name!r}, got {value!r}.")
         if self.temperature <= 0 or self.ridge <= 0:
             raise BadInput(f"Expected temperature > 0 and ridge > 0, got {self}.")
         if not -1 <= self.far < self.near <= 1:
@@ -201,12 +212,21 @@ class PilotRouter:
         shares *= trust / shares.sum()
         hessians = self.pilots.hessians[some]
         weights = mixed(default, shares, self.pilots.gradients[some], hessians, self.soft.ridge)
-        weights = np.maximum(weights / SHARPNESS, 0.0)  # no leg speaks against what it finds
+        weights = np.maximum(weights, 0.0)  # no leg speaks against what it finds
+        if self.soft.prices:
+            curvature = np.tensordot(shares, hessians, 1) + (1.0 - trust) * self._everywhere
+            weights = self._worth(weights, curvature)
         return Route(
-            dict(zip(self.pilots.legs, weights.tolist(), strict=True)),
+            dict(zip(self.pilots.legs, (weights / SHARPNESS).tolist(), strict=True)),
             trust * _determined(shares, hessians, self.soft.ridge),
             self._near(similar),
         )
+
+    def _worth(self, weights: Matrix, curvature: Matrix) -> Matrix:
+        """The weights without legs that are not worth their price."""
+        prices = np.array([self.soft.prices.get(leg, 0.0) for leg in self.pilots.legs])
+        curvature = curvature + self.soft.ridge * np.eye(weights.size)
+        return np.maximum(pruned(weights, curvature, prices, self.soft.least), 0.0)
 
     def _hard(self, row: Vectors, similar: Vectors) -> Route:
         names = list(self.pilots.mixtures)
@@ -250,6 +270,12 @@ class PilotRouter:
     def _telling(self) -> npt.NDArray[np.intp]:
         """Pilots whose answer is among their best candidates: the others have no wish."""
         return np.flatnonzero(np.abs(self.pilots.hessians).any(axis=(1, 2)))
+
+    @cached_property
+    def _everywhere(self) -> Matrix:
+        """``(p, p)`` mean curvature of all pilots: what counts where none is near."""
+        mean: Matrix = self.pilots.hessians[self._telling].mean(axis=0, dtype=np.float64)
+        return mean
 
     @cached_property
     def _library(self) -> tuple[Matrix, npt.NDArray[np.intp]]:
