@@ -167,6 +167,24 @@ def test_the_sparse_suite_measures(data, tmp_path, monkeypatch) -> None:
         assert all(table.rows and table.markdown() for table in result.tables)
 
 
+def test_the_experts_suite_measures(data, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "cache"))
+    made = runpy.run_path(str(Path(__file__).parent / "encoders" / "conftest.py"))
+    tiny = made["write_tiny"](tmp_path / "tiny")
+    models = [str(made["write_splade"](tmp_path / "splade", tiny)), str(tiny)]
+    places = ["--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path / "out")]
+    words = ["--sets", "ports", "fairs", "--timed", "3", "--models", *models]
+    tables = {}
+    for file in run("experts", [*words, *places]):
+        assert str(tmp_path) not in file.read_text()
+        tables |= {table.name: table for table in Result.read(file).tables}
+    last = tables["experts one after the other"].rows[-1]
+    assert last[0] == "default's legs + sparse + tiny"
+    assert {"fixed", "soft", "other domains", "fixed per set"} <= {*tables["nDCG@10"].columns}
+    asked = tables["asked where it pays"].rows
+    assert asked[-1][2:4] == [0.0, 0.0] and [row[1] for row in asked].count("chosen") == 1
+
+
 def test_every_suite_says_what_it_is(capsys) -> None:
     for name in names():
         parser = parser_of(name, suite_of(name))

@@ -32,6 +32,7 @@ def learned(
     collection: Collection,
     *,
     mixtures: Mixtures | None = None,
+    known: Sequence[Candidates] | None = None,
     progress: OnProgress | None = None,
 ) -> Pilots:
     """Turn labelled queries into pilots.
@@ -42,6 +43,7 @@ def learned(
         collection: The queries with their labels; its documents are in the index already. What is
             learned from must not be reported on: see `fitted`.
         mixtures: What to compare as whole experts; each leg alone when None.
+        known: What the legs say of each of ``collection.judged``, if that was `gathered` before.
         progress: Called after each batch.
 
     Raises:
@@ -69,6 +71,7 @@ def learned(
         [tuple(sorted(documents[id])) for id in ids],
         each_alone(hybrid) if mixtures is None else mixtures,
         progress,
+        known,
     )
 
 
@@ -146,6 +149,7 @@ def _measured(
     documents: Sequence[tuple[str, ...]],
     mixtures: Mixtures,
     progress: OnProgress | None,
+    known: Sequence[Candidates] | None = None,
 ) -> Pilots:
     _check_base(hybrid)
     legs = tuple(hybrid.mixture)
@@ -153,7 +157,7 @@ def _measured(
     weights = np.array(list(hybrid.mixture.values()))
     vectors, values = [], np.zeros((n, len(mixtures)), dtype=np.float32)
     slopes, curves = np.zeros((n, p), np.float32), np.zeros((n, p, p), np.float32)
-    for i, one in enumerate(gathered(hybrid, queries)):
+    for i, one in enumerate(gathered(hybrid, queries) if known is None else known):
         vectors.append(one.vector)
         values[i] = utilities([one], [judged[i]], list(mixtures.values()))[0]
         scores, relevant = _listed(one, legs, hybrid.weights, judged[i])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection, halves
@@ -10,6 +13,9 @@ from rag_embed.evaluation.verdict import Tried, Verdict, told
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.tuning.candidates import Candidates, gathered, utilities
+from rag_embed.types import Vectors
+
+Weights: TypeAlias = Mapping[str, float]
 
 FACTORS = (0.0, 0.25, 0.5, 0.7, 1.4, 2.0, 4.0)
 """What a weight is multiplied by to look for a better one."""
@@ -25,7 +31,7 @@ NAME = "weights"
 
 def fit_weights(
     hybrid: Hybrid, labels: Collection, *, metric: str = "ndcg@10", seed: int = 0
-) -> Verdict[Mapping[str, float]]:
+) -> Verdict[Weights]:
     """Look for better weights on one half of the queries, and measure them on the other.
 
     One weight after the other is changed as long as the mean of the metric rises. No document answers
@@ -50,15 +56,7 @@ def fit_weights(
     legs = [leg.name for leg in hybrid.legs]
     before = _scaled(hybrid.mixture, legs)
     found, judged = _asked(hybrid, train)
-    best, value = before, -1.0
-    for _ in range(_SWEEPS):
-        reached = value
-        for name in before:
-            mixtures = [best, *_others(best, name, legs)]
-            means = utilities(found, judged, mixtures, metric).mean(axis=0).round(6)
-            best, value = mixtures[int(means.argmax())], float(means.max())
-        if value <= reached:
-            break
+    best = climbed(lambda some: utilities(found, judged, some, metric).mean(axis=0), before, legs)
     found, judged = _asked(hybrid, test)
     after, now = utilities(found, judged, [best, before], metric).T
     gain = paired_bootstrap(after, now, seed=seed)
@@ -75,9 +73,36 @@ def fit_weights(
     return Verdict(NAME, best, gain, gain.low > 0, reason, tried)
 
 
-def _others(
-    weights: Mapping[str, float], name: str, legs: Sequence[str]
-) -> Iterator[dict[str, float]]:
+def climbed(
+    measure: Callable[[Sequence[Weights]], Vectors], start: Weights, legs: Sequence[str]
+) -> dict[str, float]:
+    """Better weights: one after the other is changed as long as a measure rises.
+
+    Args:
+        measure: Gives how good each of some mixtures is, ``(m,)``.
+        start: Weight of each leg and second stage that may be weighed, 0 for none yet.
+        legs: Names of the legs; one keeps a weight, and together they weigh 1.
+
+    Examples:
+        >>> best = climbed(
+        ...     lambda some: np.array([-abs(one["a"] - 0.8) for one in some]), {"a": 0.5, "b": 0.5}, "ab"
+        ... )
+        >>> round(best["a"], 1)
+        0.8
+    """
+    best, value = _scaled(start, legs), -np.inf
+    for _ in range(_SWEEPS):
+        reached = value
+        for name in start:
+            mixtures = [best, *_others(best, name, legs)]
+            means = measure(mixtures).round(6)
+            best, value = mixtures[int(means.argmax())], float(means.max())
+        if value <= reached:
+            break
+    return best
+
+
+def _others(weights: Weights, name: str, legs: Sequence[str]) -> Iterator[dict[str, float]]:
     """The weights with another one for a name; a leg is left at least."""
     own = weights[name]
     for new in [own * factor for factor in FACTORS] if own else _FIRST:
@@ -86,12 +111,12 @@ def _others(
             yield _scaled(changed, legs)
 
 
-def _scaled(weights: Mapping[str, float], legs: Sequence[str]) -> dict[str, float]:
+def _scaled(weights: Weights, legs: Sequence[str]) -> dict[str, float]:
     total = sum(weights[leg] for leg in legs)
     return {name: round(weight / total, 4) for name, weight in weights.items()}
 
 
-def _words(weights: Mapping[str, float]) -> str:
+def _words(weights: Weights) -> str:
     return ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
 
 
