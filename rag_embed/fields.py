@@ -99,6 +99,11 @@ class Fields:
             known[name] = label
         return cls(known)
 
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """Names of the fields that hold dates."""
+        return tuple(name for name, kind in self.types.items() if kind in ("date", "datetime"))
+
     def values(self, document: Document) -> dict[str, Any]:
         """The document's values for all declared fields, ``None`` where it has none.
 

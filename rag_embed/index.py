@@ -255,11 +255,11 @@ class Index:
         """Ask labels whether a change helps, judged by queries it was not chosen on; `apply` makes it.
 
         Args:
-            what: ``"relevance"``, ``"weights"``, ``"router"``, ``"personal"``, ``"tokens"`` or
+            what: ``"relevance"``, ``"weights"``, ``"router"``, ``"personal"``, ``"fresh"``, ``"tokens"`` or
                 ``"situate"``; see `tuning.tune`.
             labels: Queries with the documents that answer them; ``Collection.of({...})``.
-            candidates: What is chosen among, for ``"personal"`` and ``"situate"``.
-            metric: What is to rise, for ``"weights"``, ``"router"`` and ``"personal"``.
+            candidates: What is chosen among, for ``"personal"``, ``"fresh"`` and ``"situate"``.
+            metric: What is to rise, for ``"weights"``, ``"router"``, ``"fresh"``, ``"personal"``.
             seed: The same seed splits and draws the same.
             user: Whom ``"weights"`` are to serve alone, by that user's documents too; `forget` erases them.
 

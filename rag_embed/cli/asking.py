@@ -37,6 +37,18 @@ GroupBy = Annotated[
         help="One hit per chunk, or per document, or one of those that say nearly the same."
     ),
 ]
+FreshDays = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Newer documents first: days after which a date counts half; 0 for no.",
+        show_default="as tuned",
+        metavar="DAYS",
+    ),
+]
+By = Annotated[
+    str, typer.Option(help="Field of dates for --fresh, if there are several.", show_default=False)
+]
 Rerank = Annotated[
     str | None,
     typer.Option(help="Name or folder of a cross-encoder that scores the best 40 hits again."),
@@ -66,6 +78,8 @@ def query_of(
     min_relevance: float,
     diversity: float,
     group_by: Grouping,
+    fresh: float | None,
+    by: str,
 ) -> Query:
     """The query of a command; conditions are read by the fields of the index.
 
@@ -81,6 +95,8 @@ def query_of(
         diversity,
         group_by,
         previous=tuple(previous or ()),
+        fresh=fresh,
+        by=by,
     )
 
 

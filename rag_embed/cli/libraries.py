@@ -25,7 +25,9 @@ Kbs = Annotated[
 ]
 
 
-def library_of(kbs: list[str], user: str | None, where: list[str] | None) -> Library:
+def library_of(
+    kbs: list[str], user: str | None, where: list[str] | None, fresh: float | None, by: str
+) -> Library:
     """The indexes by name, each within the conditions.
 
     Raises:
@@ -43,7 +45,8 @@ def library_of(kbs: list[str], user: str | None, where: list[str] | None) -> Lib
     conditions = {
         shelf.name: parsed(where or [], shelf.index.store.fields) for shelf in library.shelves
     }
-    return library.narrowed(conditions)
+    narrowed = library.narrowed(conditions)
+    return narrowed if fresh is None else narrowed.fresher(fresh, by)
 
 
 def _named(kb: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import User, Where
+from rag_embed.cli.asking import By, FreshDays, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import MissingExtra
@@ -19,6 +19,8 @@ def mcp(
     kbs: Kbs,
     user: User = None,
     where: Where = None,
+    fresh: FreshDays = None,
+    by: By = "",
     http: Annotated[
         bool,
         typer.Option(
@@ -36,7 +38,7 @@ def mcp(
         from rag_embed.serving import running
     except ImportError as error:
         raise MissingExtra("mcp", "mcp", "The server for agents") from error
-    library = library_of(kbs, user, where)
+    library = library_of(kbs, user, where, fresh, by)
     if not http:
         if sys.stdin.isatty():
             err.print("serving over standard input and output: a client starts this by itself")

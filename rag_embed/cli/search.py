@@ -11,7 +11,9 @@ import typer
 
 from rag_embed.cli.asking import (
     BestChunks,
+    By,
     Diversity,
+    FreshDays,
     GroupBy,
     K,
     MinRelevance,
@@ -56,6 +58,8 @@ def search(
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
     group_by: GroupBy = "chunk",
+    fresh: FreshDays = None,
+    by: By = "",
     rerank: Rerank = None,
     best_chunks: BestChunks = None,
     passage_tokens: PassageTokens = None,
@@ -66,7 +70,9 @@ def search(
 ) -> None:
     """Search an index."""
     index = Index.open(kb)
-    asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
+    asked = query_of(
+        index, query, k, where, user, previous, min_relevance, diversity, group_by, fresh, by
+    )
     started = time.perf_counter()
     hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
@@ -91,6 +97,8 @@ def ask_why(
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
     group_by: GroupBy = "chunk",
+    fresh: FreshDays = None,
+    by: By = "",
     rerank: Rerank = None,
     best_chunks: BestChunks = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
@@ -98,7 +106,9 @@ def ask_why(
 ) -> None:
     """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
-    asked = query_of(index, query, k, where, user, previous, min_relevance, diversity, group_by)
+    asked = query_of(
+        index, query, k, where, user, previous, min_relevance, diversity, group_by, fresh, by
+    )
     explained = index.explain(asked, hits=found(index, asked, rerank, best_chunks))
     if html is not None:
         from rag_embed.serving.page.alone import page  # templates are for pages alone

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import User, Where
+from rag_embed.cli.asking import By, FreshDays, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import BadInput, MissingExtra
@@ -18,6 +18,8 @@ def serve(
     kbs: Kbs,
     user: User = None,
     where: Where = None,
+    fresh: FreshDays = None,
+    by: By = "",
     write: Annotated[
         bool,
         typer.Option(
@@ -54,7 +56,7 @@ def serve(
             "--where shows a part of an index, and what is written may lie outside it; leave out --where "
             "or --write."
         )
-    library = library_of(kbs, user, where)
+    library = library_of(kbs, user, where, fresh, by)
     given = os.environ.get(TOKEN)
     token = given or secrets.token_urlsafe(24)
 

@@ -26,6 +26,7 @@ class What(str, enum.Enum):
     WEIGHTS = "weights"
     ROUTER = "router"
     PERSONAL = "personal"
+    FRESH = "fresh"
     TOKENS = "tokens"
     SITUATE = "situate"
 
@@ -44,7 +45,7 @@ def tune(
         What,
         typer.Argument(
             metavar="WHAT",
-            help="What to decide: relevance, weights, router, personal, tokens or situate.",
+            help="What to decide: relevance, weights, router, personal, fresh, tokens or situate.",
         ),
     ],
     queries: Annotated[
@@ -61,7 +62,7 @@ def tune(
         typer.Option(help="For personal: try this way to read a history, and no other."),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="What is to rise, for weights, router and personal.")
+        str, typer.Option(help="What is to rise, for weights, router, fresh and personal.")
     ] = "ndcg@10",
     seed: Annotated[int, typer.Option(help="Splits the queries and draws the bootstrap.")] = 0,
     user: Annotated[

@@ -28,9 +28,9 @@ from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.space import asking
 from rag_embed.situated.tokens import with_tokens
-from rag_embed.types import DENSE, LEXICAL, TOKENS, OnProgress
+from rag_embed.types import DENSE, FRESH, LEXICAL, TOKENS, OnProgress
 
-_TAKEN = (DENSE, LEXICAL, TOKENS)
+_TAKEN = (DENSE, LEXICAL, TOKENS, FRESH)
 
 
 class Experts:
@@ -45,6 +45,7 @@ class Experts:
     Attributes:
         router: Decides weights per query; None where the same ones serve all. One that is set lives as
             long as the process; `Index.tune` learns one that is kept, `tuning.reset` removes it.
+        fresh: How much newer documents count; None, until `Index.tune` finds a gain, for not at all.
 
     Examples:
         >>> from rag_embed import Index
@@ -61,7 +62,8 @@ class Experts:
         self._legs = ExpertLegs(store, spaces)
         self.router: Router | None = installed.at_hand(store)
         self._weighing = Weighing(store, spaces)
-        self._fitted = read(store).calibration
+        known = read(store)
+        self._fitted, self.fresh = known.calibration, known.fresh
 
     def list(self) -> tuple[Expert, ...]:
         """All experts, in the order in which they were added; what is attached last."""
@@ -259,11 +261,11 @@ class Experts:
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
         calibration = self._fitted or default(signature.fingerprint, counting)
         whole, router = Hybrid(self._store, legs, weights, calibration, stages), self.router
-        if not routed or (router is None and not self._weighing.own):
+        if not routed:
             return whole
         if isinstance(router, LearnedRouter):
             router = router.fitting(whole.mixture, signature)
-        return replace(whole, own=self._weighing.own, router=router)
+        return replace(whole, own=self._weighing.own, router=router, fresh=self.fresh)
 
     def forget(self, user: str, documents: Collection[str]) -> None:
         """Let the weights in use forget a user, and the router what these documents taught it."""

@@ -16,7 +16,7 @@ from rag_embed.indexing.roots import Root
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import Store
 from rag_embed.ranking.relevance import Calibration
-from rag_embed.types import DENSE, Signature
+from rag_embed.types import DENSE, Fresh, Signature
 
 FORMAT = 1
 """Of the settings; indexes without a number are brought up to date by `indexing.migration`."""
@@ -77,6 +77,7 @@ class IndexSettings:
         recipes: How each space is made again, by name; see `indexing.recipes`. A space without one
             is that of an older index, whose model is loaded by its name.
         sparse: Signature of each sparse space.
+        fresh: How much newer documents count before older ones; None for not at all.
     """
 
     signature: Signature
@@ -94,6 +95,7 @@ class IndexSettings:
     roots: Mapping[str, Root] = field(default_factory=dict, hash=False)
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     sparse: Mapping[str, Signature] = field(default_factory=dict, hash=False)
+    fresh: Fresh | None = None
 
     def entries(self) -> dict[str, Any]:
         """All fields as entries of a store's settings: JSON values by name."""
@@ -177,6 +179,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "contexts": tuple,
     "calibration": lambda one: None if one is None else Calibration(**one),
     "personal": lambda one: Setting(**one),
+    "fresh": lambda one: None if one is None else Fresh(**one),
     "roots": lambda some: {name: Root(**one) for name, one in some.items()},
 }
 """How the fields that are no plain JSON are read."""

@@ -6,7 +6,6 @@ query has its own weights.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,13 +25,15 @@ from rag_embed.protocols import (
     View,
 )
 from rag_embed.ranking.absent_names import tell_of_absent
+from rag_embed.ranking.freshness import Freshness, over, wanted
 from rag_embed.ranking.fusion import Asked, Fusion, Scored
 from rag_embed.ranking.relevance import Calibration
+from rag_embed.ranking.routed import routes_of
 from rag_embed.ranking.selection import Rows, Selection, hits_of
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Hit, Query, Route, Vectors, check_queries
+from rag_embed.types import FRESH, Fresh, Hit, Query, Route, Vectors, check_queries
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
@@ -59,6 +60,7 @@ class Hybrid:
             whose weights count it and no others, but for `base` and what relevance needs.
         own: Weights of single users by their ids, which go before all others for their queries; those
             that count a leg or second stage that is not here are left aside.
+        fresh: How much newer documents count, of queries that do not say so themselves.
 
     Raises:
         BadInput: There is no leg with weight, or no pool; two parts have one name; the weights name a
@@ -74,6 +76,7 @@ class Hybrid:
     depth: int = DEPTH
     router: Router | None = None
     own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fresh: Fresh | None = None
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "pool")
@@ -150,6 +153,7 @@ class Hybrid:
             calibration=calibration,
             router=None,
             own={},
+            fresh=None,
         )
 
     def asked(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, Vectors]:
@@ -223,8 +227,16 @@ class Hybrid:
             if some := counting(stage.name):
                 evidence = stage.ask(view, [queries[i] for i in some], answers)
                 stages[stage.name] = Asked.about(evidence, some)
+        fresh = {i: one for i, query in enumerate(queries) if (one := self._wanted(query))}
+        if fresh:
+            asked[FRESH] = Asked.about(Freshness.of(view, list(fresh.values())), list(fresh))
+            legs = [leg.name for leg in self.legs]
+            weights = [over(w, legs, fresh[i]) if i in fresh else w for i, w in enumerate(weights)]
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
+
+    def _wanted(self, query: Query) -> Fresh | None:
+        return wanted(query, self.fresh, self.store.fields)
 
     def _own(self, queries: Sequence[Query]) -> dict[int, Mapping[str, float]]:
         """Weights of queries whose user has weights of their own."""
@@ -241,22 +253,8 @@ class Hybrid:
         if self.router is None or not said:
             return routes
         rows = self._query_rows(answers, len(queries))[said]
-        found = self.router.route([queries[i] for i in said], rows)
-        if len(found) != len(said):
-            raise BadInput(
-                f"{type(self.router).__name__}.route() must give one Route per query, {len(said)} "
-                f"in all; got {len(found)}."
-            )
-        known = self.mixture.keys()
+        found = routes_of(self.router, [queries[i] for i in said], rows, self.mixture)
         for i, route in zip(said, found, strict=True):
-            if strange := sorted(route.weights.keys() - known):
-                raise BadInput(
-                    f"{type(self.router).__name__} weighs the legs {strange}, which are not there; "
-                    f"known: {sorted(known)}."
-                )
-            if not all(0.0 <= weight < math.inf for weight in route.weights.values()):
-                name, got = type(self.router).__name__, dict(route.weights)
-                raise BadInput(f"{name} must give weights >= 0 and finite, got {got}.")
             routes[i] = route
         return routes
 

@@ -13,6 +13,7 @@ from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.serving.parameters import Refused, brief, listed
 from rag_embed.types import Chunk, Document, Hit, Query
+from rag_embed.types.freshness import days
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -26,16 +27,27 @@ class Shelf:
         index: The index.
         user: Sees shared documents and this user's own; ``None`` sees shared ones only.
         where: The part of the index that is seen at all; ``None`` is all of it.
+        fresh: Days after which a date counts half, where a query does not say so; see `Query`.
+        by: The field that this reads.
     """
 
     name: str
     index: Index
     user: str | None = None
     where: Filter | None = None
+    fresh: float | None = None
+    by: str = ""
 
     def within(self, query: Query) -> Query:
-        """A query as this caller may ask it: for this user, the filter narrowing the shelf's own."""
-        return replace(query, where=self._within(query.where), user=self.user)
+        """A query as this caller may ask it: for this user, the filter narrowing the shelf's own.
+
+        Freshness is left out where the index has no such field, since it narrows nothing.
+        """
+        asked = query if query.fresh is not None else self
+        dates = self.index.store.fields.dates
+        fits = asked.by in dates if asked.by else bool(dates)
+        fresh, by = (asked.fresh, asked.by) if fits else (None, "")
+        return replace(query, where=self._within(query.where), user=self.user, fresh=fresh, by=by)
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best chunks for each query, in one batch; see `within`."""
@@ -116,6 +128,22 @@ class Library:
             tuple(
                 replace(shelf, where=shelf._within(where.get(shelf.name))) for shelf in self.shelves
             )
+        )
+
+    def fresher(self, fresh: float, by: str) -> Library:
+        """The same, newer documents before older ones, where a caller does not say so: see `Query`.
+
+        Raises:
+            BadInput: No index has such a field, or the number is none.
+        """
+        known = {name for shelf in self.shelves for name in shelf.index.store.fields.dates}
+        if by not in known if by else not known:
+            raise BadInput(
+                f"fresh reads a declared field of dates; these indexes have {listed(sorted(known)) or 'none'}."
+            )
+        asked = Query("", fresh=fresh, by=by)
+        return Library(
+            tuple(replace(one, fresh=days("fresh", fresh), by=asked.by) for one in self.shelves)
         )
 
     @property

@@ -6,6 +6,7 @@
 | ``"weights"`` | do other weights of legs and second stages rank better? | |
 | ``"router"`` | do weights learned per query beat the default mixture? | |
 | ``"personal"`` | do users' histories or talks help, because they are theirs? | `personal.setting.Setting` |
+| ``"fresh"`` | should newer documents count before older ones? | `types.Fresh` |
 | ``"tokens"`` | is token evidence worth its disk? | |
 | ``"situate"`` | which way to situate chunks suits the corpus? | `situated.expressions` |
 
@@ -29,8 +30,10 @@ from rag_embed.events import check_user
 from rag_embed.index import Index
 from rag_embed.indexing.installed import install, uninstall
 from rag_embed.indexing.personalisation import bend_of, keep
+from rag_embed.indexing.settings import write
 from rag_embed.personal.setting import Setting, grid
 from rag_embed.protocols import TokenSpace
+from rag_embed.tuning.freshness import fit_freshness
 from rag_embed.tuning.personal import tune_personal
 from rag_embed.tuning.relevance import calibrated
 from rag_embed.tuning.router import fit_router
@@ -67,9 +70,9 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
     """See `Index.tune`."""
     if what not in TUNERS:
         raise BadInput(f"tune() decides one of {sorted(TUNERS)}, got {what!r}.")
-    if task.candidates is not None and what not in ("personal", "situate"):
+    if task.candidates is not None and what not in ("personal", "situate", "fresh"):
         raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
-    if task.metric != METRIC and what not in ("personal", "router", "weights"):
+    if task.metric != METRIC and what not in ("personal", "router", "weights", "fresh"):
         raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
     _check_serves(what, task.user)
     found = shared(task.labels, index.store, user=task.user, asked=what == "personal")
@@ -156,6 +159,11 @@ def _personal(index: Index, task: Task) -> Verdict[Any]:
     )
 
 
+def _fresh(index: Index, task: Task) -> Verdict[Any]:
+    hybrid = index.experts.hybrid(routed=True)
+    return fit_freshness(hybrid, task.labels, task.candidates, metric=task.metric, seed=task.seed)
+
+
 def _tokens(index: Index, task: Task) -> Verdict[Any]:
     return token_gain(index, task.labels, seed=task.seed)
 
@@ -192,6 +200,12 @@ def _use_personal(index: Index, verdict: Verdict[Any]) -> None:
     index.users.setting = setting
 
 
+def _use_fresh(index: Index, verdict: Verdict[Any]) -> None:
+    fresh = verdict.value if verdict.kept else None
+    write(index.store, lambda known: replace(known, fresh=fresh))
+    index.experts.fresh = fresh
+
+
 def _use_tokens(index: Index, verdict: Verdict[Any]) -> None:
     if verdict.kept:
         index.experts.keep_tokens()
@@ -210,6 +224,7 @@ TUNERS: Mapping[str, Tuner] = {
     "weights": _weights,
     "router": _router,
     "personal": _personal,
+    "fresh": _fresh,
     "tokens": _tokens,
     "situate": _situate,
 }
@@ -219,6 +234,7 @@ ONE_FOR_ALL: Mapping[str, str] = {
     "relevance": "relevance is one scale, so that figures of different users mean the same",
     "router": "an index has one router, and everybody is shown the queries it was learned from",
     "personal": "it asks whether histories help users on the whole, which one user cannot tell",
+    "fresh": "an index has one measure of what is new, by the dates of all documents",
     "tokens": "all users' searches read the same stored tokens",
     "situate": "all users' searches read the same chunks",
 }
@@ -229,6 +245,7 @@ _APPLIERS: Mapping[str, Callable[[Index, Verdict[Any]], None]] = {
     "weights": _use_weights,
     "router": _use_router,
     "personal": _use_personal,
+    "fresh": _use_fresh,
     "tokens": _use_tokens,
     "situate": _use_situate,
 }

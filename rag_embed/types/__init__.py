@@ -16,6 +16,7 @@ from rag_embed.types.documents import (
     place_of,
     span_of,
 )
+from rag_embed.types.freshness import Fresh
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
 from rag_embed.types.searching import (
@@ -31,6 +32,7 @@ from rag_embed.types.searching import (
 )
 from rag_embed.types.vectors import (
     DENSE,
+    FRESH,
     LEXICAL,
     TOKENS,
     Scores,
@@ -51,6 +53,8 @@ __all__ = [
     "Cut",
     "DENSE",
     "Document",
+    "FRESH",
+    "Fresh",
     "Grouping",
     "Unit",
     "Hit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 from rag_embed.arguments import check_keywords, is_number, set_counts
@@ -12,6 +13,7 @@ from rag_embed.filters import Filter
 from rag_embed.text import storable
 from rag_embed.types.citation import Citation
 from rag_embed.types.documents import Chunk
+from rag_embed.types.freshness import days
 from rag_embed.types.vectors import Vectors
 
 Grouping: TypeAlias = Literal["chunk", "document", "text"]
@@ -31,6 +33,8 @@ class Options(TypedDict, total=False):
     diversity: float
     group_by: Grouping
     previous: Sequence[str]
+    fresh: float | timedelta | None
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Query:
             a name of its own and encodes the text. A query without text is not routed.
         previous: Earlier turns of the conversation, oldest first; read by `personal` alone. A list
             becomes a tuple.
+        fresh: Days after which a date counts half, or a `timedelta`: newer documents before older ones, as
+            `Fresh` bounds it. None for what was tuned for the index, 0 for none.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one of the index.
     """
 
     text: str
@@ -65,6 +72,8 @@ class Query:
     group_by: Grouping = "chunk"
     vectors: Mapping[str, Vectors] = field(default_factory=dict, hash=False, compare=False)
     previous: Sequence[str] = ()
+    fresh: float | timedelta | None = None
+    by: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -92,6 +101,7 @@ class Query:
         turns = self.previous
         if not isinstance(turns, list | tuple) or not all(isinstance(one, str) for one in turns):
             raise BadInput(f"Query.previous is a list or tuple of str, got {turns!r}.")
+        object.__setattr__(self, "fresh", _days(self.fresh, self.by))
         object.__setattr__(self, "text", storable(self.text))
         object.__setattr__(self, "previous", tuple(map(storable, turns)))
         if self.group_by not in get_args(Grouping):
@@ -126,6 +136,13 @@ class Query:
         return [cls.of(query, options) for query in queries]
 
 
+def _days(fresh: float | timedelta | None, by: object) -> float | None:
+    """Days of `Query.fresh`; None for none."""
+    if not isinstance(by, str) or (by and fresh is None):
+        raise BadInput(f"Query.by names the field that fresh reads: give both, got by={by!r}.")
+    return None if fresh is None else days("Query.fresh", fresh)
+
+
 def check_queries(queries: object) -> None:
     """Refuse what `protocols.Retriever.retrieve` cannot read.
 
@@ -152,8 +169,8 @@ class Part:
     """What one leg said about one hit.
 
     Attributes:
-        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``; ``"behind"`` lowers a hit that was
-            found after better ones were settled, see `ranking.selection`.
+        leg: Name of the leg, for example ``"dense"`` or ``"lexical"``; ``"fresh"`` for what its date adds;
+            ``"behind"`` lowers a hit that was found after better ones were settled, see `ranking.selection`.
         raw: Its own score (cosine, BM25).
         normalised: The score on the common scale of the fusion.
         weight: The weight the fusion gave this leg for this query.

@@ -27,6 +27,9 @@ LEXICAL = "lexical"
 TOKENS = "tokens"
 """Name of the second stage that compares words by the vectors of their tokens."""
 
+FRESH = "fresh"
+"""Name of the part that a document's date adds; see `types.Fresh`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenRows:

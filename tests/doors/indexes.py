@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 from tiny_adapters import TESTS, write_models
@@ -37,7 +38,10 @@ TEXTS = {
     "mice": "Mice live under the snow in winter. Foxes hunt them.",
 }
 YEARS = {"hunt": 2018, "den": 2020, "ski": 2022, "fund": 2024, "mice": 2020}
-DOCUMENTS = [Document(id, text, metadata={"year": YEARS[id]}) for id, text in TEXTS.items()]
+DOCUMENTS = [
+    Document(id, text, metadata={"year": YEARS[id], "day": f"{YEARS[id]}-03-01"})
+    for id, text in TEXTS.items()
+]
 TITLED = [Document(id, text, title=f"About the {id}") for id, text in TEXTS.items()]
 ASKED = {id: " ".join(text.split()[:4]) for id, text in TEXTS.items()}
 LABELS = Collection("doors", tuple(DOCUMENTS), ASKED, {id: {id: 1} for id in ASKED})
@@ -83,7 +87,7 @@ Make = Callable[[Indexes, str], object]
 
 
 def _plain(**making) -> Make:
-    making = {"chunk_tokens": 14, "fields": {"year": int}, **making}
+    making = {"chunk_tokens": 14, "fields": {"year": int, "day": date}, **making}
 
     def make(_: Indexes, path: str) -> None:
         index = Index.create(path, **making)

@@ -101,8 +101,12 @@ SINCE = {
 }
 TALK = 'previous=["What are shares?", "Who pays a dividend?"]'
 SPOKEN = '--previous "What are shares?" --previous "Who pays a dividend?"'
-REST = 'k=3, user="ann", min_relevance=0.1, diversity=0.5, group_by="document"'
-SPELT = "-k 3 --user ann --min-relevance 0.1 --diversity 0.5 --group-by document"
+REST = (
+    'k=3, user="ann", min_relevance=0.1, diversity=0.5, group_by="document", fresh=3650, by="day"'
+)
+SPELT = (
+    "-k 3 --user ann --min-relevance 0.1 --diversity 0.5 --group-by document --fresh 3650 --by day"
+)
 AGAIN = {way: "`RagEmbedRetriever` of the same" for way in WAYS[2:]}
 BEST = "Reranked(index.retriever, BestChunks(2), depth=400, spread=False)"
 CROSS = 'Reranked(index.retriever, CrossEncoderReranker("a-cross-encoder"))'
@@ -126,6 +130,11 @@ OPTIONS = (
         "a hit per document",
         "searching.md#variety-documents-context",
         Asked('group_by="document"', "--group-by document"),
+    ),
+    Row(
+        "newer before older",
+        "guides/freshness.md",
+        Asked('fresh=3650, by="day"', "--fresh 3650 --by day"),
     ),
     Row(
         "all at once",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,10 @@ def filled(index: Index) -> Index:
                 f"The {a} meets the {b} near number {i % 50} and goes home."
                 for a, b in rng.choice(WORDS, (4, 2))
             ),
-            metadata={"year": 2000 + i % 20},
+            metadata={
+                "year": 2000 + i % 20,
+                **({"day": f"{2000 + i % 27}-06-01"} if i % 7 else {}),
+            },
             user=[None, None, None, "ann", "bob"][i % 5],
         )
         for i in range(150)
@@ -38,7 +42,7 @@ def filled(index: Index) -> Index:
 
 @pytest.fixture(scope="module", params=["memory", "lance"])
 def index(request, tmp_path_factory) -> Index:
-    options = {"encoder": HashEncoder(32), "chunk_tokens": 12, "fields": {"year": int}}
+    options = {"encoder": HashEncoder(32), "chunk_tokens": 12, "fields": {"year": int, "day": date}}
     if request.param == "memory":
         return filled(Index.in_memory(**options))
     return filled(Index.create(tmp_path_factory.mktemp("prefix") / "kb", **options))
@@ -52,6 +56,7 @@ options = st.fixed_dictionaries(
         "min_relevance": st.sampled_from([0.0, 0.0, 0.01, 0.03, 0.2]),
         "where": st.sampled_from([None, field("year") >= 2010, field("id") == "d3"]),
         "user": st.sampled_from([None, "ann", "bob"]),
+        "fresh": st.sampled_from([None, 30, 3650]),
     }
 )
 

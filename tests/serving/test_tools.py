@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta, timezone
+
 import pytest
 from jsonschema import Draft202012Validator
 from serving.conftest import DOCUMENTS, HANDBOOK
 
 from rag_embed import Document, Index, field
+from rag_embed.encoders import HashEncoder
+from rag_embed.errors import BadInput
 from rag_embed.serving import Answer, Library, tools
 from rag_embed.serving.searching import MIN_RELEVANCE
+from rag_embed.serving.web import searching as web
 
 
 class Desk:
@@ -230,3 +235,35 @@ def test_pages_and_addresses_are_cited_and_no_path_of_the_machine() -> None:
     cited = {one["doc_id"]: (one["source"], one["page"]) for one in answer.data["passages"]}
     assert cited == {"talk": ("https://example.org/talk", 3), "file": ("file", None)}
     assert ", slide 3, Talk" in answer.text and "/srv" not in answer.text + str(answer.data)
+
+
+def test_newer_documents_first_as_the_host_or_a_program_says() -> None:
+    today = datetime.now(timezone.utc).date()
+    index = Index.in_memory(encoder=HashEncoder(), fields={"day": date})
+    index.add(
+        Document(id, "The fox is red.", metadata={"day": today - timedelta(days=age)})
+        for id, age in (("a-old", 900), ("b-new", 1))
+    )
+    plain = Index.in_memory(encoder=HashEncoder())
+    plain.add(Document("c", "The fox is brown."))
+    library = Library.of({"notes": index, "plain": plain})
+
+    def first(some: Library, **asked: object) -> str:
+        answer = web.search_tool(some).call({"query": "red fox", "collection": "notes", **asked})
+        assert not answer.failed, answer.text
+        return answer.data["hits"][0]["doc_id"]
+
+    assert first(library) == first(library, fresh=0) == "a-old"
+    assert first(library, fresh=30) == first(library, fresh=30, by="day") == "b-new"
+    fixed = library.fresher(30, "")
+    assert first(fixed) == "b-new" and first(fixed, fresh=0) == "a-old"
+    search = tools(fixed)[0]
+    assert "fresh" not in search.takes, "a model cannot choose it"
+    said = search.call({"query": "red fox", "min_relevance": 0}).data["passages"]
+    assert next(one["doc_id"] for one in said if one["collection"] == "notes") == "b-new"
+    assert "c" in [one["doc_id"] for one in said], "an index without dates is searched as ever"
+    assert "fresh" not in web.search_tool(Library.of({"plain": plain})).takes
+    with pytest.raises(BadInput, match="these indexes have none"):
+        Library.of({"plain": plain}).fresher(30, "")
+    with pytest.raises(BadInput, match="these indexes have day"):
+        library.fresher(30, "dya")

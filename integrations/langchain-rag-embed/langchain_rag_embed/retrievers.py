@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
@@ -45,6 +46,8 @@ class RetrieverOptions(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
+    fresh: float | timedelta | None
+    by: str
     passage_tokens: int | None
 
 
@@ -78,6 +81,9 @@ class RagEmbedRetriever(BaseRetriever):
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``; ``"document"`` or ``"text"`` for at most one chunk of a document, or of
             those that say nearly the same.
+        fresh: Days after which a date counts half: newer documents before older ones. None for what was
+            tuned for the index.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
         passage_tokens: Join neighbouring chunks that were found into passages of at most so many
             tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
             its best chunk. ``None`` leaves chunks as they are.
@@ -105,6 +111,8 @@ class RagEmbedRetriever(BaseRetriever):
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
     diversity: float = Field(default=0.0, ge=0.0, le=1.0)
     group_by: Grouping = "chunk"
+    fresh: float | timedelta | None = None
+    by: str = ""
     passage_tokens: int | None = Field(default=None, ge=1, strict=True)
 
     @model_validator(mode="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypedDict
 
 import numpy as np
@@ -30,6 +31,8 @@ class SearchOptions(VectorOptions, total=False):
     """What a search by a text may be given; the meaning is that of `rag_embed.Query`."""
 
     previous: Sequence[str]
+    fresh: float | timedelta | None
+    by: str
 
 
 def search(
@@ -83,7 +86,10 @@ def query_of(text: str, k: int, options: SearchOptions) -> Query:
     """
     given = _known(options, SearchOptions)
     where = to_filter(given.get("filter"))
-    return Query(text, k, where, given.get("user"), previous=tuple(given.get("previous", ())))
+    more = {name: given[name] for name in ("fresh", "by") if name in given}
+    return Query(
+        text, k, where, given.get("user"), previous=tuple(given.get("previous", ())), **more
+    )
 
 
 def by_vector(embedding: Sequence[float], k: int, options: VectorOptions) -> Query:

@@ -235,7 +235,8 @@ class RagEmbedVectorStore(VectorStore):
             query: A question or keywords.
             k: How many at most.
             **options: ``filter``, a rag_embed filter or a dictionary (see `to_filter`); ``user``, who
-                sees shared documents and their own; ``previous``, earlier turns of the conversation.
+                sees shared documents and their own; ``previous``, earlier turns of the conversation;
+                ``fresh`` and ``by``, newer documents first: see `rag_embed.Query`.
 
         Raises:
             BadInput: An argument is wrong.

@@ -113,9 +113,22 @@ def _options(library: Library) -> dict[str, Parameter]:
         "diversity": Share("0 ranks by score alone; more prefers hits that differ.", 0.0),
         "group_by": Choice("What has one hit at most.", get_args(Grouping), "chunk"),
         "previous": Texts("Earlier turns of the talk, oldest first.", 20),
+        **_fresh(library),
         "explain": Flag("Say of every hit why it was found."),
         **where_to(library, EVERYWHERE),
     }
+
+
+def _fresh(library: Library) -> dict[str, Parameter]:
+    """What asks for newer documents first, where an index has dates."""
+    dates = [name for shelf in library.shelves for name in shelf.index.store.fields.dates]
+    if not dates:
+        return {}
+    about = "Newer documents first: days after which a date counts half; 0 for no."
+    by = Choice(
+        "The field of dates that fresh reads, if there are several.", tuple(dict.fromkeys(dates))
+    )
+    return {"fresh": Whole(about, 0, 36_525), "by": by}
 
 
 def _search(library: Library, asked: Mapping[str, Any]) -> Answer:
@@ -154,6 +167,8 @@ def query_of(text: str, asked: Mapping[str, Any]) -> Query:
         diversity=asked["diversity"],
         group_by=asked["group_by"],
         previous=asked["previous"],
+        fresh=asked.get("fresh"),
+        by=asked.get("by", ""),
     )
 
 

@@ -7,6 +7,7 @@ import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -43,6 +44,8 @@ class RetrieverOptions(TypedDict, total=False):
     min_relevance: float
     diversity: float
     group_by: Grouping
+    fresh: float | timedelta | None
+    by: str
     passage_tokens: int | None
 
 
@@ -63,6 +66,9 @@ class RagEmbedRetriever(BaseRetriever):
         min_relevance: Drop hits below, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference.
         group_by: ``"chunk"``, ``"document"`` or ``"text"``; see `rag_embed.Query`.
+        fresh: Days after which a date counts half: newer documents before older ones. None for what was
+            tuned for the index.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
         passage_tokens: Join neighbouring chunks that were found into passages of at most so many
             tokens, best first, as `rag_embed.indexing.Contents.passages` does; each has the scores of
             its best chunk. ``None`` leaves chunks as they are.
@@ -99,6 +105,8 @@ class RagEmbedRetriever(BaseRetriever):
         min_relevance: float = 0.0,
         diversity: float = 0.0,
         group_by: Grouping = "chunk",
+        fresh: float | timedelta | None = None,
+        by: str = "",
         passage_tokens: int | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, Any] | None = None,
@@ -115,6 +123,8 @@ class RagEmbedRetriever(BaseRetriever):
             min_relevance=min_relevance,
             diversity=diversity,
             group_by=group_by,
+            fresh=fresh,
+            by=by,
         )
         self._passage_tokens = _budget(passage_tokens)
         super().__init__(callback_manager, object_map, objects, verbose)
@@ -129,8 +139,8 @@ class RagEmbedRetriever(BaseRetriever):
 
         Args:
             **options: ``k``, ``user``, ``where``, ``previous``, ``min_relevance``, ``diversity``,
-                ``group_by``, ``passage_tokens``; those left out stay as they are. A filter narrows the
-                one that is set and never takes its place.
+                ``group_by``, ``fresh``, ``by``, ``passage_tokens``; those left out stay as they are. A
+                filter narrows the one that is set and never takes its place.
 
         Raises:
             BadInput: An option is out of range.
