@@ -151,6 +151,7 @@ HOMES = {
         (
             "rag-embed doctor",
             "rag-embed doctor kb",
+            "rag-embed doctor kb --copies",
         ),
     ),
     "remember": Home(

@@ -78,23 +78,30 @@ def doctor(
             "indexes, chunks that are lacking.",
         ),
     ] = False,
+    copies: Annotated[
+        bool,
+        typer.Option("--copies", help="Find documents that say nearly the same; reads all texts."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the installation, the default model and, if given, an index; exit 1 if it is bad.
 
     With --traces it is bad, too, that the text is found.
     """
-    _check_asked(kb, traces, recall, deep or repair)
+    from rag_embed.cli.copies import found  # keeps the shell light
+
+    _check_asked(kb, traces, recall, deep or repair, copies)
     checks = [_installed(name, "") for name in _PACKAGES]
     checks += [_installed(name, what) for name, what in _EXTRAS.items()]
     if kb is None:
         checks.append(_checked("encoder", _encoder))
     else:
         checks += [*_files(kb, deep, repair), *_whole(kb, recall, traces)]
+        checks += found(kb) if copies else []
     if corpus is not None:
         checks.append(_checked(str(corpus), lambda: _cut_documents(corpus, model)))
     if as_json:
-        emit([{"name": c.name, "state": c.state, "detail": c.detail} for c in checks])
+        emit([{"name": c.name, "state": c.state, "detail": c.detail, **c.data} for c in checks])
     else:
         table = Table(title=f"Python {platform.python_version()}, {platform.machine()}")
         for column in ("", "what", "finding"):
@@ -107,11 +114,15 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _check_asked(kb: str | None, traces: str | None, recall: bool, damage: bool) -> None:
+def _check_asked(
+    kb: str | None, traces: str | None, recall: bool, damage: bool, copies: bool
+) -> None:
     if traces is not None and (kb is None or not traces):
         raise BadInput("--traces looks for a text in an index: rag-embed doctor KB --traces TEXT")
     if recall and kb is None:
         raise BadInput("--recall measures searches of an index: rag-embed doctor KB --recall")
+    if copies and kb is None:
+        raise BadInput("--copies reads the documents of an index: rag-embed doctor KB --copies")
     if damage and kb is None:
         raise BadInput("--deep and --repair look at an index: rag-embed doctor KB --deep")
 

@@ -203,3 +203,36 @@ def test_traces_of_a_text(run, kb) -> None:
     assert gone.code == 0 and states(gone)["traces"] == "ok" and "found nowhere" in gone.out
     for wrong in (("doctor", "--traces", "x"), ("doctor", kb, "--traces", "")):
         assert run(*wrong).code == 1
+
+
+def test_copies_are_told_with_what_they_cost(run, tmp_path) -> None:
+    text = "Parents may stay at home for thirty days of every year, with full pay. " * 8
+    near = text.replace("thirty", "forty", 1)
+    documents = [
+        Document("a", text),
+        Document("b", f"  {text.upper()}"),
+        Document("c", near),
+        Document("other", "The canteen has soup today, and bread with cheese on every Friday."),
+        *(Document(f"ann-{i}", text, user="ann") for i in range(2)),
+        Document("bob", text, user="bob"),
+        Document("empty", " ", "A title"),
+        Document("empty too", " ", "A title"),
+    ]
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(64), chunk_tokens=20)
+    index.add(documents)
+    done = run("doctor", "kb", "--copies", "--json")
+    [found] = [one for one in done.json if "groups" in one]
+    groups = {tuple(one["ids"]): one for one in found["groups"]}
+    assert groups.keys() == {("a", "b", "c"), ("ann-0", "ann-1")}, "nobody's is a copy of another's"
+    chunks = {one.id: len(index.contents.chunks(one.id)) for one in documents}
+    assert groups["a", "b", "c"]["chunks"] == sum(chunks[id] for id in "abc") - min(
+        chunks["a"], chunks["c"]
+    )
+    assert 0.8 <= groups["a", "b", "c"]["least"] < 1 == groups["ann-0", "ann-1"]["least"]
+    assert groups["ann-0", "ann-1"]["user"] == "ann" and groups["a", "b", "c"]["bytes"] > 0
+    shown = run("doctor", "kb", "--copies")
+    assert shown.code == 0 and "ann-0, ann-1 of ann: the same text" in shown.out
+    assert "3 of 9 documents" in shown.out and "--group-by text" in shown.out
+    assert run("doctor", "--copies").code == 1
+    index.delete(["b", "c", "ann-1"])
+    assert "none among 6 documents" in run("doctor", "kb", "--copies").out
