@@ -138,9 +138,9 @@ def test_rows_have_their_header(tmp_path, separator) -> None:
 
 def test_subtitles(tmp_path) -> None:
     srt = "1\n00:00:01,000 --> 00:00:02,000\n<i>The fox</i>\nis red.\n\n2\n00:00:03,000 --> 00:00:04,000\nYes.\n"
-    vtt = "WEBVTT\n\nNOTE no\n\nx\n00:01.000 --> 00:02.000 align:start\nThe fox is red.\n\n00:02.500 --> 00:03.000\nYes.\n"
-    for name, text in (("a.srt", srt), ("a.vtt", vtt)):
-        assert one(tmp_path / name, text).text == "The fox is red.\nYes."
+    vtt = "WEBVTT\n\nNOTE no\n\nx\n00:01.000 --> 00:02.000 align:start\n<v.loud Ann B.>The fox is red.</v>\n\n00:02.500 --> 00:03.000\nYes.\n"
+    for name, text, who in (("a.srt", srt, ""), ("a.vtt", vtt, "Ann B.: ")):
+        assert one(tmp_path / name, text).text == f"{who}The fox is red.\nYes."
 
 
 RST = """\
