@@ -16,6 +16,7 @@ from rag_embed.personal.setting import Setting
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.types import Fresh
 
 SIGNATURE = HashEncoder(8).signature
 FULL = IndexSettings(
@@ -34,6 +35,7 @@ FULL = IndexSettings(
     recipes={"dense": {"encoder": {"kind": "hash", "settings": {"dim": 8}, "files": {}}}},
     contexts=("/kept/contexts.db",),
     roots={"docs": Root("docs", "/srv/docs", whole=False), "tickets": Root("tickets")},
+    fresh=Fresh(30, "day", 0.2),
 )
 
 
