@@ -2,11 +2,13 @@
 
 *Sets*: an index per set; pilots are one half of each set's queries, figures come from the other. One router
 holds the pilots of all sets; *other domains* is the same without those of the set at hand. *Mixed*: all corpora
-in one index. *Cost*: a query with and without the router, taking turns.
+in one index. *Cost*: a query with and without the router, taking turns. *Map*: where the questions of
+``examples/mixed_domains.py`` lie, and how much words count for each; it needs no public set.
 """
 
 from __future__ import annotations
 
+import runpy
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -15,8 +17,10 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.common import AVERAGE, METRIC, NINE, Bench, Suite, gain, mean, turns
-from benchmarks.records import Table
+from benchmarks.records import ROOT, Table
 from rag_embed import Document, Index, Query
 from rag_embed import evaluation as ev
 from rag_embed.evaluation.collection import halves
@@ -150,8 +154,45 @@ def cost(bench: Bench) -> Iterator[Table]:
     yield Table("a query", columns, rows)
 
 
+def mean_of(domain: str, rows: Sequence[Sequence[Any]]) -> float:
+    return statistics.fmean(row[-1] for row in rows if row[0] == domain)
+
+
+def map_(bench: Bench) -> Iterator[Table]:
+    """Questions that were not taught, in the plane of their two principal components."""
+    made = runpy.run_path(str(ROOT / "examples" / "mixed_domains.py"))
+    domains: list[ev.Collection] = list(made["collections"]())
+    index = Index.at(bench.work / "domains")
+    index.add(domains[0].documents)
+    sides = [halves(one) for one in domains]
+    known = [learned(index.experts.hybrid(), index.spaces.own.signature, one) for one, _ in sides]
+    index.experts.router = router = PilotRouter(reduce(Pilots.joined, known))
+    queries = [
+        (one.name, test.query(id))
+        for one, (_, test) in zip(domains, sides, strict=True)
+        for id in test.judged
+    ]
+    vectors = index.spaces.own.encode_query([query.text for _, query in queries])
+    routes = router.route([query for _, query in queries], vectors)
+    centred = vectors - vectors.mean(axis=0)
+    places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    shares = [
+        one.weights["lexical"] / (one.weights["lexical"] + one.weights["dense"]) for one in routes
+    ]
+    rows = [
+        [name, *map(float, place), share]
+        for (name, _), place, share in zip(queries, places, shares, strict=True)
+    ]
+    means = [
+        [one.name, sum(row[0] == one.name for row in rows), mean_of(one.name, rows)]
+        for one in domains
+    ]
+    yield Table("what counts", {"domain": "", "questions": "d", "share of words": ".2f"}, means)
+    yield Table("questions", {"domain": "", "x": ".4f", "y": ".4f", "words": ".3f"}, rows)
+
+
 SUITE = Suite(
-    {"sets": sets, "mixed": mixed, "cost": cost},
+    {"sets": sets, "mixed": mixed, "cost": cost, "map": map_},
     sets=NINE,
     options={
         "--expert": {"type": Path, "nargs": "*", "default": [], "help": "folders of adapters"},
