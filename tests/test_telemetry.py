@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
+from rag_embed.ranking import steps
 from rag_embed.telemetry import Log, Observation, OpenTelemetry, observe
 
 TEXTS = (Document("a", "The fox is red."), Document("b", "A private fox.", user="ann"))
@@ -139,9 +140,22 @@ def test_a_log_holds_lines_of_json_without_words(index, caplog) -> None:
     stop()
     first, second = (json.loads(record.getMessage()) for record in caplog.records)
     assert first["what"] == "search" and first["hits"] == 1 and first["seconds"] > 0
+    assert {"dense", "lexical"} <= first["legs"].keys() and "legs" not in second
+    assert sum(first["legs"].values()) <= first["seconds"]
     assert second["error"] == "BadInput"
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
     assert "fox" not in caplog.text
+
+
+def test_nobody_who_watches_costs_no_clock(index, monkeypatch) -> None:
+    monkeypatch.setattr(steps, "time", None)
+    assert index.search("red fox")
+    seen = []
+    stop = observe(seen.append)
+    with pytest.raises(AttributeError):
+        index.search("red fox")
+    stop()
+    assert seen[0].error == "AttributeError"
 
 
 @pytest.fixture
@@ -161,7 +175,16 @@ def test_a_search_is_a_retrieval_span_below_that_of_its_caller(index, exported) 
     with tracers.get_tracer("host").start_as_current_span("request") as request:
         index.search("red fox", k=7)
     stop()
-    found, _ = spans.get_finished_spans()
+    *steps, found, _ = spans.get_finished_spans()
+    assert {one.parent.span_id for one in steps} == {found.get_span_context().span_id}
+    assert all(one.start_time >= found.start_time for one in steps)
+    told = {(one.name, one.attributes["rag_embed.leg"]): one.attributes for one in steps}
+    assert {
+        ("rag_embed.ask", "dense"),
+        ("rag_embed.find", "dense"),
+        ("rag_embed.find", "lexical"),
+    } <= set(told)
+    assert told["rag_embed.find", "lexical"]["rag_embed.candidates"] >= 1
     assert found.name == "retrieval" and found.kind is trace.SpanKind.INTERNAL
     assert found.parent.span_id == request.get_span_context().span_id
     assert dict(found.attributes) == {
@@ -187,7 +210,7 @@ def test_words_go_with_it_only_when_asked(index, exported) -> None:
     stop = observe(OpenTelemetry(texts=True, tracers=tracers, meters=meters))
     [hit] = index.search("red fox")
     stop()
-    [found] = spans.get_finished_spans()
+    *_, found = spans.get_finished_spans()
     assert found.attributes["gen_ai.retrieval.query.text"] == "red fox"
     assert json.loads(found.attributes["gen_ai.retrieval.documents"]) == [
         {"id": hit.id, "score": pytest.approx(hit.score)}

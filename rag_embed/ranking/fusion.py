@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import best
 from rag_embed.protocols import Answers, Evidence
+from rag_embed.ranking.steps import timed
 from rag_embed.types import Part, Scores
 
 T = TypeVar("T", Answers, Evidence)
@@ -156,7 +157,8 @@ class Fusion:
         for name, asked in self.answers.items():
             known = tops[name]
             lacking = [[id for id in ids[q] if id not in known[q]] for q in asked.place]
-            found = asked.said.score(lacking)
+            ask = partial(asked.said.score, lacking)
+            found = timed(name, "score", ask, lambda some: sum(map(len, some)))
             for q, some, scores in zip(asked.place, lacking, found, strict=True):
                 known[q] |= dict(zip(some, scores.tolist(), strict=True))
                 raw[q][name] = np.array([known[q][id] for id in ids[q]], dtype=np.float32)
@@ -167,7 +169,8 @@ class Fusion:
 
     def _top(self, name: str, asked: Asked[Answers], pool: int) -> dict[int, dict[str, float]]:
         """By query: the leg's best chunks with their raw scores."""
-        found = asked.said.top([self.where[q] for q in asked.place], pool)
+        ask = partial(asked.said.top, [self.where[q] for q in asked.place], pool)
+        found = timed(name, "find", ask, lambda some: sum(len(ids) for ids, _ in some))
         if len(found) != len(asked.place):
             raise BadInput(
                 f"Leg {name!r} must answer each query, {len(asked.place)} in all; got {len(found)}."
@@ -190,7 +193,8 @@ class Fusion:
         asked = self.stages.get(name)
         if asked is None or query not in asked.place:
             return None
-        raw = asked.said.score(asked.place[query], ids)
+        ask = partial(asked.said.score, asked.place[query], ids)
+        raw = timed(name, "look", ask, lambda some: 0 if some is None else len(some))
         if raw is None:
             return None
         if raw.shape != (len(ids),) or not np.isfinite(raw).all():

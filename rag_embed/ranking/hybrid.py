@@ -30,6 +30,7 @@ from rag_embed.ranking.fusion import Asked, Fusion, Scored
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.ranking.routed import routes_of
 from rag_embed.ranking.selection import Rows, Selection, hits_of
+from rag_embed.ranking.steps import none, timed
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
 from rag_embed.stores.rereading import with_view
@@ -203,7 +204,7 @@ class Hybrid:
     def _fusion(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, list[Route | None]]:
         """Everything that counts is asked; each query's route."""
         asked = {
-            leg.name: Asked.about(leg.ask(view, queries), range(len(queries)))
+            leg.name: Asked.about(_ask(leg, view, queries), range(len(queries)))
             for leg in self.legs
             if self._always(leg)
         }
@@ -219,24 +220,22 @@ class Hybrid:
 
         for leg in self.legs:
             if leg.name not in asked and (some := counting(leg.name)):
-                asked[leg.name] = Asked.about(leg.ask(view, [queries[i] for i in some]), some)
+                asked[leg.name] = Asked.about(_ask(leg, view, [queries[i] for i in some]), some)
         asked = {leg.name: asked[leg.name] for leg in self.legs if leg.name in asked}
         answers = {name: one.said for name, one in asked.items()}
         stages = {}
         for stage in self.stages:
             if some := counting(stage.name):
-                evidence = stage.ask(view, [queries[i] for i in some], answers)
-                stages[stage.name] = Asked.about(evidence, some)
-        fresh = {i: one for i, query in enumerate(queries) if (one := self._wanted(query))}
+                ask = partial(stage.ask, view, [queries[i] for i in some], answers)
+                stages[stage.name] = Asked.about(timed(stage.name, "ask", ask, none), some)
+        asks = [wanted(query, self.fresh, self.store.fields) for query in queries]
+        fresh = {i: one for i, one in enumerate(asks) if one is not None}
         if fresh:
             asked[FRESH] = Asked.about(Freshness.of(view, list(fresh.values())), list(fresh))
             legs = [leg.name for leg in self.legs]
             weights = [over(w, legs, fresh[i]) if i in fresh else w for i, w in enumerate(weights)]
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
-
-    def _wanted(self, query: Query) -> Fresh | None:
-        return wanted(query, self.fresh, self.store.fields)
 
     def _own(self, queries: Sequence[Query]) -> dict[int, Mapping[str, float]]:
         """Weights of queries whose user has weights of their own."""
@@ -292,6 +291,10 @@ class Hybrid:
                 f"{[leg.name for leg in self.legs]} has any. Leave diversity out."
             )
         return partial(view.vectors, self._vector_legs[0].space)
+
+
+def _ask(leg: Leg, view: View, queries: Sequence[Query]) -> Answers:
+    return timed(leg.name, "ask", partial(leg.ask, view, queries), none)
 
 
 def _certain(one: Scored) -> float:

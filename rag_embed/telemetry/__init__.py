@@ -4,8 +4,9 @@ An `Observer` is told of each when it has ended. `Log` writes lines of JSON, `Op
 and metrics; neither passes anybody's words on unless it is asked to.
 """
 
+from rag_embed.ranking.steps import Step
 from rag_embed.telemetry.log import Log
 from rag_embed.telemetry.observing import Observation, Observer, observe
 from rag_embed.telemetry.opentelemetry import OpenTelemetry
 
-__all__ = ["Log", "Observation", "Observer", "OpenTelemetry", "observe"]
+__all__ = ["Log", "Observation", "Observer", "OpenTelemetry", "Step", "observe"]

@@ -14,7 +14,7 @@ _log = logging.getLogger("rag_embed.telemetry")
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Writes each observation as one line of JSON.
+    """Writes each observation as one line of JSON; of a search with the seconds that each leg took.
 
     Attributes:
         logger: Where to.
@@ -42,6 +42,11 @@ class Log:
             "seconds": round(seen.seconds, 6),
             **seen.counts,
         }
+        if seen.steps:
+            spent: dict[str, float] = {}
+            for one in seen.steps:
+                spent[one.leg] = spent.get(one.leg, 0.0) + one.seconds
+            line["legs"] = {leg: round(seconds, 6) for leg, seconds in spent.items()}
         if seen.error is not None:
             line["error"] = seen.error
         level = self.level if seen.error is None else max(self.level, logging.WARNING)

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 from rag_embed.errors import BadInput
 from rag_embed.indexing.ingest import AddReport
 from rag_embed.protocols import Retriever, Store
+from rag_embed.ranking.steps import Step, watched
 from rag_embed.types import Hit, Query
 
 P = ParamSpec("P")
@@ -38,6 +39,7 @@ class Observation:
         error: The name of the exception's class that ended it; None when it went well.
         queries: What was asked, of a search. Private text: pass it on only if your users know.
         hits: What was found for each of them. Private text too.
+        steps: What legs and second stages did for it, of a search, in order.
     """
 
     what: What
@@ -48,6 +50,7 @@ class Observation:
     error: str | None = None
     queries: Sequence[Query] = ()
     hits: Sequence[Sequence[Hit]] = ()
+    steps: Sequence[Step] = ()
 
 
 class Observer(Protocol):
@@ -175,13 +178,15 @@ def _told(
         return do()
     seen = partial(Observation, what, _name(store), time.time_ns(), queries=queries)
     clock = time.perf_counter()
-    try:
-        result = do()
-    except BaseException as error:
-        _tell(seen(seconds=time.perf_counter() - clock, error=type(error).__name__))
-        raise
-    took = time.perf_counter() - clock
-    _tell(seen(seconds=took, **known(result)))
+    with watched() as steps:
+        try:
+            result = do()
+        except BaseException as error:
+            took = time.perf_counter() - clock
+            _tell(seen(seconds=took, error=type(error).__name__, steps=steps))
+            raise
+        took = time.perf_counter() - clock
+    _tell(seen(seconds=took, steps=steps, **known(result)))
     return result
 
 

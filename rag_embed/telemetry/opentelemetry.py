@@ -6,20 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rag_embed.ranking.steps import Step
 from rag_embed.telemetry.observing import Observation
 from rag_embed.types import Query
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
 
 
 class OpenTelemetry:
     """Makes of each observation a span, and of all of them metrics (``pip install "rag-embed[otel]"``).
 
     A search is a span ``retrieval``, by the semantic conventions for generative AI, below the span that
-    the caller is in; with it goes the histogram ``gen_ai.retrieval.duration``. What writes is a span
-    ``rag_embed.add``, ``.delete`` or ``.forget`` with the histogram ``rag_embed.write.duration``.
+    the caller is in; with it goes the histogram ``gen_ai.retrieval.duration``. Below it are spans of what
+    legs and second stages did, with their names and numbers of candidates: ``rag_embed.ask``, ``.find``,
+    ``.score`` and ``.look``, see `Step`. What writes is a span ``rag_embed.add``, ``.delete`` or
+    ``.forget`` with the histogram ``rag_embed.write.duration``.
 
     Args:
         texts: Pass on queries, and ids and scores of hits, as the conventions name them; they leave
@@ -75,8 +78,21 @@ class OpenTelemetry:
             span.set_attributes(_words(seen))
         if seen.error is not None:
             span.set_status(self._trace.StatusCode.ERROR)
+        self._steps(seen.steps, span)
         span.end(seen.began + round(seen.seconds * 1e9))
         self._durations[search].record(seen.seconds, few)
+
+    def _steps(self, steps: Sequence[Step], parent: Span) -> None:
+        """A span below the search for each step of a leg or second stage."""
+        within = self._trace.set_span_in_context(parent)
+        for one in steps:
+            said: dict[str, Any] = {
+                "rag_embed.leg": one.leg,
+                "rag_embed.candidates": one.candidates,
+            }
+            name = f"rag_embed.{one.what}"
+            span = self._tracer.start_span(name, within, start_time=one.began, attributes=said)
+            span.end(one.began + round(one.seconds * 1e9))
 
 
 def _asked(queries: Sequence[Query]) -> dict[str, int]:
