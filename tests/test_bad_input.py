@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from children import READY
 
 from rag_embed import Document, Index, field
 from rag_embed.encoders import HashEncoder
@@ -388,7 +388,7 @@ def _added(path: str, first: int) -> int:
 
 def test_four_processes_add_overlapping_documents(tmp_path) -> None:
     made(tmp_path / "kb")
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    with READY.Pool(4) as pool:
         work = [(str(tmp_path / "kb"), first) for first in (0, 20, 40, 40)]
         assert pool.starmap(_added, work) == [60] * 4
     index = opened(tmp_path / "kb")

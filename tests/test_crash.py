@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from children import Child
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
@@ -31,7 +31,7 @@ def documents() -> list[Document]:
     ]
 
 
-def add(kb: str, waits: bool) -> None:
+def add(kb: Path, waits: bool) -> None:
     """What the killed process does: says every batch, then that it is through.
 
     With ``waits`` it goes on after a batch when a line comes, so that no machine is too fast for it.
@@ -43,19 +43,12 @@ def add(kb: str, waits: bool) -> None:
         index = Index.create(kb, encoder=encoder, chunk_tokens=40)
 
     def say(now: Progress) -> None:
-        sys.stdout.write(f"batch {now.chunks}\n")
-        sys.stdout.flush()
+        print("batch", now.chunks)
         if waits:
             sys.stdin.readline()
 
     index.add(documents(), progress=say)
-    sys.stdout.write("done\n")
-
-
-def started(kb: Path, waits: bool = False) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, str(kb), "waits" if waits else "runs"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    print("done")
 
 
 def tables(kb: Path) -> list[pa.Table]:
@@ -75,27 +68,20 @@ def test_killed_runs_end_like_an_uninterrupted_one(tmp_path) -> None:
     assert report.added == DOCUMENTS and report.chunks > 2 * DOCUMENTS
     interrupted = 0
     for kill in range(KILLS):
-        process = started(kb, waits=kill < 2)
-        assert process.stdin is not None and process.stdout is not None
+        child = Child(add, kb, kill < 2)
         if kill < 2:  # while it goes on after its first batch
-            assert process.stdout.readline().startswith("batch")
-            process.stdin.write("\n")
-            process.stdin.flush()
+            assert child.line().startswith("batch")
+            child.tell()
             time.sleep(chance.uniform(0.0, 0.1))
-        else:  # at any time: while it imports, reads the index, encodes or writes
-            time.sleep(chance.uniform(0.2, 1.5))
-        process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
-        interrupted += process.returncode == -signal.SIGKILL and "done" not in rest
+        else:  # at any time: while it starts, reads the index, encodes or writes
+            time.sleep(chance.uniform(0.0, 1.0))
+        rest = child.kill()
+        interrupted += child.process.exitcode == -signal.SIGKILL and "done" not in rest
     assert interrupted >= 1
-    last = started(kb)
-    said, complaints = last.communicate()
-    assert last.returncode == 0 and said.endswith("done\n"), complaints
+    last = Child(add, kb, False)
+    said = last.end()
+    assert last.process.exitcode == 0 and said.endswith("done\n"), said
     for killed, expected in zip(tables(kb), tables(whole), strict=True):
         assert killed.equals(expected)
     chunks, _ = tables(kb)
     assert len(set(chunks["id"].to_pylist())) == chunks.num_rows == report.chunks
-
-
-if __name__ == "__main__":
-    add(sys.argv[1], waits=sys.argv[2] == "waits")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from children import Child
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
@@ -73,31 +73,34 @@ def opened(folder: Path) -> Index:
     return Index.at(folder / "kb", encoder=ENCODER, situate=situate)
 
 
-def forgets(index: Index) -> None:
+def forgets(folder: Path) -> None:
     """Says when each is gone."""
-    say("ready")
+    index = opened(folder)
+    print("ready")
     for line in sys.stdin:
         index.forget(line.strip())
-        say("gone")
+        print("gone")
 
 
-def writes(index: Index) -> None:
+def writes(folder: Path) -> None:
     """One document and one event of bob at a time, until told to stop; says how many."""
-    say("ready")
+    index = opened(folder)
+    print("ready")
     n = 0
-    while not stopped():
+    while not stopped(folder):
         event = UserEvent(f"w{n}", "bob", f"writing {n}", 100.0 + n)
         persistently(partial(index.add, written(n)))
         persistently(partial(index.users.remember, "bob", event))
         n += 1
-    say(n)
+    print(n)
 
 
-def reads(index: Index) -> None:
+def reads(folder: Path) -> None:
     """Bob and nobody in particular find all that is theirs, and nothing of others, all the time."""
-    say("ready")
+    index = opened(folder)
+    print("ready")
     n = 0
-    while not stopped():
+    while not stopped(folder):
         mine = persistently(partial(index.search, Query("ordinary number", k=50, user="bob")))
         assert len(mine) >= len(STABLE)  # however much he has written meanwhile
         kept = persistently(partial(index.search, Query("ordinary", user="bob", where=OF_STABLE)))
@@ -106,7 +109,7 @@ def reads(index: Index) -> None:
         assert {hit.chunk.doc_id for hit in open_} == {one.id for one in SHARED}
         assert not any(SECRET in hit.text for hit in mine)
         n += 1
-    say(n)
+    print(n)
 
 
 def persistently(do: Callable[[], T]) -> T:
@@ -117,57 +120,33 @@ def persistently(do: Callable[[], T]) -> T:
     return do()
 
 
-def say(what: object) -> None:
-    sys.stdout.write(f"{what}\n")
-    sys.stdout.flush()
+def stopped(folder: Path) -> bool:
+    return (folder / "stop").exists()
 
 
-def stopped() -> bool:
-    return Path(sys.argv[3]).exists()
+def started(work: Callable[[Path], None], folder: Path) -> Child:
+    worker = Child(work, folder)
+    assert worker.line() == "ready", worker.end()
+    return worker
 
 
-class Worker:
-    """A process of this file."""
-
-    def __init__(self, folder: Path, what: str) -> None:
-        command = [sys.executable, __file__, str(folder), what, str(folder / "stop")]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        assert self.told() == "ready", self.process.communicate()[1]
-
-    def told(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def tell(self, line: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.communicate()
-
-    def end(self) -> str:
-        """What it says once nothing more is told to it."""
-        out, complaints = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0, complaints
-        return out.strip()
+def ended(worker: Child) -> str:
+    """What it says once nothing more is told to it."""
+    said = worker.end().strip()
+    assert worker.process.exitcode == 0, said
+    return said
 
 
 @contextmanager
 def beside(folder: Path) -> Iterator[dict[str, int]]:
     """A reader and a writer; how much each did is known at the end."""
-    workers = {what: Worker(folder, what) for what in ("writes", "reads")}
+    workers = {work.__name__: started(work, folder) for work in (writes, reads)}
     done: dict[str, int] = {}
     try:
         yield done
-        (folder / "stop").touch()
-        done |= {what: int(worker.end()) for what, worker in workers.items()}
     finally:
-        for worker in workers.values():
-            worker.kill()
+        (folder / "stop").touch()
+        done |= {what: int(ended(worker)) for what, worker in workers.items()}
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -186,22 +165,19 @@ def test_nothing_is_left_and_nobody_else_lost_anything(tmp_path) -> None:
     contexts = (str(tmp_path / "contexts.db"),)
     assert scanned(str(tmp_path / "kb"), traces, contexts).found
     with beside(tmp_path) as done:
-        worker = Worker(tmp_path, "forgets")
-        try:
-            for i in range(FORGETS):
-                while chance.random() < KILLED or not (i or killed):
-                    worker.tell(user(i))
-                    time.sleep(chance.uniform(0.0, 1.2 * took))
-                    worker.kill()
-                    killed += 1
-                    worker = Worker(tmp_path, "forgets")
-                started = time.perf_counter()
+        worker = started(forgets, tmp_path)
+        for i in range(FORGETS):
+            while chance.random() < KILLED or not (i or killed):
                 worker.tell(user(i))
-                assert worker.told() == "gone"
-                took = time.perf_counter() - started
-            assert worker.end() == ""
-        finally:
-            worker.kill()
+                time.sleep(chance.uniform(0.0, 1.2 * took))
+                worker.kill()
+                killed += 1
+                worker = started(forgets, tmp_path)
+            begun = time.perf_counter()
+            worker.tell(user(i))
+            assert worker.line() == "gone", worker.end()
+            took = time.perf_counter() - begun
+        assert ended(worker) == ""
     print(f"{FORGETS} forgets, {killed} of them killed, beside {done}")
     assert killed and done["reads"] and done["writes"]
     assert scanned(str(tmp_path / "kb"), traces, contexts).found == ()
@@ -228,7 +204,3 @@ def check_the_rest(folder: Path, count: int) -> None:
         *(event.text for event in events("bob", "ordinary", 3)),
         *(f"writing {n}" for n in range(count)),
     ]
-
-
-if __name__ == "__main__":
-    {"forgets": forgets, "writes": writes, "reads": reads}[sys.argv[2]](opened(Path(sys.argv[1])))

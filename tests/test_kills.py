@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from children import Child
 from steps import STEPS, check, check_all, models, opened
 
 KILLS = int(os.environ.get("KILLS", "5"))
@@ -25,10 +24,9 @@ def work(folder: Path, start: int) -> None:
     """What the killed process does: one step after the other, and says when each is done."""
     for number in range(start, len(STEPS)):
         index = opened(folder)
-        sys.stdout.write(f"{number}\n")
-        sys.stdout.flush()
+        print(number)
         STEPS[number].go_on(index)  # the killed call may have done it
-    sys.stdout.write("done\n")
+    print("done")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -54,32 +52,15 @@ def _run(
     folder: Path, start: int, kill_at: int, chance: random.Random, killed: Counter[str]
 ) -> int:
     """Work from a step on, killed somewhere in another one; returns the step that is to be done next."""
-    places = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    complaints = folder.with_suffix(".err")
-    with (
-        complaints.open("w") as err,
-        subprocess.Popen(
-            [sys.executable, __file__, str(folder), str(start)],
-            stdout=subprocess.PIPE,
-            stderr=err,
-            text=True,
-            env={**os.environ, "PYTHONPATH": places},
-        ) as process,
-    ):
-        assert process.stdout is not None
-        said = [""]
-        while said[-1] not in (f"{kill_at}", "done") and (line := process.stdout.readline()):
-            said.append(line.strip())
-        if said[-1] == f"{kill_at}":
-            time.sleep(chance.uniform(0.0, 0.15))
-            process.send_signal(signal.SIGKILL)
-        said += process.stdout.read().split()
+    child, said = Child(work, folder, start), [""]
+    while said[-1] not in (f"{kill_at}", "done") and (line := child.line()):
+        said.append(line)
+    if said[-1] == f"{kill_at}":
+        time.sleep(chance.uniform(0.0, 0.15))
+        child.process.kill()
+    said += child.end().splitlines()
     if said[-1] == "done":
         return len(STEPS)
-    assert process.returncode == -signal.SIGKILL, complaints.read_text()
+    assert child.process.exitcode == -signal.SIGKILL, said
     killed[STEPS[int(said[-1])].name] += 1
     return int(said[-1])
-
-
-if __name__ == "__main__":
-    work(Path(sys.argv[1]), int(sys.argv[2]))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import zipfile
 from contextlib import closing
@@ -14,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from children import Child
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
@@ -115,19 +114,18 @@ def test_what_is_out_of_reach_is_a_reason_to_refuse(tmp_path, written) -> None:
     assert index.forget("ann") == 2 and traces(tmp_path) == []
 
 
-def killed(folder: str, before: str) -> None:
+def killed(folder: Path, before: str) -> None:
     """What the killed process does: waits to be killed before it erases things of one kind."""
 
     def wait(gone: object) -> int:
-        sys.stdout.write("here\n")
-        sys.stdout.flush()
+        print("here")
         sys.stdin.readline()
         return 0
 
     erasing.ERASERS = tuple(
         replace(one, erase=wait) if one.what == before else one for one in ERASERS
     )
-    index = Index.open(Path(folder) / "kb", encoder=HashEncoder(32), situate=writer(Path(folder)))
+    index = Index.open(folder / "kb", encoder=HashEncoder(32), situate=writer(folder))
     index.forget("ann")
 
 
@@ -138,21 +136,12 @@ def test_killed_before_any_of_it_was_erased_it_is_finished_by_whoever_opens(
 ) -> None:
     written.users.remember("ann", ["zyxwvut"])
     written.experts.weigh({"lexical": 1.0}, user="ann")
-    command = [sys.executable, __file__, str(tmp_path), before]
-    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": places}
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
-    assert process.stdout is not None and process.stdout.readline() == "here\n"
+    child = Child(killed, tmp_path, before)
+    assert child.line() == "here"
     Index.open(tmp_path / "kb", encoder=HashEncoder(32))  # it lives: nobody waits for it
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    child.kill()
     index = Index.open(tmp_path / "kb", encoder=HashEncoder(32))
     assert traces(tmp_path) == [] and list(index.store.document_ids()) == ["a"]
     assert index.users.profile("ann").count == 0 and not read(index.store).own_weights
     assert index.store.unforgotten() == []
     assert not [path for path in (tmp_path / "kb").glob("forgetting*") if path.is_dir()]
-
-
-if __name__ == "__main__":
-    killed(sys.argv[1], sys.argv[2])

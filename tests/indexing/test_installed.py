@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import Child
 from safetensors.numpy import save
 
 from rag_embed import Document, Index
@@ -103,32 +101,28 @@ def test_what_is_derived_keeps_nobody_from_opening_the_index(kb, damage) -> None
         assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_killed_at_any_instant_the_old_one_or_the_new_one_is_there(kb) -> None:
-    router = installed(LanceStore.open(kb))
-    assert router is not None
-    for lines in (1, 2, 5):
-        command = [sys.executable, __file__, str(kb)]
-        paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=paths)
-        assert process.stdout is not None
-        for _ in range(lines):
-            assert process.stdout.readline() == "next\n"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        found = installed(LanceStore.open(kb))
-        assert found is not None and len(found.pilots) in (3, 9, len(router.pilots))
-        assert found.pilots.texts == router.pilots.texts[: len(found.pilots)]
-        assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None
-
-
-if __name__ == "__main__":
-    store = LanceStore.open(sys.argv[1])
+def work(kb: Path) -> None:
+    """What the killed process does: installs one after the other, and says so before."""
+    store = LanceStore.open(kb)
     whole = installed(store)
     assert whole is not None
     few = sizes(whole, 3, min(9, len(whole.pilots)))
     while True:
         for one in few:
-            sys.stdout.write("next\n")
-            sys.stdout.flush()
+            print("next")
             install(store, one)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_at_any_instant_the_old_one_or_the_new_one_is_there(kb) -> None:
+    router = installed(LanceStore.open(kb))
+    assert router is not None
+    for lines in (1, 2, 5):
+        child = Child(work, kb)
+        for _ in range(lines):
+            assert child.line() == "next"
+        child.kill()
+        found = installed(LanceStore.open(kb))
+        assert found is not None and len(found.pilots) in (3, 9, len(router.pilots))
+        assert found.pilots.texts == router.pilots.texts[: len(found.pilots)]
+        assert Index.open(kb, encoder=HashEncoder(32)).experts.router is not None

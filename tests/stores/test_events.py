@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import Child
 from lancedb.index import BTree
 
 from rag_embed.errors import SpaceMismatch, StoreError
@@ -277,18 +275,16 @@ def test_writers_and_readers_at_once(tmp_path, one_bucket) -> None:
     assert betrayed(tmp_path, marks("gone", range(5))) == set()
 
 
-def work(folder: str, fragments: str) -> None:
+def work(folder: Path, commits: int) -> None:
     """What the killed process does: remembers and forgets, and says what is done."""
-    module.BUCKETS, upkeep.COMMITS = 1, int(fragments)
+    module.BUCKETS, upkeep.COMMITS = 1, commits
     store = LanceEvents(folder, SIGNATURE)
     for i in range(1000):
         user = f"user{i}"
         remember(store, *events_of(user, range(2)))
-        sys.stdout.write(f"has {user}\n")
-        sys.stdout.flush()
+        print("has", user)
         store.forget(user)
-        sys.stdout.write(f"lost {user}\n")
-        sys.stdout.flush()
+        print("lost", user)
 
 
 def killed(folder: Path, times: int, chance: random.Random) -> None:
@@ -296,19 +292,12 @@ def killed(folder: Path, times: int, chance: random.Random) -> None:
     store = LanceEvents(folder, SIGNATURE)
     remember(store, *events_of("big", range(30)))
     others = state(store, ["big"])
-    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": places}
     for _ in range(times):
-        own = [__file__, str(folder), str(upkeep.COMMITS)]
-        command = [sys.executable, "-W", "ignore", *own]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
-            assert child.stdout is not None
-            said = child.stdout.readline()
-            time.sleep(chance.uniform(0.05, 0.6))
-            child.send_signal(signal.SIGKILL)
-            said += child.communicate()[0]
-        assert said.startswith("has user0\n")
-        lost = [line.split()[1] for line in said.splitlines() if line.startswith("lost")]
+        child = Child(work, folder, upkeep.COMMITS)
+        assert child.line() == "has user0"
+        time.sleep(chance.uniform(0.05, 0.6))
+        said = child.kill().splitlines()
+        lost = [line.split()[1] for line in said if line.startswith("lost")]
         store = LanceEvents(folder, SIGNATURE)
         assert state(store, ["big"]) == others
         open_ = set(store.users()) - {"big"}
@@ -445,10 +434,6 @@ def test_an_index_and_its_events_share_a_folder(tmp_path) -> None:
     again = Index.open(tmp_path / "kb", encoder=HashEncoder(DIM))
     assert [hit.chunk.doc_id for hit in again.search("fox")] == ["d"]
     assert LanceEvents(tmp_path / "kb", SIGNATURE).forget("ann") == 3
-
-
-if __name__ == "__main__":
-    work(*sys.argv[1:])
 
 
 def test_upkeep_leaves_the_parts_of_the_vector_index(tmp_path, vector_index) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import READY, Child
 
 from rag_embed import Chunk, Document
 from rag_embed.filters import field
@@ -147,15 +145,14 @@ def test_no_byte_is_left_of_files_and_settings(tmp_path) -> None:
     assert again.settings()["other"] == "ordinary"
 
 
-def interrupted(kb: str, at: str) -> None:
+def interrupted(kb: Path, at: str) -> None:
     """What the killed process does: waits to be killed at a step of forgetting."""
     real = getattr(erasing, at)
 
     def stop(*arguments: object, **_: object) -> object:
         if at == "erase" and arguments[0] == "chunks":
             return real(*arguments)
-        sys.stdout.write("here\n")
-        sys.stdout.flush()
+        print("here")
         sys.stdin.readline()
 
     for module in (erasing, forgetting):
@@ -169,14 +166,9 @@ def interrupted(kb: str, at: str) -> None:
 def test_a_crash_in_the_middle_is_finished_by_whoever_opens_next(tmp_path, at) -> None:
     kb = tmp_path / "kb"
     expected = {id: one for id, one in contents(made(kb)).items() if not id.startswith(ANN)}
-    command = [sys.executable, __file__, str(kb), at]
-    pipe = subprocess.PIPE
-    places = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
-    paths = {**os.environ, "PYTHONPATH": places}
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=paths)
-    assert process.stdout is not None and process.stdout.readline() == "here\n"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    child = Child(interrupted, kb, at)
+    assert child.line() == "here"
+    child.kill()
     store = LanceStore.open(kb)
     assert at == "begin" or traces(kb) == []
     store.forget(ANN)  # a call that failed is made again
@@ -233,7 +225,7 @@ def _write_on(path: str, first: int) -> int:
 
 def test_others_may_write_meanwhile(tmp_path) -> None:
     store = made(tmp_path / "kb")
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=READY) as pool:
         writers = [pool.submit(_write_on, str(tmp_path / "kb"), n) for n in (0, 100)]
         total = 0
         for i in range(6):
@@ -247,7 +239,3 @@ def test_others_may_write_meanwhile(tmp_path) -> None:
     expected = {f"shared/{1000 + n + i}" for n in (0, 100) for i in range(12)}
     assert expected <= set(found) and len(found) == 80 + 12 + 48
     assert not any(re.match(ANN, id) for id in found)
-
-
-if __name__ == "__main__":
-    interrupted(sys.argv[1], sys.argv[2])

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from children import READY
 from forking import forked
 
 from rag_embed import Document, Index
@@ -85,10 +86,9 @@ def _open_or_make(path: Path, turn: int, together: threading.Barrier) -> None:
 
 
 def test_processes_that_make_one_index_at_one_moment(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(3)
+    together = READY.Barrier(3)
     workers = [
-        spawn.Process(target=_open_or_make, args=(tmp_path / "kb", turn, together))
+        READY.Process(target=_open_or_make, args=(tmp_path / "kb", turn, together))
         for turn in range(3)
     ]
     for worker in workers:
@@ -118,15 +118,14 @@ def _add_folder(uri: str, turn: int, folder: Path, together: threading.Barrier) 
 def test_processes_that_want_one_name_at_one_moment(tmp_path: Path, work) -> None:
     """Users with one id, folders of one name: who comes first has it, the others are told."""
     uri = Index.create(tmp_path / "kb", encoder=ENCODER).store.uri
-    spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(3)
+    together = READY.Barrier(3)
     workers = []
     for turn in range(3):
         folder = tmp_path / str(turn) / "docs"
         folder.mkdir(parents=True)
         for name in ("readme", f"own-{turn}"):
             (folder / f"{name}.txt").write_text(f"A whale of {turn}.")
-        workers.append(spawn.Process(target=work, args=(uri, turn, folder, together)))
+        workers.append(READY.Process(target=work, args=(uri, turn, folder, together)))
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from collections import Counter
 from contextlib import contextmanager, nullcontext
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from children import READY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lancedb.table import LanceTable
@@ -331,10 +331,9 @@ def test_a_reader_beside_forgetting_and_upkeep_never_fails(tmp_path, monkeypatch
     quick(monkeypatch, commits=3, keep=0)
     index = Index.create(tmp_path / "kb", encoder=ENCODER)
     index.add([Document(f"fox-{i}", f"The fox number {i} is red.") for i in range(40)])
-    spawn = multiprocessing.get_context("spawn")
-    stop, said = spawn.Event(), spawn.Queue()
+    stop, said = READY.Event(), READY.Queue()
     readers = [
-        spawn.Process(target=_search_on, args=(index.store.uri, stop, said)) for _ in range(2)
+        READY.Process(target=_search_on, args=(index.store.uri, stop, said)) for _ in range(2)
     ]
     for one in readers:
         one.start()
