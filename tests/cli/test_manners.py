@@ -185,7 +185,7 @@ def test_no_colour_where_none_is_wanted(kb) -> None:
 
 
 def test_a_closed_pipe_is_no_error(tmp_path) -> None:
-    Index.create(tmp_path / "big", chunk_tokens=None).add(
+    Index.create(tmp_path / "big", encoder=HashEncoder(8), chunk_tokens=None).add(
         Document(f"document-{i:05}", "fox", f"Title {i} " * 20) for i in range(1500)
     )
     for words in (["list"], ["export"], ["list", "--json"]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from threading import Event
 import anyio
 import httpx2
 import pytest
+from children import Child
 from jsonschema import Draft202012Validator
 from serving.conftest import SECRET
 from serving.listening import RIGHT, TOKEN, Server, command, serving
@@ -386,7 +386,7 @@ def test_requests_in_flight_are_finished(notes) -> None:
             ).text.splitlines()
         ):
             time.sleep(0.05)
-        server.process.send_signal(signal.SIGTERM)
+        server.process.terminate()
         port = int(server.address.rpartition(":")[2])
         while listens(port):
             time.sleep(0.05)
@@ -398,7 +398,8 @@ def test_requests_in_flight_are_finished(notes) -> None:
             "/api/add", content=body(), headers={"content-type": "application/jsonl"}
         )
         assert stopped.is_set() and json.loads(got.text.splitlines()[-1])["added"] == 2
-        assert server.process.wait(timeout=60) == 0
+        server.process.join(60)
+        assert server.process.exitcode == 0
     assert Index.open(notes).contents.document("second").text == "After the signal."
 
 
@@ -479,9 +480,10 @@ def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
         (handbook, "--host", "203.0.113.1", "--port", "0"): "Cannot listen",
     }
     for words, said in wrong.items():
-        done = subprocess.run(command("serve", *words), capture_output=True, text=True, timeout=300)
-        assert done.returncode == 1 and said in " ".join(done.stderr.split()), done.stderr
-        assert "Traceback" not in done.stderr
+        child = Child(command, "serve", *words)
+        told = child.end()
+        assert child.process.exitcode == 1 and said in " ".join(told.split()), told
+        assert "Traceback" not in told
     with pytest.raises(BadInput, match="16 or more ASCII"):
         application(Library.of({"x": Index.open(handbook)}), 1, "short")
 

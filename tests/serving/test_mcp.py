@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from serving.listening import TOKEN, listening
 
 from rag_embed import Index
+from rag_embed.cli import main
 from rag_embed.errors import BadInput
 from rag_embed.serving import Library, serve_http, server
 from rag_embed.serving.tool import FAILED
 
-RUN = "import sys; from rag_embed.cli import main; sys.argv[0] = 'rag-embed'; main()"
 ENV = {name: os.environ[name] for name in ("PYTHONPATH", "HF_HUB_OFFLINE") if name in os.environ}
-TOKEN = "a-token-of-sixteen-letters"
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-c", RUN, "mcp", *words]
+RUN = "import sys; from rag_embed.cli import main; sys.argv[0] = 'rag-embed'; main()"
 
 
 def program(*words: str) -> Client:
-    first, *rest = command(*words)
-    return Client(
-        StdioServerParameters(command=first, args=rest, env=ENV), read_timeout_seconds=120
-    )
-
-
-@contextmanager
-def listening(*words: str) -> Iterator[str]:
-    """The address of a server that was started as a program, which must stop by itself when told."""
-    env = {**os.environ, "RAG_EMBED_TOKEN": TOKEN}
-    process = subprocess.Popen(
-        command("--http", "--port", "0", *words), stderr=subprocess.PIPE, text=True, env=env
-    )
-    try:
-        line = process.stderr.readline()
-        yield re.search(r"http://127\.0\.0\.1:\d+/mcp", line)[0]
-    finally:
-        process.terminate()
-        rest = process.communicate(timeout=60)[1]
-    assert process.returncode in (0, -15) and "Traceback" not in rest, rest
+    run = StdioServerParameters(command=sys.executable, args=["-c", RUN, "mcp", *words], env=ENV)
+    return Client(run, read_timeout_seconds=120)
 
 
 @asynccontextmanager
@@ -112,7 +90,7 @@ async def test_what_a_host_fixes_over_standard_input_and_output(handbook, foxes)
 
 
 async def test_over_http(handbook) -> None:
-    with listening(handbook) as address:
+    with listening("mcp", "--http", handbook) as (address, _):
         async with calling(address) as client:
             await everything(client)
         with pytest.raises(Exception, match="TaskGroup|error response"):
@@ -154,7 +132,7 @@ async def refusals(address: str) -> None:
         assert other.status_code == 404
 
 
-def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
+def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path, monkeypatch, capsys) -> None:
     wrong = {
         (str(tmp_path / "none"),): "no index",
         (handbook, handbook): "Two indexes are called 'handbook'",
@@ -162,15 +140,12 @@ def test_what_cannot_be_served_is_told_at_once(handbook, tmp_path) -> None:
         (f"a b={handbook}",): "needs a name of letters",
     }
     for words, said in wrong.items():
-        done = subprocess.run(
-            command(*words),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env=os.environ,
-        )
-        assert done.returncode == 1 and said in " ".join(done.stderr.split()), done.stderr
-        assert "Traceback" not in done.stderr and done.stdout == ""
+        monkeypatch.setattr(sys, "argv", ["rag-embed", "mcp", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, told = capsys.readouterr()
+        assert stop.value.code == 1 and said in " ".join(told.split()), told
+        assert "Traceback" not in told and out == ""
 
 
 def test_a_weak_token_or_a_taken_port(handbook) -> None:
@@ -178,7 +153,10 @@ def test_a_weak_token_or_a_taken_port(handbook) -> None:
     for token in ("", "short", "a b c d e f g h i j", "ä" * 20):
         with pytest.raises(BadInput, match="16 or more ASCII characters"):
             serve_http(library, 0, token, lambda _: None)
-    with listening(handbook) as address, pytest.raises(BadInput, match="Name another"):
+    with (
+        listening("mcp", "--http", handbook) as (address, _),
+        pytest.raises(BadInput, match="Name another"),
+    ):
         serve_http(library, int(re.search(r":(\d+)/", address)[1]), TOKEN, lambda _: None)
 
 
