@@ -38,7 +38,7 @@ from rag_embed.types import DENSE, LEXICAL, TOKENS
 FIXED, PER_SET = "fixed", "fixed per set"
 Weights = Mapping[str, float]
 
-LEAST = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e9)
+LEAST = (0.0, 3e-4, 6e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 1e9)
 """What a millisecond has to lower the pilots' loss by."""
 
 LOSS = 0.001
