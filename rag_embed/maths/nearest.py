@@ -76,7 +76,8 @@ def near(
         found = dots(rows[fresh], vector)
         slots, scores = np.concatenate([slots, fresh]), np.concatenate([scores, found])
         if not (found > least).any():
-            return slots, scores
+            some = contenders(scores, n)
+            return slots[some], scores[some]
         least = np.partition(scores, len(scores) - n)[len(scores) - n]
         edge, reached = int(np.searchsorted(within, 2 * within[edge])), edge
     return None

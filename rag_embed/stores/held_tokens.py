@@ -16,14 +16,12 @@ from rag_embed.stores.columns import PerOwner
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.roster import Rows, room
+from rag_embed.stores.sampled_tokens import SAMPLE
 from rag_embed.stores.schema import token_columns
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.types import TokenBits
 
 Bytes = npt.NDArray[np.uint8]
-
-SAMPLE = 4096
-"""Chunks that tokens are counted in: a rarer token weighs as much as one that occurs nowhere."""
 
 
 class HeldTokens:

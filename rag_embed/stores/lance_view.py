@@ -20,11 +20,12 @@ from rag_embed.maths.vectors import first
 from rag_embed.stores.chunk_rows import rows_of
 from rag_embed.stores.columns import Matrix, matrix_of
 from rag_embed.stores.disk_search import nearest_on_disk
-from rag_embed.stores.held_tokens import SAMPLE as SAMPLE_OF_TOKENS
 from rag_embed.stores.held_tokens import Holding
 from rag_embed.stores.lexical import Lexical, lexical_of
 from rag_embed.stores.reading import each, known_places, statistic
 from rag_embed.stores.resident import Resident
+from rag_embed.stores.sampled_tokens import SAMPLE as SAMPLE_OF_TOKENS
+from rag_embed.stores.sampled_tokens import SampledTokens
 from rag_embed.stores.schema import (
     CHUNK_COLUMNS,
     chunk_of,
@@ -180,12 +181,14 @@ class LanceView:
         return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
     def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """See `protocols.View`; over `held_tokens.SAMPLE` chunks at most when they are many."""
-        held = self._holding(space).small
+        """See `protocols.View`; over `sampled_tokens.SAMPLE` chunks at most when they are many."""
+        held, resident = self._holding(space).small, self.snapshot.resident
 
         def counted(owner: str | None) -> Frequencies:
             if held is not None:
                 return statistic(held[0], held[1].frequencies, owner)
+            if resident is not None:
+                return SampledTokens.of(resident, space).frequencies(resident, owner)
             column = f"token_ids_{space}"
             found = self.snapshot.evenly(SAMPLE_OF_TOKENS, column, self.snapshot.of(owner))[column]
             return Frequencies.of([np.frombuffer(one or b"", "<i4") for one in found.to_pylist()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -85,13 +85,11 @@ class Recent:
 
     def among(self, live: Mask) -> Recent:
         """What is kept of some slots, for another version that has them."""
-        other = Recent(self._room)
-        other._singles = self._singles
-        for slot, row in self._each():
-            if slot < len(live) and live[slot]:
-                other.put(slot, row)
-        return other
-
-    def _each(self) -> Iterable[tuple[int, Row]]:
+        other, size = Recent(self._room), len(live)
         with self._lock:
-            return [(slot, row) for slot, (row, _) in self._rows.items()]
+            other._singles = self._singles
+            for slot, kept in self._rows.items():
+                if slot < size and live[slot]:
+                    other._rows[slot] = kept
+                    other._used += kept[1]
+        return other

@@ -64,6 +64,7 @@ class Roster:
 
     Attributes:
         measured: Mean bytes of a value, of columns where that counts, and among how many rows.
+        samples: What is known of a few rows of a column, by name.
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,7 @@ class Roster:
         self.users: dict[str, int] = {}
         self.columns: dict[Hashable, Known] = {}
         self.measured: dict[Hashable, tuple[float, int]] = {}
+        self.samples: dict[str, Any] = {}
         self._singles: Counter[Hashable] = Counter()
         self._numbers = Growing(np.int64)
         self._owners = Growing(np.int32)

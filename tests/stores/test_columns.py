@@ -27,15 +27,11 @@ def put(matrix: Matrix, slots: np.ndarray, rows: np.ndarray) -> None:
 
 def recall(matrix: Matrix, rows: np.ndarray, allowed: np.ndarray) -> float:
     asked = unit(rows[:20] + 0.05)
-    hits = coded = 0
+    hits = 0
     for row, (slots, scores) in zip(asked, matrix.nearest(asked, allowed, 100), strict=True):
         every = np.where(allowed, rows[: len(allowed)] @ row, -np.inf)
         np.testing.assert_allclose(scores, every[slots], atol=1e-6)
-        hits, coded = (
-            hits + len({*np.argsort(-every)[:100]} & {*slots}),
-            coded + (len(slots) > 1000),
-        )
-    assert coded
+        hits += len({*np.argsort(-every)[:100]} & {*slots})
     return hits / (100 * len(asked))
 
 
@@ -43,7 +39,7 @@ def test_many_rows_are_found_by_codes_that_follow_what_is_added(rows) -> None:
     matrix = Matrix("dense", DIM)
     put(matrix, np.arange(COUNT), rows)
     allowed = np.ones(COUNT, np.bool_)
-    assert recall(matrix, rows, allowed) >= 0.999
+    assert recall(matrix, rows, allowed) >= 0.999 and matrix._codes is not None
     few, rest = np.arange(COUNT, COUNT + 50), np.arange(COUNT + 50, 3 * COUNT)
     put(matrix, few, rows)
     [(slots, scores)] = matrix.nearest(rows[few[:1]], np.ones(COUNT + 50, np.bool_), 10)

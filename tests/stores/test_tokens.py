@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from shutil import copytree
+
 import numpy as np
 import pytest
 
 from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
+from rag_embed.stores import sampled_tokens
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.testing.store_data import DIM, vector
@@ -133,3 +136,75 @@ def test_a_space_without_tokens_says_so(tmp_path) -> None:
                     {"dense": [bits(0, 4)]},
                 ),
             )
+
+
+@pytest.fixture
+def sampled(tmp_path, monkeypatch) -> LanceStore:
+    """Chunks in memory, tokens too large for it, and 16 chunks at most in which they are counted."""
+    monkeypatch.setattr(sampled_tokens, "SAMPLE", 16)
+    store = LanceStore.create(tmp_path / "kb", {"dense": DIM}, tokens=["dense"])
+    store.cache_bytes = 200 * 4 * DIM
+    write(store, *(f"{i} {'x' * 200}" for i in range(100)))
+    return store
+
+
+def rebuilt(store: LanceStore, folder) -> LanceStore:
+    """The same index as a new process has it."""
+    copy = LanceStore.open(copytree(store.uri, folder))
+    copy.cache_bytes = store.cache_bytes
+    return copy
+
+
+def test_sampled_frequencies_that_follow_changes_are_those_of_a_new_process(
+    sampled, tmp_path
+) -> None:
+    assert 8 <= sampled.view().frequencies("dense").count <= 16
+    changes = [
+        lambda: write(sampled, "new " + "y" * 200),
+        lambda: write(sampled, *(f"{i} {'x' * 200}" for i in range(0, 100, 3)), seed=500),
+        lambda: sampled.delete([f"{i} {'x' * 200}" for i in range(1, 60)]),
+        sampled.optimize,
+    ]
+    for number, change in enumerate(changes):
+        change()
+        found = sampled.view().frequencies("dense")
+        same = rebuilt(sampled, tmp_path / str(number)).view().frequencies("dense")
+        assert (found.count, found.tokens) == (same.count, same.tokens)
+        length = max(len(found.chunks_with), len(same.chunks_with))
+        padded = [np.pad(f.chunks_with, (0, length - len(f.chunks_with))) for f in (found, same)]
+        np.testing.assert_array_equal(*padded)
+
+
+def test_sampled_frequencies_cost_what_changed(sampled, monkeypatch) -> None:
+    read: list[int] = []
+    original = sampled_tokens.SampledTokens._read
+
+    def counted(self, resident, slots) -> None:
+        read.append(len(slots))
+        original(self, resident, slots)
+
+    monkeypatch.setattr(sampled_tokens.SampledTokens, "_read", counted)
+    sampled.view().frequencies("dense")
+    assert 8 <= sum(read) <= 16
+    for number in range(5):
+        write(sampled, f"new {number}")
+        sampled.view().frequencies("dense")
+    assert sum(read) <= 16 + 5
+
+
+def test_sampled_frequencies_of_a_column_that_is_made_anew_are_counted_anew(sampled) -> None:
+    def grown(tokens: int) -> int:
+        """Tokens in the sample, after every chunk was given so many."""
+        sampled.grow({"other": DIM}, ["other"])
+        view = sampled.view()
+        ids = view.passing(None)
+        kept = [bits(i, tokens) for i in range(len(ids))]
+        sampled.fill(ids, {"other": view.vectors("dense", ids)}, {"other": kept})
+        sampled.adopt({})
+        found = sampled.view().frequencies("other")
+        assert 8 <= found.count <= 16
+        return found.tokens // found.count
+
+    assert grown(150) == 150
+    sampled.drop("other", {})
+    assert grown(170) == 170
