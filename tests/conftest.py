@@ -3,9 +3,13 @@
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from rag_embed import encoders
 
 # Models come from the installed wheel or are built in a test; no hub is asked.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,3 +22,16 @@ settings.load_profile("no clock")
 _MEMORY = Path("/dev/shm")
 if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 << 30:
     tempfile.tempdir = os.environ["TMPDIR"] = str(_MEMORY)
+
+_LOAD, _LOADED = encoders.load, cache(encoders.load)
+
+
+def _once(model=encoders.DEFAULT, **options):
+    """A folder may hold another model in the next test."""
+    return (_LOAD if Path(model).exists() else _LOADED)(model, **options)
+
+
+@pytest.fixture
+def loaded_once(monkeypatch) -> None:
+    """For tests that are about anything but loading: it takes longer than most of them."""
+    monkeypatch.setattr(encoders, "load", _once)

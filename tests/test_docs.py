@@ -128,7 +128,7 @@ def installable(requirement: str) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="reads pyproject.toml with tomllib")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_blocks(path, tmp_path, monkeypatch) -> None:
+def test_blocks(path, tmp_path, monkeypatch, loaded_once) -> None:
     monkeypatch.chdir(tmp_path)
     own = str(Path(sys.executable).parent)  # blocks that start a program of their own
     monkeypatch.setenv("PATH", own, prepend=os.pathsep)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 from doors.indexes import Indexes
 from doors.ways import LangChain, LlamaIndex, Python, Shell
-
-from rag_embed import encoders
-
-LOAD = cache(encoders.load)
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +13,8 @@ def kbs(tmp_path_factory) -> Indexes:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch) -> None:
+def elsewhere(tmp_path, monkeypatch, loaded_once) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(encoders, "load", LOAD)
 
 
 @pytest.fixture
