@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _ONE = threading.Lock()
 """PDFium is not made for threads."""
+
+SECONDS = 300
+"""Of the processor for the pages of a file: a few kB can name a page that takes long a thousand times."""
 
 _BROKEN_WORD = re.compile(r"(?<=\w)[\x02\ufffe\u00ad]\n?(?=\w)")
 _NEWLINES = re.compile(r"\r\n?")
@@ -53,9 +57,14 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
             return
         try:
             title = usable(_clean(pdf.get_metadata_dict().get("Title", "")))
-            read = [_page(pdf, number) for number in range(len(pdf))]
+            read, count = _pages(pdf), len(pdf)
         finally:
             pdf.close()
+    if len(read) < count:
+        reason = (
+            f"not read: the pages before took {SECONDS} seconds of the processor; split the file"
+        )
+        yield Skipped(f"{name} page {numbers([*range(len(read) + 1, count + 1)])}", reason)
     texts = ["" if text is None else text.strip(_PICTURE) for text in read]
     strange = [number for number, text in enumerate(read, 1) if text is None]
     drawn = [number for number, text in enumerate(read, 1) if text == _PICTURE]
@@ -70,6 +79,17 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield found
     elif not strange:
         yield Skipped(name, "no text; its pages may be images, which need text recognition first")
+
+
+def _pages(pdf: PdfDocument) -> list[str | None]:
+    """The texts of the pages, as many as there is time for; one at least."""
+    read: list[str | None] = []
+    started = time.thread_time()
+    for number in range(len(pdf)):
+        read.append(_page(pdf, number))
+        if time.thread_time() - started > SECONDS:
+            break
+    return read
 
 
 def _page(pdf: PdfDocument, number: int) -> str | None:

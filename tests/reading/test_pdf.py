@@ -128,3 +128,14 @@ def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch):
     assert unknown.source == "a.pdf page 1" and "Unicode" in unknown.reason
     assert document.text.strip() == "Split \nwords and broken ones."
     assert TokenSplitter(HashEncoder(16)).split(document)[0].metadata["page"] == 2
+
+
+def test_pages_that_take_too_long_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr("rag_embed.reading.pdf.SECONDS", 0)
+    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two.", b"Hello three."))
+    skipped, document = read(tmp_path)
+    assert document.text == "Hello one." and skipped.source == "a.pdf page 2-3"
+    assert (
+        skipped.reason
+        == "not read: the pages before took 0 seconds of the processor; split the file"
+    )
