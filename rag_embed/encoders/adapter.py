@@ -13,14 +13,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from rag_embed.encoders.cache import cache_folder
@@ -108,18 +108,29 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
             f"{os.fspath(folder)!r} holds no {WEIGHTS}. Pass the folder that train-expert, "
             "train-situated or merge wrote; one that was no better than its model has no adapter."
         )
-    base = _metadata(file).get("base")
-    if base is None:
+    try:
+        base, tensors = _metadata(file).get("base"), load_file(file)
+        if base is None:
+            raise BadInput(
+                f"{os.fspath(file)!r} does not name the weights it was trained on, so it cannot be "
+                "checked. Merge it into its model with PEFT, and use that model."
+            )
+        return Adapter(Signature(**json.loads(base)), dict(_factors(tensors)))
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, BadInput):
+            raise
         raise BadInput(
-            f"{os.fspath(file)!r} does not name the weights it was trained on, so it cannot be "
-            "checked. Merge it into its model with PEFT, and use that model."
-        )
-    tensors = load_file(file)
-    factors = {}
+            f"{os.fspath(file)!r} is damaged, or no adapter ({type(error).__name__}: {error}); train it "
+            "again, or restore it from a copy."
+        ) from error
+
+
+def _factors(tensors: Mapping[str, Matrix]) -> Iterator[tuple[str, tuple[Matrix, Matrix]]]:
     for name in (one for one in tensors if ".lora_A." in one):
-        layer = name.removeprefix(_PREFIX).partition(".lora_A.")[0]
-        factors[layer] = (tensors[name], tensors[name.replace(".lora_A.", ".lora_B.")])
-    return Adapter(Signature(**json.loads(base)), factors)
+        down, up = tensors[name], tensors[name.replace(".lora_A.", ".lora_B.")]
+        if (down.ndim, up.ndim) != (2, 2) or down.shape[0] != up.shape[1]:
+            raise ValueError(f"{name} has shape {down.shape}, its other factor {up.shape}")
+        yield name.removeprefix(_PREFIX).partition(".lora_A.")[0], (down, up)
 
 
 def merged(folder: str | os.PathLike[str], base: Path, weights: str) -> Path:
@@ -229,6 +240,11 @@ def _multiply(adapter: Adapter, folder: Path) -> None:
             down, up = left.pop(layer)
             weight = tensors[names[0]]
             change = torch.from_numpy(up) @ torch.from_numpy(down)
+            if change.shape != weight.shape:
+                raise BadInput(
+                    f"The adapter changes {layer!r} by {tuple(change.shape)} numbers, the layer of "
+                    f"{adapter.base.model!r} has {tuple(weight.shape)}; it is damaged, train it again."
+                )
             tensors[names[0]] = (weight.float() + change).to(weight.dtype)
         save_file(tensors, file, metadata=_metadata(file))
     if left:

@@ -154,7 +154,10 @@ def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
         raise BadInput(
             f"{place!r} is a bare store, not that of an index; open it with LanceStore.open."
         )
-    own = dict(values[INDEX])
+    own = values[INDEX]
+    if not isinstance(own, Mapping):
+        raise _unread(place, f"{INDEX!r} is {type(own).__name__}, and no object")
+    own = dict(own)
     if (found := own.pop("format", 0)) != FORMAT:
         raise StoreError(
             f"The settings of the index at {place!r} have format {found}, this version reads "
@@ -164,11 +167,15 @@ def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
     told = {**own, **{name: values[name] for name in ours & values.keys()}}
     try:
         return IndexSettings(**{n: _READ[n](one) if n in _READ else one for n, one in told.items()})
-    except (TypeError, AttributeError, BadInput) as error:
-        raise StoreError(
-            f"The settings of the index at {place!r} cannot be read ({error}). A newer version of "
-            "rag_embed may have written them: upgrade, or restore the folder from a copy."
-        ) from error
+    except (TypeError, AttributeError, ValueError, LookupError) as error:
+        raise _unread(place, str(error)) from error
+
+
+def _unread(place: str, why: str) -> StoreError:
+    return StoreError(
+        f"The settings of the index at {place!r} cannot be read ({why}). A newer version of "
+        "rag_embed may have written them: upgrade, or restore the folder from a copy."
+    )
 
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
