@@ -37,6 +37,7 @@ from rag_embed.stores.schema import (
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     TABLES,
+    check_own,
     connect,
     latest,
     made,
@@ -133,6 +134,7 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
         raise NoIndex(
             f"{uri!r} holds no rag_embed index, or one whose creation was interrupted", _REMEDY
         )
+    check_own(settings, FORMAT, uri)
     found = settings["format"], settings.get("words", 0)
     if found[0] > FORMAT or found[1] > VERSION:
         raise StoreError(

@@ -108,23 +108,24 @@ class Snapshot:
         self, columns: Sequence[str], where: Expr | None = None, limit: int | None = None
     ) -> pa.Table:
         """See `resident.Version`."""
-        search = self.table.search().select([*columns, "_rowid"]).with_row_id(True)
-        search = search if where is None else search.where(where)
-        search = search if limit is None else search.limit(limit)
         with explained("read the index", self.uri):
+            search = self.table.search().select([*columns, "_rowid"]).with_row_id(True)
+            search = search if where is None else search.where(where)
+            search = search if limit is None else search.limit(limit)
             return search.to_batches(_NARROW).read_all()
 
     def stream(self, columns: Sequence[str], where: Expr | None = None) -> Iterator[pa.Table]:
         """See `resident.Version`."""
-        search = narrowed(self.table.search().select(list(columns)).with_row_id(True), where)
         with explained("read the index", self.uri):
+            search = narrowed(self.table.search().select(list(columns)).with_row_id(True), where)
             for batch in search.to_batches():
                 yield pa.Table.from_batches([batch])
 
     def at(self, numbers: npt.NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
         """See `resident.Version`."""
-        search = self.table.take_row_ids(numbers.tolist())
-        return self.read(search.select(list(columns)).with_row_id())
+        with explained("read the index", self.uri):
+            search = self.table.take_row_ids(numbers.tolist()).select(list(columns))
+        return self.read(search.with_row_id())
 
     def count(self, condition: Expr | None) -> int:
         """Rows that pass."""

@@ -1,7 +1,8 @@
-"""LanceDB's errors, and what else damaged files raise, turned into `StoreError`.
+"""LanceDB's and Arrow's errors, and those of reading files, turned into `StoreError`.
 
-LanceDB raises OSError, RuntimeError and ValueError. A flipped bit may also end a thread of Rust, which comes
-as a `PanicException`, which is no `Exception`, or a `RustPanic`, or give Python rows that are none.
+LanceDB raises OSError, RuntimeError and ValueError, Arrow its own kinds. A flipped bit may also end a thread
+of Rust, which comes as a `PanicException`, which is no `Exception`, or a `RustPanic`, or give Python text that
+is no JSON. What Python code raises by itself, a `TypeError` or a `KeyError`, is a fault of a program and stays.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from json import JSONDecodeError
+
+import pyarrow as pa
 
 from rag_embed.errors import RagEmbedError, StoreError
 from rag_embed.stores.forked import check_usable
@@ -51,15 +54,7 @@ _ORIGIN = re.compile(r",\s+/\S+\.rs:\d+:\d+")
 """Where in LanceDB's sources an error arose: of no use to the reader."""
 
 
-_RAISED = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-)
+_RAISED = (OSError, RuntimeError, ValueError, pa.ArrowException)
 _MISREAD = (JSONDecodeError, UnicodeError)
 _PANICS = ("PanicException", "RustPanic")
 
@@ -85,12 +80,11 @@ def explained(action: str, uri: str | os.PathLike[str]) -> Iterator[None]:
     except RagEmbedError:
         raise
     except BaseException as error:
-        if not isinstance(error, _RAISED) and type(error).__name__ not in _PANICS:
+        panic = type(error).__name__ in _PANICS
+        if not (isinstance(error, _RAISED) or panic):
             raise
         text = _ORIGIN.sub("", str(error))
-        if isinstance(error, _MISREAD) or not isinstance(
-            error, OSError | RuntimeError | ValueError
-        ):
+        if isinstance(error, _MISREAD) or panic:
             text = f"strange: {type(error).__name__} {text}"
         found = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
         advice = next(found, "{}").format(text) + "".join(_LEFT.findall(text))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from lancedb.expr import col, lit
 
 from rag_embed.analysis import Analyzer
+from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
 from rag_embed.stores.forked import used
@@ -143,6 +144,8 @@ def made(database: Any, name: str) -> Any:  # noqa: ANN401
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """The store's own settings among all; empty when there are none."""
     own = values.get("store", {})
+    if not isinstance(own, Mapping):
+        raise StoreError(f"The settings of the index are damaged; its store's are {own!r:.40}.")
     return {"tokens": [], **own} if own else {}
 
 
@@ -175,6 +178,35 @@ def read_analyzer(settings: Mapping[str, Any]) -> Analyzer:
     stop_words = settings["stop_words"]
     words = None if stop_words is None else tuple(stop_words)
     return Analyzer(settings["language"], settings["stem"], words)
+
+
+def check_own(own: Mapping[str, Any], newest: int, uri: str) -> None:
+    """Refuse settings of a store that a flipped bit or another program made something else.
+
+    Args:
+        own: What is stored.
+        newest: The format that this version writes; what a newer one holds is not looked at.
+        uri: Of the index.
+
+    Raises:
+        StoreError: They are damaged.
+    """
+    try:
+        if int(own["format"]) > newest:
+            return
+        read_analyzer(own["analyzer"])
+        spaces, sparse = dict(own["spaces"]), dict(own.get("sparse", {}))
+        numbers = [own.get("words", 0), *spaces.values(), *sparse.values()]
+        if not all(isinstance(one, int) for one in numbers):
+            raise ValueError(f"{numbers} are to be whole numbers")
+        if unknown := [name for name in own["tokens"] if name not in spaces]:
+            raise ValueError(f"{unknown} are none of its spaces")
+        Fields(dict(own["fields"]))
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise StoreError(
+            f"The settings of the index at {uri!r} are damaged ({type(error).__name__}: {error}). `rag-embed "
+            "doctor KB --deep` says which file is; restore the folder from a copy."
+        ) from error
 
 
 def counted(

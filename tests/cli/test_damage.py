@@ -8,21 +8,26 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from steps import ENCODER, expert
+from word_weights import WordWeights
 
 from rag_embed import Document, Index, RagEmbedError, field
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import StoreError
+from rag_embed.encoders.adapter import read_adapter, unpacked
+from rag_embed.errors import BadInput, StoreError
+from rag_embed.evaluation import Collection
 from rag_embed.events import UserEvent
 from rag_embed.indexing.installed import ROUTER
+from rag_embed.indexing.recipes import contents as stored
 from rag_embed.indexing.repairing import altered, incomplete, repair
 from rag_embed.stores.inspection import inspected
 
 FLIPS = 150
-ENCODER = HashEncoder(16)
 
 
 def documents() -> list[Document]:
@@ -31,17 +36,47 @@ def documents() -> list[Document]:
     return [*shared, *(Document(f"p{n}", f"private note {n}", user="ann") for n in range(3))]
 
 
+LABELS = Collection.of(
+    {
+        **{f"number {n}": [f"d{n}"] for n in range(10, 18)},
+        "foxes of words": [],
+        "all about foxes": [],
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
-    """An index with all kinds of files: deletions, spaces, events, files, search indexes, versions."""
+    """An index with all kinds of files: deletions, search indexes, versions, and everything it can hold.
+
+    Tokens, a dense and a sparse space, an adapter, a router, calibration, weights of a user, events, files.
+    """
     kb = tmp_path_factory.mktemp("damage") / "kb"
-    index = Index.create(kb, encoder=ENCODER, chunk_tokens=40, fields={"year": int})
+    index = Index.create(kb, encoder=ENCODER, chunk_tokens=40, fields={"year": int}, tokens=True)
     index.add(documents())
     index.experts.add_space("small", HashEncoder(8))
+    index.experts.add_space("words", WordWeights())
     index.delete(["d3"])
     index.users.remember("ann", [UserEvent("1", "ann", "foxes", 1.0)])
+    for what in ("relevance", "router"):
+        index.apply(replace(index.tune(what, LABELS), kept=True))
+    expert(index)
+    index.experts.weigh({"lexical": 1.0}, user="ann")
     index.store.files.put({"notes": b"some bytes of a file" * 20})
     return kb
+
+
+def opened(kb: Path) -> Index:
+    index = Index.open(kb, encoder=ENCODER)
+    index.spaces.know("small", HashEncoder(8))
+    index.spaces.know("words", WordWeights())
+    return index
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch) -> None:
+    """Damaged adapters are unpacked there."""
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -100,9 +135,12 @@ def named(kb: Path) -> set[Path]:
 
 def used(kb: Path) -> None:
     """What people do with an index."""
-    index = Index.open(kb, encoder=ENCODER)
-    index.spaces.know("small", HashEncoder(8))
+    index = opened(kb)
     index.search("foxes", k=3)
+    index.explain("foxes", k=3)
+    index.experts.weigh({"dense": 0.5, "words": 0.5, "tokens": 0.5}, user="bob")
+    index.search("foxes", user="bob")
+    read_adapter(unpacked(stored(index.experts.get("law").files, index.store.files)))
     index.search("private note", user="ann")
     index.search("number", where=field("year") == 4)
     index.contents.document("d1")
@@ -119,7 +157,7 @@ def test_damage_leaves_by_no_door_but_our_errors(whole, tmp_path) -> None:
     told: Counter[str] = Counter()
     shutil.copytree(whole, tmp_path / "whole")
     used(tmp_path / "whole")
-    for i, path in enumerate(chance.sample(promised(whole), k=40)):
+    for i, path in enumerate(chance.sample(promised(whole), k=24)):
         kb = tmp_path / str(i)
         shutil.copytree(whole, kb)
         victim = kb / path.relative_to(whole)
@@ -141,14 +179,18 @@ def contents(kb: Path) -> dict[str, object]:
     index = Index.open(kb, encoder=ENCODER)
     view = index.store.view()
     ids = view.passing(None)
-    rows = {name: view.vectors(name, ids) for name in index.store.spaces}
+    rows: dict[str, object] = {name: view.vectors(name, ids) for name in index.store.spaces}
+    rows["tokens"] = [one.bits for one in view.tokens("dense", ids)]
+    rows["words"] = [one.weights for one in view.sparse("words", ids)]
     return {"chunks": view.chunks(ids), "ids": sorted(index.store.document_ids()), **rows}
 
 
 def same(one: dict[str, object], other: dict[str, object]) -> bool:
     return (
         one.keys() == other.keys()
-        and all(np.array_equal(one[key], other[key]) for key in one if key not in ("chunks", "ids"))
+        and all(map(np.array_equal, one["tokens"], other["tokens"]))
+        and all(map(np.array_equal, one["words"], other["words"]))
+        and all(np.array_equal(one[name], other[name]) for name in ("dense", "small"))
         and (one["chunks"], one["ids"]) == (other["chunks"], other["ids"])
     )
 
@@ -181,12 +223,11 @@ def test_what_is_derived_is_had_again(kb, run, what, how, monkeypatch) -> None:
     assert run("doctor", kb, "--deep").code == 1
     index: list[Index] = []
 
-    def opened():
-        index.append(Index.open(kb, encoder=ENCODER))
-        index[0].spaces.know("small", HashEncoder(8))
+    def again():
+        index.append(opened(kb))
         return index[0].store
 
-    done = repair(kb, lambda some: index[0].add(some), opened)
+    done = repair(kb, lambda some: index[0].add(some), again)
     assert done.done and done.left == ()
     assert same(contents(kb), expected) and not incomplete(index[0].store)
     assert inspected(str(kb)).damages == () or all(
@@ -194,6 +235,80 @@ def test_what_is_derived_is_had_again(kb, run, what, how, monkeypatch) -> None:
     )
     if what != "search indexes":
         assert all(p.read_bytes() == content for p, content in others.items())
+
+
+@pytest.mark.filterwarnings("ignore:The index at", "ignore:The index answers without")
+def test_what_is_derived_keeps_nobody_from_opening_the_index(kb, run) -> None:
+    """A byte of the router, an adapter or a search index: it is said, and it costs what is said."""
+    chance = random.Random(4)
+    costs = {"files.lance": "the router, and adapters of experts", "_indices": "nothing"}
+    for path in sorted(one for one in named(kb) if costs.keys() & set(one.relative_to(kb).parts)):
+        before = path.read_bytes()
+        for _ in range(6 if "files.lance" in path.parts else 1):
+            flip(path, chance)
+            [found] = inspected(str(kb)).damages
+            assert kb / found.file == path
+            assert (
+                any(found.costs.startswith(cost) for cost in costs.values())
+                or found.part == "version"
+            )
+            index = opened(kb)
+            assert {hit.chunk.doc_id for hit in index.search("number 4", k=3)} & {"d4"}
+            index.contents.document("d1")
+            path.write_bytes(before)
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("what", ["router", "law", "calibration", "experts", "personal", "roots"])
+def test_a_stored_value_that_is_damaged_is_told_of(kb, what) -> None:
+    """As a program leaves it that writes over it: its checksums fit."""
+    store = opened(kb).store
+    names = {"router": [ROUTER], "law": store.files.names("recipes/")}.get(what, [])
+    for name in names:
+        content = store.files.get([name])[name]
+        store.files.put({name: content[: len(content) // 2] + b"{" * 20})
+    if what == "router":
+        with pytest.warns(UserWarning, match="The index answers without its router"):
+            index = opened(kb)
+        assert index.search("number 4", k=1)[0].chunk.doc_id == "d4"
+    elif what == "law":
+        index = opened(kb)
+        assert index.search("number 4", k=1)[0].chunk.doc_id == "d4"
+        with pytest.raises(BadInput, match="is damaged, or no adapter"):
+            used(kb)
+    else:
+        store.configure({what: [[1]]})
+        with pytest.raises(StoreError, match="settings of the index .* cannot be read"):
+            opened(kb)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        [[1]],
+        {"format": [1]},
+        {"words": "x"},
+        {"spaces": {"dense": "x"}},
+        {"tokens": [[1]]},
+        {"fields": [[1]]},
+        {"analyzer": 1},
+    ],
+    ids=str,
+)
+def test_a_store_that_does_not_know_what_it_holds_says_so(kb, own) -> None:
+    store = opened(kb).store
+    known = store.settings()["store"]
+    store.configure({"store": {**known, **own} if isinstance(own, dict) else own})
+    with pytest.raises(StoreError, match="settings of the index .*are damaged"):
+        opened(kb)
+
+
+def test_a_fault_of_a_program_does_not_read_like_damage(kb) -> None:
+    from rag_embed.stores.store_errors import explained
+
+    for fault in (TypeError("x"), KeyError("x"), AttributeError("x"), ZeroDivisionError("x")):
+        with pytest.raises(type(fault)), explained("read the index", "kb"):
+            raise fault
 
 
 @pytest.mark.parametrize("table", ["settings", "files"])
