@@ -15,11 +15,13 @@ test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Users forgotten while others work, kills, failing disks, by thousands; an hour.
+# Users forgotten while others work, kills, failing disks, load, almost right inputs; two hours.
 torture: $(VENV)/.dev
 	FORGETS=1000 $(BIN)/python -m pytest -s tests/test_forgetting_storm.py
 	KILLS=500 $(BIN)/python -m pytest -s tests/test_kills.py
 	FAULTS=2000 $(BIN)/python -m pytest -s tests/test_faults.py
+	LOAD=600 $(BIN)/python -m pytest -s tests/test_load.py
+	FUZZ=1000000 $(BIN)/python -m pytest -s tests/test_fuzz.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
