@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from benchmarks.records import RESULTS, ROOT, Result, Table
@@ -180,6 +181,30 @@ def long_context(results: Path) -> Figure:
     return figure
 
 
+MARKERS = "os^Dv"
+
+
+def router_map(results: Path) -> Figure:
+    """Questions of several domains where they lie, coloured by how much words count for each."""
+    [measured] = newest("routing.map", results).tables[1:]
+    figure, axes = _axes(7.2, 4.4)
+    words = LinearSegmentedColormap.from_list("words", [OTHERS, "#9a9a9a", OURS])
+    domains = list(dict.fromkeys(column(measured, "domain")))
+    for marker, domain in zip(MARKERS, domains, strict=False):
+        rows = [row[1:] for row in measured.rows if row[0] == domain]
+        x, y, share = zip(*rows, strict=True)
+        dots = axes.scatter(x, y, c=share, cmap=words, vmin=0.2, vmax=0.8, marker=marker, s=34)
+        axes.plot([], [], marker, color=INK, label=domain)
+    bar = figure.colorbar(dots, label="what the router lets count", ticks=[0.2, 0.5, 0.8])
+    bar.ax.set_yticklabels(["meaning", "both", "words"])
+    bar.outline.set_visible(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("questions that are alike lie side by side")
+    _legend(figure, axes)
+    return figure
+
+
 def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure((width, height), layout="constrained")
     axes = figure.add_subplot()
@@ -205,6 +230,7 @@ PICTURES: Mapping[str, Callable[[Path], Figure]] = {
     "fusion": fusion,
     "situated": situated,
     "long-context": long_context,
+    "router-map": router_map,
 }
 
 
