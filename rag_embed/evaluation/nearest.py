@@ -14,7 +14,7 @@ _EQUAL = 1e-5
 def recall(view: View, space: str, *, sampled: int = 100, n: int = 10) -> float:
     """Share of the ``n`` nearest chunks that a search finds, asked by vectors of evenly spaced chunks.
 
-    All vectors are read and compared. It is 1 where a search does the same, as with vectors in memory.
+    All vectors are read and compared. It is 1 where a search does the same, as with few vectors in memory.
 
     Args:
         view: The version that is searched.
