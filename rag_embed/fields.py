@@ -25,7 +25,16 @@ from rag_embed.filters import (
 from rag_embed.types import Document
 from rag_embed.values import plain, time_of
 
-BUILT_IN: Mapping[str, str] = {"id": "str", "doc_id": "str", "title": "str", "user_id": "str"}
+READERS = "reader_ids"
+"""Column of the groups that may read a chunk."""
+
+BUILT_IN: Mapping[str, str] = {
+    "id": "str",
+    "doc_id": "str",
+    "title": "str",
+    "user_id": "str",
+    READERS: "list[str]",
+}
 """Columns of every chunk that a filter may name without a declaration."""
 
 SEPARATOR = "\x1f"

@@ -196,22 +196,29 @@ class Index:
         return synced(self.spaces.ingest(workers), scoped, mode, progress)
 
     @observed("delete", gone)
-    def delete(self, ids: Sequence[str], *, user: str | Anyone | None = ANYONE) -> int:
+    def delete(
+        self,
+        ids: Sequence[str],
+        *,
+        user: str | Anyone | None = ANYONE,
+        groups: Sequence[str] = (),
+    ) -> int:
         """Delete documents by id, and say how many there were; unknown ids are no error.
 
-        With ``user`` only what is this owner's goes, and with None only what is nobody's.
+        With ``user`` only what is this owner's goes, and with None only what is nobody's: of that, what names
+        readers only if one is among the ``groups``.
 
         Raises:
             BadInput: ``ids`` is one str.
         """
-        return erasing.delete(self.store, listed("delete()", ids), user)
+        return erasing.delete(self.store, listed("delete()", ids), user, groups)
 
     def search(self, query: str | Query, **options: Unpack[Options]) -> list[Hit]:
         """Find the best chunks: at most ``k``, best first. Fewer hits are always a prefix of more.
 
         Args:
             query: A text, or a `Query` that holds everything.
-            **options: See `Query`: ``k``, ``where``, ``user``, ``min_relevance`` and the others.
+            **options: See `Query`: ``k``, ``where``, ``user``, ``groups``, ``min_relevance`` and the others.
 
         Raises:
             BadInput: An option is out of range, or the filter does not fit the fields.

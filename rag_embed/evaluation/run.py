@@ -50,6 +50,7 @@ def from_retriever(
     group_by: Grouping = "document",
     where: Filter | None = None,
     user: str | None = None,
+    groups: Sequence[str] = (),
     min_relevance: float = 0.0,
     diversity: float = 0.0,
 ) -> QuerySystem:
@@ -63,11 +64,14 @@ def from_retriever(
         group_by: How the retriever is asked; ``"chunk"`` ranks documents by their best chunk.
         where: Filter of every query.
         user: User of every query; each query's own by default.
+        groups: Groups of whoever asks, of every query.
         min_relevance: As in `Query`.
         diversity: As in `Query`.
     """
     return _Retrieved(
-        retriever, depth, Query("", 0, where, user, min_relevance, diversity, group_by)
+        retriever,
+        depth,
+        Query("", 0, where, user, min_relevance, diversity, group_by, groups=groups),
     )
 
 

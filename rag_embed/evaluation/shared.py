@@ -64,12 +64,12 @@ def shared(
 ) -> Shared:
     """Labels without what is private.
 
-    A document with an owner counts as no answer; a query that has no other is left out. So is a query
+    A document with an owner or groups counts as no answer; a query that has no other is left out. So is a query
     that names a user, and one whose answers are not in the index.
 
     Args:
         labels: Queries with the documents that answer them.
-        store: Knows whose the documents are.
+        store: Knows who may read the documents.
         user: The one whom the outcome serves alone: that user's documents and queries count.
         asked: Keep the queries that users asked, where nothing is kept of their texts.
 
@@ -83,8 +83,9 @@ def shared(
         (('sea',), 'Left out 1 labels: 1 that only private documents answer, 0 that name a user.')
     """
     named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
-    owners = store.owners(named)
-    hidden = {id for id, owner in owners.items() if owner is not None and owner != user}
+    known = store.audiences(named)
+    mine = {id for id, one in known.items() if user is not None and one.user == user}
+    hidden = {id for id, one in known.items() if not one.everybody} - mine
     private: set[str] = set()
     unknown: set[str] = set()
     others: set[str] = set()
@@ -93,7 +94,7 @@ def shared(
         grades = labels.qrels.get(query, {})
         qrels[query] = {id: grade for id, grade in grades.items() if id not in hidden}
         answers = {id for id, grade in grades.items() if grade > 0}
-        if answers and answers <= hidden | (answers - owners.keys()):
+        if answers and answers <= hidden | (answers - known.keys()):
             (private if answers & hidden else unknown).add(query)
         elif not asked and labels.users.get(query) not in (None, user):
             others.add(query)

@@ -9,9 +9,9 @@ from rag_embed.indexing.sparse_spaces import weighed, weighed_again
 from rag_embed.protocols import ChunkEncoder, SparseEncoder, Store, View
 from rag_embed.situated.reuse import encoded_again
 from rag_embed.situated.space import first_written
-from rag_embed.situated.tokens import encoded
+from rag_embed.situated.tokens import encoded, with_tokens
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Chunk, ChunkRows, Cut, TokenBits, Vectors
+from rag_embed.types import Chunk, ChunkRows, Cut, Document, TokenBits, Vectors
 
 WORTH_READING = 4
 """Chunks of a document from which on its stored vectors are looked up before it is encoded again."""
@@ -67,6 +67,41 @@ class Encoders:
             return ChunkRows(_chunks(cuts), vectors, tokens, words, sparse)
 
         return with_view(store, read)
+
+    def rows_kept(self, cuts: Sequence[Cut], store: Store) -> ChunkRows:
+        """The same, all of it read: nothing has changed that anything is computed of.
+
+        Args:
+            cuts: Documents with all of their chunks, whose title and text are stored as they are.
+            store: The store.
+        """
+        ids = [chunk.id for _, chunks in cuts for chunk in chunks]
+        documents = [document for document, _ in cuts]
+
+        def read(view: View) -> ChunkRows | None:
+            stored = view.documents([one.id for one in documents])
+            if len(stored) < len(documents) or len(view.chunks(ids)) < len(ids):
+                return None
+            if not all(map(_same, stored, documents)):
+                return None
+            vectors = {name: view.vectors(name, ids) for name in self.spaces}
+            tokens = {
+                name: view.tokens(name, ids)
+                for name, space in self.spaces.items()
+                if with_tokens(space) is not None
+            }
+            words = first_written(self.spaces.values(), cuts)
+            sparse = {name: view.sparse(name, ids) for name in self.sparse}
+            return ChunkRows(_chunks(cuts), vectors, tokens, words, sparse)
+
+        found = with_view(
+            store, read
+        )  # None: another process wrote them meanwhile, or cuts otherwise
+        return self.rows(cuts) if found is None else found
+
+
+def _same(one: Document, other: Document) -> bool:
+    return (one.id, one.title, one.text) == (other.id, other.title, other.text)
 
 
 def _chunks(cuts: Sequence[Cut]) -> list[Chunk]:

@@ -41,44 +41,56 @@ class Contents:
         self._store = store
         self._spaces = spaces
 
-    def document(self, id: str, *, user: str | None = None) -> Document | None:
+    def document(
+        self, id: str, *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> Document | None:
         """A document as it was added; None when there is none that the user sees."""
-        return next(iter(self.documents([id], user=user)), None)
+        return next(iter(self.documents([id], user=user, groups=groups)), None)
 
-    def documents(self, ids: Sequence[str], *, user: str | None = None) -> list[Document]:
+    def documents(
+        self, ids: Sequence[str], *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> list[Document]:
         """Those of the documents that the user sees, as they were added, in the order of ``ids``.
 
         Args:
             ids: Ids of documents.
             user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+            groups: The user's groups; documents that name one of them are seen too.
         """
-        wanted = listed("documents()", ids)
+        wanted, whom = listed("documents()", ids), Query("", user=user, groups=groups).principal
         found = with_view(self._store, lambda view: view.documents(wanted))
-        return [document for document in found if document.user in (None, user)]
+        return [document for document in found if whom.sees(document.audience)]
 
-    def matching(self, where: Filter | None = None, *, user: str | None = None) -> list[str]:
+    def matching(
+        self, where: Filter | None = None, *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> list[str]:
         """Ids of the documents with a chunk that matches and that the user sees, sorted.
 
         Raises:
             BadInput: The filter does not fit the fields.
         """
-        asked = Query("", where=where, user=user)
+        asked = Query("", where=where, user=user, groups=groups)
         return with_view(self._store, lambda view: view.matching(visible(asked, view)))
 
-    def chunks(self, id: str, *, user: str | None = None) -> list[Chunk]:
+    def chunks(
+        self, id: str, *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> list[Chunk]:
         """All chunks of a document that the user sees, in reading order; none of one that is unknown."""
+        whom = Query("", user=user, groups=groups).principal
         found = with_view(self._store, lambda view: view.document_chunks(id))
-        return [chunk for chunk in found if chunk.user in (None, user)]
+        return [chunk for chunk in found if whom.sees(chunk.audience)]
 
-    def count(self, where: Filter | None = None, *, user: str | None = None) -> int:
+    def count(
+        self, where: Filter | None = None, *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> int:
         """How many chunks match and are seen by the user.
 
         Raises:
             BadInput: The filter does not fit the fields.
         """
+        asked = Query("", where=where, user=user, groups=groups)
         if where is None:
-            return with_view(self._store, lambda view: view.count(user))
-        asked = Query("", where=where, user=user)
+            return with_view(self._store, lambda view: view.count(asked.principal))
         return with_view(self._store, lambda view: len(view.passing(visible(asked, view))))
 
     def neighbours(self, chunk: Chunk | Hit, *, before: int = 1, after: int = 1) -> list[Chunk]:
@@ -90,15 +102,18 @@ class Contents:
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
         first = chunk.ordinal - count("before", before, 0)
         last = chunk.ordinal + count("after", after, 0)
-        all_chunks = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
-        return [one for one in all_chunks if first <= one.ordinal <= last]
+        return [one for one in self._beside(chunk) if first <= one.ordinal <= last]
 
     def section(self, chunk: Chunk | Hit) -> list[Chunk]:
         """All chunks under the same headings, in reading order; the document if it has none."""
         chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
         depth = len(chunk.headings)
-        all_chunks = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
-        return [one for one in all_chunks if one.headings[:depth] == chunk.headings]
+        return [one for one in self._beside(chunk) if one.headings[:depth] == chunk.headings]
+
+    def _beside(self, chunk: Chunk) -> list[Chunk]:
+        """The chunks of its document; none of one that others may read than might when it was found."""
+        found = with_view(self._store, lambda view: view.document_chunks(chunk.doc_id))
+        return [one for one in found if one.audience == chunk.audience]
 
     def passages(self, hits: Sequence[Hit], budget: int) -> list[Passage]:
         """Neighbouring hits joined into the best contiguous passages.
@@ -128,7 +143,7 @@ class Contents:
         place = str(Path(root.place, below)) if root is not None and root.place and below else ""
         line = None
         if chunk.metadata.get("format") in AS_WRITTEN:
-            document = next(iter(self.documents([chunk.doc_id], user=chunk.user)), None)
+            document = self.document(chunk.doc_id, user=chunk.user, groups=chunk.readers)
             front = str(chunk.metadata.get("front_matter", ""))
             if document is not None:
                 line = document.text.count("\n", 0, chunk.start) + 1

@@ -20,13 +20,14 @@ Given: TypeAlias = Iterable[Document | Skipped] | Document
 
 
 def content_hash(document: Document) -> str:
-    """Hash of everything that is stored of a document.
+    """Hash of everything that is stored of a document, its audience included.
 
     Raises:
         BadInput: The metadata cannot be stored.
     """
     metadata = json.dumps(plain(document.metadata, f"Document {document.id!r}"), sort_keys=True)
-    parts = json.dumps([document.title, document.text, document.user, metadata])
+    named = [list(document.readers)] if document.readers else []
+    parts = json.dumps([document.title, document.text, document.user, metadata, *named])
     return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 
 

@@ -21,7 +21,7 @@ from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
 from rag_embed.stores.rereading import with_view
 from rag_embed.stores.store_errors import unforgotten
-from rag_embed.types import ANYONE, Anyone, Document
+from rag_embed.types import Anyone, Document, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,14 @@ MADE_OF_SHARED = ("files/experts/*",)
 """Files that were learned from shared documents alone: training sees no private ones, and serves all."""
 
 
-def delete(store: Store, ids: Sequence[str], user: str | Anyone | None) -> int:
+def delete(
+    store: Store, ids: Sequence[str], user: str | Anyone | None, groups: Sequence[str] = ()
+) -> int:
     """Delete those of the documents that are the user's; see `Index.delete`."""
-    if user is not ANYONE:
-        ids = [id for id, owner in store.owners(ids).items() if owner == user]
+    if not isinstance(user, Anyone):
+        whom = Query("", user=user, groups=groups).principal
+        known = store.audiences(ids).items()
+        ids = [id for id, one in known if one.user == user and whom.sees(one)]
     deleted = store.delete(ids)
     if deleted:
         store.tidy()

@@ -23,7 +23,7 @@ from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.selection import Selection
 from rag_embed.reading.walk import walk
-from rag_embed.types import Document, Skipped
+from rag_embed.types import Document, Skipped, group_names
 
 _LOOKED_UP = 1000
 """Files that are compared with those of a folder that is gone."""
@@ -38,6 +38,8 @@ class Looking(TypedDict, total=False):
         exclude: Patterns of files and folders that are not.
         ignore_files: Whether ``.gitignore`` and ``.ignore`` are followed; they are by default.
         user: Owner of the documents, who alone finds them; one that a file names goes before.
+        readers: Groups that find the documents; a line of JSON that names groups or an owner goes before. What
+            a header of a text (front matter) says is metadata, and opens and closes nothing.
         prune: Delete documents that came from these files and folders, whose file is seen to be gone.
             Documents with an owner stay.
         allow_empty: Prune even where nothing is left at all, or the folder itself is gone.
@@ -50,6 +52,7 @@ class Looking(TypedDict, total=False):
     exclude: Sequence[str] | None
     ignore_files: bool
     user: str | None
+    readers: Sequence[str] | None
     prune: bool
     allow_empty: bool
     dry_run: bool
@@ -65,6 +68,7 @@ class Files:
         name: The name of the only folder; its own by default.
         chosen: Which of the files below them.
         user: Owner of documents whose file names none.
+        readers: Groups of documents for which their file names neither groups nor an owner.
         parts: What is read of each folder.
     """
 
@@ -72,6 +76,7 @@ class Files:
     name: str | None = None
     chosen: Selection = field(default_factory=Selection)
     user: str | None = None
+    readers: Sequence[str] | None = None
     parts: Sequence[Part] = ()
     came: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
@@ -104,7 +109,7 @@ class Files:
         for path in paths:
             if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
                 checked(path)
-        found = cls(paths, name, chosen, user)
+        found = cls(paths, name, chosen, user, _named(looking.get("readers")))
         known = settings.read(store).roots
         new = [one for one in found.claim(known).values() if one.name not in known]
         gone = [one for one in known.values() if one.whole and _missing_folder(one)]
@@ -136,8 +141,13 @@ class Files:
                 self.came.add(one.id)
                 self._numbered[name] += one.id.startswith(f"{name}:")
                 self._spoke.add(str(part.place))
-                yield marked(replace(one, user=one.user or self.user), name)
+                yield marked(self._for_whom(one), name)
         (self._read if whole else self._torn).add(name)
+
+    def _for_whom(self, one: Document) -> Document:
+        """With owner and groups; what a file makes somebody's own is not opened to groups."""
+        readers = self.readers if one.audience.everybody else one.readers
+        return replace(one, user=one.user or self.user, readers=readers)
 
     def source(self, stored: Document, /) -> str | None:
         """See `Evidence`."""
@@ -186,6 +196,17 @@ class Files:
     def _part(self, stored: Document) -> Part | None:
         name = origin_of(stored)
         return next((part for part in self.parts if part.holds(name)), None)
+
+
+def _named(readers: Sequence[str] | None) -> Sequence[str] | None:
+    """Groups that are given.
+
+    Raises:
+        BadInput: They are none: an empty list would be for everybody.
+    """
+    if readers is not None and not group_names("readers", readers):
+        raise BadInput("readers is empty, which is for everybody; name a group, or leave it None.")
+    return readers
 
 
 def _missing_folder(root: Root) -> bool:

@@ -23,6 +23,7 @@ from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store
 from rag_embed.stores.checks import check_owners
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import (
+    Audience,
     Chunk,
     ChunkRows,
     Cut,
@@ -90,11 +91,19 @@ class AddReport:
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A document that must be written."""
+    """A document that must be written.
+
+    Attributes:
+        document: The document.
+        digest: Its content hash.
+        action: What is done.
+        handed: Whether other groups may read it than before, and nothing else has changed.
+    """
 
     document: Document
     digest: str
     action: Literal["add", "replace"]
+    handed: bool = False
 
     @property
     def looked_up(self) -> str:
@@ -107,10 +116,11 @@ class _New:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What is written at once, and a report of the others that came with it."""
+    """What is written at once, and a report of the others that came with it; see `_New` for ``handed``."""
 
     parts: list[tuple[_New, Cut]]
     passed: AddReport
+    handed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +161,25 @@ class Ingest:
 
     def _batches(self, documents: Iterable[Document | Skipped]) -> Iterator[_Batch]:
         batch: list[tuple[_New, Cut]] = []
-        batches = Batches()
+        batches, handing = Batches(), Batches()
         for some, passed in self._compared(documents):
+            handed: list[tuple[_New, Cut]] = []
             for new in some:
                 cut = Cut(new.document, self._chunks(new.document))
                 if (reason := unwieldy(cut)) is not None:
                     passed += self._refused(new.document.id, reason)
                     continue
+                if new.handed:
+                    handed.append((new, cut))
+                    if handing.full_after(cut):
+                        yield _Batch(handed, AddReport(), True)
+                        handed = []
+                    continue
                 batch.append((new, cut))
                 if batches.full_after(cut):
                     yield _Batch(batch, AddReport())
                     batch = []
-            yield _Batch([], passed)
+            yield _Batch(handed, passed, bool(handed))
         yield _Batch(batch, AddReport())
 
     def _begun(self, begin: Compute, batch: _Batch) -> Callable[[], ChunkRows]:
@@ -170,6 +187,8 @@ class Ingest:
         cuts = [cut for _, cut in batch.parts]
         if not cuts:
             return lambda: ChunkRows([], {})
+        if batch.handed:
+            return lambda: self._encoders.rows_kept(cuts, self.store)
         if stored := self._stored(batch.parts):
             return lambda: self._encoders.rows_again(cuts, stored, self.store)
         return begin(cuts)
@@ -214,9 +233,9 @@ class Ingest:
             changed: list[_New] = []
             unchanged = 0
             for document in good:
-                stored, owner = known.get(document.id, (None, document.user))
+                stored, before = known.get(document.id, (None, document.audience))
                 try:
-                    check_owners([document], {document.id: owner})
+                    check_owners([document], {document.id: before})
                 except BadInput as error:
                     skipped.append(Skipped(document.id, str(error)))
                     continue
@@ -231,7 +250,10 @@ class Ingest:
                 if stored == digest:
                     unchanged += 1
                 else:
-                    changed.append(_New(document, digest, "add" if stored is None else "replace"))
+                    action: Literal["add", "replace"] = "add" if stored is None else "replace"
+                    changed.append(
+                        _New(document, digest, action, _handed(document, before, stored))
+                    )
             changed, others = self._own(changed)
             guessed = tuple(
                 (one.id, str(one.metadata.get("encoding")))
@@ -292,6 +314,13 @@ class Ingest:
             report += passed
             left += [(new, cuts[new.document.id]) for new in some]
         return report, left
+
+
+def _handed(document: Document, before: Audience, stored: str | None) -> bool:
+    """Whether a stored document has changed in nothing but its readers."""
+    if not stored or document.audience == before:
+        return False
+    return content_hash(replace(document, readers=before.readers or None)) == stored
 
 
 def _counted(some: Sequence[_New]) -> AddReport:

@@ -26,8 +26,8 @@ def installed(store: Store) -> PilotRouter | None:
     router = _kept(store)
     if router is None:
         return None
-    owners = store.owners(sorted(router.pilots.answered))
-    return router.without_documents([id for id, owner in owners.items() if owner is not None])
+    audiences = store.audiences(sorted(router.pilots.answered))
+    return router.without_documents([id for id, one in audiences.items() if not one.everybody])
 
 
 def at_hand(store: Store) -> PilotRouter | None:

@@ -60,6 +60,6 @@ class Affinity:
         nearest = -np.partition(-cosines, top - 1, axis=0)[:top]
         mean = unit(values.mean(axis=0, dtype=np.float64)[None])[0]
         raw = nearest.mean(axis=0).astype(np.float32)
-        z = view.moments(self.space, query.user).z(mean, raw)
+        z = view.moments(self.space, query.principal).z(mean, raw)
         found: Scores = (shrunk(len(values), self.prior) * z / Z_EQUAL).astype(np.float32)
         return found

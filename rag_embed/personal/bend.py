@@ -19,18 +19,18 @@ from rag_embed.maths.vectors import unit
 from rag_embed.personal.pooling import Pooled, Pooling
 from rag_embed.protocols import QueryEncoder, QueryTransform, Retriever, Store
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import DENSE, Hit, Query, Vectors, check_queries
+from rag_embed.types import DENSE, Hit, Principal, Query, Vectors, check_queries
 
 Gate: TypeAlias = Callable[[Pooled], float]
 """How far to believe a pooled history for one query, in [0, 1]: `Similar`, `focused`, or your own."""
 
-Centre: TypeAlias = Callable[[str | None], npt.NDArray[np.floating]]
-"""User -> ``(dim,)`` mean of the texts that this user sees."""
+Centre: TypeAlias = Callable[[Principal], npt.NDArray[np.floating]]
+"""Who asks -> ``(dim,)`` mean of the texts that they may read."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusMean:
-    """The mean of the vectors that a user sees in a store.
+    """The mean of the vectors that somebody may read in a store.
 
     Attributes:
         store: Holds the corpus.
@@ -40,9 +40,9 @@ class CorpusMean:
     store: Store
     space: str = DENSE
 
-    def __call__(self, user: str | None) -> npt.NDArray[np.floating]:
+    def __call__(self, whom: Principal) -> npt.NDArray[np.floating]:
         """See `Centre`."""
-        return with_view(self.store, lambda view: view.moments(self.space, user).mean)
+        return with_view(self.store, lambda view: view.moments(self.space, whom).mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Bend:
             with `tuning.tune_personal`: a strength that was not measured does harm more often than not.
         gate: ``None`` always believes.
         prior: ``n / (n + prior)`` of the strength counts for n events; 0 for no shrinkage.
-        centre: Gives the ``(dim,)`` mean of the corpus that a user sees, see `CorpusMean`: only what
+        centre: Gives the ``(dim,)`` mean of the corpus that whoever asks may read, see `CorpusMean`: only what
             sets a history apart from it counts. Without it, much of a profile is what all texts have in
             common.
         space: Whose query vector is set, for the leg of that name. An expert over the same vectors
@@ -151,13 +151,13 @@ class Bend:
         known = {i: pool for i, pool in asks if pool is not None}
         rows = self._rows([queries[i] for i in known])
         for (i, pool), row in zip(known.items(), rows, strict=True):
-            found[i] = self._one(queries[i].user, row, pool(row))
+            found[i] = self._one(queries[i].principal, row, pool(row))
         return found
 
-    def _one(self, user: str | None, row: Vectors, pooled: Pooled) -> Bent | None:
+    def _one(self, whom: Principal, row: Vectors, pooled: Pooled) -> Bent | None:
         trust = 1.0 if self.gate is None else self.gate(pooled)
         strength = self.strength * shrunk(pooled.count, self.prior) * trust
-        mean = np.zeros(len(row)) if self.centre is None else self.centre(user)
+        mean = np.zeros(len(row)) if self.centre is None else self.centre(whom)
         own = pooled.vector.astype(np.float64) - mean
         spread = float(np.linalg.norm(own))
         if strength == 0 or spread < 1e-6:
@@ -184,7 +184,7 @@ class Bend:
 class Personal:
     """A `protocols.Retriever` around any other.
 
-    What a query may see is not changed: `Query.user` and `Query.where` reach the retriever as
+    What a query may see is not changed: `Query.user`, `Query.groups` and `Query.where` reach the retriever as
     they came, whatever the transform makes of the query's vector.
 
     Attributes:

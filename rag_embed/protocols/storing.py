@@ -11,7 +11,15 @@ from rag_embed.analysis import Analyzer
 from rag_embed.fields import Fields
 from rag_embed.protocols.remembering import EventStore, HalfLife
 from rag_embed.protocols.viewing import View
-from rag_embed.types import ChunkRows, Document, Signature, SparseVector, TokenBits, Vectors
+from rag_embed.types import (
+    Audience,
+    ChunkRows,
+    Document,
+    Signature,
+    SparseVector,
+    TokenBits,
+    Vectors,
+)
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 """Nothing of a kind that most indexes have not."""
@@ -83,12 +91,12 @@ class Store(Protocol):
         """Snapshot of the latest version."""
         ...
 
-    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
-        """``(content hash, owner)`` of the stored ones; the hash of an incomplete one is ``""``."""
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, Audience]]:
+        """``(content hash, audience)`` of the stored ones; the hash of an incomplete one is ``""``."""
         ...
 
-    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
-        """The owners of the stored ones; cheaper than `known`, which looks at every chunk."""
+    def audiences(self, ids: Sequence[str], /) -> dict[str, Audience]:
+        """Who may read the stored ones; cheaper than `known`, which looks at every chunk."""
         ...
 
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:

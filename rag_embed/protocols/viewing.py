@@ -9,7 +9,16 @@ from rag_embed.analysis import Analyzer
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.types import Chunk, Document, Scores, SparseVector, TokenBits, Vectors
+from rag_embed.types import (
+    STRANGER,
+    Chunk,
+    Document,
+    Principal,
+    Scores,
+    SparseVector,
+    TokenBits,
+    Vectors,
+)
 
 
 class View(Protocol):
@@ -21,7 +30,12 @@ class View(Protocol):
 
     @property
     def private(self) -> bool:
-        """Whether any chunk has an owner."""
+        """Whether any chunk is not for everybody: has an owner, or groups that may read it."""
+        ...
+
+    @property
+    def grouped(self) -> bool:
+        """Whether any chunk names groups that may read it; asked only where there is a private one."""
         ...
 
     @property
@@ -29,8 +43,8 @@ class View(Protocol):
         """Settings of lexical search."""
         ...
 
-    def count(self, user: str | None = None, /) -> int:
-        """Number of chunks that a user sees: the shared ones and the user's own."""
+    def count(self, whom: Principal = STRANGER, /) -> int:
+        """Number of chunks that somebody may read."""
         ...
 
     def nearest(
@@ -44,8 +58,9 @@ class View(Protocol):
     ) -> list[tuple[list[str], Scores]]:
         """Per text: ids of the ``n`` best chunks that share a word with it, and their BM25.
 
-        How rare a word is and how long a text, is judged by the shared chunks for a shared chunk,
-        and by these and its owner's for an owned one: nobody's score tells of another's texts.
+        How rare a word is and how long a text, is judged by the shared chunks for a shared chunk, and for
+        another one by these and those of the same audience, which the same people may read: nobody's
+        score tells of texts that are kept from them.
         """
         ...
 
@@ -95,8 +110,8 @@ class View(Protocol):
         """
         ...
 
-    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """In how many of the chunks that a user sees each token occurs; maybe over a sample."""
+    def frequencies(self, space: str, whom: Principal = STRANGER, /) -> Frequencies:
+        """In how many of the chunks that somebody may read each token occurs; maybe over a sample."""
         ...
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
@@ -119,6 +134,6 @@ class View(Protocol):
         """Ids of the documents with a chunk that matches, sorted."""
         ...
 
-    def moments(self, space: str, user: str | None = None, /) -> Moments:
-        """Mean and second moment of the vectors of the chunks that a user sees."""
+    def moments(self, space: str, whom: Principal = STRANGER, /) -> Moments:
+        """Mean and second moment of the vectors of the chunks that somebody may read."""
         ...

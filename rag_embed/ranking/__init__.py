@@ -12,6 +12,7 @@ from rag_embed.ranking.rerank import Reranked, stored_rows
 from rag_embed.ranking.rerankers import FunctionReranker, scores_of_order
 from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.ranking.token_evidence import TokenStage
+from rag_embed.ranking.visibility import readable
 from rag_embed.ranking.weights import WEIGHTS
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "cover",
     "default",
     "passages",
+    "readable",
     "scores_of_order",
     "stored_rows",
 ]

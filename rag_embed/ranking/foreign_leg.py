@@ -19,7 +19,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter, field
 from rag_embed.protocols import View
 from rag_embed.ranking.retriever_leg import Listed, ListedAnswers
-from rag_embed.types import ANYONE, Anyone, Query, doc_id_of, span_of
+from rag_embed.types import ANYONE, Anyone, Chunk, Document, Principal, Query, doc_id_of, span_of
 
 _NEAR = 20
 """Chunks whose documents are looked into for a text that comes without a known id."""
@@ -53,7 +53,7 @@ Find: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[Found]]]
 class ForeignLeg:
     """A retriever of another library as a source of evidence; the adapters make one: ``as_leg``.
 
-    What the query may not see, by owner or filter, is left out after it was found: let the retriever find
+    What the query may not see, by whose it is or filter, is left out after it was found: let the retriever find
     more than you want, some fifty. Its scores count where it gives each hit one and none rises from hit to
     hit; else its order does. On the common scale its best hit is 1, and what it did not find 0. A find that
     covers several chunks counts for each. A query without text is not put to it.
@@ -101,15 +101,15 @@ class ForeignLeg:
         def asking(where: Sequence[Filter | None], n: int) -> Sequence[Listed]:
             for i, one in enumerate(where):
                 if i not in listed:
-                    listed[i] = self._listed(view, queries[i].user, one, finds.get(i, ()))
+                    listed[i] = self._listed(view, queries[i].principal, one, finds.get(i, ()))
             return [listed[i] for i in range(len(where))]
 
         return ListedAnswers(view, asking)
 
     def _listed(
-        self, view: View, user: str | None, where: Filter | None, found: Sequence[Found]
+        self, view: View, whom: Principal, where: Filter | None, found: Sequence[Found]
     ) -> Listed:
-        matched = _matched(view, user, where, found)
+        matched = _matched(view, whom, where, found)
         if not self.lenient:
             self._check_known(view, [one for one in matched if not matched[one]])
         return [(matched[one], one.score) for one in found]
@@ -127,18 +127,18 @@ class ForeignLeg:
             )
 
 
-def _sees(user: str | Anyone | None, owner: str | None) -> bool:
-    return owner is None or user is ANYONE or owner == user
+def _sees(whom: Principal | Anyone, one: Document | Chunk) -> bool:
+    return isinstance(whom, Anyone) or whom.sees(one.audience)
 
 
 def _matched(
-    view: View, user: str | Anyone | None, where: Filter | None, found: Sequence[Found]
+    view: View, whom: Principal | Anyone, where: Filter | None, found: Sequence[Found]
 ) -> dict[Found, Sequence[str]]:
-    """Ids of the chunks of each find, as if what others own were not there; none where it is not known."""
+    """Ids of the chunks of each find, as if what may not be read were not there; none where it is not known."""
     distinct = list(dict.fromkeys(found))
     some = view.chunks([one.id for one in distinct if "#" in one.id])
-    exact = {one.id for one in some if _sees(user, one.user)}
-    texts = _Texts.of(view, user, [name for one in distinct for name in one.documents])
+    exact = {one.id for one in some if _sees(whom, one)}
+    texts = _Texts.of(view, whom, [name for one in distinct for name in one.documents])
     matched: dict[Found, Sequence[str]] = {}
     for one in distinct:
         own = next((name for name in one.documents if name in texts.documents), None)
@@ -147,11 +147,11 @@ def _matched(
         elif own is not None:
             matched[one] = texts.covered(own, one.text) or texts.chunks.get(own, [])
     rest = [one for one in distinct if one not in matched]
-    return matched | _standing(view, user, where, rest)
+    return matched | _standing(view, whom, where, rest)
 
 
 def _standing(
-    view: View, user: str | Anyone | None, where: Filter | None, found: Sequence[Found]
+    view: View, whom: Principal | Anyone, where: Filter | None, found: Sequence[Found]
 ) -> dict[Found, Sequence[str]]:
     """What each covers in those documents where it stands, of those that share most words with it."""
     if not found:
@@ -160,7 +160,7 @@ def _standing(
     near = [
         list(dict.fromkeys(map(doc_id_of, ids))) for ids, _ in view.lexical(heads, _NEAR, where)
     ]
-    texts = _Texts.of(view, user, [id for ids in near for id in ids])
+    texts = _Texts.of(view, whom, [id for ids in near for id in ids])
     return {
         one: [chunk for id in ids for chunk in texts.covered(id, one.text)]
         for one, ids in zip(found, near, strict=True)
@@ -175,10 +175,10 @@ class _Texts:
     chunks: Mapping[str, list[str]]
 
     @classmethod
-    def of(cls, view: View, user: str | Anyone | None, ids: Sequence[str]) -> _Texts:
-        """Those that exist and that a user sees."""
+    def of(cls, view: View, whom: Principal | Anyone, ids: Sequence[str]) -> _Texts:
+        """Those that exist and that may be read."""
         known = view.documents(list(dict.fromkeys(ids)))
-        documents = {one.id: one.text for one in known if _sees(user, one.user)}
+        documents = {one.id: one.text for one in known if _sees(whom, one)}
         chunks: dict[str, list[str]] = {}
         if documents:
             for id in view.passing(field("doc_id").is_in(list(documents))):

@@ -221,8 +221,11 @@ def passages(
     Raises:
         BadInput: The budget is out of range, or a hit is no longer in the store.
     """
-    ids = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))
-    chunks = {id: view.document_chunks(id) for id in ids}
+    audiences = {hit.chunk.doc_id: hit.chunk.audience for hit in hits}
+    ids = list(audiences)
+    chunks = {  # others may read it than might when it was found: then it is no longer there
+        id: [one for one in view.document_chunks(id) if one.audience == audiences[id]] for id in ids
+    }
     texts = {one.id: one.text for one in view.documents(ids)}
     counts = {id: TokenCounts.of(spans(text)) for id, text in texts.items()}
     found = cover(hits, chunks, budget, lambda id, start, end: counts[id].between(start, end))

@@ -12,7 +12,7 @@ from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import ceiling
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import QueryEncoder, TokenReader, View
-from rag_embed.types import DENSE, LEXICAL, Query, Scores, TokenRows, Vectors
+from rag_embed.types import DENSE, LEXICAL, Principal, Query, Scores, TokenRows, Vectors
 
 Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
@@ -64,7 +64,7 @@ class DenseLeg:
         tokens: dict[str, TokenRows] = {}
         if encoded:
             rows[encoded] = self._encoded([queries[i].text for i in encoded], dim, tokens)
-        return DenseAnswers(self.space, view, rows, [query.user for query in queries], tokens)
+        return DenseAnswers(self.space, view, rows, [query.principal for query in queries], tokens)
 
     def _given(self, query: Query, dim: int) -> Vectors:
         row = np.asarray(query.vectors[self.name], dtype=np.float32)
@@ -100,7 +100,7 @@ class DenseAnswers:
     space: str
     view: View
     rows: Vectors
-    users: list[str | None]
+    asking: list[Principal]
     tokens: Mapping[str, TokenRows]
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
@@ -123,7 +123,7 @@ class DenseAnswers:
 
     def normalise(self, query: int, raw: Scores, /) -> Scores:
         """See `protocols.Answers`."""
-        z = self.view.moments(self.space, self.users[query]).z(self.rows[query], raw)
+        z = self.view.moments(self.space, self.asking[query]).z(self.rows[query], raw)
         surprise: Scores = (np.sign(z) * np.abs(z / Z_EQUAL) ** _POWER).astype(np.float32)
         return surprise
 
@@ -141,8 +141,8 @@ class LexicalLeg:
 
     def ask(self, view: View, queries: Sequence[Query], /) -> LexicalAnswers:
         """See `protocols.Leg`."""
-        texts, users = [query.text for query in queries], [query.user for query in queries]
-        return LexicalAnswers(view, texts, users)
+        asking = [query.principal for query in queries]
+        return LexicalAnswers(view, [query.text for query in queries], asking)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +151,7 @@ class LexicalAnswers:
 
     view: View
     texts: list[str]
-    users: list[str | None]
+    asking: list[Principal]
     best: dict[int, float] = field(default_factory=dict)
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
@@ -172,7 +172,7 @@ class LexicalAnswers:
         best = self.best[query]
         if not best:
             return raw
-        count = self.view.count(self.users[query])
+        count = self.view.count(self.asking[query])
         words = len(self.view.analyzer.words(self.texts[query]))
         lacking = max(REACHED * ceiling(count, words) - best, 0.0)
         return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)

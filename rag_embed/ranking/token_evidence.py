@@ -14,7 +14,7 @@ import numpy as np
 from rag_embed.maths.maxsim import maxsim
 from rag_embed.protocols import Answers, TokenReader, TokensRead, View
 from rag_embed.text import word_around
-from rag_embed.types import DENSE, TOKENS, Query, Scores, TokenRows
+from rag_embed.types import DENSE, TOKENS, Principal, Query, Scores, TokenRows
 
 EQUAL = 1 / 6
 """MaxSim that counts as much as the best lexical hit; chosen by ``python -m benchmarks tokens``."""
@@ -53,8 +53,8 @@ class TokenStage:
         if lacking := [text for text in texts if text not in read]:
             read.update(zip(lacking, self.reader.read_query(lacking)[1], strict=True))
         said = {text: self.said(text, read[text]) for text in texts}
-        users = [query.user for query in queries]
-        return TokenEvidence(self.space, view, users, [said.get(query.text) for query in queries])
+        asking = [query.principal for query in queries]
+        return TokenEvidence(self.space, view, asking, [said.get(query.text) for query in queries])
 
     def said(self, text: str, tokens: TokenRows) -> TokenRows:
         """The tokens of a query that have weight."""
@@ -82,13 +82,13 @@ class TokenEvidence:
     Attributes:
         space: Space that keeps the tokens of the chunks.
         view: The version that is searched.
-        users: User of each query.
+        asking: Who asks each query.
         said: Tokens of each query that have weight; None for a query without text.
     """
 
     space: str
     view: View
-    users: Sequence[str | None]
+    asking: Sequence[Principal]
     said: Sequence[TokenRows | None]
 
     def score(self, query: int, ids: Sequence[str], /) -> Scores | None:
@@ -96,7 +96,7 @@ class TokenEvidence:
         tokens = self.said[query]
         if tokens is None or not len(tokens.ids):
             return None
-        weights = self.view.frequencies(self.space, self.users[query]).idf(tokens.ids)
+        weights = self.view.frequencies(self.space, self.asking[query]).idf(tokens.ids)
         kept = self.view.tokens(self.space, ids)
         return maxsim(tokens.rows, weights, [one.bits for one in kept])
 

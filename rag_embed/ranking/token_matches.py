@@ -85,7 +85,7 @@ def heat(
         if asked is None or not len(asked.ids) or not len(tokens.ids):
             found.append(Heat(text, spans, np.zeros(len(spans), np.float32), ()))
             continue
-        weights = view.frequencies(stage.space, query.user).idf(asked.ids)
+        weights = view.frequencies(stage.space, query.principal).idf(asked.ids)
         similar = np.maximum(cosines(asked.rows, tokens.bits), 0.0)
         shares = similar**2 * weights / weights.sum()
         best = similar.argmax(axis=0)

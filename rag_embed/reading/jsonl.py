@@ -11,15 +11,16 @@ from typing import Any, NoReturn
 from rag_embed.errors import BadInput
 from rag_embed.types import Document, Skipped
 
-_OWN = frozenset({"id", "_id", "text", "title", "metadata", "user"})
+_OWN = frozenset({"id", "_id", "text", "title", "metadata", "user", "readers"})
 
 
 def read_jsonl(path: Path, name: str) -> Iterator[Document | Skipped]:
     """One document per line; a broken line is reported and the others go on.
 
     Fields: ``text``; ``id`` or ``_id`` (a string or integer; without it the id is
-    ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``metadata``, an object - without it the
-    remaining fields that are strings, numbers, booleans, or lists of these. Empty lines are ignored.
+    ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``readers``, a list of groups; ``metadata``, an
+    object - without it the remaining fields that are strings, numbers, booleans, or lists of these. Empty
+    lines are ignored.
     """
     with path.open("rb") as lines:
         yield from documents_of(lines, name)
@@ -74,6 +75,7 @@ def _document(record: object, name: str, place: str) -> Document:
         title="" if title is None else title,
         metadata=metadata,
         user=user,
+        readers=record.get("readers"),
     )
     _require_unicode(document)
     return document
@@ -95,7 +97,8 @@ def _identity(record: Mapping[str, Any], place: str) -> str:
 
 
 def _require_unicode(document: Document) -> None:
-    parts = (document.id, document.text, document.title, document.user or "")
+    named = document.audience
+    parts = (document.id, document.text, document.title, named.user or "", *named.readers)
     try:
         "".join(parts).encode("utf-8")
         json.dumps(document.metadata, ensure_ascii=False).encode("utf-8")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from rag_embed.errors import BadInput, StoreError
-from rag_embed.fields import Fields
+from rag_embed.fields import READERS, Fields
 from rag_embed.protocols.storing import NONE
 from rag_embed.text import unusable
 from rag_embed.texts import titled
-from rag_embed.types import PAGE_STARTS, ChunkRows, Document, TokenBits, Vectors
+from rag_embed.types import PAGE_STARTS, Audience, ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -61,23 +61,23 @@ def row_values(
             PAGE_STARTS not in document.metadata
         )  # the parts of one that has pages have their own
         metadata = document.metadata if whole else chunk.metadata
-        built_in |= {"user_id": chunk.user, "metadata": metadata}
+        built_in |= {"user_id": chunk.user, READERS: chunk.readers or None, "metadata": metadata}
         found.append({**built_in, **values[chunk.doc_id]})
     return found
 
 
-def check_owners(documents: Iterable[Document], owners: Mapping[str, str | None]) -> None:
+def check_owners(documents: Iterable[Document], stored: Mapping[str, Audience]) -> None:
     """Check that no document takes the id of another owner's.
 
     Args:
         documents: The documents to be written.
-        owners: Id -> owner of those that are stored.
+        stored: Id -> audience of those that are stored.
 
     Raises:
         BadInput: One does.
     """
     for document in documents:
-        if owners.get(document.id, document.user) != document.user:
+        if stored.get(document.id, document.audience).user != document.user:
             raise BadInput(
                 f"Document {document.id!r} belongs to another owner in this index. "
                 "Use ids that name the owner, or delete the stored one first."

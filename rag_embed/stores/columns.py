@@ -22,35 +22,35 @@ from rag_embed.stores.growing import Growing
 from rag_embed.stores.judging import Judge
 from rag_embed.stores.metadata_scan import Scan, scanned
 from rag_embed.stores.roster import FEW, Mask, Rows, room
-from rag_embed.types import Vectors
+from rag_embed.types import Principal, Vectors
 
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 _SAMPLED = 16
 """One row in so many counts for the mean that codes are taken about."""
 
-_OWNERS = 64
-"""Owners whose statistics are remembered; one is a megabyte for 384 dimensions."""
+_READERS = 64
+"""Those who ask whose statistics are remembered; one is a megabyte for 384 dimensions."""
 
 
 @dataclass(eq=False)
-class PerOwner(Generic[Sum]):
-    """A statistic of each owner's rows, and of the shared ones.
+class PerReader(Generic[Sum]):
+    """A statistic of the rows that somebody may read and not everybody, and of those for everybody.
 
     Attributes:
         measured: The statistic of the rows in some slots.
     """
 
     measured: Callable[[Rows], Sum]
-    _known: dict[str | None, Running[Sum]] = field(default_factory=dict)
+    _known: dict[Principal | None, Running[Sum]] = field(default_factory=dict)
 
-    def of(self, owner: str | None, members: Mask) -> Sum:
-        """The statistic of some slots, which are all of an owner's in one version."""
-        before = self._known.pop(owner, None)
-        if len(self._known) >= _OWNERS:
+    def of(self, whom: Principal | None, members: Mask) -> Sum:
+        """The statistic of some slots, which are all of these rows in one version; None for everybody's."""
+        before = self._known.pop(whom, None)
+        if len(self._known) >= _READERS:
             self._known.pop(next(iter(self._known)))
         now = (before.moved if before else Running.of)(members, self.measured)
-        self._known[owner] = now
+        self._known[whom] = now
         return now.value
 
 
@@ -65,7 +65,7 @@ class Matrix:
     def __init__(self, space: str, dim: int) -> None:
         self.sources = (f"v_{space}",)
         self.filled = Growing(np.bool_)
-        self.moments = PerOwner(self._moments)
+        self.moments = PerReader(self._moments)
         self.most = None
         self._dim = dim
         self._rows = Growing(np.float32, dim)

@@ -13,7 +13,7 @@ from datetime import datetime
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
-from rag_embed.fields import BUILT_IN, SEPARATOR, Fields
+from rag_embed.fields import BUILT_IN, READERS, SEPARATOR, Fields
 from rag_embed.filters import (
     And,
     Compare,
@@ -69,9 +69,9 @@ def compiled(where: Filter, fields: Fields) -> Expr:
     """A filter that fits as an expression; values are literals of it, never SQL text."""
     match where:
         case And(parts):
-            return _balanced([compiled(part, fields) for part in parts], Expr.__and__, True)
+            return balanced([compiled(part, fields) for part in parts], Expr.__and__, True)
         case Or(parts):
-            return _balanced([compiled(part, fields) for part in parts], Expr.__or__, False)
+            return balanced([compiled(part, fields) for part in parts], Expr.__or__, False)
         case Not(part):
             return ~compiled(part, fields)
         case _:
@@ -79,6 +79,11 @@ def compiled(where: Filter, fields: Fields) -> Expr:
 
 
 def _leaf(leaf: Leaf, fields: Fields) -> Expr:
+    if leaf.field == READERS:
+        named = col(READERS) != lit("")
+        return (
+            ~named if isinstance(leaf, Missing) else named & _test(leaf, col(READERS), "list[str]")
+        )
     declared = leaf.field in fields.types
     value, has = field_columns(leaf.field) if declared else (leaf.field, f"has_{leaf.field}")
     if not declared and leaf.field != "user_id":  # these are never missing
@@ -95,7 +100,7 @@ def _test(leaf: Compare | In | Has | Contains, column: Expr, kind: str) -> Expr:
         return column.lower().contains(text.lower()) if leaf.ignore_case else column.contains(text)
     if kind == "list[str]":
         found = [column.contains(lit(packed([str(value)]))) for value in _values(leaf)]
-        some = _balanced(found, Expr.__or__, False)
+        some = balanced(found, Expr.__or__, False)
         return ~some if isinstance(leaf, Compare) and leaf.op == "!=" else some
     if kind in ("datetime", "date"):
         column = column.cast(pa.int64())
@@ -136,7 +141,7 @@ _OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
 }
 
 
-def _balanced(parts: Sequence[Expr], join: Callable[[Expr, Expr], Expr], empty: bool) -> Expr:
+def balanced(parts: Sequence[Expr], join: Callable[[Expr, Expr], Expr], empty: bool) -> Expr:
     """All parts joined, as a tree that is as flat as it can be."""
     if not parts:
         return lit(empty)

@@ -1,4 +1,4 @@
-"""Lexical evidence of an index that is too large for memory: a full-text index, owned chunks beside it."""
+"""Lexical evidence of an index that is too large for memory: a full-text index, private chunks beside it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.stores.byte_rows import flat_bytes
-from rag_embed.stores.columns import PerOwner
+from rag_embed.stores.columns import PerReader
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.roster import Rows, room
@@ -35,7 +35,7 @@ class HeldTokens:
     def __init__(self, space: str, dim: int) -> None:
         self.sources = tuple(token_columns(space))
         self.filled = Growing(np.bool_)
-        self.frequencies = PerOwner(self._frequencies)
+        self.frequencies = PerReader(self._frequencies)
         self.most = None
         self._width = -(-dim // 8)
         self._parts: list[tuple[_Flat, _Flat]] = []

@@ -45,7 +45,15 @@ from rag_embed.stores.tables import counted, latest, read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
-from rag_embed.types import ChunkRows, Document, Signature, SparseVector, TokenBits, Vectors
+from rag_embed.types import (
+    Audience,
+    ChunkRows,
+    Document,
+    Signature,
+    SparseVector,
+    TokenBits,
+    Vectors,
+)
 
 
 class LanceStore:
@@ -68,7 +76,7 @@ class LanceStore:
         self.uri = uri
         self._options = storage_options = storage_options and StorageOptions(storage_options)
         self._reopen = partial(LanceStore.open, uri, storage_options=storage_options)
-        self.fields = Fields(settings["fields"])
+        self.fields = Fields.of(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = 100_000
@@ -173,15 +181,15 @@ class LanceStore:
         spaces = self.spaces, self.token_spaces, self.sparse_spaces
         return self._viewing.latest(*spaces, self.cache_bytes)
 
-    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, Audience]]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
             return reread(lambda: self._writer.known(ids)) if ids else {}
 
-    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
+    def audiences(self, ids: Sequence[str], /) -> dict[str, Audience]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            return reread(lambda: self._writer.owners(ids)) if ids else {}
+            return reread(lambda: self._writer.audiences(ids)) if ids else {}
 
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
         """See `protocols.Store`."""
@@ -194,11 +202,11 @@ class LanceStore:
         table = chunk_table(columns, rows, hashes, values, self.fields, self.analyzer)
         stored = document_table(documents, Counter(chunk.doc_id for chunk in rows.chunks))
         with explained("write to the index", self.uri), turn(self.uri):
-            owners = self._writer.owners(list(hashes))  # another may just have added the same id
-            check_owners([document for document, _ in documents], owners)
+            there = self._writer.audiences(list(hashes))  # another may just have added the same id
+            check_owners([document for document, _ in documents], there)
             if set(self._chunks.schema.names) != set(columns.names):
                 table = in_step(table, self._chunks, self._remembered.own(), self.uri)
-            self._writer.put(table, stored, owners)
+            self._writer.put(table, stored, there)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""

@@ -38,8 +38,10 @@ from rag_embed.stores.sparse_rows import check_space, sparse_columns, sparse_of
 from rag_embed.stores.sparse_search import Sparse, sparse_search
 from rag_embed.stores.store_errors import explained
 from rag_embed.types import (
+    STRANGER,
     Chunk,
     Document,
+    Principal,
     Scores,
     SparseVector,
     TokenBits,
@@ -54,8 +56,8 @@ SAMPLE = 65_536
 """Rows that moments are taken over when the vectors are not held in memory: mean scores are then
 known to about 1/256 of a standard deviation."""
 
-_USERS = 64
-"""Users whose statistics are remembered; those of shared chunks are a megabyte for 384 dimensions."""
+_READERS = 64
+"""Those who ask whose statistics are remembered; one is a megabyte for 384 dimensions."""
 
 
 @dataclass(eq=False)
@@ -80,8 +82,8 @@ class LanceView:
     sparse_spaces: Mapping[str, int]
     analyzer: Analyzer
     cache_bytes: int
-    _moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
-    _frequencies: dict[tuple[str, str | None], Frequencies] = field(default_factory=dict)
+    _moments: dict[tuple[str, Principal], Moments] = field(default_factory=dict)
+    _frequencies: dict[tuple[str, Principal], Frequencies] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -91,9 +93,14 @@ class LanceView:
         """See `protocols.View`."""
         return self.snapshot.private
 
-    def count(self, user: str | None = None, /) -> int:
+    @property
+    def grouped(self) -> bool:
         """See `protocols.View`."""
-        return self.snapshot.seen(user)
+        return self.snapshot.grouped
+
+    def count(self, whom: Principal = STRANGER, /) -> int:
+        """See `protocols.View`."""
+        return self.snapshot.seen(whom)
 
     @property
     def fields(self) -> Fields:
@@ -180,20 +187,20 @@ class LanceView:
         rows = tokens_of(found, space, self.spaces[space])
         return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
-    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
+    def frequencies(self, space: str, whom: Principal = STRANGER, /) -> Frequencies:
         """See `protocols.View`; over `sampled_tokens.SAMPLE` chunks at most when they are many."""
         held, resident = self._holding(space).small, self.snapshot.resident
 
-        def counted(owner: str | None) -> Frequencies:
+        def counted(one: Principal | None) -> Frequencies:
             if held is not None:
-                return statistic(held[0], held[1].frequencies, owner)
+                return statistic(held[0], held[1].frequencies, one)
             if resident is not None:
-                return SampledTokens.of(resident, space).frequencies(resident, owner)
+                return SampledTokens.of(resident, space).frequencies(resident, one)
             column = f"token_ids_{space}"
-            found = self.snapshot.evenly(SAMPLE_OF_TOKENS, column, self.snapshot.of(owner))[column]
+            found = self.snapshot.evenly(SAMPLE_OF_TOKENS, column, self.snapshot.of(one))[column]
             return Frequencies.of([np.frombuffer(one or b"", "<i4") for one in found.to_pylist()])
 
-        return self._seen(self._frequencies, space, user, counted)
+        return self._seen(self._frequencies, space, whom, counted)
 
     def _holding(self, space: str) -> Holding:
         self._keeps_tokens(space)
@@ -241,37 +248,38 @@ class LanceView:
         """See `protocols.View`."""
         return list(dict.fromkeys(map(doc_id_of, self.passing(where))))
 
-    def moments(self, space: str, user: str | None = None, /) -> Moments:
+    def moments(self, space: str, whom: Principal = STRANGER, /) -> Moments:
         """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
         held = self._matrix(space)
 
-        def measured(owner: str | None) -> Moments:
+        def measured(one: Principal | None) -> Moments:
             if held is not None:
-                return statistic(held[0], held[1].moments, owner)
+                return statistic(held[0], held[1].moments, one)
             column = f"v_{space}"
-            some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(owner))[column]
+            some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(one))[column]
             return Moments.of(matrix_of(some, self.spaces[space]))
 
-        return self._seen(self._moments, space, user, measured)
+        return self._seen(self._moments, space, whom, measured)
 
     def _seen(
         self,
-        known: dict[tuple[str, str | None], Sum],
+        known: dict[tuple[str, Principal], Sum],
         space: str,
-        user: str | None,
-        measured: Callable[[str | None], Sum],
+        whom: Principal,
+        measured: Callable[[Principal | None], Sum],
     ) -> Sum:
-        """A statistic of shared chunks, and of the user's own added to it; remembered."""
-        if user is not None and not self.private:
-            user = None
-        if (space, user) not in known:
-            if len(known) >= _USERS:
+        """A statistic of shared chunks, and of others that somebody may read added to it; remembered."""
+        if whom != STRANGER and not self.private:
+            whom = STRANGER
+        if (space, whom) not in known:
+            if len(known) >= _READERS:
                 known.clear()
-            own = measured(user)
-            known[space, user] = (
-                own if user is None else self._seen(known, space, None, measured).plus(own)
-            )
-        return known[space, user]
+            if whom == STRANGER:
+                known[space, whom] = measured(None)
+            else:
+                own = measured(whom)
+                known[space, whom] = self._seen(known, space, STRANGER, measured).plus(own)
+        return known[space, whom]
 
     def _matrix(self, space: str) -> tuple[Resident, Matrix] | None:
         """The space's vectors in memory, read at first use; None when they are too large."""

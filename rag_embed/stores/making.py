@@ -19,7 +19,7 @@ from lancedb.index import BTree
 
 from rag_embed.analysis import VERSION, Analyzer
 from rag_embed.errors import IndexExists, NoIndex, StoreError
-from rag_embed.fields import Fields
+from rag_embed.fields import READERS, Fields
 from rag_embed.stores.analysing import analyse
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.inspection import small_ones
@@ -52,8 +52,9 @@ ABANDONED = timedelta(minutes=1)
 
 _LOOK = 0.2
 
-FORMAT = 2
-"""Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself."""
+FORMAT = 3
+"""Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself; 2 had no
+groups of readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _fit_together(database: Any, uri: str, own: Mapping[str, Any]) -> None:  # n
                 f"The last whole version of the chunks at {uri!r} is from before {', '.join(gone)} came. "
                 "`rag-embed doctor KB --repair` computes all chunks again from the stored text."
             )
+        with_groups(database)
         drop_orphans(chunks, database.open_table("documents"))
 
 
@@ -173,7 +175,7 @@ def lacking_columns(chunks: Any, own: Mapping[str, Any]) -> list[str]:  # noqa: 
 
 
 def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    """Bring an index up to date whose words are lacking, or were cut by other rules.
+    """Bring an index up to date that has no groups, or whose words are lacking, or were cut by other rules.
 
     A process that is killed in between leaves an index that the next one brings up to date.
 
@@ -186,7 +188,23 @@ def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A
     """
     if (own["format"], own.get("words", 0)) == (FORMAT, VERSION):
         return dict(own)  # another process was faster
-    chunks = database.open_table("chunks")
+    with_groups(database)
+    if own["format"] == 1 or own.get("words", 0) != VERSION:
+        _with_words(database.open_table("chunks"), own)
+    now = {**own, "format": FORMAT, "words": VERSION}
+    revise(latest(database, "settings"), lambda _: {"store": now}, local(database.uri) is not None)
+    return now
+
+
+def with_groups(database: Any) -> None:  # noqa: ANN401
+    """Give the tables the column that says which groups may read a row, where they have none: no group may."""
+    for name in ("chunks", "documents"):
+        table = database.open_table(name)
+        if READERS not in table.schema.names:
+            table.add_columns({READERS: "''"})
+
+
+def _with_words(chunks: Any, own: Mapping[str, Any]) -> None:  # noqa: ANN401
     for index in chunks.list_indices():
         if index.index_type == "FTS":
             chunks.drop_index(index.name)  # upkeep builds another where it is due
@@ -194,9 +212,6 @@ def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A
     if missing:
         chunks.add_columns(pa.schema([pa.field(name, pa.string()) for name in missing]))
     analyse(chunks, read_analyzer(own["analyzer"]))
-    now = {**own, "format": FORMAT, "words": VERSION}
-    revise(latest(database, "settings"), lambda _: {"store": now}, local(database.uri) is not None)
-    return now
 
 
 def create_tables(

@@ -34,6 +34,7 @@ from rag_embed.stores.memory_turns import one_at_a_time
 from rag_embed.stores.memory_view import MemoryView
 from rag_embed.stores.sparse_rows import check_sparse, halved
 from rag_embed.types import (
+    Audience,
     ChunkRows,
     Document,
     Signature,
@@ -97,14 +98,14 @@ class MemoryStore:
         """See `protocols.Store`."""
         return self._view
 
-    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, str | None]]:
+    def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, Audience]]:
         """See `protocols.Store`."""
         documents = self._view.stored
-        return {id: (documents[id][1], documents[id][0].user) for id in ids if id in documents}
+        return {id: (documents[id][1], documents[id][0].audience) for id in ids if id in documents}
 
-    def owners(self, ids: Sequence[str], /) -> dict[str, str | None]:
+    def audiences(self, ids: Sequence[str], /) -> dict[str, Audience]:
         """See `protocols.Store`."""
-        return {id: owner for id, (_, owner) in self.known(ids).items()}
+        return {id: audience for id, (_, audience) in self.known(ids).items()}
 
     @one_at_a_time
     def replace(self, documents: Sequence[tuple[Document, str]], rows: ChunkRows, /) -> None:
@@ -114,7 +115,7 @@ class MemoryStore:
         check_sparse(rows.sparse, self.sparse_spaces, len(chunks))
         texts = lexical_texts(rows)
         replaced = {document.id for document, _ in documents}
-        check_owners([document for document, _ in documents], self.owners(list(replaced)))
+        check_owners([document for document, _ in documents], self.audiences(list(replaced)))
         self._forget(replaced)
         kept = [
             i for i, c in enumerate(self._view.chunks_by_id.values()) if c.doc_id not in replaced

@@ -22,8 +22,12 @@ from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.sorted_columns import Metadata, present
 from rag_embed.stores.sparse_rows import check_space
 from rag_embed.types import (
+    EVERYBODY,
+    STRANGER,
+    Audience,
     Chunk,
     Document,
+    Principal,
     Scores,
     SparseVector,
     TokenBits,
@@ -43,7 +47,7 @@ class MemoryView:
     rows: Mapping[str, Mapping[str, Any]]
     stored: Mapping[str, tuple[Document, str]]
     matrix: Mapping[str, Vectors]
-    postings: Mapping[str | None, tuple[Postings, Rows]]
+    postings: Mapping[Audience, tuple[Postings, Rows]]
     analyzer: Analyzer
     fields: Fields
     kept: Mapping[str, Mapping[str, TokenBits]]
@@ -53,7 +57,7 @@ class MemoryView:
     ids: Sequence[str] = field(init=False)
     judge: Judge = field(init=False)
     known_rows: dict[Filter | None, Rows] = field(init=False, default_factory=dict)
-    known_moments: dict[tuple[str, str | None], Moments] = field(default_factory=dict)
+    known_moments: dict[tuple[str, Principal], Moments] = field(default_factory=dict)
     known_weights: dict[str, Inverted] = field(default_factory=dict)
     known_metadata: list[Metadata] = field(default_factory=list)
 
@@ -83,13 +87,13 @@ class MemoryView:
             weights: Sparse space -> vectors by chunk.
             words: What lexical search reads, by chunk.
         """
-        owned: dict[str | None, list[int]] = {None: []}
+        audiences: dict[Audience, list[int]] = {EVERYBODY: []}
         for i, chunk in enumerate(by_id.values()):
-            owned.setdefault(chunk.user, []).append(i)
+            audiences.setdefault(chunk.audience, []).append(i)
         ids = list(by_id)
         postings = {
-            user: (Postings.of([words[ids[i]] for i in some]), np.array(some, dtype=np.intp))
-            for user, some in owned.items()
+            audience: (Postings.of([words[ids[i]] for i in some]), np.array(some, dtype=np.intp))
+            for audience, some in audiences.items()
         }
         return cls(by_id, rows, documents, matrix, postings, analyzer, fields, kept, weights, words)
 
@@ -104,11 +108,16 @@ class MemoryView:
     @property
     def private(self) -> bool:
         """See `protocols.View`."""
-        return any(chunk.user is not None for chunk in self.chunks_by_id.values())
+        return any(not audience.everybody for audience in self.postings)
 
-    def count(self, user: str | None = None, /) -> int:
+    @property
+    def grouped(self) -> bool:
         """See `protocols.View`."""
-        return len(self._seen(user))
+        return any(audience.readers for audience in self.postings)
+
+    def count(self, whom: Principal = STRANGER, /) -> int:
+        """See `protocols.View`."""
+        return len(self._seen(whom))
 
     def nearest(
         self, space: str, vectors: Vectors, n: int, where: Filter | None, /
@@ -137,13 +146,13 @@ class MemoryView:
         return found
 
     def _bm25(self, words: Sequence[str]) -> Scores:
-        """Of every chunk, judged by what its owner sees: shared chunks and the owner's."""
+        """Of every chunk, judged by what all of its audience see: shared chunks and those of the audience."""
         scores = np.zeros(len(self), dtype=np.float32)
-        shared, rows = self.postings[None]
+        shared, rows = self.postings[EVERYBODY]
         scores[rows] = shared.scores(words)
         beside = shared.counts(words)
-        for owner, (own, rows) in self.postings.items():
-            if owner is not None:
+        for audience, (own, rows) in self.postings.items():
+            if not audience.everybody:
                 scores[rows] = own.scores(words, beside.plus(own.counts(words)))
         return scores
 
@@ -211,9 +220,9 @@ class MemoryView:
         self._check_there(ids)
         return [self.kept[space][id] for id in ids]
 
-    def frequencies(self, space: str, user: str | None = None, /) -> Frequencies:
-        """See `protocols.View`; over all chunks that the user sees."""
-        seen = [self.ids[i] for i in self._seen(user)]
+    def frequencies(self, space: str, whom: Principal = STRANGER, /) -> Frequencies:
+        """See `protocols.View`; over all of these chunks."""
+        seen = [self.ids[i] for i in self._seen(whom)]
         return Frequencies.of([one.ids for one in self.tokens(space, seen)])
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
@@ -236,16 +245,16 @@ class MemoryView:
         """See `protocols.View`."""
         return list(dict.fromkeys(map(doc_id_of, self.passing(where))))
 
-    def moments(self, space: str, user: str | None = None, /) -> Moments:
+    def moments(self, space: str, whom: Principal = STRANGER, /) -> Moments:
         """See `protocols.View`."""
-        key = space, user
+        key = space, whom
         if key not in self.known_moments:
-            self.known_moments[key] = Moments.of(self._matrix(space)[self._seen(user)])
+            self.known_moments[key] = Moments.of(self._matrix(space)[self._seen(whom)])
         return self.known_moments[key]
 
-    def _seen(self, user: str | None) -> Rows:
-        """Shared rows and the user's own, in order."""
-        some = [self.postings[one][1] for one in {None, user} if one in self.postings]
+    def _seen(self, whom: Principal) -> Rows:
+        """The rows that somebody may read, in order."""
+        some = [rows for audience, (_, rows) in self.postings.items() if whom.sees(audience)]
         return np.sort(np.concatenate(some))
 
     def _matrix(self, space: str) -> Vectors:

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from rag_embed.fields import Fields
+from rag_embed.fields import READERS, Fields
 from rag_embed.filters import METADATA
-from rag_embed.stores.schema import field_columns, field_values
+from rag_embed.stores.schema import field_columns, field_values, unpacked
 from rag_embed.stores.sorted_columns import Metadata, present
 
 
@@ -45,7 +45,8 @@ class Scan:
         if name in self._fields.types:
             table = self._columns(field_columns(name))
             return present(field_values(table, name, self._fields.types[name]))
-        return present(self._columns([name])[name].to_pylist())
+        found = self._columns([name])[name].to_pylist()
+        return present(found if name != READERS else (unpacked(one) or None for one in found))
 
     @cached_property
     def _metadata(self) -> Metadata:

@@ -1,8 +1,8 @@
-"""Lexical evidence of owned chunks.
+"""Lexical evidence of chunks that are not for everybody.
 
 The full-text index holds shared chunks only. What it counts (how many texts hold a word, how long texts
-are) enters every score, and would tell one user of another's texts. Owned texts are few for each
-owner: they are scored here, with the shared texts beside them, and leave no trace in a search index.
+are) enters every score, and would tell one user of another's texts. Texts of one audience are few:
+they are scored here, with the shared texts beside them, and leave no trace in a search index.
 """
 
 from __future__ import annotations
@@ -11,27 +11,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow.compute as pc
-from lancedb.expr import col
+from lancedb.expr import Expr, col
 
+from rag_embed.fields import READERS
 from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import Counts, Postings
+from rag_embed.stores.expressions import balanced
 from rag_embed.stores.judging import remembered
+from rag_embed.stores.roster import BASE, whose
 from rag_embed.stores.schema import WORDS
-from rag_embed.stores.snapshot import OWNED, Snapshot
+from rag_embed.stores.snapshot import PRIVATE, Snapshot
 from rag_embed.types import Scores
 
 Found = tuple[list[str], Scores]
 
-_OWNERS = 256
-"""Owners whose postings are kept."""
+Whose: TypeAlias = tuple[str | None, str]
+"""An audience as it is stored: the owner, and the groups."""
+
+_AUDIENCES = 256
+"""Audiences whose postings are kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """One owner's chunks.
+    """The chunks of one audience.
 
     Attributes:
         position: Chunk id -> text.
@@ -44,7 +51,7 @@ class Texts:
 
 @dataclass(eq=False)
 class OwnedOnDisk:
-    """Owned chunks of an index that is too large for memory: read from each version anew.
+    """Private chunks of an index that is too large for memory: read from each version anew.
 
     Attributes:
         snapshot: The version.
@@ -53,35 +60,34 @@ class OwnedOnDisk:
 
     snapshot: Snapshot
     holders: Callable[[str], int]
-    _known: dict[str, Texts] = field(default_factory=dict)
+    _known: dict[Whose, Texts] = field(default_factory=dict)
     _holding: dict[str, int] = field(default_factory=dict)
-    _allowed: dict[Filter | None, dict[str, list[str]]] = field(default_factory=dict)
+    _allowed: dict[Filter | None, dict[Whose, list[str]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, queries: Sequence[Sequence[str]], where: Filter | None, /) -> list[Found]:
         """For each query, chunks that share a word with it and pass a resolved filter; their BM25."""
-        allowed = remembered(self._allowed, where, lambda: self._by_owner(where))
+        allowed = remembered(self._allowed, where, lambda: self._by_audience(where))
         with self._lock:
             self._load(list(allowed))
             return [self._scores(words, allowed) for words in queries]
 
-    def _by_owner(self, where: Filter | None) -> dict[str, list[str]]:
-        """Owner -> chunks that pass."""
+    def _by_audience(self, where: Filter | None) -> dict[Whose, list[str]]:
+        """Audience -> chunks that pass."""
         condition = self.snapshot.condition(where)
-        passing = OWNED if condition is None else condition & OWNED
-        search = self.snapshot.table.search().where(passing).select(["id", "user_id"])
-        found = self.snapshot.read(search)
-        owners: dict[str, list[str]] = {}
-        for id, owner in zip(*(column.to_pylist() for column in found.columns), strict=True):
-            owners.setdefault(owner, []).append(id)
-        return owners
+        passing = PRIVATE if condition is None else condition & PRIVATE
+        found = self.snapshot.read(self.snapshot.table.search().where(passing).select(list(BASE)))
+        audiences: dict[Whose, list[str]] = {}
+        for id, one in zip(found["id"].to_pylist(), zip(*whose(found), strict=True), strict=True):
+            audiences.setdefault(one, []).append(id)
+        return audiences
 
-    def _scores(self, words: Sequence[str], allowed: Mapping[str, Sequence[str]]) -> Found:
+    def _scores(self, words: Sequence[str], allowed: Mapping[Whose, Sequence[str]]) -> Found:
         beside = self._beside(words)
         ids: list[str] = []
         found = [np.empty(0, np.float32)]
-        for owner, some in allowed.items():
-            texts = self._known[owner]
+        for audience, some in allowed.items():
+            texts = self._known[audience]
             rows = np.array([texts.position[id] for id in some], dtype=np.intp)
             counts = beside.plus(texts.postings.counts(words))
             scores = texts.postings.scores(words, counts)[rows]
@@ -89,23 +95,33 @@ class OwnedOnDisk:
             found.append(scores[scores > 0])
         return ids, np.concatenate(found)
 
-    def _load(self, owners: Sequence[str]) -> None:
-        """Read the chunks of these owners, where that has not been done."""
-        lacking = [owner for owner in owners if owner not in self._known]
+    def _load(self, audiences: Sequence[Whose]) -> None:
+        """Read the chunks of these audiences, where that has not been done."""
+        lacking = [one for one in audiences if one not in self._known]
         if not lacking:
             return
-        if len(self._known) + len(lacking) > _OWNERS:
+        if len(self._known) + len(lacking) > _AUDIENCES:
             self._known.clear()
-            lacking = list(owners)
-        texts: dict[str, tuple[list[str], list[list[str]]]] = {one: ([], []) for one in lacking}
-        search = self.snapshot.table.search().where(col("user_id").isin(lacking))
-        table = self.snapshot.read(search.select(["id", "user_id", WORDS[1]]))
-        for id, owner, text in zip(*(one.to_pylist() for one in table.columns), strict=True):
-            texts[owner][0].append(id)
-            texts[owner][1].append((text or "").split())
-        for owner, (ids, words) in texts.items():
+            lacking = list(audiences)
+        texts: dict[Whose, tuple[list[str], list[list[str]]]] = {one: ([], []) for one in lacking}
+        owners = [user for user, _ in lacking if user is not None]
+        groups = [readers for _, readers in lacking if readers]
+        of_them = [col("user_id").isin(owners)] * bool(owners)
+        of_them += [col(READERS).isin(groups)] * bool(groups)
+        search = self.snapshot.table.search().where(balanced(of_them, Expr.__or__, False))
+        table = self.snapshot.read(search.select([*BASE, WORDS[1]]))
+        columns = (
+            table["id"].to_pylist(),
+            zip(*whose(table), strict=True),
+            table[WORDS[1]].to_pylist(),
+        )
+        for id, one, text in zip(*columns, strict=True):
+            if one in texts:
+                texts[one][0].append(id)
+                texts[one][1].append((text or "").split())
+        for audience, (ids, words) in texts.items():
             position = {id: i for i, id in enumerate(ids)}
-            self._known[owner] = Texts(position, Postings.of(words))
+            self._known[audience] = Texts(position, Postings.of(words))
 
     def _beside(self, words: Sequence[str]) -> Counts:
         """What BM25 of owned chunks must know of the shared ones."""

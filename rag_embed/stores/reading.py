@@ -1,4 +1,4 @@
-"""What a view looks up for each of some chunks, and for each owner."""
+"""What a view looks up for each of some chunks, and for those who ask."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.stores.columns import PerOwner
+from rag_embed.stores.columns import PerReader
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.roster import Rows
+from rag_embed.types import Principal
 
 T = TypeVar("T")
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 
-def statistic(resident: Resident, known: PerOwner[Sum], owner: str | None) -> Sum:
-    """Of an owner's chunks, or of the shared ones, which are held in memory."""
+def statistic(resident: Resident, known: PerReader[Sum], whom: Principal | None) -> Sum:
+    """Of chunks in memory: those for somebody that are not for everybody, or those that are."""
     with resident.roster.lock:
-        return known.of(owner, resident.of(owner))
+        return known.of(whom, resident.of(whom))
 
 
 def known_places(resident: Resident, ids: Sequence[str]) -> Rows:

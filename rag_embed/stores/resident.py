@@ -19,6 +19,7 @@ from lancedb.expr import Expr, col, lit
 
 from rag_embed.stores.recent import Recent
 from rag_embed.stores.roster import (
+    BASE,
     FEW,
     NOBODY,
     Column,
@@ -29,6 +30,7 @@ from rag_embed.stores.roster import (
     Rows,
     row_numbers,
 )
+from rag_embed.types import Principal
 
 C = TypeVar("C", bound=Column)
 
@@ -37,8 +39,6 @@ _COLUMNS = 128
 
 _SPARE = 1024
 """Slots without a row that are always borne."""
-
-_BASE = ("id", "user_id")
 
 
 class Version(Protocol):
@@ -102,7 +102,7 @@ class Resident:
     @classmethod
     def loaded(cls, snapshot: Version) -> Resident:
         """All chunks, in a new roster."""
-        table = _in_order(snapshot.scan(_BASE))
+        table = _in_order(snapshot.scan(BASE))
         roster = Roster()
         return cls(roster, snapshot, np.ones(len(roster.add(table)), dtype=np.bool_))
 
@@ -141,7 +141,7 @@ class Resident:
         if len(strange) <= FEW:
             table = snapshot.at(strange, self._wanted(snapshot))
         else:
-            table = snapshot.scan(_BASE, _between(strange))
+            table = snapshot.scan(BASE, _between(strange))
             table = table.filter(np.isin(row_numbers(table), strange))
         return self._with(snapshot, live, table)
 
@@ -159,7 +159,7 @@ class Resident:
         """What is read of new rows: also what columns are made of, if it is the same as it was."""
         known = self.roster.columns.values()
         same = (one for one in known if one.fields == _fields(snapshot, one.column.sources))
-        return list(dict.fromkeys([*_BASE, *(name for one in same for name in one.column.sources)]))
+        return list(dict.fromkeys([*BASE, *(name for one in same for name in one.column.sources)]))
 
     @property
     def size(self) -> int:
@@ -178,20 +178,24 @@ class Resident:
 
     @cached_property
     def private(self) -> bool:
-        """Whether any chunk has an owner."""
+        """Whether any chunk is not for everybody."""
         return bool((self.roster.owners[: self.size][self.live] != NOBODY).any())
 
-    def of(self, owner: str | None) -> Mask:
-        """An owner's chunks, or the shared ones, as a mask of slots."""
-        code = NOBODY if owner is None else self.roster.users.get(owner, len(self.roster.users))
-        mask: Mask = self.live & (self.roster.owners[: self.size] == code)
-        return mask
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether any chunk names groups."""
+        named = self.roster.grouped
+        return bool(named) and bool(
+            np.isin(self.roster.owners[: self.size][self.live], named).any()
+        )
 
-    def owners(self, among: Mask) -> list[str]:
-        """Whose some chunks are, in the order in which they were first seen."""
-        users = list(self.roster.users)
-        owned = np.bincount(self.roster.owners[: self.size][among] - NOBODY)
-        return [users[code] for code in (np.flatnonzero(owned[1:])).tolist()]
+    def of(self, whom: Principal | None) -> Mask:
+        """Chunks for somebody that are not for everybody, or those that are, as a mask of slots."""
+        places = [NOBODY] if whom is None else self.roster.seen_by(whom)
+        owners = self.roster.owners[: self.size]
+        found = owners == places[0] if len(places) == 1 else np.isin(owners, places)
+        mask: Mask = self.live & found
+        return mask
 
     def places(self, ids: Sequence[str]) -> Rows:
         """Where chunks are; -1 for those that this version does not have."""

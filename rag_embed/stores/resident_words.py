@@ -15,7 +15,7 @@ from rag_embed.maths.inverted import Seen
 from rag_embed.maths.vectors import contenders, first
 from rag_embed.stores.held_words import HeldWords
 from rag_embed.stores.resident import Resident
-from rag_embed.stores.roster import NOBODY, Mask
+from rag_embed.stores.roster import BASE, NOBODY, Mask, whose
 from rag_embed.stores.schema import WORDS
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.types import Scores
@@ -162,13 +162,13 @@ class ReadWords:
         """What all chunks say, as far as it concerns some queries."""
         words = HeldWords({word for query in queries for word in query})
         ids: list[str] = []
-        owners: list[str | None] = []
-        for table in self.snapshot.stream(["id", "user_id", *WORDS]):
+        owners: list[tuple[str | None, str]] = []
+        for table in self.snapshot.stream([*BASE, *WORDS]):
             words.put(np.arange(len(ids), len(ids) + len(table)), table)
             ids += table["id"].to_pylist()
-            owners += table["user_id"].to_pylist()
-        users: dict[str, int] = {}
-        codes = [NOBODY if one is None else users.setdefault(one, len(users)) for one in owners]
+            owners += zip(*whose(table), strict=True)
+        known: dict[tuple[str | None, str], int] = {(None, ""): NOBODY}
+        codes = [known.setdefault(one, len(known) - 1) for one in owners]
         live = np.ones(len(ids), dtype=np.bool_)
         seen = Seen.of(words.lengths(len(ids)), np.array(codes, dtype=np.int32), live)
         return Spoken(ids, words, seen)

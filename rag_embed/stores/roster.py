@@ -11,8 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from rag_embed.fields import READERS
 from rag_embed.stores.growing import Growing
+from rag_embed.stores.schema import audience_of
+from rag_embed.types import Audience, Principal
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -25,7 +29,10 @@ SINGLE = 50
 """What a row costs that is read by its number, in rows that are read with all others."""
 
 NOBODY = -1
-"""In place of the owner of a shared chunk."""
+"""In place of the number of an audience, for a chunk that is for everybody."""
+
+BASE = ("id", "user_id", READERS)
+"""Columns that every row is known by."""
 
 
 class Column(Protocol):
@@ -70,7 +77,9 @@ class Roster:
     def __init__(self) -> None:
         self.lock = RLock()
         self.ids: list[str] = []
-        self.users: dict[str, int] = {}
+        self.audiences: list[Audience] = []
+        self._audience: dict[tuple[str | None, str], int] = {}
+        self._named: list[int] = []
         self.columns: dict[Hashable, Known] = {}
         self.measured: dict[Hashable, tuple[float, int]] = {}
         self.samples: dict[str, Any] = {}
@@ -91,11 +100,22 @@ class Roster:
 
     @property
     def owners(self) -> npt.NDArray[np.int32]:
-        """The place of each slot's owner in `users`, -1 for none."""
+        """The place of each slot's audience in `audiences`, -1 for everybody."""
         return self._owners.upto(len(self))
 
+    @property
+    def grouped(self) -> list[int]:
+        """Places of the audiences that name groups."""
+        return self._named
+
+    def seen_by(self, whom: Principal) -> list[int]:
+        """Places of the audiences that somebody is in, without those that are for everybody."""
+        mine = self._audience.get((whom.user, "")) if whom.user is not None else None
+        some = [one for one in self._named if whom.sees(self.audiences[one])]
+        return some if mine is None else [mine, *some]
+
     def add(self, table: pa.Table) -> Rows:
-        """Slots for rows that have none; of a table with row numbers, ids and owners."""
+        """Slots for rows that have none; of a table with row numbers and the columns of `BASE`."""
         numbers = row_numbers(table)
         first, count = len(self), len(numbers)
         if not count:
@@ -104,8 +124,8 @@ class Roster:
         self._ascending &= bool(numbers[0] > last and (np.diff(numbers) > 0).all())
         self._numbers.upto(first + count)[first:] = numbers
         self._owners.upto(first + count)[first:] = [
-            NOBODY if user is None else self.users.setdefault(user, len(self.users))
-            for user in table["user_id"].to_pylist()
+            NOBODY if user is None and not readers else self._place(user, readers)
+            for user, readers in zip(*whose(table), strict=True)
         ]
         ids = table["id"].to_pylist()
         for slot, id in enumerate(ids, first):
@@ -114,6 +134,14 @@ class Roster:
             self._newest[id] = slot
         self.ids += ids
         return np.arange(first, first + count)
+
+    def _place(self, user: str | None, readers: str) -> int:
+        place = self._audience.setdefault((user, readers), len(self.audiences))
+        if place == len(self.audiences):
+            self.audiences.append(audience_of(user, readers))
+            if readers:
+                self._named.append(place)
+        return place
 
     def slots(self, numbers: Numbers) -> tuple[Rows, Mask]:
         """The slot of each row number, and whether there is one."""
@@ -148,6 +176,14 @@ class Roster:
         while slot is not None:
             yield slot
             slot = self._older.get(slot)
+
+
+def whose(table: pa.Table) -> tuple[Sequence[str | None], Sequence[str]]:
+    """Owner and groups of each row, as they are stored."""
+    readers = table[READERS]
+    if not pc.any(pc.not_equal(readers, "")).as_py():  # as in most indexes
+        return table["user_id"].to_pylist(), [""] * len(table)
+    return table["user_id"].to_pylist(), readers.to_pylist()
 
 
 def room(filled: Growing[np.bool_], slots: Rows) -> int:

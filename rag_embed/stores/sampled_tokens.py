@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rag_embed.maths.frequencies import Frequencies
-from rag_embed.stores.columns import PerOwner
+from rag_embed.stores.columns import PerReader
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.roster import Mask, Rows, row_numbers
 from rag_embed.stores.schema import token_columns
+from rag_embed.types import Principal
 
 SAMPLE = 4096
 """Chunks that tokens are counted in at most: a rarer token weighs as much as one that occurs nowhere."""
@@ -35,7 +36,7 @@ class SampledTokens:
         self._numbers = Growing(np.uint32)
         self._numbered = 0
         self._known: dict[int, npt.NDArray[np.int32]] = {}
-        self._frequencies = PerOwner(self._counted)
+        self._frequencies = PerReader(self._counted)
 
     @classmethod
     def of(cls, resident: Resident, space: str) -> SampledTokens:
@@ -46,15 +47,15 @@ class SampledTokens:
         found: SampledTokens = kept[space]
         return found
 
-    def frequencies(self, resident: Resident, owner: str | None) -> Frequencies:
-        """Of an owner's chunks, or of the shared ones, in one version."""
+    def frequencies(self, resident: Resident, whom: Principal | None) -> Frequencies:
+        """Of chunks for somebody that are not for everybody, or of those that are, in one version."""
         with resident.roster.lock:
-            members = self._sample(resident, resident.of(owner))
+            members = self._sample(resident, resident.of(whom))
             chosen = np.flatnonzero(members)
             lacking = [slot for slot in chosen.tolist() if slot not in self._known]
             if lacking:
                 self._read(resident, lacking)
-            return self._frequencies.of(owner, members)
+            return self._frequencies.of(whom, members)
 
     def _sample(self, resident: Resident, members: Mask) -> Mask:
         """Those of some slots that count: all, a half, a quarter and so on, as few as need be."""

@@ -4,7 +4,8 @@ Table ``chunks`` has one row per chunk and one fixed-size-list column ``v_{space
 ``documents`` one row per document, with its whole text; ``settings`` JSON values by key.
 A declared field ``year`` is the column ``f_year``; ``has_f_year`` says whether there is a value,
 because SQL's three-valued logic would otherwise let ``NOT`` lose rows. Lists of strings are one
-string with a separator around every element, which makes membership an exact substring test.
+string with a separator around every element, which makes membership an exact substring test; so are
+the groups in ``reader_ids``, which is empty, and never null, where there are none.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from rag_embed.analysis import Analyzer
-from rag_embed.fields import SEPARATOR, Fields
+from rag_embed.fields import READERS, SEPARATOR, Fields
 from rag_embed.stores.checks import lexical_texts, to_json
 from rag_embed.stores.sparse_rows import sparse_columns, sparse_values
-from rag_embed.types import Chunk, ChunkRows, Document, SparseVector, TokenBits, Vectors
+from rag_embed.types import Audience, Chunk, ChunkRows, Document, SparseVector, TokenBits, Vectors
 from rag_embed.values import moment_of
 
 _ARROW = {
@@ -34,15 +35,15 @@ _ARROW = {
 }
 
 CHUNK_COLUMNS = ["id", "doc_id", "user_id", "ordinal", "text", "title", "headings", "start", "end"]
-CHUNK_COLUMNS += ["metadata_json"]
+CHUNK_COLUMNS += ["metadata_json", READERS]
 """What a `Chunk` is read from."""
 
 TEXTS = ("lexical_text", "private_text")
-"""What lexical search reads of shared chunks, and of owned ones."""
+"""What lexical search reads of chunks that are for everybody, and of others."""
 
 WORDS = ("words", "private_words")
 """The words of these texts as `Analyzer.words` gives them, each with a space behind it; the full-text index
-is of the first, so that it knows nothing of what somebody owns."""
+is of the first, so that it knows nothing of what is not for everybody."""
 
 
 def chunk_schema(
@@ -58,6 +59,7 @@ def chunk_schema(
         pa.field("doc_hash", pa.string(), nullable=False),
         pa.field("user_id", pa.string()),
         pa.field("has_user_id", pa.bool_(), nullable=False),
+        pa.field(READERS, pa.string(), nullable=False),
         pa.field("ordinal", pa.int32()),
         pa.field("text", pa.string()),
         *(pa.field(name, pa.string()) for name in (*TEXTS, *WORDS)),
@@ -90,6 +92,7 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("id", pa.string(), nullable=False),
         pa.field("hash", pa.string(), nullable=False),
         pa.field("user_id", pa.string()),
+        pa.field(READERS, pa.string(), nullable=False),
         pa.field("title", pa.string()),
         pa.field("text", pa.string()),
         pa.field("metadata_json", pa.string()),
@@ -121,14 +124,16 @@ def chunk_table(
         analyzer: Settings of lexical search.
     """
     chunks, lexical = rows.chunks, lexical_texts(rows)
-    shared = [t if c.user is None else None for c, t in zip(chunks, lexical, strict=True)]
-    private = [None if c.user is None else t for c, t in zip(chunks, lexical, strict=True)]
+    open_ = [chunk.audience.everybody for chunk in chunks]
+    shared = [text if one else None for one, text in zip(open_, lexical, strict=True)]
+    private = [None if one else text for one, text in zip(open_, lexical, strict=True)]
     columns: dict[str, Any] = {
         "id": [c.id for c in chunks],
         "doc_id": [c.doc_id for c in chunks],
         "doc_hash": [hashes[c.doc_id] for c in chunks],
         "user_id": [c.user for c in chunks],
         "has_user_id": [c.user is not None for c in chunks],
+        READERS: [_groups(c.readers) for c in chunks],
         "ordinal": [c.ordinal for c in chunks],
         "text": [c.text for c in chunks],
         **dict(zip(TEXTS, (shared, private), strict=True)),
@@ -191,6 +196,7 @@ def document_table(
             "id": document.id,
             "hash": digest,
             "user_id": document.user,
+            READERS: _groups(document.audience.readers),
             "title": document.title,
             "text": document.text,
             "metadata_json": to_json(document.id, document.metadata),
@@ -230,13 +236,20 @@ def chunk_of(row: Mapping[str, Any]) -> Chunk:
         headings=tuple(row["headings"]),
         metadata=json.loads(row["metadata_json"]),
         user=row["user_id"],
+        readers=unpacked(row[READERS]),
     )
 
 
 def document_of(row: Mapping[str, Any]) -> Document:
     """A document from a row of ``documents``."""
     metadata = json.loads(row["metadata_json"])
-    return Document(row["id"], row["text"], row["title"], metadata, row["user_id"])
+    readers = unpacked(row[READERS]) or None
+    return Document(row["id"], row["text"], row["title"], metadata, row["user_id"], readers)
+
+
+def audience_of(user: str | None, readers: str) -> Audience:
+    """Who may read what a row holds: its ``user_id`` and ``reader_ids``."""
+    return Audience(user, unpacked(readers))
 
 
 def _jsons(chunks: Sequence[Chunk]) -> list[str]:
@@ -258,6 +271,15 @@ def packed(elements: Sequence[str]) -> str:
     return SEPARATOR + "".join(element + SEPARATOR for element in elements)
 
 
+def _groups(readers: Sequence[str]) -> str:
+    return packed(readers) if readers else ""
+
+
+def unpacked(text: str) -> tuple[str, ...]:
+    """The strings that were `packed`."""
+    return tuple(text.split(SEPARATOR)[1:-1])
+
+
 def field_values(table: pa.Table, name: str, kind: str) -> list[Any]:
     """The values of a declared field as `Fields.values` gave them, one per row."""
     column, has = (table[one] for one in field_columns(name))
@@ -272,4 +294,4 @@ def _unpacked(value: Any, kind: str) -> Any:  # noqa: ANN401
         return None
     if kind in ("datetime", "date"):
         return moment_of(value)
-    return value.split(SEPARATOR)[1:-1] if kind == "list[str]" else value
+    return list(unpacked(value)) if kind == "list[str]" else value

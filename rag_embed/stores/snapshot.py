@@ -14,19 +14,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import Expr, col, lit
 
-from rag_embed.fields import Fields
+from rag_embed.fields import READERS, Fields
 from rag_embed.filters import Filter
 from rag_embed.stores.columns import Verdict
-from rag_embed.stores.expressions import compiled, fits
+from rag_embed.stores.expressions import balanced, compiled, fits
 from rag_embed.stores.held import Held
 from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.metadata_scan import Scan
 from rag_embed.stores.resident import Resident, Version
+from rag_embed.stores.schema import packed
 from rag_embed.stores.store_errors import explained
 from rag_embed.text import storable
+from rag_embed.types import STRANGER, Principal
 
-OWNED = col("has_user_id") == lit(True)
-SHARED = col("has_user_id") == lit(False)
+GROUPED = col(READERS) != lit("")
+"""Chunks that name groups."""
+
+PRIVATE = (col("has_user_id") == lit(True)) | GROUPED
+"""Chunks that are not for everybody."""
+
+SHARED = (col("has_user_id") == lit(False)) & (col(READERS) == lit(""))
 
 _NARROW = 100_000
 """Rows a batch where rows are few bytes: each batch costs a quarter of a millisecond."""
@@ -55,7 +62,7 @@ class Snapshot:
     most: int
     _resolved: dict[Filter | None, Filter | None] = field(default_factory=dict)
     _passing: dict[Filter | None, list[str]] = field(default_factory=dict)
-    _counted: dict[str | None, int] = field(default_factory=dict)
+    _counted: dict[Principal | None, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self._rows_in_all
@@ -66,10 +73,17 @@ class Snapshot:
 
     @cached_property
     def private(self) -> bool:
-        """Whether any chunk has an owner."""
+        """Whether any chunk is not for everybody."""
         if self.held.begun and self.resident is not None:
             return self.resident.private
-        return bool(self.count(OWNED))
+        return bool(self.count(PRIVATE))
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether any chunk names groups."""
+        if self.held.begun and self.resident is not None:
+            return self.resident.grouped
+        return bool(self.count(GROUPED))
 
     @cached_property
     def resident(self) -> Resident | None:
@@ -134,17 +148,18 @@ class Snapshot:
                 self.table.count_rows(condition if condition is None else condition.to_sql())
             )
 
-    def seen(self, user: str | None) -> int:
-        """Chunks that a user sees: the shared ones and the user's own."""
+    def seen(self, whom: Principal) -> int:
+        """Chunks that somebody may read."""
         if not self.private:
             return len(self)
+        parts = {None} if whom == STRANGER else {None, whom}
         resident = self.resident if self.held.begun else None
-        for owner in {None, user} - self._counted.keys():
+        for one in parts - self._counted.keys():
             if resident is None:
-                self._counted[owner] = self.count(self.of(owner))
+                self._counted[one] = self.count(self.of(one))
             else:
-                self._counted[owner] = int(np.count_nonzero(resident.of(owner)))
-        return sum(self._counted[owner] for owner in {None, user})
+                self._counted[one] = int(np.count_nonzero(resident.of(one)))
+        return sum(self._counted[one] for one in parts)
 
     def resolved(self, where: Filter | None) -> Filter | None:
         """See `Fields.resolved`; remembered, since a long filter takes a while."""
@@ -207,11 +222,14 @@ class Snapshot:
     def _judge(self) -> Judge:
         return Judge(len(self._scan.ids), self._scan.values)
 
-    def of(self, owner: str | None) -> Expr | None:
-        """An owner's chunks, or the shared ones; None where that is all."""
+    def of(self, whom: Principal | None) -> Expr | None:
+        """Chunks for somebody that are not for everybody, or those that are; None where that is all."""
         if not self.private:
             return None
-        return SHARED if owner is None else among([owner], "user_id")
+        if whom is None:
+            return SHARED
+        mine = lit(False) if whom.user is None else among([whom.user], "user_id")
+        return balanced([mine, *map(_for_group, whom.groups)], Expr.__or__, False)
 
     def evenly(self, rows: int, column: str, where: Expr | None) -> pa.Table:
         """A column of evenly spaced rows, of all if there are no more."""
@@ -230,6 +248,10 @@ class Snapshot:
             return 0.0
         found = pc.mean(pc.binary_length(self.evenly(rows, column, None)[column])).as_py()
         return float(found or 0.0)
+
+
+def _for_group(group: str) -> Expr:
+    return col(READERS).contains(lit(packed([group])))
 
 
 def _marks(table: Any) -> frozenset[str]:  # noqa: ANN401

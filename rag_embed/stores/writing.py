@@ -16,15 +16,18 @@ import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rag_embed.fields import READERS
+from rag_embed.stores.schema import audience_of
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.tables import upsert
+from rag_embed.types import Audience
 
 BATCH = 10_000
 """Rows that are written at a time: one huge batch scans slowly."""
@@ -49,13 +52,13 @@ class LanceWriter:
         self._folder = folder
         self._alone = folder is not None
 
-    def known(self, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    def known(self, ids: Sequence[str]) -> dict[str, tuple[str, Audience]]:
         """See `protocols.Store`.
 
         The hash counts when as many chunks with it are stored as the document's row says: a write
         that was killed half-way has none, and is done again.
         """
-        columns = ["id", "hash", "user_id", "chunks"]
+        columns = ["id", "hash", "user_id", READERS, "chunks"]
         documents = self._documents.search().where(among(ids)).select(columns).to_list()
         search = self._chunks.search().where(among(ids, "doc_id"))
         rows = search.select(["doc_id", "doc_hash"]).to_arrow()
@@ -66,14 +69,12 @@ class LanceWriter:
             for d in documents
             if stored[d["id"], d["hash"]] == d["chunks"] == total[d["id"]]
         }
-        return {
-            d["id"]: (d["hash"] if d["id"] in complete else "", d["user_id"]) for d in documents
-        }
+        return {d["id"]: (d["hash"] if d["id"] in complete else "", _whose(d)) for d in documents}
 
-    def owners(self, ids: Sequence[str]) -> dict[str, str | None]:
+    def audiences(self, ids: Sequence[str]) -> dict[str, Audience]:
         """See `protocols.Store`."""
-        stored = self._documents.search().where(among(ids)).select(["id", "user_id"])
-        return {row["id"]: row["user_id"] for row in stored.to_list()}
+        stored = self._documents.search().where(among(ids)).select(["id", "user_id", READERS])
+        return {row["id"]: _whose(row) for row in stored.to_list()}
 
     def put(self, rows: pa.Table, documents: pa.Table, stored: Collection[str]) -> None:
         """Put documents in the place of those that have their ids.
@@ -147,6 +148,10 @@ class LanceWriter:
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         merge.execute(table, on_bad_vectors="null")
         return True
+
+
+def _whose(row: Mapping[str, Any]) -> Audience:
+    return audience_of(row["user_id"], row[READERS])
 
 
 def _places(rows: pa.Table) -> list[tuple[str, int]]:

@@ -6,9 +6,10 @@ from rag_embed.testing.filters import FilterLaws
 from rag_embed.testing.store_finding import FindingLaws
 from rag_embed.testing.store_keeping import KeepingLaws
 from rag_embed.testing.store_owners import OwnerLaws
+from rag_embed.testing.store_readers import ReaderLaws
 
 
-class StoreContract(FindingLaws, KeepingLaws, OwnerLaws, FilterLaws):
+class StoreContract(FindingLaws, KeepingLaws, OwnerLaws, ReaderLaws, FilterLaws):
     """The laws of `protocols.Store`. Subclass it and give it a ``store`` fixture.
 
     The fixture makes an empty store, with one space ``"dense"`` of `store_data.DIM` numbers and the

@@ -12,7 +12,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import And, Filter, Or, field, matches
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, FIELDS, ids, vector, write
-from rag_embed.types import Chunk, ChunkRows, Document, doc_id_of, place_of
+from rag_embed.types import Chunk, ChunkRows, Document, Principal, doc_id_of, place_of
 
 
 class FindingLaws:
@@ -51,7 +51,7 @@ class FindingLaws:
         assert view.chunks([name, "b#0-8"]) == view.document_chunks("b")
         assert view.documents([name, "d"]) == [CORPUS[3]] and view.document_chunks(name) == []
         assert store.known([name]) == {} and store.delete([name]) == 0
-        assert view.moments("dense", name).count == view.moments("dense").count
+        assert view.moments("dense", Principal(name)).count == view.moments("dense").count
         with pytest.raises(BadInput, match="Unknown chunk"):
             view.vectors("dense", [name])
 

@@ -13,7 +13,7 @@ from rag_embed.events import UserEvent
 from rag_embed.filters import field
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, DIM, ids, vector, write
-from rag_embed.types import Chunk, ChunkRows, Document, Signature
+from rag_embed.types import EVERYBODY, Chunk, ChunkRows, Document, Signature
 
 
 class KeepingLaws:
@@ -29,9 +29,9 @@ class KeepingLaws:
         assert view.document_chunks("b") == [] and view.documents(["b"]) == [Document("b", "")]
         assert view.lexical(["whale wine"], 9, None)[0][0] == []
         assert store.known(["a", "b", "c", "zz"]) == {
-            "a": ("h2", None),
-            "b": ("h2", None),
-            "c": ("h", None),
+            "a": ("h2", EVERYBODY),
+            "b": ("h2", EVERYBODY),
+            "c": ("h", EVERYBODY),
         }
         assert len(view) == 7
 

@@ -10,7 +10,7 @@ from rag_embed.filters import field
 from rag_embed.maths.bm25 import Postings
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, ids, write
-from rag_embed.types import Document
+from rag_embed.types import EVERYBODY, Audience, Document, Principal
 
 
 class OwnerLaws:
@@ -24,8 +24,8 @@ class OwnerLaws:
         for user in (None, "ann", "somebody else"):
             seen = [c.id for c in chunks if c.user in (None, user)]
             rows = view.vectors("dense", seen)
-            moments = view.moments("dense", user)
-            assert moments.count == view.count(user) == len(rows)
+            moments = view.moments("dense", Principal(user))
+            assert moments.count == view.count(Principal(user)) == len(rows)
             np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
             np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
 
@@ -52,8 +52,8 @@ class OwnerLaws:
             ):
                 assert a[0] == b[0]
                 np.testing.assert_allclose(a[1], b[1], rtol=1e-6)  # upkeep may have built an index
-        for user in (None, "bob", "nobody"):
-            one, other = before.moments("dense", user), after.moments("dense", user)
+        for whom in map(Principal, (None, "bob", "nobody")):
+            one, other = before.moments("dense", whom), after.moments("dense", whom)
             assert one.count == other.count
             assert np.array_equal(one.mean, other.mean)
             assert np.array_equal(one.second, other.second)
@@ -92,8 +92,10 @@ class OwnerLaws:
         ):
             with pytest.raises(BadInput, match="another owner"):
                 write(store, Document("z", "new"), late)
-        assert store.known(["x", "y", "z"]) == {"x": ("h", "ann"), "y": ("h", None)}
-        assert store.owners(["x", "y", "z"]) == {"x": "ann", "y": None} and store.owners([]) == {}
+        ann = Audience("ann")
+        assert store.known(["x", "y", "z"]) == {"x": ("h", ann), "y": ("h", EVERYBODY)}
+        assert store.audiences(["x", "y", "z"]) == {"x": ann, "y": EVERYBODY}
+        assert store.audiences([]) == {}
         assert [c.text for c in store.view().document_chunks("x")] == ["red fox"]
         write(store, Document("x", "grey fox", user="ann"), digest="h2")
-        assert store.known(["x"]) == {"x": ("h2", "ann")}
+        assert store.known(["x"]) == {"x": ("h2", ann)}

@@ -97,7 +97,7 @@ def cuts_of(index: Index) -> list[Cut]:
     found = []
     for start in range(0, len(ids), 100):
         for document in view.documents(ids[start : start + 100]):
-            if document.user is None:
+            if document.audience.everybody:
                 found.append(Cut(document, view.document_chunks(document.id)))
     if not found:
         raise BadInput("The index holds no shared documents; add some before training on them.")

@@ -116,7 +116,7 @@ def confirmed(
             hit an owner: routes show their pilots to everybody.
     """
     asked = query if isinstance(query, Query) else Query(query)
-    if asked.user is not None or hit.chunk.user is not None:
+    if asked.user is not None or asked.groups or not hit.chunk.audience.everybody:
         raise BadInput(
             "A pilot is shown to every user, so a query with a user or a hit with an owner cannot "
             "become one; ask without a user, about shared documents."

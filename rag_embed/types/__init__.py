@@ -3,6 +3,7 @@
 Frozen, slotted dataclasses and array aliases live here; anything that *does* something does not.
 """
 
+from rag_embed.types.access import EVERYBODY, STRANGER, Audience, Principal, group_names
 from rag_embed.types.citation import Citation
 from rag_embed.types.documents import (
     ANYONE,
@@ -47,6 +48,7 @@ from rag_embed.types.vectors import (
 __all__ = [
     "ANYONE",
     "Anyone",
+    "Audience",
     "Chunk",
     "ChunkRows",
     "Citation",
@@ -55,6 +57,7 @@ __all__ = [
     "Document",
     "FRESH",
     "Fresh",
+    "EVERYBODY",
     "Grouping",
     "Unit",
     "Hit",
@@ -64,6 +67,7 @@ __all__ = [
     "Options",
     "PAGE_STARTS",
     "Part",
+    "Principal",
     "Progress",
     "Query",
     "Route",
@@ -71,6 +75,7 @@ __all__ = [
     "Signature",
     "Skipped",
     "Spans",
+    "STRANGER",
     "SparseVector",
     "TOKENS",
     "TokenBits",
@@ -78,6 +83,7 @@ __all__ = [
     "Vectors",
     "check_queries",
     "doc_id_of",
+    "group_names",
     "place_of",
     "span_of",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from rag_embed.arguments import count
 from rag_embed.errors import BadInput
+from rag_embed.types.access import Audience, group_names
 
 
 class Anyone(Enum):
@@ -36,7 +37,12 @@ class Document:
         title: Shown with hits, read by the encoders and by lexical search. May be empty.
         metadata: Values as `rag_embed.values.plain` takes them: what JSON holds, dates, UUIDs,
             decimals, enums, numpy scalars. The declared ``fields`` among them are columns.
-        user: Owner. ``None`` means shared with everybody.
+        user: Owner, who alone may read it, beside ``readers``. ``None`` where nobody owns it.
+        readers: Groups whose members may read it; kept as a tuple of names, each once, in order. None for no
+            groups: then it is the owner's alone, or everybody's where nobody owns it.
+
+    Raises:
+        BadInput: A value has the wrong type, or ``readers`` is empty though nobody owns the document.
 
     Examples:
         >>> Document("guide", "Use a context manager.", title="Files").title
@@ -48,6 +54,7 @@ class Document:
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     user: str | None = None
+    readers: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("id", "text", "title"):
@@ -64,6 +71,19 @@ class Document:
             raise BadInput(
                 f"Document.metadata must be a mapping, got {type(self.metadata).__name__}."
             )
+        if self.readers is not None:
+            readers = group_names(f"Document.readers of {self.id!r}", self.readers)
+            if not readers and self.user is None:
+                raise BadInput(
+                    f"Document.readers of {self.id!r} is empty, and without an owner everybody would read it. "
+                    "Name a group or an owner; leave readers None if it is for everybody."
+                )
+            object.__setattr__(self, "readers", readers or None)
+
+    @property
+    def audience(self) -> Audience:
+        """Who may read it."""
+        return Audience(self.user, tuple(self.readers or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +101,8 @@ class Chunk:
         headings: The headings above it, outermost first.
         metadata: The document's metadata; in place of ``page_starts``, the offset of each page, slide,
             sheet or cell, a chunk has its ``page``, from 1.
-        user: The document's owner, ``None`` when shared.
+        user: The document's owner, ``None`` when nobody owns it.
+        readers: The document's groups.
     """
 
     id: str
@@ -94,6 +115,12 @@ class Chunk:
     headings: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     user: str | None = None
+    readers: tuple[str, ...] = ()
+
+    @property
+    def audience(self) -> Audience:
+        """Who may read it."""
+        return Audience(self.user, self.readers)
 
     @classmethod
     def of(
@@ -131,6 +158,7 @@ class Chunk:
             headings=headings,
             metadata=_of_part(document.metadata, start),
             user=document.user,
+            readers=document.audience.readers,
         )
 
 

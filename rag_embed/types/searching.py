@@ -11,6 +11,7 @@ from rag_embed.arguments import check_keywords, is_number, set_counts
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.filters import Filter
 from rag_embed.text import storable
+from rag_embed.types.access import Principal, group_names
 from rag_embed.types.citation import Citation
 from rag_embed.types.documents import Chunk
 from rag_embed.types.freshness import days
@@ -29,6 +30,7 @@ class Options(TypedDict, total=False):
     k: int
     where: Filter | None
     user: str | None
+    groups: Sequence[str]
     min_relevance: float
     diversity: float
     group_by: Grouping
@@ -49,6 +51,8 @@ class Query:
         where: Only chunks that match this filter.
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only.
             Take it from your authentication, never from the query text.
+        groups: Groups that the user is in: chunks that name one of them as readers are seen too. From
+            your authentication as well. Kept as a tuple of names, each once, in order.
         min_relevance: Drop hits whose ``relevance`` is below this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``; ``"document"`` for at most one hit per document; ``"text"`` for at most one of
@@ -74,6 +78,7 @@ class Query:
     previous: Sequence[str] = ()
     fresh: float | timedelta | None = None
     by: str = ""
+    groups: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -90,6 +95,8 @@ class Query:
             raise BadInput(
                 f"Query.user must be None, or a non-empty str without half a surrogate pair, got {self.user!r}."
             )
+        if self.groups != ():
+            object.__setattr__(self, "groups", group_names("Query.groups", self.groups))
         for name in ("min_relevance", "diversity"):
             value = getattr(self, name)
             if not is_number(value) or not 0.0 <= float(value) <= 1.0:
@@ -108,6 +115,11 @@ class Query:
             raise BadInput(
                 f"Query.group_by must be one of {get_args(Grouping)}, got {self.group_by!r}."
             )
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return Principal(self.user, tuple(self.groups))
 
     @classmethod
     def of(cls, query: str | Query, options: Options) -> Query:

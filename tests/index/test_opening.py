@@ -11,6 +11,7 @@ from rag_embed import Document, Index, encoders
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.types import EVERYBODY
 
 
 class TestOpen:
@@ -78,7 +79,7 @@ class TestOpen:
         index.add([new])
         merge = index.store._documents.merge_insert("id").when_matched_update_all()
         merge.execute(rows)
-        assert index.store.known(["d"]) == {"d": ("", None)}
+        assert index.store.known(["d"]) == {"d": ("", EVERYBODY)}
         assert index.add([old]).replaced == 1
         assert ids(index.search("fox whale", k=9)) == ["d#0-19"]
 

@@ -15,6 +15,7 @@ from rag_embed.ranking.best_chunks import BestChunks
 from rag_embed.ranking.legs import Z_EQUAL
 from rag_embed.ranking.neighbours import Neighbours
 from rag_embed.ranking.rerank import Reranked, stored_rows
+from rag_embed.types import Principal
 
 from .conftest import ENCODER
 
@@ -59,7 +60,7 @@ def test_affinity_is_its_formula_and_parts_add_up(index, profiles) -> None:
     view, values = index.store.view(), profiles.history("ann").values
     rows = view.vectors("dense", ids(hits))
     raw = np.sort(values @ rows.T, axis=0)[-2:].mean(axis=0)
-    z = view.moments("dense", "ann").z(unit(values.mean(axis=0)[None])[0], raw)
+    z = view.moments("dense", Principal("ann")).z(unit(values.mean(axis=0)[None])[0], raw)
     for hit, one in zip(hits, z, strict=True):
         part = hit.parts[-1]
         assert part.weight == 0.7 and part.raw == part.normalised

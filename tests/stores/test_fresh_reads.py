@@ -19,21 +19,28 @@ from rag_embed import Chunk, Document
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter, field
+from rag_embed.ranking.visibility import readable
 from rag_embed.stores.held import Held
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lance_view import LanceView
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
-from rag_embed.types import ChunkRows, TokenBits, place_of
+from rag_embed.types import STRANGER, ChunkRows, Principal, TokenBits, place_of
 
 DIM, WORDS = 4, ("fox", "tea", "whale", "wine")
 FIELDS = Fields.of({"year": int})
 OWNERS = (None, "ann", "bob")
+READERS = (None, None, ("hr",), ("hr", "law"))
+ASKING = tuple(
+    Principal(*one) for one in ((None,), ("ann",), ("bob", ("law", "x")), (None, ("hr",)))
+)
 FILTERS: tuple[Filter | None, ...] = (
     None,
     field("year") >= 2,
     field("user_id").is_missing() | (field("user_id") == "ann"),
     field("metadata.n") == 1,
+    field("reader_ids").has("hr") | field("reader_ids").is_missing(),
+    readable(Principal("ann", ("law",))),
     (field("year") < 2) & field("title").contains("1"),
 )
 UNITS = np.array(
@@ -44,12 +51,12 @@ UNITS = np.array(
 
 
 def write(store: LanceStore, name: str, seed: int, owner: str | None = None) -> None:
-    """A document whose chunks, metadata, vectors and tokens follow from the seed."""
+    """A document whose chunks, metadata, groups, vectors and tokens follow from the seed."""
     random = np.random.default_rng(seed)
     lines = [" ".join(random.choice(WORDS, 3)) for _ in range(random.integers(1, 5))]
     text = "\n".join(lines)
     metadata = {"year": int(random.integers(4)), "n": int(random.integers(3))}
-    document = Document(name, text, f"title {seed % 3}", metadata, owner)
+    document = Document(name, text, f"title {seed % 3}", metadata, owner, READERS[seed % 4])
     starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
     chunks = [
         Chunk.of(document, int(start), int(start) + len(line), ordinal=i)
@@ -79,7 +86,8 @@ def rebuilt(store: LanceStore) -> LanceView:
 
 def answers(view: LanceView) -> dict[str, object]:
     """Everything that is held in memory, as numbers that compare."""
-    said: dict[str, object] = {"count": len(view), "private": view.private}
+    said: dict[str, object] = {"count": len(view)}
+    said |= {"private": view.private, "grouped": view.grouped}
     for where in FILTERS:
         for k in (1, 3, 100):
             for row, (ids, scores) in zip(
@@ -93,12 +101,12 @@ def answers(view: LanceView) -> dict[str, object]:
     said["scores"] = [one.tolist() for one in view.lexical_scores(["fox tea"], [every])]
     said["vectors"] = view.vectors("dense", every).tolist()
     said["tokens"] = [(t.ids.tolist(), t.bits.tolist()) for t in view.tokens("dense", every)]
-    for user in OWNERS:
-        moments, frequencies = view.moments("dense", user), view.frequencies("dense", user)
-        said[f"moments {user}"] = moments.count, moments.mean.tolist(), moments.second.tolist()
+    for whom in ASKING:
+        moments, frequencies = view.moments("dense", whom), view.frequencies("dense", whom)
+        said[f"moments {whom}"] = moments.count, moments.mean.tolist(), moments.second.tolist()
         rarity = frequencies.idf(np.arange(12, dtype=np.int32)).tolist()
-        said[f"seen {user}"] = view.count(user)
-        said[f"frequencies {user}"] = frequencies.count, frequencies.mean_length, rarity
+        said[f"seen {whom}"] = view.count(whom)
+        said[f"frequencies {whom}"] = frequencies.count, frequencies.mean_length, rarity
     return said
 
 
@@ -118,7 +126,7 @@ steps = st.one_of(
     st.tuples(st.just("forget"), st.sampled_from(OWNERS[1:]), st.none()),
     st.tuples(st.just("optimize"), st.none(), st.none()),
     st.tuples(st.just("grow"), st.none(), st.none()),
-    st.tuples(st.just("look"), st.integers(0, 4), st.none()),
+    st.tuples(st.just("look"), st.integers(0, 6), st.none()),
 )
 
 
@@ -175,7 +183,7 @@ def answers_again(view: LanceView) -> dict[str, object]:
         for row, (ids, scores) in zip(UNITS, view.nearest("dense", UNITS, k, None), strict=True):
             found[f"nearest {None} {k} {row}"] = ids, scores.tolist()
     found["vectors"] = view.vectors("dense", found["ids"]).tolist()
-    found["moments None"] = moments.count, moments.mean.tolist(), moments.second.tolist()
+    found[f"moments {STRANGER}"] = moments.count, moments.mean.tolist(), moments.second.tolist()
     return found
 
 

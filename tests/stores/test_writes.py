@@ -23,7 +23,7 @@ from rag_embed.maths.bm25 import Postings
 from rag_embed.stores import MemoryStore, lance, rereading, tending, upkeep, writing
 from rag_embed.stores.lance import LanceStore
 from rag_embed.testing.store_data import DIM, write
-from rag_embed.types import Chunk
+from rag_embed.types import EVERYBODY, Chunk
 
 ENCODER = HashEncoder(dim=64)
 
@@ -393,7 +393,7 @@ def test_a_document_that_could_not_be_taken_back_is_told_of(store, monkeypatch) 
     refusing(monkeypatch, "documents", "delete")
     with pytest.raises(StoreError, match=r"disk is full.* 1 documents .* as 'd1': add or delete"):
         write(store, document(1))
-    assert store.known(["d1"]) == {"d1": ("", None)}
+    assert store.known(["d1"]) == {"d1": ("", EVERYBODY)}
     monkeypatch.undo()
     write(store, document(1))
     assert len(store.view()) == 4
