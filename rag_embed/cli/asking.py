@@ -22,6 +22,10 @@ Where = Annotated[
     typer.Option(help="Condition on a field, such as year>=2020; repeat it for 'and'."),
 ]
 User = Annotated[str | None, typer.Option(help="Also search what belongs to this user.")]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="Also search what this group may read; repeat it."),
+]
 Previous = Annotated[
     list[str] | None, typer.Option(help="An earlier turn of the talk, oldest first; repeat it.")
 ]
@@ -74,6 +78,7 @@ def query_of(
     k: int,
     where: list[str] | None,
     user: str | None,
+    groups: list[str] | None,
     previous: list[str] | None,
     min_relevance: float,
     diversity: float,
@@ -97,6 +102,7 @@ def query_of(
         previous=tuple(previous or ()),
         fresh=fresh,
         by=by,
+        groups=groups or (),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import User, Where
+from rag_embed.cli.asking import Groups, User, Where
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import emit, err, out
 from rag_embed.events import check_user
@@ -25,11 +25,13 @@ def show(
     ] = None,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print documents as they were added, or list the ids of those that match."""
-    index = Index.open(kb)
-    listed = index.contents.matching(parsed(where or [], index.store.fields), user=user)
+    index, mine = Index.open(kb), groups or ()
+    asked = parsed(where or [], index.store.fields)
+    listed = index.contents.matching(asked, user=user, groups=mine)
     if not ids:
         found = listed
         if as_json:
@@ -38,7 +40,7 @@ def show(
             out.print("\n".join(found), markup=False, soft_wrap=True)
     else:
         passing = set(listed)
-        there = index.contents.documents(ids, user=user)
+        there = index.contents.documents(ids, user=user, groups=mine)
         documents = [one for one in there if not where or one.id in passing]
         found = [one.id for one in documents]
         if as_json:

@@ -114,6 +114,12 @@ def index(
     user: Annotated[
         str | None, typer.Option(help="Owner of the documents, who alone finds them.")
     ] = None,
+    readers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reader", help="Group that finds the documents, and no others do; repeat it."
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete documents of these folders whose file is gone.")
     ] = False,
@@ -178,6 +184,7 @@ def index(
                 name=name,
                 **chosen,
                 user=user,
+                readers=readers,
                 prune=prune,
                 allow_empty=allow_empty,
                 dry_run=dry_run,
@@ -212,6 +219,7 @@ def index(
             "ignore_files": ignore_files,
             "name": name,
             "user": user,
+            "readers": readers,
         }
         follow(kb, sources, looking, as_json)
     if strict and report.failed:

@@ -26,7 +26,12 @@ Kbs = Annotated[
 
 
 def library_of(
-    kbs: list[str], user: str | None, where: list[str] | None, fresh: float | None, by: str
+    kbs: list[str],
+    user: str | None,
+    groups: list[str] | None,
+    where: list[str] | None,
+    fresh: float | None,
+    by: str,
 ) -> Library:
     """The indexes by name, each within the conditions.
 
@@ -41,7 +46,8 @@ def library_of(
         if name in places:
             raise BadInput(f"Two indexes are called {name!r}; name one of them: NAME={place}")
         places[name] = place
-    library = Library.of({name: Index.open(place) for name, place in places.items()}, user=user)
+    opened = {name: Index.open(place) for name, place in places.items()}
+    library = Library.of(opened, user=user, groups=groups or ())
     conditions = {
         shelf.name: parsed(where or [], shelf.index.store.fields) for shelf in library.shelves
     }

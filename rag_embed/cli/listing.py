@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from rag_embed.cli.asking import User, Where
+from rag_embed.cli.asking import Groups, User, Where
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import emit, emit_line, err, facts, out
 from rag_embed.index import Index
@@ -27,6 +27,7 @@ def list_(
     kb: Kb,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
     as_json: Json = False,
     as_lines: Annotated[
         bool, typer.Option("--jsonl", help="Print a line of JSON for each document.")
@@ -34,7 +35,7 @@ def list_(
 ) -> None:
     """List documents: their ids and titles."""
     rows = []
-    for one in _documents(kb, where, user):
+    for one in _documents(kb, where, user, groups):
         rows.append({"id": one.id, "title": one.title})
         if as_lines:
             emit_line(rows[-1])
@@ -70,12 +71,13 @@ def export(
     ] = None,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
 ) -> None:
     """Write documents as JSON lines, as they were added; index reads them back."""
     count = 0
     file = nullcontext(None) if to is None else to.open("w", encoding="utf-8")
     with file as opened:
-        for one in _documents(kb, where, user):
+        for one in _documents(kb, where, user, groups):
             _write(one, opened)
             count += 1
     err.print(f"wrote {count} documents")
@@ -85,16 +87,21 @@ def export(
 
 def _write(document: Document, file: TextIO | None) -> None:
     row = {"id": document.id, "title": document.title, "text": document.text}
-    owner = {} if document.user is None else {"user": document.user}
-    emit_line({**row, "metadata": dict(document.metadata), **owner}, file)
+    audience: dict[str, Any] = {} if document.user is None else {"user": document.user}
+    if document.readers:
+        audience["readers"] = list(document.readers)
+    emit_line({**row, "metadata": dict(document.metadata), **audience}, file)
 
 
-def _documents(kb: str, where: list[str] | None, user: str | None) -> Iterator[Document]:
+def _documents(
+    kb: str, where: list[str] | None, user: str | None, groups: list[str] | None
+) -> Iterator[Document]:
     """Those that match and that the user sees, by id, some at a time."""
-    index = Index.open(kb)
-    ids = iter(index.contents.matching(parsed(where or [], index.store.fields), user=user))
+    index, mine = Index.open(kb), groups or ()
+    asked = parsed(where or [], index.store.fields)
+    ids = iter(index.contents.matching(asked, user=user, groups=mine))
     while some := list(islice(ids, _BATCH)):
-        yield from index.contents.documents(some, user=user)
+        yield from index.contents.documents(some, user=user, groups=mine)
 
 
 def _shown(value: object) -> str:

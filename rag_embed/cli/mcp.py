@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import By, FreshDays, User, Where
+from rag_embed.cli.asking import By, FreshDays, Groups, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import MissingExtra
@@ -18,6 +18,7 @@ from rag_embed.errors import MissingExtra
 def mcp(
     kbs: Kbs,
     user: User = None,
+    groups: Groups = None,
     where: Where = None,
     fresh: FreshDays = None,
     by: By = "",
@@ -38,7 +39,7 @@ def mcp(
         from rag_embed.serving import running
     except ImportError as error:
         raise MissingExtra("mcp", "mcp", "The server for agents") from error
-    library = library_of(kbs, user, where, fresh, by)
+    library = library_of(kbs, user, groups, where, fresh, by)
     if not http:
         if sys.stdin.isatty():
             err.print("serving over standard input and output: a client starts this by itself")

@@ -15,6 +15,7 @@ from rag_embed.cli.asking import (
     Diversity,
     FreshDays,
     GroupBy,
+    Groups,
     K,
     MinRelevance,
     PassageTokens,
@@ -54,6 +55,7 @@ def search(
     k: K = 5,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
     previous: Previous = None,
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
@@ -70,9 +72,8 @@ def search(
 ) -> None:
     """Search an index."""
     index = Index.open(kb)
-    asked = query_of(
-        index, query, k, where, user, previous, min_relevance, diversity, group_by, fresh, by
-    )
+    who, newer = (user, groups, previous), (fresh, by)
+    asked = query_of(index, query, k, where, *who, min_relevance, diversity, group_by, *newer)
     started = time.perf_counter()
     hits = found(index, asked, rerank, best_chunks, passage_tokens)
     seconds = time.perf_counter() - started
@@ -93,6 +94,7 @@ def ask_why(
     k: K = 5,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
     previous: Previous = None,
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
@@ -106,9 +108,8 @@ def ask_why(
 ) -> None:
     """Search, and show what each leg contributed to every hit, which words matched, and what is personal."""
     index = Index.open(kb)
-    asked = query_of(
-        index, query, k, where, user, previous, min_relevance, diversity, group_by, fresh, by
-    )
+    who, newer = (user, groups, previous), (fresh, by)
+    asked = query_of(index, query, k, where, *who, min_relevance, diversity, group_by, *newer)
     explained = index.explain(asked, hits=found(index, asked, rerank, best_chunks))
     if html is not None:
         from rag_embed.serving.page.alone import page  # templates are for pages alone

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import By, FreshDays, User, Where
+from rag_embed.cli.asking import By, FreshDays, Groups, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import BadInput, MissingExtra
@@ -17,6 +17,7 @@ from rag_embed.errors import BadInput, MissingExtra
 def serve(
     kbs: Kbs,
     user: User = None,
+    groups: Groups = None,
     where: Where = None,
     fresh: FreshDays = None,
     by: By = "",
@@ -24,7 +25,8 @@ def serve(
         bool,
         typer.Option(
             "--write",
-            help="Let callers add and delete documents too; they belong to --user, or to nobody.",
+            help="Let callers add and delete documents too; they belong to --user, or are for each --group, "
+            "or for everybody.",
         ),
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8766,
@@ -56,7 +58,7 @@ def serve(
             "--where shows a part of an index, and what is written may lie outside it; leave out --where "
             "or --write."
         )
-    library = library_of(kbs, user, where, fresh, by)
+    library = library_of(kbs, user, groups, where, fresh, by)
     given = os.environ.get(TOKEN)
     token = given or secrets.token_urlsafe(24)
 

@@ -12,7 +12,7 @@ from rag_embed.filters import And, Filter, field
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.serving.parameters import Refused, brief, listed
-from rag_embed.types import Chunk, Document, Hit, Query
+from rag_embed.types import Audience, Chunk, Document, Hit, Principal, Query, group_names
 from rag_embed.types.freshness import days
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -26,6 +26,7 @@ class Shelf:
         name: What callers call it.
         index: The index.
         user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+        groups: Sees what these groups may read as well.
         where: The part of the index that is seen at all; ``None`` is all of it.
         fresh: Days after which a date counts half, where a query does not say so; see `Query`.
         by: The field that this reads.
@@ -37,6 +38,7 @@ class Shelf:
     where: Filter | None = None
     fresh: float | None = None
     by: str = ""
+    groups: tuple[str, ...] = ()
 
     def within(self, query: Query) -> Query:
         """A query as this caller may ask it: for this user, the filter narrowing the shelf's own.
@@ -47,7 +49,8 @@ class Shelf:
         dates = self.index.store.fields.dates
         fits = asked.by in dates if asked.by else bool(dates)
         fresh, by = (asked.fresh, asked.by) if fits else (None, "")
-        return replace(query, where=self._within(query.where), user=self.user, fresh=fresh, by=by)
+        where, whom = self._within(query.where), {"user": self.user, "groups": self.groups}
+        return replace(query, where=where, fresh=fresh, by=by, **whom)
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best chunks for each query, in one batch; see `within`."""
@@ -59,21 +62,48 @@ class Shelf:
 
     def ids(self, where: Filter | None = None) -> list[str]:
         """Ids of the documents that are seen, sorted."""
-        return self.index.contents.matching(self._within(where), user=self.user)
+        inside = self._within(where)
+        return self.index.contents.matching(inside, user=self.user, groups=self.groups)
 
     def document(self, id: str) -> Document | None:
         """A document; None where there is none that is seen."""
         if self.where is not None and not self.ids(field("doc_id") == id):
             return None
-        return self.index.contents.document(id, user=self.user)
+        return next(iter(self.documents([id])), None)
+
+    def documents(self, ids: Sequence[str]) -> list[Document]:
+        """Those of some documents that `ids` gave."""
+        return self.index.contents.documents(ids, user=self.user, groups=self.groups)
 
     def chunks(self, document: Document) -> list[Chunk]:
         """The chunks of a document that `document` gave, in reading order."""
-        return self.index.contents.chunks(document.id, user=self.user)
+        return self.index.contents.chunks(document.id, user=self.user, groups=self.groups)
 
     def count(self) -> int:
         """How many chunks are seen: those of `ids`."""
-        return self.index.contents.count(self.where, user=self.user)
+        return self.index.contents.count(self.where, user=self.user, groups=self.groups)
+
+    @property
+    def audience(self) -> Audience:
+        """For whom a new document is that the caller writes: the user's own, or else for the groups."""
+        return Audience(self.user, () if self.user is not None else self.groups)
+
+    def writable(self, ids: Sequence[str]) -> dict[str, Audience | None]:
+        """Stored documents of these ids, each with its audience; None for one that is not the caller's.
+
+        Only what is the user's own is; without a user, what is for the groups; without either, what
+        is for everybody.
+        """
+        whom = Principal(self.user, self.groups)
+        known = self.index.store.audiences(ids)
+        return {
+            id: one
+            if one.user == self.user
+            and whom.sees(one)
+            and (self.user is not None or bool(one.readers) == bool(self.groups))
+            else None
+            for id, one in known.items()
+        }
 
     def tokens(self, text: str) -> int:
         """How long a text is, in tokens of the index's model."""
@@ -105,8 +135,10 @@ class Library:
     shelves: tuple[Shelf, ...]
 
     @classmethod
-    def of(cls, indexes: Mapping[str, Index], *, user: str | None = None) -> Library:
-        """Open indexes by name, all of them for one user.
+    def of(
+        cls, indexes: Mapping[str, Index], *, user: str | None = None, groups: Sequence[str] = ()
+    ) -> Library:
+        """Open indexes by name, all of them for one user, or for groups.
 
         Raises:
             BadInput: There is none, or a name is none.
@@ -120,7 +152,10 @@ class Library:
                     "underscores; write NAME=KB."
                 )
         known = None if user is None else check_user(user)
-        return cls(tuple(Shelf(name, index, known) for name, index in indexes.items()))
+        named = group_names("groups", groups)
+        return cls(
+            tuple(Shelf(name, index, known, groups=named) for name, index in indexes.items())
+        )
 
     def narrowed(self, where: Mapping[str, Filter | None]) -> Library:
         """The same, of each shelf only what also matches its filter."""

@@ -73,7 +73,7 @@ def _row(shelf: Shelf, asked: Mapping[str, Any]) -> dict[str, Any]:
         matching = shelf.ids(Conditions.filter(asked["filters"], fields)) if fits else []
     first = bisect_right(matching, asked["after"])
     listed = matching[first : first + asked["documents"]]
-    titles = {one.id: one.title for one in shelf.index.contents.documents(listed, user=shelf.user)}
+    titles = {one.id: one.title for one in shelf.documents(listed)}
     return {
         "name": shelf.name,
         "documents": len(every),

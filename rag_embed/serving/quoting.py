@@ -100,7 +100,7 @@ def _joined(quotes: Sequence[Quote]) -> list[Quote]:
     texts = {
         (shelf.name, document.id): document.text
         for shelf, ids in _long(runs)
-        for document in shelf.index.contents.documents(ids, user=shelf.user)
+        for document in shelf.documents(ids)
     }
     return [_whole(run, texts.get((run[0].shelf.name, run[0].chunk.doc_id))) for run in runs]
 

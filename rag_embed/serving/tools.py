@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from rag_embed.filters import Filter
 from rag_embed.index import Index
@@ -33,18 +34,23 @@ def tools(library: Library) -> tuple[Tool, ...]:
 
 
 def index_tools(
-    index: Index | str | os.PathLike[str], *, user: str | None = None, where: Filter | None = None
+    index: Index | str | os.PathLike[str],
+    *,
+    user: str | None = None,
+    groups: Sequence[str] = (),
+    where: Filter | None = None,
 ) -> tuple[Tool, ...]:
     """`tools` over one index, for the agents of a framework.
 
     Args:
         index: An index, or the path of one.
         user: Whose documents are seen beside the shared ones; no argument of a tool names another.
+        groups: Whose documents are seen too; no argument of a tool names another either.
         where: Only this part of the index; filters of a call narrow it.
 
     Raises:
-        BadInput: The user id is none.
+        BadInput: The user id is none, or a group.
         NoIndex: There is none at the path.
     """
     opened = index if isinstance(index, Index) else Index.open(index)
-    return tools(Library.of({"index": opened}, user=user).narrowed({"index": where}))
+    return tools(Library.of({"index": opened}, user=user, groups=groups).narrowed({"index": where}))

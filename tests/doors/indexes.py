@@ -92,7 +92,8 @@ def _plain(**making) -> Make:
     def make(_: Indexes, path: str) -> None:
         index = Index.create(path, **making)
         own = Document("own", "Ann's fox sleeps on the sofa.", metadata={"year": 2023}, user="ann")
-        index.add([*DOCUMENTS, own])
+        pay = Document("pay", "The fox of hr, in winter.", metadata={"year": 2021}, readers=["hr"])
+        index.add([*DOCUMENTS, own, pay])
         told = [UserEvent.of("ann", f"dividends of fund {n}") for n in range(3)]
         index.users.remember("ann", told)
 

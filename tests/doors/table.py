@@ -102,10 +102,12 @@ SINCE = {
 TALK = 'previous=["What are shares?", "Who pays a dividend?"]'
 SPOKEN = '--previous "What are shares?" --previous "Who pays a dividend?"'
 REST = (
-    'k=3, user="ann", min_relevance=0.1, diversity=0.5, group_by="document", fresh=3650, by="day"'
+    'k=4, user="ann", groups=["hr"], min_relevance=0.1, diversity=0.5, group_by="document", '
+    'fresh=3650, by="day"'
 )
 SPELT = (
-    "-k 3 --user ann --min-relevance 0.1 --diversity 0.5 --group-by document --fresh 3650 --by day"
+    "-k 4 --user ann --group hr --min-relevance 0.1 --diversity 0.5 --group-by document "
+    "--fresh 3650 --by day"
 )
 AGAIN = {way: "`RagEmbedRetriever` of the same" for way in WAYS[2:]}
 BEST = "Reranked(index.retriever, BestChunks(2), depth=400, spread=False)"
@@ -115,6 +117,7 @@ OPTIONS = (
     Row("fewer or more", "searching.md", Asked("k=2", "-k 2")),
     Row("filter", "searching.md#filters", Asked(**SINCE)),
     Row("private documents", "personal.md", Asked('user="ann"', "--user ann")),
+    Row("documents for groups", "personal.md#groups", Asked('groups=["hr"]', "--group hr")),
     Row("earlier turns", "personal.md#bending-queries", Asked(TALK, SPOKEN, "talk")),
     Row(
         "relevance at least",
@@ -215,6 +218,16 @@ VERBS = (
             "rag-embed index FILE --to KB --user ann",
             'index.add(to_documents(loaded, user="ann"))',
             'index.add(to_documents(loaded, user="ann"))',
+        ),
+    ),
+    Verb(
+        "add for groups",
+        "personal.md#groups",
+        _said(
+            'index.add(Document(..., readers=["hr"]))',
+            "rag-embed index FILE --to KB --reader hr",
+            'index.add(to_documents(loaded, readers=["hr"]))',
+            'index.add(to_documents(loaded, readers=["hr"]))',
         ),
     ),
     Verb(

@@ -41,6 +41,18 @@ def test_add(kb, ways, way) -> None:
     assert not any(one.chunk.user == "ben" for hits in others for one in hits)
 
 
+@cells("add for groups")
+def test_add_for_groups(kb, ways, way) -> None:
+    path = kb("plain")
+    ways[way].add(path, BEN, None, ["staff", "hr"])
+    index = Index.open(path)
+    for groups in (["staff"], ["x", "hr"]):
+        [hit] = index.search(BEN, k=1, groups=groups)
+        assert "own.txt" in hit.chunk.doc_id and hit.chunk.readers == ("hr", "staff")
+    others = index.search_many([BEN] * 2, k=9, user="staff", groups=["x"])
+    assert not any("own.txt" in one.chunk.doc_id for hits in others for one in hits)
+
+
 @cells("delete, only what is the owner's")
 def test_delete(kb, ways, way) -> None:
     path, ids = kb("whole"), ["own", "hunt", "nowhere"]

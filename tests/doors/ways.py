@@ -66,8 +66,8 @@ class Python:
         found = Index.open(path).explain(QUERY, **options(asked, "Python"))
         return [one.explained for one in found]
 
-    def add(self, path, text, user):
-        Index.open(path).add(Document("own.txt", text, user=user))
+    def add(self, path, text, user, readers=None):
+        Index.open(path).add(Document("own.txt", text, user=user, readers=readers))
 
     def delete(self, path, ids, user):
         return Index.open(path).delete(ids, user=user)
@@ -110,9 +110,10 @@ class Shell:
             for hit in printed["hits"]
         ]
 
-    def add(self, path, text, user):
+    def add(self, path, text, user, readers=()):
         Path("own.txt").write_text(text)
-        self._run("index", "own.txt", "--to", path, "--user", user)
+        named = [word for one in readers for word in ("--reader", one)]
+        self._run("index", "own.txt", "--to", path, *(["--user", user] if user else named))
 
     def delete(self, path, ids, user):
         self._run("delete", path, *ids, *(["--user", user] if user else []))
@@ -170,9 +171,9 @@ class LangChain:
             assert (one.explanation, one.route) == (told["parts"], told["route"])
         return explained
 
-    def add(self, path, text, user):
+    def add(self, path, text, user, readers=None):
         loaded = [LangChainDocument(text, metadata={"source": "own.txt"})]
-        Index.open(path).add(langchain_documents(loaded, user=user))
+        Index.open(path).add(langchain_documents(loaded, user=user, readers=readers))
 
     def delete(self, path, ids, user):
         store = LangChainStore(path)
@@ -203,8 +204,9 @@ class LlamaIndex:
             assert (one.explanation, one.route) == (told["parts"], told["route"])
         return explained
 
-    def add(self, path, text, user):
-        Index.open(path).add(llama_documents([LlamaDocument(id_="own.txt", text=text)], user=user))
+    def add(self, path, text, user, readers=None):
+        loaded = [LlamaDocument(id_="own.txt", text=text)]
+        Index.open(path).add(llama_documents(loaded, user=user, readers=readers))
 
     def delete(self, path, ids, user):
         return RagEmbedIndexer(path, user=user).delete(ids)

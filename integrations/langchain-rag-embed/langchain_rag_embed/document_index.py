@@ -60,6 +60,7 @@ class RagEmbedDocumentIndex(DocumentIndex):
         /,
         *,
         user: str | None = None,
+        readers: Sequence[str] | None = None,
         batch_size: int | None = None,
     ) -> UpsertResponse:
         """Add documents, or replace those with the same ids; see `RagEmbedVectorStore`.
@@ -69,35 +70,41 @@ class RagEmbedDocumentIndex(DocumentIndex):
         Raises:
             BadInput: The metadata of a document cannot be stored.
         """
-        named = with_ids(list(items), None, title_key=self.store.title_key, user=user)
+        title_key = self.store.title_key
+        named = with_ids(list(items), None, title_key=title_key, user=user, readers=readers)
         failed = refused(self.store.index, named, batch_size)
         ids = [document.id for document in named]
         return {"succeeded": [id for id in ids if id not in failed], "failed": list(failed)}
 
     def delete(  # type: ignore[override]  # the base swallows unknown options
-        self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE
+        self,
+        ids: list[str] | None = None,
+        *,
+        user: str | Anyone | None = ANYONE,
+        groups: Sequence[str] = (),
     ) -> DeleteResponse:
         """Delete documents; unknown ids, and those of other owners, are no failure.
 
         Args:
             ids: Ids of documents.
             user: See `RagEmbedVectorStore.delete`.
+            groups: See `RagEmbedVectorStore.delete`.
 
         Raises:
             BadInput: No ids are given.
         """
         known = self.store.index.store.known
         there = known(ids or [])
-        self.store.delete(ids, user=user)
+        self.store.delete(ids, user=user, groups=groups)
         left = known(list(there))
         gone = [id for id in dict.fromkeys(ids or []) if id in there and id not in left]
         return {"num_deleted": len(gone), "succeeded": gone, "num_failed": 0, "failed": []}
 
     def get(  # type: ignore[override]
-        self, ids: Sequence[str], /, *, user: str | None = None
+        self, ids: Sequence[str], /, *, user: str | None = None, groups: Sequence[str] = ()
     ) -> list[LangChainDocument]:
-        """Those of the documents that exist and that the user sees, in the order of ``ids``."""
-        return self.store.get_by_ids(ids, user=user)
+        """Those of the documents that exist and that the user sees; see `RagEmbedVectorStore.get_by_ids`."""
+        return self.store.get_by_ids(ids, user=user, groups=groups)
 
     def _get_relevant_documents(
         self,

@@ -115,6 +115,7 @@ def to_document(
     *,
     title_key: str | None,
     user: str | None,
+    readers: Sequence[str] | None = None,
 ) -> Document:
     """A LangChain document under an id; its title is ``metadata[title_key]`` if that is a str."""
     title = document.metadata.get(title_key) if title_key is not None else None
@@ -124,6 +125,7 @@ def to_document(
         title=title if isinstance(title, str) else "",
         metadata=document.metadata,
         user=user,
+        readers=readers,
     )
 
 
@@ -133,6 +135,7 @@ def with_ids(
     *,
     title_key: str | None,
     user: str | None,
+    readers: Sequence[str] | None = None,
 ) -> list[Document]:
     """LangChain documents under ids that are given, their own, or else new ones.
 
@@ -142,7 +145,9 @@ def with_ids(
     if ids is not None and (isinstance(ids, str) or len(ids) != len(documents)):
         raise BadInput(f"Got {len(ids)} ids for {len(documents)} documents; give one for each.")
     return [
-        to_document(one, id or one.id or str(uuid4()), title_key=title_key, user=user)
+        to_document(
+            one, id or one.id or str(uuid4()), title_key=title_key, user=user, readers=readers
+        )
         for one, id in zip(documents, ids or [None] * len(documents), strict=True)
     ]
 
@@ -154,6 +159,7 @@ def to_documents(
     part_keys: Sequence[str] | None = None,
     title_key: str | None = "title",
     user: str | None = None,
+    readers: Sequence[str] | None = None,
 ) -> Iterator[Document]:
     """What a LangChain loader or splitter yields, for `rag_embed.Index.add`.
 
@@ -169,7 +175,8 @@ def to_documents(
             ``["page"]``; ``[]`` where each source is one document. Their values take the place of
             the hash.
         title_key: Metadata key of the title; ``None`` for no titles.
-        user: Owner of the documents; ``None`` shares them.
+        user: Owner of the documents; ``None`` where nobody owns them.
+        readers: Groups that may read the documents; ``None`` for none: without an owner everybody may.
 
     Raises:
         BadInput: When consumed: ``part_keys`` do not tell two documents of one source apart.
@@ -205,7 +212,7 @@ def to_documents(
             named.add(id)
         else:
             id = "#".join(filter(None, (source, _hashed(document))))
-        yield to_document(document, id, title_key=title_key, user=user)
+        yield to_document(document, id, title_key=title_key, user=user, readers=readers)
 
 
 def names_of(document: LangChainDocument) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class RetrieverOptions(TypedDict, total=False):
 
     k: int
     user: str | None
+    groups: Sequence[str]
     where: FilterLike
     previous: Sequence[str]
     min_relevance: float
@@ -74,6 +75,8 @@ class RagEmbedRetriever(BaseRetriever):
         k: How many chunks at most.
         user: Sees shared chunks and this user's own; ``None`` sees shared chunks only. Take it from
             your authentication, never from a model.
+        groups: The user's groups: chunks that name one of them as readers are seen too. From your
+            authentication as well.
         where: A rag_embed filter, or a dictionary; see `to_filter`. It is a boundary: the ``where`` of a
             call narrows it and never takes its place.
         previous: Earlier turns of the conversation, oldest first; usually comes with a call.
@@ -106,6 +109,7 @@ class RagEmbedRetriever(BaseRetriever):
     index: Annotated[SkipValidation[Source], BeforeValidator(_opened)]
     k: int = Field(default=4, ge=0, strict=True)
     user: str | None = None
+    groups: tuple[str, ...] = ()
     where: Annotated[SkipValidation[FilterLike], BeforeValidator(to_filter)] = None
     previous: tuple[str, ...] = ()
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)

@@ -16,6 +16,7 @@ from rag_embed import Document, Hit, Index, Query, field
 from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
+from rag_embed.types import Chunk
 
 _SPACE = "dense"
 
@@ -25,6 +26,7 @@ class VectorOptions(TypedDict, total=False):
 
     filter: FilterLike
     user: str | None
+    groups: Sequence[str]
 
 
 class SearchOptions(VectorOptions, total=False):
@@ -61,8 +63,12 @@ def _stored(index: Index, hit: Hit) -> LangChainDocument:
     """A whole document is its only chunk; one without visible text is a chunk of its title."""
     chunk = hit.chunk
     whole = Document(chunk.doc_id, chunk.text, metadata=chunk.metadata)
-    kept = None if chunk.text else index.contents.document(chunk.doc_id, user=chunk.user)
+    kept = None if chunk.text else _whole(index, chunk)
     return from_document(kept or whole)
+
+
+def _whole(index: Index, chunk: Chunk) -> Document | None:
+    return index.contents.document(chunk.doc_id, user=chunk.user, groups=chunk.readers)
 
 
 def within(index: Index, where: Filter | None, ids: Sequence[str]) -> Sequence[str]:
@@ -86,7 +92,7 @@ def query_of(text: str, k: int, options: SearchOptions) -> Query:
     """
     given = _known(options, SearchOptions)
     where = to_filter(given.get("filter"))
-    more = {name: given[name] for name in ("fresh", "by") if name in given}
+    more = {name: given[name] for name in ("fresh", "by", "groups") if name in given}
     return Query(
         text, k, where, given.get("user"), previous=tuple(given.get("previous", ())), **more
     )
@@ -101,7 +107,8 @@ def by_vector(embedding: Sequence[float], k: int, options: VectorOptions) -> Que
     """
     given = _known(options, VectorOptions)
     vector = np.asarray(embedding, dtype=np.float32)
-    return Query("", k, to_filter(given.get("filter")), given.get("user"), vectors={_SPACE: vector})
+    where, groups = to_filter(given.get("filter")), given.get("groups", ())
+    return Query("", k, where, given.get("user"), vectors={_SPACE: vector}, groups=groups)
 
 
 def _known(options: Mapping[str, Any], kind: type) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +24,7 @@ def search_tool(
     name: str = "search",
     about: str = "",
     user: str | None = None,
+    groups: Sequence[str] = (),
     where: FilterLike = None,
 ) -> StructuredTool:
     """Make a tool that finds passages, for `langchain.agents.create_agent` and whatever takes tools.
@@ -37,11 +39,12 @@ def search_tool(
         about: What the index holds, put before the description.
         user: Sees shared documents and this user's own; ``None`` sees shared ones only. A boundary: the
             model cannot name another. Take it from your authentication; a tool per request costs nothing.
+        groups: The user's groups, whose documents are seen too; a boundary as well.
         where: Only this part of the index, as `to_filter` takes it; a boundary that the model's filters
             narrow.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none.
+        BadInput: The filter cannot be read, or the user id is none, or a group.
 
     Examples:
         >>> from rag_embed import Document
@@ -58,7 +61,7 @@ def search_tool(
         >>> message.artifact[0].id
         'a#0-15'
     """
-    search, _, _ = index_tools(index, user=user, where=to_filter(where))
+    search, _, _ = index_tools(index, user=user, groups=groups, where=to_filter(where))
     return _made(search, name, about)
 
 
@@ -69,6 +72,7 @@ def read_tool(
     name: str = "read",
     about: str = "",
     user: str | None = None,
+    groups: Sequence[str] = (),
     where: FilterLike = None,
 ) -> StructuredTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
@@ -76,9 +80,9 @@ def read_tool(
     Arguments are those of `search_tool`; the artifact is a list of one document.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none.
+        BadInput: The filter cannot be read, or the user id is none, or a group.
     """
-    _, read, _ = index_tools(index, user=user, where=to_filter(where))
+    _, read, _ = index_tools(index, user=user, groups=groups, where=to_filter(where))
     return _made(read, name, about)
 
 

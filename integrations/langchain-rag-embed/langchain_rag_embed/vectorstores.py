@@ -97,6 +97,7 @@ class RagEmbedVectorStore(VectorStore):
         fields: FieldTypes | None = None,
         title_key: str | None = "title",
         user: str | None = None,
+        readers: Sequence[str] | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> Self:
         """Open or make a store at ``path`` (in memory without), and add texts to it."""
@@ -107,7 +108,7 @@ class RagEmbedVectorStore(VectorStore):
             title_key=title_key,
             storage_options=storage_options,
         )
-        store.add_texts(texts, metadatas, ids=ids, user=user)
+        store.add_texts(texts, metadatas, ids=ids, user=user, readers=readers)
         return store
 
     @property
@@ -125,6 +126,7 @@ class RagEmbedVectorStore(VectorStore):
         *,
         ids: Sequence[str | None] | None = None,
         user: str | None = None,
+        readers: Sequence[str] | None = None,
         batch_size: int | None = None,
     ) -> list[str]:
         """Add texts; see `add_documents`.
@@ -139,7 +141,9 @@ class RagEmbedVectorStore(VectorStore):
             LangChainDocument(page_content=text, metadata=metadata)
             for text, metadata in zip(texts, metadatas or [{} for _ in texts], strict=True)
         ]
-        return self.add_documents(documents, ids=ids, user=user, batch_size=batch_size)
+        return self.add_documents(
+            documents, ids=ids, user=user, readers=readers, batch_size=batch_size
+        )
 
     def add_documents(  # type: ignore[override]  # the base swallows unknown options
         self,
@@ -147,6 +151,7 @@ class RagEmbedVectorStore(VectorStore):
         *,
         ids: Sequence[str | None] | None = None,
         user: str | None = None,
+        readers: Sequence[str] | None = None,
         batch_size: int | None = None,
         current_time: datetime | None = None,
     ) -> list[str]:
@@ -155,7 +160,8 @@ class RagEmbedVectorStore(VectorStore):
         Args:
             documents: With one id twice, the last wins.
             ids: Instead of the documents' own; where there is neither, one is made.
-            user: Owner of the documents, who alone finds them; ``None`` shares them.
+            user: Owner of the documents, who finds them; ``None`` where nobody owns them.
+            readers: Groups that find them; ``None`` for none: without an owner everybody does.
             batch_size: Documents per commit; all at once by default.
             current_time: A time that LangChain's ``TimeWeightedVectorStoreRetriever`` writes into
                 the metadata and passes on; nothing depends on it.
@@ -167,20 +173,25 @@ class RagEmbedVectorStore(VectorStore):
             BadInput: A document cannot be stored, its id belongs to another owner, or there are
                 not as many ids as documents. Others of the call may have been stored.
         """
-        named = with_ids(list(documents), ids, title_key=self.title_key, user=user)
+        named = with_ids(list(documents), ids, title_key=self.title_key, user=user, readers=readers)
         for id, reason in refused(self.index, named, batch_size).items():
             raise BadInput(f"{id!r} cannot be stored: {reason}")
         return [document.id for document in named]
 
     def delete(  # type: ignore[override]  # the base swallows unknown options
-        self, ids: list[str] | None = None, *, user: str | Anyone | None = ANYONE
+        self,
+        ids: list[str] | None = None,
+        *,
+        user: str | Anyone | None = ANYONE,
+        groups: Sequence[str] = (),
     ) -> bool:
         """Delete documents; unknown ids are no error, and what is outside of ``where`` stays.
 
         Args:
             ids: Ids of documents.
-            user: The owner of what may be deleted, ``None`` for shared documents alone; those of others
+            user: The owner of what may be deleted, ``None`` for what nobody owns; the documents of others
                 stay. Whoever they belong to, by default.
+            groups: With ``user=None``: of what is for groups, only what is for one of these.
 
         Raises:
             BadInput: No ids are given, which might have meant everything.
@@ -192,7 +203,7 @@ class RagEmbedVectorStore(VectorStore):
             )
         if isinstance(ids, str):
             raise BadInput("delete() takes a list of ids, got one str; wrap it in a list.")
-        self.index.delete(within(self.index, self._where, ids), user=user)
+        self.index.delete(within(self.index, self._where, ids), user=user, groups=groups)
         return True
 
     def forget(self, user: str) -> int:
@@ -211,20 +222,26 @@ class RagEmbedVectorStore(VectorStore):
         return self.index.forget(user)
 
     def get_by_ids(
-        self, ids: Sequence[str], /, *, user: str | None = None
+        self, ids: Sequence[str], /, *, user: str | None = None, groups: Sequence[str] = ()
     ) -> list[LangChainDocument]:
-        """Those of the documents that exist and that the user sees, in the order of ``ids``."""
+        """Those of the documents that exist and that the user sees, in the order of ``ids``.
+
+        Args:
+            ids: Ids of documents.
+            user: Sees shared documents and this user's own; ``None`` sees shared ones only.
+            groups: The user's groups; documents that name one of them as readers are seen too.
+        """
         if isinstance(ids, str):
             raise BadInput("get_by_ids() takes a list of ids, got one str; wrap it in a list.")
-        found = self.index.contents.documents(ids, user=user)
+        found = self.index.contents.documents(ids, user=user, groups=groups)
         passing = set(within(self.index, self._where, ids))
         return [from_document(document) for document in found if document.id in passing]
 
     async def aget_by_ids(
-        self, ids: Sequence[str], /, *, user: str | None = None
+        self, ids: Sequence[str], /, *, user: str | None = None, groups: Sequence[str] = ()
     ) -> list[LangChainDocument]:
         """See `get_by_ids`."""
-        return await run_in_executor(None, self.get_by_ids, ids, user=user)
+        return await run_in_executor(None, self.get_by_ids, ids, user=user, groups=groups)
 
     def similarity_search(  # type: ignore[override]  # the base swallows unknown options
         self, query: str, k: int = 4, **options: Unpack[SearchOptions]
@@ -235,8 +252,9 @@ class RagEmbedVectorStore(VectorStore):
             query: A question or keywords.
             k: How many at most.
             **options: ``filter``, a rag_embed filter or a dictionary (see `to_filter`); ``user``, who
-                sees shared documents and their own; ``previous``, earlier turns of the conversation;
-                ``fresh`` and ``by``, newer documents first: see `rag_embed.Query`.
+                sees shared documents and their own, and ``groups``, whose documents are seen too; ``previous``,
+                earlier turns of the conversation; ``fresh`` and ``by``, newer documents first: see
+                `rag_embed.Query`.
 
         Raises:
             BadInput: An argument is wrong.

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.indexing.ingest import AddReport
+from rag_embed.protocols import View
 from rag_embed.reading import documents_of
 from rag_embed.serving.finding import where_to
 from rag_embed.serving.guard import Receive, Scope, Send
@@ -23,7 +24,8 @@ from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Parameter
 from rag_embed.serving.tool import FAILED, Answer, Tool
 from rag_embed.serving.web.parameters import Texts
-from rag_embed.types import Document, Progress, Skipped
+from rag_embed.stores.rereading import with_view
+from rag_embed.types import Audience, Document, Progress, Skipped
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ DELETED: Mapping[str, Any] = {
 
 
 def delete_tool(library: Library) -> Tool:
-    """Deleting documents of the server's user, or shared ones where it has none."""
+    """Deleting documents of the server's user, or for its groups, or shared ones where it has neither."""
     takes: dict[str, Parameter] = {
         "ids": Texts("Ids of documents; unknown ones are no error.", 1000, needed=True),
         **where_to(library, "Where they are."),
@@ -64,14 +66,16 @@ def delete_tool(library: Library) -> Tool:
 
 def _delete(library: Library, asked: Mapping[str, Any]) -> Answer:
     shelf = library.shelf(asked.get("collection", ""))
-    return Answer("", {"deleted": shelf.index.delete(asked["ids"], user=shelf.user)})
+    mine = [id for id, one in shelf.writable(asked["ids"]).items() if one is not None]
+    deleted = shelf.index.delete(mine, user=shelf.user, groups=shelf.groups)
+    return Answer("", {"deleted": deleted})
 
 
 class Adding(Response):
     """Documents come in as JSON lines and are added as they come; lines that say how far it is go out.
 
     Args:
-        shelf: Where they go; they belong to its user.
+        shelf: Where they go; they belong to its user, or are for its groups.
         limit: How many add at the same time.
         added: Called with the report at the end.
     """
@@ -85,6 +89,7 @@ class Adding(Response):
         self._shelf = shelf
         self._limit = limit
         self._added = added
+        self._known = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -115,6 +120,8 @@ class Adding(Response):
             except TimeoutError as error:
                 raise BadInput(f"Nothing came for {SILENCE:g} seconds.") from error
 
+        store = self._shelf.index.store
+        self._known = bool(self._shelf.groups) or with_view(store, _grouped)
         lines = _lines(partial(anyio.from_thread.run, coming))
         try:
             documents = map(self._owned, documents_of(lines))
@@ -131,12 +138,24 @@ class Adding(Response):
             anyio.from_thread.run(say, reported(report))
 
     def _owned(self, one: Document | Skipped) -> Document | Skipped:
-        """A document of the server's user; a caller that names another is told."""
+        """A document for whom the server says; one that is stored stays for whom it was."""
         if isinstance(one, Skipped):
             return one
         if one.user is not None:
             return Skipped(one.id, "whose it is, the server says: leave 'user' out")
-        return Document(one.id, one.text, one.title, one.metadata, self._shelf.user)
+        if one.readers:
+            return Skipped(one.id, "who reads it, the server says: leave 'readers' out")
+        audience: Audience | None = self._shelf.audience
+        if self._known:
+            audience = self._shelf.writable([one.id]).get(one.id, audience)
+        if audience is None:
+            return Skipped(one.id, "the id is that of a document for others in this index")
+        mine = audience.user, audience.readers or None
+        return Document(one.id, one.text, one.title, one.metadata, *mine)
+
+
+def _grouped(view: View) -> bool:
+    return view.private and view.grouped
 
 
 def reported(report: AddReport) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -35,7 +35,7 @@ _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 
 
 def to_documents(
-    documents: Iterable[BaseNode], *, user: str | None = None
+    documents: Iterable[BaseNode], *, user: str | None = None, readers: Sequence[str] | None = None
 ) -> Iterator[Document | Skipped]:
     """What any LlamaIndex reader or node parser yields, for ``Index.add``; lazily.
 
@@ -55,7 +55,8 @@ def to_documents(
 
     Args:
         documents: Documents or nodes of LlamaIndex.
-        user: The owner of all of them; ``None`` shares them with everybody.
+        user: The owner of all of them; ``None`` where nobody owns them.
+        readers: Groups that may read them; ``None`` for none: without an owner everybody may.
 
     Raises:
         BadInput: Something is no document, or holds what cannot be stored.
@@ -63,14 +64,14 @@ def to_documents(
     Examples:
         >>> loaded = LlamaDocument(id_="a", text="# A", metadata={"title": "Letters"})
         >>> next(to_documents([loaded]))
-        Document(id='a', text='# A', title='Letters', metadata={'title': 'Letters'}, user=None)
+        Document(id='a', text='# A', title='Letters', metadata={'title': 'Letters'}, user=None, readers=None)
     """
     for one in documents:
         if not isinstance(one, BaseNode):
             raise BadInput(
                 f"Expected a LlamaIndex document or node, got {class_of(one)}.{belongs(one)}"
             )
-        document = to_document(one, user=user)
+        document = to_document(one, user=user, readers=readers)
         if document.text.strip() or document.title.strip() or not _media(one):
             yield document
         else:
@@ -82,7 +83,9 @@ def _media(node: BaseNode) -> bool:
     return any(getattr(node, name, None) is not None for name in _MEDIA)
 
 
-def to_document(node: BaseNode, *, user: str | None = None) -> Document:
+def to_document(
+    node: BaseNode, *, user: str | None = None, readers: Sequence[str] | None = None
+) -> Document:
     """One of `to_documents`."""
     name = node.metadata.get("file_name")
     name = name if isinstance(name, str) else ""
@@ -96,6 +99,7 @@ def to_document(node: BaseNode, *, user: str | None = None) -> Document:
         title=title if isinstance(title, str) else name,
         metadata={**added, **node.metadata, **({BESIDE: beside} if beside else {})},
         user=user,
+        readers=readers,
     )
 
 

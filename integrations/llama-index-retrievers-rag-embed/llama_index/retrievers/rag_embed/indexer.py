@@ -16,6 +16,7 @@ from llama_index.retrievers.rag_embed.documents import to_documents
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.types import Document
 
 
 class RagEmbedIndexer(TransformComponent):
@@ -27,10 +28,11 @@ class RagEmbedIndexer(TransformComponent):
 
     Args:
         index: An index, or where one is stored.
-        user: Owner of what is added; ``None`` shares it with everybody.
+        user: Owner of what is added; ``None`` where nobody owns it.
+        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may.
 
     Raises:
-        BadInput: ``index`` is none, or the user id is empty.
+        BadInput: ``index`` is none, the user id is empty, or a group is none.
 
     Examples:
         >>> from llama_index.core import Document
@@ -46,15 +48,23 @@ class RagEmbedIndexer(TransformComponent):
 
     model_config = ConfigDict(extra="forbid")
     user: str | None = None
+    readers: tuple[str, ...] | None = None
     _index: Index = PrivateAttr()
 
     @naming_keywords
-    def __init__(self, index: Index | str | os.PathLike[str], *, user: str | None = None) -> None:
+    def __init__(
+        self,
+        index: Index | str | os.PathLike[str],
+        *,
+        user: str | None = None,
+        readers: Sequence[str] | None = None,
+    ) -> None:
         if user == "":
             raise BadInput("user is a non-empty str, or None to share documents with everybody.")
         if not isinstance(index, Index | str | os.PathLike):
             raise BadInput(f"Expected an Index or the path of one, got {type(index).__name__}.")
-        super().__init__(user=user)  # type: ignore[call-arg]
+        named = Document("?", "", user=user, readers=readers).readers
+        super().__init__(user=user, readers=named)  # type: ignore[call-arg]
         self._index = index if isinstance(index, Index) else Index.open(index)
 
     @property
@@ -72,7 +82,7 @@ class RagEmbedIndexer(TransformComponent):
         return {**super().to_dict(**kwargs), "call": uuid.uuid4().hex}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), self._index, self.user)
+        return _rebuilt, (type(self), self._index, self.user, self.readers)
 
     def __call__(
         self,
@@ -88,7 +98,7 @@ class RagEmbedIndexer(TransformComponent):
             BadInput: The metadata of a document cannot be stored.
             StoreError: The index cannot be written.
         """
-        report = self._index.add(to_documents(nodes, user=self.user))
+        report = self._index.add(to_documents(nodes, user=self.user, readers=self.readers))
         for one in report.skipped:
             warnings.warn(f"{one.source} was not added: {one.reason}", stacklevel=2)
         return nodes
@@ -97,7 +107,8 @@ class RagEmbedIndexer(TransformComponent):
         """Delete documents by the ids under which they are stored; unknown ids are no error.
 
         Args:
-            ids: Ids of documents. Only those of this user are deleted; without a user, shared ones.
+            ids: Ids of documents. Only those of this user are deleted; without a user, those for its readers
+                and those for everybody.
 
         Returns:
             How many were deleted.
@@ -106,7 +117,7 @@ class RagEmbedIndexer(TransformComponent):
             BadInput: ``ids`` is one str.
             StoreError: The index cannot be written.
         """
-        return self._index.delete(ids, user=self.user)
+        return self._index.delete(ids, user=self.user, groups=self.readers or ())
 
     async def acall(
         self,
@@ -117,5 +128,7 @@ class RagEmbedIndexer(TransformComponent):
         return await asyncio.to_thread(self, nodes)
 
 
-def _rebuilt(cls: type[RagEmbedIndexer], index: Index, user: str | None) -> RagEmbedIndexer:
-    return cls(index, user=user)
+def _rebuilt(
+    cls: type[RagEmbedIndexer], index: Index, user: str | None, readers: tuple[str, ...] | None
+) -> RagEmbedIndexer:
+    return cls(index, user=user, readers=readers)

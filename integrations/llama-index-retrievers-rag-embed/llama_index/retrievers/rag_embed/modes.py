@@ -12,7 +12,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.protocols import Leg, Store
 from rag_embed.ranking import POOL, DenseLeg, Hybrid, LexicalLeg, default
-from rag_embed.types import Hit, Query
+from rag_embed.types import Hit, Principal, Query
 
 _DENSE: Leg = DenseLeg("dense", None)
 _LEXICAL: Leg = LexicalLeg("lexical")
@@ -65,14 +65,14 @@ class Search:
 
 
 def search_of(
-    asked: VectorStoreQuery, where: Filter | None, user: str | None, mmr: Diversity
+    asked: VectorStoreQuery, where: Filter | None, whom: Principal, mmr: Diversity
 ) -> Search:
     """Check a query.
 
     Args:
         asked: The query.
         where: What restricts it.
-        user: Whose nodes are searched beside the shared ones.
+        whom: Whose nodes are searched beside the shared ones.
         mmr: How MMR is asked for.
 
     Raises:
@@ -92,7 +92,15 @@ def search_of(
     text = asked.query_str or "" if _LEXICAL in legs else ""
     k = _count(asked, mode)
     diversity = _diversity(asked, mode, mmr)
-    query = Query(text, k=k, where=where, user=user, diversity=diversity, vectors=vectors)
+    query = Query(
+        text,
+        k=k,
+        where=where,
+        user=whom.user,
+        groups=whom.groups,
+        diversity=diversity,
+        vectors=vectors,
+    )
     return Search(legs, query, _weights(asked, mode), _pool(asked, mode, k, mmr))
 
 

@@ -11,6 +11,8 @@ from llama_index.retrievers.rag_embed.rows import KIND
 
 from rag_embed.filters import METADATA, And, Filter, field
 from rag_embed.protocols import View
+from rag_embed.ranking import readable
+from rag_embed.types import Principal
 
 _KINDS = [ImageNode.class_name(), IndexNode.class_name()]
 _APART = field(METADATA + KIND).is_in(_KINDS)
@@ -23,15 +25,11 @@ def every(*parts: Filter | None) -> Filter | None:
     return And(some) if some else None
 
 
-def visible(user: str | None) -> Filter:
-    """Shared nodes, and the user's own."""
-    shared = field("user_id").is_missing()
-    return shared if user is None else shared | (field("user_id") == user)
-
-
-def owned(user: str | None) -> Filter:
-    """The user's own nodes; the shared ones without a user."""
-    return field("user_id").is_missing() if user is None else field("user_id") == user
+def owned(whom: Principal) -> Filter:
+    """The user's own nodes; without a user those that nobody owns, and that the groups may read."""
+    if whom.user is not None:
+        return field("user_id") == whom.user
+    return field("user_id").is_missing() & readable(whom)
 
 
 def named(node_ids: Sequence[str] | None) -> Filter | None:
@@ -45,7 +43,7 @@ def of_sources(doc_ids: Sequence[str] | None) -> Filter | None:
 
 
 def among(
-    node_ids: Sequence[str] | None, view: View, user: str | None, given: Collection[str]
+    node_ids: Sequence[str] | None, view: View, whom: Principal, given: Collection[str]
 ) -> Filter | None:
     """What the ``node_ids`` of a query allow; no ids restrict nothing.
 
@@ -56,7 +54,7 @@ def among(
     Args:
         node_ids: What the query names.
         view: What is stored.
-        user: Who asks.
+        whom: Who asks.
         given: Ids of images and index nodes that this vector store was given.
     """
     if not node_ids:
@@ -65,7 +63,7 @@ def among(
     kinds = {document.metadata[KIND] for document in view.documents(node_ids)}
     if not kinds <= set(_KINDS):
         return exactly
-    apart = set(given) or set(view.matching(_APART & visible(user)))
+    apart = set(given) or set(view.matching(_APART & readable(whom)))
     if apart and apart <= set(node_ids):
         return exactly | ~_APART
     if kinds:

@@ -39,6 +39,7 @@ class RetrieverOptions(TypedDict, total=False):
 
     k: int
     user: str | None
+    groups: Sequence[str]
     where: Where
     previous: Sequence[str]
     min_relevance: float
@@ -61,6 +62,7 @@ class RagEmbedRetriever(BaseRetriever):
         index: An index, where one is stored, or anything with rag_embed's ``retrieve``.
         k: Hits at most.
         user: Whose documents count beside the shared ones; from your authentication.
+        groups: The user's groups, whose documents count too; from your authentication.
         where: Filter, LlamaIndex's or rag_embed's.
         previous: Earlier turns of the conversation, oldest first; usually through `with_`.
         min_relevance: Drop hits below, in [0, 1].
@@ -100,6 +102,7 @@ class RagEmbedRetriever(BaseRetriever):
         *,
         k: int = 10,
         user: str | None = None,
+        groups: Sequence[str] = (),
         where: Where = None,
         previous: Sequence[str] = (),
         min_relevance: float = 0.0,
@@ -118,6 +121,7 @@ class RagEmbedRetriever(BaseRetriever):
             "",
             k=k,
             user=user,
+            groups=groups,
             where=self._filter(where),
             previous=previous,
             min_relevance=min_relevance,
@@ -138,9 +142,9 @@ class RagEmbedRetriever(BaseRetriever):
         """A copy with other options that shares the index: one per request costs nothing.
 
         Args:
-            **options: ``k``, ``user``, ``where``, ``previous``, ``min_relevance``, ``diversity``,
-                ``group_by``, ``fresh``, ``by``, ``passage_tokens``; those left out stay as they are. A
-                filter narrows the one that is set and never takes its place.
+            **options: ``k``, ``user``, ``groups``, ``where``, ``previous``, ``min_relevance``,
+                ``diversity``, ``group_by``, ``fresh``, ``by``, ``passage_tokens``; those left out stay as
+                they are. A filter narrows the one that is set and never takes its place.
 
         Raises:
             BadInput: An option is out of range.

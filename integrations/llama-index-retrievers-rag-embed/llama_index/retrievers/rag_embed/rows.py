@@ -23,7 +23,9 @@ _CONTENT = "_node_content"
 _SOURCE_KEYS = ("document_id", "doc_id", SOURCE)
 
 
-def document_of(node: BaseNode, user: str | None = None) -> Document:
+def document_of(
+    node: BaseNode, user: str | None = None, readers: Sequence[str] | None = None
+) -> Document:
     """What is stored of a node.
 
     All that the node has beside its text is in ``_node_content``; the other metadata is for
@@ -32,6 +34,7 @@ def document_of(node: BaseNode, user: str | None = None) -> Document:
     Args:
         node: The node.
         user: Its owner.
+        readers: Groups that may read it.
 
     Raises:
         BadInput: It cannot be stored.
@@ -44,7 +47,8 @@ def document_of(node: BaseNode, user: str | None = None) -> Document:
         **dict.fromkeys(_SOURCE_KEYS, node.ref_doc_id or node.node_id),
         **edition(node, content, text),
     }
-    return cleaned(Document(node.node_id, text, metadata={**_full(metadata), **own}, user=user))
+    kept = {**_full(metadata), **own}
+    return cleaned(Document(node.node_id, text, metadata=kept, user=user, readers=readers))
 
 
 def whole(document: Document) -> Chunk:

@@ -17,7 +17,6 @@ from llama_index.retrievers.rag_embed.restriction import (
     named,
     of_sources,
     owned,
-    visible,
 )
 from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_rows, whole
 
@@ -25,7 +24,8 @@ from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.filters import Filter
 from rag_embed.indexing import content_hash
-from rag_embed.types import ChunkRows
+from rag_embed.ranking import readable
+from rag_embed.types import ChunkRows, Principal
 
 _BATCH = 10_000
 
@@ -36,12 +36,14 @@ class StoredNodes:
 
     Attributes:
         connection: To the place.
-        user: Owner of what is added. Shared nodes and the user's are found, and the user's alone
-            are deleted; without a user, the shared ones.
+        whom: Owner of what is added, and who asks. What they may read is found, and the user's own alone
+            is deleted; without a user, what nobody owns.
+        readers: Groups that may read what is added.
     """
 
     connection: Connection
-    user: str | None
+    whom: Principal
+    readers: tuple[str, ...] | None
     _apart: set[str] = field(default_factory=set, init=False)
 
     def add(self, nodes: Sequence[BaseNode]) -> None:
@@ -49,7 +51,7 @@ class StoredNodes:
         distinct = list({node.node_id: node for node in nodes}.values())
         if not distinct:
             return
-        documents = [document_of(node, self.user) for node in distinct]
+        documents = [document_of(node, self.whom.user, self.readers) for node in distinct]
         known = self.connection.store
         rows = unit_rows(distinct, None if known is None else known.spaces["dense"])
         store = self.connection.for_writing(rows.shape[1])
@@ -92,7 +94,7 @@ class StoredNodes:
         if store is None:
             return []
         view = store.view()
-        found = view.matching(every(asked, named(node_ids), visible(self.user)))
+        found = view.matching(every(asked, named(node_ids), readable(self.whom)))
         if node_ids is not None:
             matching = set(found)
             found = [id for id in dict.fromkeys(node_ids) if id in matching]
@@ -102,9 +104,9 @@ class StoredNodes:
         """See `RagEmbedVectorStore.query`."""
         store, where = self.connection.store, self._filter(query.filters)
         if store is not None:
-            ids = among(query.node_ids, store.view(), self.user, self._apart)
+            ids = among(query.node_ids, store.view(), self.whom, self._apart)
             where = every(where, ids, of_sources(query.doc_ids))
-        search = search_of(query, where, self.user, mmr)
+        search = search_of(query, where, self.whom, mmr)
         found = [] if store is None else search.run(store)
         chunks = [hit.chunk for hit, _ in found]
         return VectorStoreQueryResult(
@@ -120,7 +122,7 @@ class StoredNodes:
         store = self.connection.store
         if store is None:
             return 0
-        ids = store.view().matching(every(where, owned(self.user)))
+        ids = store.view().matching(every(where, owned(self.whom)))
         for start in range(0, len(ids), _BATCH):
             store.delete(ids[start : start + _BATCH])
         return len(ids)

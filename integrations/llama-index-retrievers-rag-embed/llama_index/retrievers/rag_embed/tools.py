@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.bridge.pydantic import BaseModel
@@ -24,6 +25,7 @@ def search_tool(
     name: str = "search",
     about: str = "",
     user: str | None = None,
+    groups: Sequence[str] = (),
     where: Where = None,
 ) -> IndexTool:
     """Make a tool that finds passages, for ``FunctionAgent`` and whatever takes tools.
@@ -38,11 +40,12 @@ def search_tool(
         about: What the index holds, put before the description.
         user: Sees shared documents and this user's own; ``None`` sees shared ones only. A boundary: the
             model cannot name another. Take it from your authentication; a tool per request costs nothing.
+        groups: The user's groups, whose documents are seen too; a boundary as well.
         where: Only this part of the index, as `to_filter` takes it; a boundary that the model's filters
             narrow.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none.
+        BadInput: The filter cannot be read, or the user id is none, or a group.
 
     Examples:
         >>> from rag_embed import Document
@@ -57,7 +60,7 @@ def search_tool(
         >>> output.raw_output[0].node_id
         'a#0-15'
     """
-    search, _, _ = _tools(index, user, where)
+    search, _, _ = _tools(index, user, groups, where)
     return IndexTool(search, name, about)
 
 
@@ -68,6 +71,7 @@ def read_tool(
     name: str = "read",
     about: str = "",
     user: str | None = None,
+    groups: Sequence[str] = (),
     where: Where = None,
 ) -> IndexTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
@@ -75,9 +79,9 @@ def read_tool(
     Arguments are those of `search_tool`; the ``raw_output`` is a list of one node without score.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none.
+        BadInput: The filter cannot be read, or the user id is none, or a group.
     """
-    _, read, _ = _tools(index, user, where)
+    _, read, _ = _tools(index, user, groups, where)
     return IndexTool(read, name, about)
 
 
@@ -122,10 +126,11 @@ class IndexTool(AsyncBaseTool):
 
 
 def _tools(
-    index: Index | str | os.PathLike[str], user: str | None, where: Where
+    index: Index | str | os.PathLike[str], user: str | None, groups: Sequence[str], where: Where
 ) -> tuple[Tool, ...]:
     opened = index if isinstance(index, Index) else Index.open(index)
-    return index_tools(opened, user=user, where=to_filter(where, opened.store.fields))
+    bound = to_filter(where, opened.store.fields)
+    return index_tools(opened, user=user, groups=groups, where=bound)
 
 
 def _arguments(tool: Tool) -> type[BaseModel]:

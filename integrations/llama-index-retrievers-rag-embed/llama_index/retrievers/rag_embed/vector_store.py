@@ -24,6 +24,7 @@ from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.stores import LanceStore, StorageOptions, place
+from rag_embed.types import Document, Principal, group_names
 
 
 class RagEmbedVectorStore(BasePydanticVectorStore):
@@ -55,14 +56,17 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         uri: A folder, or ``s3://``, ``gs://``, ``az://``; ``memory://`` for this object's life.
             The store is made when the first node comes, whose embedding decides the dimension.
         user: Owner of what is added. Shared nodes and this user's are found, and this user's
-            alone are deleted; without a user, shared ones. From your authentication.
+            alone are deleted; without a user, what nobody owns. From your authentication.
+        groups: The user's groups: nodes that name one of them as readers are found too.
+        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may.
+            Without a user, what is for them is found here too.
         fields: Metadata that is kept in columns, such as ``{"year": int}``: filters on it are
             faster, and other types are refused.
         storage_options: Credentials and region of an object store; never serialised by
             ``to_dict``, give them again to ``from_dict``.
 
     Raises:
-        BadInput: A field's type is unknown, or its name is taken, or the user id is empty.
+        BadInput: A field's type is unknown, or its name is taken, the user id is empty, or a group is none.
 
     Examples:
         >>> from llama_index.core.schema import TextNode
@@ -78,6 +82,8 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
     is_embedding_query: bool = True
     uri: str
     user: str | None = None
+    groups: tuple[str, ...] = ()
+    readers: tuple[str, ...] | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     storage_options: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     _nodes: StoredNodes = PrivateAttr()
@@ -88,17 +94,26 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         uri: str | os.PathLike[str],
         *,
         user: str | None = None,
+        groups: Sequence[str] = (),
+        readers: Sequence[str] | None = None,
         fields: FieldTypes | None = None,
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
+        who = _checked(user, groups, readers)
         super().__init__(  # type: ignore[call-arg]
             uri=place(uri),
-            user=_checked(user),
+            **who,
             fields=dict(Fields.of(fields or {}).types),
             storage_options=None if storage_options is None else dict(storage_options),
         )
         connection = Connection(self.uri, self.fields, self.storage_options)
-        self._nodes = StoredNodes(connection, user)
+        self._nodes = StoredNodes(connection, *self._who)
+
+    @property
+    def _who(self) -> tuple[Principal, tuple[str, ...] | None]:
+        """Who asks, and who may read what is added."""
+        own = () if self.user is not None or self.readers is None else self.readers
+        return Principal(self.user, group_names("groups", [*self.groups, *own])), self.readers
 
     @classmethod
     def class_name(cls) -> str:
@@ -124,22 +139,32 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
                 "would stay behind. Name a folder."
             )
         options = self.storage_options and StorageOptions(self.storage_options)
-        return _connected, (type(self), self.uri, self.user, self.fields, options)
+        who = self.user, self.groups, self.readers
+        return _connected, (type(self), self.uri, *who, self.fields, options)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> RagEmbedVectorStore:
-        return self.with_(user=self.user)
+        return self.with_(user=self.user, groups=self.groups, readers=self.readers)
 
-    def with_(self, *, user: str | None) -> RagEmbedVectorStore:
+    def with_(
+        self,
+        *,
+        user: str | None,
+        groups: Sequence[str] = (),
+        readers: Sequence[str] | None = None,
+    ) -> RagEmbedVectorStore:
         """The same store for another user, or for none; it shares the connection and costs nothing.
 
         Args:
             user: Whose nodes are added, and found beside the shared ones.
+            groups: The user's groups, whose nodes are found too.
+            readers: Groups that may read what is added.
 
         Raises:
-            BadInput: The user id is empty.
+            BadInput: The user id is empty, or a group is none.
         """
-        other = self.model_copy(update={"user": _checked(user)})
-        other._nodes = replace(self._nodes, user=user)
+        other = self.model_copy(update=_checked(user, groups, readers))
+        whom, named = other._who
+        other._nodes = replace(self._nodes, whom=whom, readers=named)
         return other
 
     def persist(self, persist_path: str, fs: Any = None) -> None:  # noqa: ANN401
@@ -271,13 +296,26 @@ def _connected(
     cls: type[RagEmbedVectorStore],
     uri: str,
     user: str | None,
+    groups: tuple[str, ...],
+    readers: tuple[str, ...] | None,
     fields: dict[str, str],
     storage_options: dict[str, str] | None,
 ) -> RagEmbedVectorStore:
-    return cls(uri, user=user, fields=fields, storage_options=storage_options)
+    return cls(
+        uri,
+        user=user,
+        groups=groups,
+        readers=readers,
+        fields=fields,
+        storage_options=storage_options,
+    )
 
 
-def _checked(user: str | None) -> str | None:
+def _checked(
+    user: str | None, groups: Sequence[str], readers: Sequence[str] | None
+) -> dict[str, Any]:
+    """Who asks, and who may read what is added."""
     if user is not None and (not isinstance(user, str) or not user):
         raise BadInput(f"user is a non-empty str, or None for shared nodes, got {user!r}.")
-    return user
+    named = Document("?", "", user=user, readers=readers).readers
+    return {"user": user, "groups": group_names("groups", groups), "readers": named}
