@@ -10,7 +10,7 @@ from rag_embed.maths.resemblance import Runs, buckets
 from rag_embed.protocols import Store, View
 from rag_embed.ranking.grouping import ALIKE
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Document
+from rag_embed.types import Audience, Document
 
 _BATCH = 256
 
@@ -63,14 +63,14 @@ def copies(store: Store, least: float = ALIKE) -> list[Copies]:
 
 
 def _groups(view: View, ids: list[str], least: float) -> list[Copies]:
-    leading: dict[tuple[str | None, int], list[str]] = {}
+    leading: dict[tuple[Audience, int], list[str]] = {}
     groups: dict[str, list[tuple[Document, float]]] = {}
     for document in _read(view, ids):
         if not document.text.strip():
             continue
         runs, places = Runs.of(document.text), buckets(document.text)
         near = dict.fromkeys(
-            id for place in places for id in leading.get((document.user, place), ())
+            id for place in places for id in leading.get((document.audience, place), ())
         )
         for leader in view.documents(list(near)):
             other = Runs.of(leader.text)
@@ -81,7 +81,7 @@ def _groups(view: View, ids: list[str], least: float) -> list[Copies]:
                 break
         else:
             for place in places:
-                leading.setdefault((document.user, place), []).append(document.id)
+                leading.setdefault((document.audience, place), []).append(document.id)
     found = [_copies(view, group) for group in groups.values()]
     return sorted(found, key=lambda one: (-one.chunks, -one.characters, one.ids))
 
