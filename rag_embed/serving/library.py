@@ -49,8 +49,14 @@ class Shelf:
         dates = self.index.store.fields.dates
         fits = asked.by in dates if asked.by else bool(dates)
         fresh, by = (asked.fresh, asked.by) if fits else (None, "")
-        where, whom = self._within(query.where), {"user": self.user, "groups": self.groups}
-        return replace(query, where=where, fresh=fresh, by=by, **whom)
+        return replace(
+            query,
+            where=self._within(query.where),
+            user=self.user,
+            groups=self.groups,
+            fresh=fresh,
+            by=by,
+        )
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best chunks for each query, in one batch; see `within`."""

@@ -53,6 +53,7 @@ class StoredNodes:
             return
         documents = [document_of(node, self.whom.user, self.readers) for node in distinct]
         known = self.connection.store
+        self._check_ids([one.id for one in documents])
         rows = unit_rows(distinct, None if known is None else known.spaces["dense"])
         store = self.connection.for_writing(rows.shape[1])
         if store.spaces["dense"] != rows.shape[1]:  # another thread was first
@@ -66,6 +67,14 @@ class StoredNodes:
         )
         self._delete(outdated(documents))
         store.tidy()
+
+    def _check_ids(self, ids: Sequence[str]) -> None:
+        """Refuse ids of stored nodes that may not be read here; another owner's the store refuses itself."""
+        if (store := self.connection.store) is None:
+            return
+        for id, audience in store.audiences(ids).items():
+            if audience.user == self.whom.user and not self.whom.sees(audience):
+                raise BadInput(f"The node {id!r} is for others in this store. Use another id.")
 
     def delete(self, node_ids: Sequence[str] | None, where: Where) -> None:
         """See `RagEmbedVectorStore.delete_nodes`."""
