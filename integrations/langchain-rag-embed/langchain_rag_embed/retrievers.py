@@ -18,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import gather_with_concurrency
 from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Unpack
 
 from langchain_rag_embed.documents import from_hit
@@ -63,6 +64,18 @@ def _opened(source: Source) -> Index | Retriever:
     )
 
 
+def _plainly(read: Callable[[Any], Any]) -> BeforeValidator:
+    """Reads a value of the retriever; what is wrong with it is told without the words of pydantic before it."""
+
+    def told(value: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
+        try:
+            return read(value)
+        except BadInput as error:
+            raise PydanticCustomError("rag_embed", "{told}", {"told": str(error)}) from error
+
+    return BeforeValidator(told)
+
+
 class RagEmbedRetriever(BaseRetriever):
     """Finds chunks in a rag_embed index.
 
@@ -106,11 +119,11 @@ class RagEmbedRetriever(BaseRetriever):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    index: Annotated[SkipValidation[Source], BeforeValidator(_opened)]
+    index: Annotated[SkipValidation[Source], _plainly(_opened)]
     k: int = Field(default=4, ge=0, strict=True)
     user: str | None = None
     groups: tuple[str, ...] = ()
-    where: Annotated[SkipValidation[FilterLike], BeforeValidator(to_filter)] = None
+    where: Annotated[SkipValidation[FilterLike], _plainly(to_filter)] = None
     previous: tuple[str, ...] = ()
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
     diversity: float = Field(default=0.0, ge=0.0, le=1.0)

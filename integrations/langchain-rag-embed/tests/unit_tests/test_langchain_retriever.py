@@ -138,8 +138,9 @@ def test_a_wrong_option_of_a_call_is_an_error(retriever, wrong):
 
 
 def test_what_cannot_be_searched_is_refused(index, tmp_path):
-    with pytest.raises(ValidationError, match="retrieve"):
+    with pytest.raises(ValidationError, match="retrieve") as told:
         RagEmbedRetriever(index=42)
+    assert told.value.errors()[0]["msg"].startswith("index must be a rag_embed Index")
     with pytest.raises(TypeError, match="no option 'top_k'; did you mean 'k'"):
         RagEmbedRetriever(index=index, top_k=3)
     with pytest.raises(TypeError, match="no option 'filter'; did you mean 'where'"):

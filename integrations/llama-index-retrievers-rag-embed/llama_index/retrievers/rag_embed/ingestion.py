@@ -14,10 +14,12 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.core.utils import get_tqdm_iterable
 from llama_index.retrievers.rag_embed.documents import to_document
 from llama_index.retrievers.rag_embed.models import loaded
+from pydantic_core import PydanticCustomError
 
 from rag_embed.arguments import check_keywords
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import DEFAULT, HashEncoder
+from rag_embed.errors import BadInput
 from rag_embed.types import Chunk
 
 
@@ -54,7 +56,10 @@ class RagEmbedNodeParser(NodeParser):
 
     @model_validator(mode="after")
     def _in_range(self) -> RagEmbedNodeParser:
-        TokenSplitter(HashEncoder(), self.chunk_tokens, self.chunk_overlap)
+        try:
+            TokenSplitter(HashEncoder(), self.chunk_tokens, self.chunk_overlap)
+        except BadInput as error:  # told without the words of pydantic before it
+            raise PydanticCustomError("rag_embed", "{told}", {"told": str(error)}) from error
         return self
 
     def _parse_nodes(
