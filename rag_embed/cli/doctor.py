@@ -218,7 +218,9 @@ def _recall(kb: str) -> Check:
     )
     if found >= _RECALL:
         return Check("recall", "ok", detail)
-    return Check("recall", "note", f"{detail}; store.cache_bytes that hold all vectors find nearly all")
+    return Check(
+        "recall", "note", f"{detail}; store.cache_bytes that hold all vectors find nearly all"
+    )
 
 
 def _traces(kb: str, text: str) -> Check:

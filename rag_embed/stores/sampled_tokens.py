@@ -58,14 +58,14 @@ class SampledTokens:
             return self._frequencies.of(whom, members)
 
     def _sample(self, resident: Resident, members: Mask) -> Mask:
-        """Those of some slots that count: all, a half, a quarter and so on, as few as need be."""
+        """Those of some slots that count: the ids with the smallest numbers, all or an eighth less, and so on."""
         numbers = self._numbers.upto(resident.size)
         for slot in range(self._numbered, resident.size):
             numbers[slot] = crc32(resident.roster.ids[slot].encode())
         self._numbered = max(self._numbered, resident.size)
         below = 2**32
         while np.count_nonzero(members) > SAMPLE:
-            below //= 2
+            below -= below // 8
             members = members & (numbers < below)
         return members
 
