@@ -104,7 +104,7 @@ def run_line(line: str) -> str:
             assert requirements, line
             for requirement in requirements:
                 installable(requirement)
-        case ["git", "clone", _] | ["cd", _]:
+        case ["git", "clone", _] | ["cd", _] | ["python", "-m", "benchmarks.models", _]:
             pass
         case ["python", "-m", "benchmarks", "render"]:
             pass
