@@ -76,13 +76,19 @@ def set_counts(owner: Any, least: int = 1, *names: str) -> None:  # noqa: ANN401
 
 
 def is_number(given: object) -> bool:
-    """Whether this is a real number, of Python or numpy.
+    """Whether this is a real number, of Python or numpy, that a float holds.
 
     Examples:
-        >>> is_number(0.5), is_number(True), is_number("1")
-        (True, False, False)
+        >>> is_number(0.5), is_number(True), is_number("1"), is_number(10**400)
+        (True, False, False, False)
     """
-    return isinstance(given, Real) and not isinstance(given, bool)
+    if not isinstance(given, Real) or isinstance(given, bool):
+        return False
+    try:
+        float(given)
+    except OverflowError:
+        return False
+    return True
 
 
 def nearest(given: str, known: Iterable[str]) -> str | None:

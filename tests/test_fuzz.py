@@ -401,7 +401,12 @@ def doors(tmp_path_factory) -> Iterator[dict[str, Door]]:
 
 
 FOUND: dict[str, list[Any]] = {
-    "adapters": [{"adapter_model.safetensors": b"\x08" + bytes(7) + b"{broken}"}],
+    "adapters": [
+        {"adapter_model.safetensors": b"\x08" + bytes(7) + b"{broken}"},
+        {"card.json": b"9"},
+    ],
+    "queries": [{"text": "x", "diversity": 10**400}, {"text": "x", "min_relevance": -(10**400)}],
+    "routers": [b"\x00\x04" + bytes(6) + b'{"__metadata__":' + b"[" * 1008],
     "settings": [
         {"index": ["abcd"]},
         {"index": {"format": 1, "signature": {}, "splitter": {}}, "roots": "ab"},

@@ -116,7 +116,14 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
                 "checked. Merge it into its model with PEFT, and use that model."
             )
         return Adapter(Signature(**json.loads(base)), dict(_factors(tensors)))
-    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (
+        SafetensorError,
+        RecursionError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(

@@ -94,7 +94,7 @@ class Card:
             data["others"] = {name: Difference(**one) for name, one in data["others"].items()}
             data["history"] = tuple((s, loss, score) for s, loss, score in data["history"])
             return cls(**data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 f"{os.fspath(folder)!r} holds no {CARD} as training writes it "
                 f"({type(error).__name__}: {error}); pass the folder of a trained adapter."

@@ -190,7 +190,7 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         where = f"{path}:{number}"
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (RecursionError, ValueError) as error:
             raise BadInput(f"{where}: expected one JSON object per line ({error}).") from None
         if not isinstance(entry, dict):
             raise BadInput(f"{where}: expected a JSON object, got {type(entry).__name__}.")

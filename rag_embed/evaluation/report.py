@@ -174,7 +174,7 @@ def read_report(text: str) -> Report:
     """
     try:
         data = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (RecursionError, ValueError) as error:
         raise BadInput(f"Expected a report in JSON ({error}); write one with to_json().") from None
     if not isinstance(data, dict) or (data.get("format"), data.get("version")) != (FORMAT, VERSION):
         raise BadInput(

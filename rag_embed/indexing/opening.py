@@ -292,7 +292,7 @@ def _loading_ahead(path: Place | None) -> Load:
         return encoders.load
     try:
         noted = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, RecursionError, ValueError, KeyError, TypeError):
         return encoders.load
     background = ThreadPoolExecutor(1, thread_name_prefix="encoder")
     loading = background.submit(encoders.load, noted)

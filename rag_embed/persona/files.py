@@ -90,7 +90,7 @@ def read(folder: Path) -> Trained:
             )
         values["history"] = Signature(**values["history"])
         return Trained(**{**values, "temperature": float(values["temperature"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelUnavailable(
             f"{folder} holds no whole PersonaPlug ({type(error).__name__}: {error}); expected a "
             "folder that PersonaPlug.save wrote."

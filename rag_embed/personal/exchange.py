@@ -49,7 +49,7 @@ def read_events(path: str | PathLike[str], user: str | None = None) -> Iterator[
 def _event(line: str, where: str, user: str | None) -> UserEvent:
     try:
         values: Any = json.loads(line)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise BadInput(f"{where}: expected one JSON object a line ({error}).") from error
     if not isinstance(values, Mapping) or not isinstance(values.get("text"), str):
         raise BadInput(f"{where}: expected a JSON object with a 'text'.")

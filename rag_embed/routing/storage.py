@@ -75,7 +75,14 @@ def router_of(content: bytes, place: str) -> PilotRouter:
         return _router(told, load(content))
     except BadInput:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
+    except (
+        RecursionError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
         raise BadInput(f"{place} holds no router ({error!r}); fit one again.") from error
 
 

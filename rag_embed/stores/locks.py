@@ -93,7 +93,7 @@ def _told(note: Path) -> str:
     try:
         told = json.loads(note.read_text(encoding="utf-8"))
         process, host, since = told["process"], told["host"], told["since"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, RecursionError, ValueError, KeyError, TypeError):
         return "another process is writing"
     own = (process, host) == (os.getpid(), socket.gethostname())
     which = "another thread of this process" if own else f"process {process} on {host}"

@@ -86,13 +86,22 @@ def _taken_back(
 ) -> Sequence[Path]:
     """All new versions, but for that which made the table and is empty.
 
-    Those that are torn alone, where the one before them was erased on purpose.
+    Those that are torn alone, where the one before them was erased on purpose; none where nothing else is
+    whole, which may be readable later.
     """
     if last is None and versions and versions[-1] not in torn:
         return versions[:-1]
-    if last is None or (last.exists() and not wrong(last)):
+    if last is None or _whole(last):
         return versions
-    return [*takewhile(lambda path: path in torn, versions)]
+    some = [*takewhile(lambda path: path in torn, versions)]
+    return some if any(map(_whole, versions[len(some) :][:1])) else []
+
+
+def _whole(path: Path) -> bool:
+    try:
+        return path.exists() and not wrong(path)
+    except OSError:
+        return False
 
 
 def set_aside(table: Path, versions: Sequence[Path]) -> None:

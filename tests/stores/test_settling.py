@@ -162,6 +162,26 @@ def test_a_version_that_cannot_be_read_for_a_moment_is_not_set_aside(
     assert ids(LanceStore.open(store.uri)) == ["a", "b", "c"]
 
 
+def test_what_cannot_be_read_back_for_a_moment_stays_where_the_version_before_was_erased(
+    tmp_path, monkeypatch
+) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(8))
+    index.add([Document("mine", "a fox", user="ann"), Document("all", "a whale")])
+    index.users.remember("ann", ["foxes", "tea"])
+
+    def failing(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "read_manifest", failing)
+        for forget in (index.users.profiles.store.forget, index.store.forget):
+            with pytest.raises(StoreError, match="look at the disk's room and health"):
+                forget("ann")
+    again = Index.open(tmp_path / "kb", encoder=HashEncoder(8))
+    assert list(again.store.document_ids()) == ["all"] and again.users.profile("ann").count == 0
+    assert {one.part for one in inspected(again.store.uri).damages} <= {"older"}
+
+
 def test_a_table_of_events_whose_making_was_interrupted_is_none(tmp_path) -> None:
     index = Index.create(tmp_path / "kb", encoder=HashEncoder(8))
     for number in range(BUCKETS):

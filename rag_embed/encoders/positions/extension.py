@@ -107,7 +107,7 @@ class Extension:
             if found != _FORMAT:
                 raise BadInput(f"its format is {found!r}, known is {_FORMAT}")
             return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (RecursionError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelUnavailable(
                 f"{path} says how the model was extended, but cannot be read ({error}). Extend the "
                 "model again, or use the version of rag_embed that saved it."
