@@ -141,7 +141,8 @@ class LanceStore:
         uri = place(uri)
         shape = Shape(spaces, fields or Fields({}), analyzer or Analyzer(), tokens, durable)
         database, own = make(uri, shape, settings or {}, files or {}, storage_options)
-        return cls(uri, database, own, storage_options)
+        with explained("open the index", uri):
+            return cls(uri, database, own, storage_options)
 
     @classmethod
     def open(
