@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.maths.products import dots
+
 FOR_MEAN, FOR_SPREAD = 2.0, 8.0
 """Rows that what is expected of any corpus counts as, for the mean of scores and for their spread.
 Chosen, as the two below, on one half of six public sets; ``python -m benchmarks relevance``
@@ -127,7 +129,7 @@ class Moments:
             [8, 0, 0, 0]
         """
         q, s = query.astype(np.float64), scores.astype(np.float64)
-        total, squares = float(q @ self.total), float(q @ self.products @ q)
+        total, squares = float(q @ self.total), float(dots(self.products, q) @ q)
         others = max(self.count - 1, 0)
         mean = (total - s) / others if others else np.zeros_like(s)
         variance = np.maximum((squares - s**2) / others - mean**2, 0.0) if others else mean
