@@ -57,6 +57,7 @@ def imported(package: Path) -> dict[str, str]:
 def test_every_foreign_import_is_declared(package) -> None:
     declared = {key(one.name) for one in requirements(PACKAGES[package])}
     homes = {name: {key(one) for one in some} for name, some in packages_distributions().items()}
+    homes["pydantic_core"] = {"pydantic"}  # each release of one fits one of the other
     homes |= {"ray": {"ray"}, "tomli": {"tomli"}, "fastembed": {"fastembed"}}  # maybe not installed
     found = imported(PACKAGES[package] / package)
     assert len(found) > 3

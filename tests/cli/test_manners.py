@@ -60,7 +60,12 @@ def test_did_you_mean(run) -> None:
 
 @pytest.mark.parametrize(
     ("option", "meant"),
-    [("--topk", "-k"), ("--filter", "--where"), ("--user-id", "--user"), ("--group_by", "--group-by")],
+    [
+        ("--topk", "-k"),
+        ("--filter", "--where"),
+        ("--user-id", "--user"),
+        ("--group_by", "--group-by"),
+    ],
 )
 def test_an_option_that_was_meant(run, kb, option, meant) -> None:
     done = run("search", kb, "fox", option, "3")
