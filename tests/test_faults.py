@@ -30,7 +30,7 @@ from steps import STEPS, check, check_all, models, opened
 
 from rag_embed import Index, RagEmbedError
 
-FAULTS = int(os.environ.get("FAULTS", "8"))
+FAULTS = int(os.environ.get("FAULTS", "4"))
 CREATE = -1
 """The step before the first."""
 

@@ -47,7 +47,7 @@ from rag_embed.stores.memory import MemoryStore
 from rag_embed.tuning.pilots import learned
 from rag_embed.types import Skipped
 
-FUZZ = int(os.environ.get("FUZZ", "3000"))
+FUZZ = int(os.environ.get("FUZZ", "1000"))
 SEED = os.environ.get("SEED", "0")
 SECONDS = 20
 """Of the processor, for one input at most."""

@@ -29,7 +29,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.events import UserEvent
 from rag_embed.stores.traces import scanned
 
-SECONDS = float(os.environ.get("LOAD", "1"))
+SECONDS = float(os.environ.get("LOAD", "0.5"))
 LONG = SECONDS >= 30
 WRITERS, READERS, THREADS = (4, 4, 16) if LONG else (1, 0, 4)
 DOCUMENTS = 30 if LONG else 8
@@ -37,7 +37,7 @@ DOCUMENTS = 30 if LONG else 8
 
 ENCODER = HashEncoder(32)
 FIELDS = {"edition": int, "writer": int}
-LEAST = 5
+LEAST = 3
 """Deeds of each, however slow the machine is."""
 
 SECRET = "zyxwvutsrq"
