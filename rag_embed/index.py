@@ -18,10 +18,10 @@ from rag_embed.indexing.evidence import Mode
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.folders import Files, Looking
-from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.own_legs import matched
+from rag_embed.indexing.reported import AddReport
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Scope, added, synced
 from rag_embed.indexing.telling import told

@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from rag_embed.cli.show import err, facts, out
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.types import Progress
 
 _SHOWN = 20

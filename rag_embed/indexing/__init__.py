@@ -2,8 +2,8 @@
 
 from rag_embed.indexing.documents import cleaned, content_hash
 from rag_embed.indexing.explanation import Explanation
-from rag_embed.indexing.ingest import AddReport
 from rag_embed.indexing.personalisation import profiles_of
+from rag_embed.indexing.reported import AddReport
 from rag_embed.indexing.settings import Expert, IndexSettings
 from rag_embed.indexing.watching import watch
 

@@ -6,9 +6,8 @@ document counts as stored only when all of its chunks are.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -18,6 +17,7 @@ from rag_embed.indexing.computed import WORTH_READING, Encoders
 from rag_embed.indexing.cutting import unwieldy
 from rag_embed.indexing.documents import content_hash, fitting, usable
 from rag_embed.indexing.origin import bare, origin_of, taken
+from rag_embed.indexing.reported import AddReport, Change
 from rag_embed.indexing.workers import Compute, Workers, in_order, workers_of
 from rag_embed.protocols import ChunkEncoder, SparseEncoder, Splitter, Store
 from rag_embed.stores.checks import check_owners
@@ -32,61 +32,6 @@ from rag_embed.types import (
     Progress,
     Skipped,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One document that differs from what is stored."""
-
-    action: Literal["add", "replace", "delete"]
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddReport:
-    """What `Index.add`, `Index.add_files` or `Index.sync` did. Counts of documents, except ``chunks``.
-
-    Attributes:
-        added: Written, with an id that was new.
-        replaced: Written, in place of another version.
-        unchanged: Stored already; they cost no encoding.
-        deleted: Deleted, since what they came from is gone.
-        chunks: Chunks written.
-        skipped: What could not be read or used, and why.
-        guessed: Documents whose file did not say how it is encoded, each with the guess.
-        planned: What a dry run would do; it does nothing, and the counts say what they would be.
-        notes: What else there is to know, in sentences.
-    """
-
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    chunks: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    guessed: tuple[tuple[str, str], ...] = ()
-    planned: tuple[Change, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def documents(self) -> int:
-        """Documents that are in the index because of this call, or were before."""
-        return self.added + self.replaced + self.unchanged
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """Why things were skipped, and how many for each reason; the most frequent first."""
-        return dict(Counter(one.reason for one in self.skipped).most_common())
-
-    @property
-    def failed(self) -> tuple[Skipped, ...]:
-        """What was skipped though it should not have been: neither by rule, nor for holding no text."""
-        return tuple(one for one in self.skipped if not one.by_rule)
-
-    def __add__(self, other: AddReport) -> AddReport:
-        return AddReport(
-            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self))
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag_embed.indexing.documents import content_hash
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.protocols import Store
 from rag_embed.stores.inspection import Damage, inspected
 from rag_embed.stores.places import place

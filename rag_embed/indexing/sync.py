@@ -18,8 +18,9 @@ from operator import methodcaller
 from rag_embed.errors import BadInput
 from rag_embed.indexing import settings
 from rag_embed.indexing.evidence import Evidence, Mode
-from rag_embed.indexing.ingest import AddReport, Change, Ingest
+from rag_embed.indexing.ingest import Ingest
 from rag_embed.indexing.origin import marked, origin_of
+from rag_embed.indexing.reported import AddReport, Change
 from rag_embed.indexing.roots import Root, scope_root
 from rag_embed.protocols import Store
 from rag_embed.stores.rereading import with_view

@@ -14,23 +14,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 from lancedb.index import BTree
 
 from rag_embed.analysis import VERSION, Analyzer
 from rag_embed.errors import IndexExists, NoIndex, StoreError
-from rag_embed.fields import READERS, Fields
-from rag_embed.stores.analysing import analyse
+from rag_embed.fields import Fields
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.inspection import small_ones
-from rag_embed.stores.key_values import put, put_first, read_all, revise
+from rag_embed.stores.key_values import put, put_first, read_all
 from rag_embed.stores.locks import let_writer_finish, turn
 from rag_embed.stores.places import local
 from rag_embed.stores.recovery import drop_orphans, recover
+from rag_embed.stores.renewing import FORMAT, check_readable, is_current, renewed, with_groups
 from rag_embed.stores.schema import (
     DOCUMENT_SCHEMA,
     SETTINGS_SCHEMA,
-    WORDS,
     chunk_schema,
     space_columns,
 )
@@ -39,10 +37,8 @@ from rag_embed.stores.tables import (
     TABLES,
     check_own,
     connect,
-    latest,
     made,
     names_of,
-    read_analyzer,
     settings_of,
 )
 
@@ -51,10 +47,6 @@ ABANDONED = timedelta(minutes=1)
 """How long nothing was done for an unfinished index on an object store before it is made anew."""
 
 _LOOK = 0.2
-
-FORMAT = 3
-"""Number of the layout of an index. 1 had no words, but a full-text index that cut texts itself; 2 had no
-groups of readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +128,8 @@ def find(uri: str, options: Mapping[str, str] | None) -> tuple[Any, dict[str, An
             f"{uri!r} holds no rag_embed index, or one whose creation was interrupted", _REMEDY
         )
     check_own(settings, FORMAT, uri)
-    found = settings["format"], settings.get("words", 0)
-    if found[0] > FORMAT or found[1] > VERSION:
-        raise StoreError(
-            f"The index has format {found[0]}.{found[1]}, this version reads up to "
-            f"{FORMAT}.{VERSION}. Upgrade rag_embed, or build the index again."
-        )
-    if found != (FORMAT, VERSION):
+    check_readable(settings)
+    if not is_current(settings):
         with explained("bring the index up to date", uri), turn(uri):
             settings = renewed(database, stored_settings(database))
     return database, settings
@@ -172,46 +159,6 @@ def lacking_columns(chunks: Any, own: Mapping[str, Any]) -> list[str]:  # noqa: 
         for column in space_columns(own["spaces"], own["tokens"], list(own.get("sparse", ())))
     }
     return sorted(wanted - set(chunks.schema.names))
-
-
-def renewed(database: Any, own: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-    """Bring an index up to date that has no groups, or whose words are lacking, or were cut by other rules.
-
-    A process that is killed in between leaves an index that the next one brings up to date.
-
-    Args:
-        database: The connection of who holds the lock.
-        own: The store's own settings.
-
-    Returns:
-        The store's own settings from now on.
-    """
-    if (own["format"], own.get("words", 0)) == (FORMAT, VERSION):
-        return dict(own)  # another process was faster
-    with_groups(database)
-    if own["format"] == 1 or own.get("words", 0) != VERSION:
-        _with_words(database.open_table("chunks"), own)
-    now = {**own, "format": FORMAT, "words": VERSION}
-    revise(latest(database, "settings"), lambda _: {"store": now}, local(database.uri) is not None)
-    return now
-
-
-def with_groups(database: Any) -> None:  # noqa: ANN401
-    """Give the tables the column that says which groups may read a row, where they have none: no group may."""
-    for name in ("chunks", "documents"):
-        table = database.open_table(name)
-        if READERS not in table.schema.names:
-            table.add_columns({READERS: "''"})
-
-
-def _with_words(chunks: Any, own: Mapping[str, Any]) -> None:  # noqa: ANN401
-    for index in chunks.list_indices():
-        if index.index_type == "FTS":
-            chunks.drop_index(index.name)  # upkeep builds another where it is due
-    missing = [name for name in WORDS if name not in chunks.schema.names]
-    if missing:
-        chunks.add_columns(pa.schema([pa.field(name, pa.string()) for name in missing]))
-    analyse(chunks, read_analyzer(own["analyzer"]))
 
 
 def create_tables(

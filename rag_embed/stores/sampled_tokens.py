@@ -58,7 +58,7 @@ class SampledTokens:
             return self._frequencies.of(whom, members)
 
     def _sample(self, resident: Resident, members: Mask) -> Mask:
-        """Those of some slots that count: the ids with the smallest numbers, all or an eighth less, and so on."""
+        """Those of some slots that count: ids with the smallest numbers, all or an eighth less, and so on."""
         numbers = self._numbers.upto(resident.size)
         for slot in range(self._numbered, resident.size):
             numbers[slot] = crc32(resident.roster.ids[slot].encode())

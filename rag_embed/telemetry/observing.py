@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from rag_embed.errors import BadInput
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.protocols import Retriever, Store
 from rag_embed.ranking.steps import Step, watched
 from rag_embed.types import Hit, Query

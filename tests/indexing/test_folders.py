@@ -13,7 +13,7 @@ from handbook import filled, ids, lines
 from rag_embed import Document, read
 from rag_embed.errors import BadInput
 from rag_embed.indexing import settings
-from rag_embed.indexing.ingest import Change
+from rag_embed.indexing.reported import Change
 
 
 class TestFolders:

@@ -22,7 +22,7 @@ from serving.listening import RIGHT, TOKEN, Server, command, serving
 
 from rag_embed import Document, Index, field
 from rag_embed.errors import BadInput
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.serving import Library, application
 from rag_embed.serving.tool import FAILED
 from rag_embed.serving.web import writing

@@ -21,7 +21,7 @@ from rag_embed.maths.inverted import Seen
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.ranking.legs import LexicalLeg
 from rag_embed.ranking.relevance import ANY_MODEL
-from rag_embed.stores import making
+from rag_embed.stores import renewing
 from rag_embed.stores.full_text import FullText
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lexical import has_index, size_of_words
@@ -257,8 +257,8 @@ def test_other_rules_analyse_an_index_anew(store, monkeypatch) -> None:
         store.view().lexical(["fox0!"], 100, None)[0][0]
         == (store.view().lexical(["fox0"], 100, None)[0][0])
     )
-    monkeypatch.setattr(making, "VERSION", 9)
-    monkeypatch.setattr(making, "read_analyzer", lambda _: Shouting())
+    monkeypatch.setattr(renewing, "VERSION", 9)
+    monkeypatch.setattr(renewing, "read_analyzer", lambda _: Shouting())
     monkeypatch.setattr("rag_embed.stores.lance.read_analyzer", lambda _: Shouting())
     monkeypatch.setattr("rag_embed.stores.analysing._BATCH", 7)
     again = LanceStore.open(store.uri)
@@ -268,10 +268,10 @@ def test_other_rules_analyse_an_index_anew(store, monkeypatch) -> None:
         id for id, text in texts.items() if "the" in text.split()
     )
     with monkeypatch.context() as patch:
-        patch.setattr(making, "VERSION", 1)
+        patch.setattr(renewing, "VERSION", 1)
         with pytest.raises(StoreError, match=r"format 2\.9, this version reads up to 2\.1"):
             LanceStore.open(store.uri)
-    with mock.patch.object(making, "analyse", side_effect=AssertionError("analysed twice")):
+    with mock.patch.object(renewing, "analyse", side_effect=AssertionError("analysed twice")):
         LanceStore.open(store.uri)
 
 
@@ -294,7 +294,7 @@ def test_an_index_without_words_is_given_them(old) -> None:
         for before, after in zip(rows[text].to_pylist(), rows[words].to_pylist(), strict=True):
             assert (before is None) == (after is None)
             assert before is None or after.split() == store.analyzer.words(before)
-    assert store.settings()["store"]["format"] == making.FORMAT
+    assert store.settings()["store"]["format"] == renewing.FORMAT
     version = store._chunks.version
     assert LanceStore.open(old)._chunks.version == version
 
@@ -302,7 +302,7 @@ def test_an_index_without_words_is_given_them(old) -> None:
 @pytest.mark.parametrize("step", ["analyse", "revise"])
 def test_a_process_that_dies_leaves_it_to_the_next(old, monkeypatch, step) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(making, step, mock.Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(renewing, step, mock.Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             LanceStore.open(old)
     test_an_index_without_words_is_given_them(old)

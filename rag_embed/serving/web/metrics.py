@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.serving.guard import App, Receive, Scope, Send
 
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"

@@ -15,7 +15,7 @@ import anyio.to_thread
 from starlette.responses import Response
 
 from rag_embed.errors import BadInput, RagEmbedError
-from rag_embed.indexing.ingest import AddReport
+from rag_embed.indexing.reported import AddReport
 from rag_embed.protocols import View
 from rag_embed.reading import documents_of
 from rag_embed.serving.finding import where_to
