@@ -269,7 +269,10 @@ def test_other_rules_analyse_an_index_anew(store, monkeypatch) -> None:
     )
     with monkeypatch.context() as patch:
         patch.setattr(renewing, "VERSION", 1)
-        with pytest.raises(StoreError, match=r"format 2\.9, this version reads up to 2\.1"):
+        with pytest.raises(
+            StoreError,
+            match=rf"format {renewing.FORMAT}\.9, this version reads up to {renewing.FORMAT}\.1",
+        ):
             LanceStore.open(store.uri)
     with mock.patch.object(renewing, "analyse", side_effect=AssertionError("analysed twice")):
         LanceStore.open(store.uri)
