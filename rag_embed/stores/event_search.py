@@ -39,6 +39,7 @@ from rag_embed.stores.event_schema import (
     matrix,
     of_user,
 )
+from rag_embed.stores.tables import passing
 from rag_embed.types import Vectors
 
 INDEXED = 8192
@@ -204,10 +205,10 @@ class _Bucket:
         return found
 
     def _among(self, some: Expr, table: Any) -> pa.Table | None:  # noqa: ANN401
-        count = table.count_rows(some.to_sql())
+        count = passing(table, some, _FEW + 1)
         if count > _FEW and table.count_rows() > self.count + 1:  # of others, it may be
             some = self._mine & some
-            count = table.count_rows(some.to_sql())
+            count = passing(table, some, _FEW + 1)
         if count > _FEW:
             return None
         if not count:

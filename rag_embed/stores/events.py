@@ -57,7 +57,7 @@ from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect, latest, let_go, upsert, whole_names_of
+from rag_embed.stores.tables import connect, latest, let_go, passing, upsert, whole_names_of
 from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
@@ -249,7 +249,7 @@ class LanceEvents:
         where = some if among is None else some & among
 
         def read(table: Any) -> pa.Table:  # noqa: ANN401
-            if not table.count_rows(some.to_sql()):
+            if not passing(table, some, 1):
                 return self._schema.empty_table().select(columns)
             return table.search().where(where).select(columns).to_arrow()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
-from lancedb.expr import col, lit
+from lancedb.util import value_to_sql
 
 from rag_embed.errors import StoreError
 from rag_embed.stores.schema import SETTINGS_SCHEMA
@@ -71,9 +71,9 @@ def revise(
 
 def _swapped(table: Any, before: str, values: Mapping[str, Any]) -> bool:  # noqa: ANN401
     """Put values in the row of all if it is what it was; LanceDB looks again when it loses the commit."""
-    same = (col("key") == lit(_ALL)) & (col("value_json") == lit(before))
+    same = f"key = {value_to_sql(_ALL)} AND value_json = {value_to_sql(before)}"
     now = json.dumps({**json.loads(before), **values})
-    return bool(table.update(where=same.to_sql(), values={"value_json": now}).rows_updated)
+    return bool(table.update(where=same, values={"value_json": now}).rows_updated)
 
 
 def _texts(table: Any) -> dict[str, str]:  # noqa: ANN401

@@ -24,6 +24,7 @@ from rag_embed.stores.metadata_scan import Scan
 from rag_embed.stores.resident import Resident, Version
 from rag_embed.stores.schema import packed
 from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import passing
 from rag_embed.text import storable
 from rag_embed.types import STRANGER, Principal
 
@@ -76,14 +77,14 @@ class Snapshot:
         """Whether any chunk is not for everybody."""
         if self.held.begun and self.resident is not None:
             return self.resident.private
-        return bool(self.count(PRIVATE))
+        return bool(self.count(PRIVATE, 1))
 
     @cached_property
     def grouped(self) -> bool:
         """Whether any chunk names groups."""
         if self.held.begun and self.resident is not None:
             return self.resident.grouped
-        return bool(self.count(GROUPED))
+        return bool(self.count(GROUPED, 1))
 
     @cached_property
     def resident(self) -> Resident | None:
@@ -141,12 +142,12 @@ class Snapshot:
             search = self.table.take_row_ids(numbers.tolist()).select(list(columns))
         return self.read(search.with_row_id())
 
-    def count(self, condition: Expr | None) -> int:
-        """Rows that pass."""
+    def count(self, condition: Expr | None, most: int | None = None) -> int:
+        """Rows that pass; up to ``most`` of them where no more need be known."""
         with explained("read the index", self.uri):
-            return int(
-                self.table.count_rows(condition if condition is None else condition.to_sql())
-            )
+            if condition is None:
+                return int(self.table.count_rows())
+            return passing(self.table, condition, most)
 
     def seen(self, whom: Principal) -> int:
         """Chunks that somebody may read."""

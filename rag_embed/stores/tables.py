@@ -10,7 +10,7 @@ from typing import Any
 
 import lancedb
 import pyarrow as pa
-from lancedb.expr import col, lit
+from lancedb.expr import Expr, col, lit
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
@@ -102,6 +102,16 @@ def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
     table = database.open_table(name)
     table.checkout(version)
     return table
+
+
+def passing(table: Any, condition: Expr, most: int | None = None) -> int:  # noqa: ANN401
+    """How many rows pass a condition, or the first so many.
+
+    LanceDB itself counts by SQL text, and in the text that it makes of an expression two quotes in a row are
+    one, and one behind a backslash ends the str: whoever chooses a name could say what is counted.
+    """
+    search = table.search().where(condition).select(["_rowid"]).with_row_id(True)
+    return len((search if most is None else search.limit(most)).to_arrow())
 
 
 @contextmanager

@@ -64,6 +64,18 @@ class ReaderLaws:
             np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
             np.testing.assert_allclose(moments.second, rows.T @ rows / len(rows), atol=1e-6)
 
+    @pytest.mark.parametrize("name", ["''", "\\'", "\\') OR true --", "\\", "'"])
+    def test_quotes_in_a_name_count_nothing_of_others(self, store: Store, name: str) -> None:
+        """Whoever may choose the name of a user or a group cannot say what is counted."""
+        odd = [Document("x", "tea", user="'x", readers=["'", "'''"])]
+        odd += [Document("mine", "tea", user=name), Document("ours", "tea", readers=[name])]
+        write(store, *CORPUS, *FOR_GROUPS, *odd)
+        every = [
+            c for d in (*CORPUS, *FOR_GROUPS, *odd) for c in store.view().document_chunks(d.id)
+        ]
+        for whom in (Principal(name), Principal(groups=(name,)), Principal(name, (name,))):
+            assert store.view().count(whom) == sum(whom.sees(one.audience) for one in every)
+
     def test_no_number_tells_of_what_is_for_others(self, store: Store) -> None:
         """Scores and statistics are those of a store that holds only what is seen."""
         write(store, *CORPUS, *FOR_GROUPS)

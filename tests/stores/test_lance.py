@@ -13,8 +13,9 @@ from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.filters import field
 from rag_embed.maths.vectors import unit
-from rag_embed.stores import lance, writing
+from rag_embed.stores import key_values, lance, writing
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.schema import SETTINGS_SCHEMA
 from rag_embed.stores.upkeep import optimized
 from rag_embed.types import ChunkRows
 
@@ -116,6 +117,14 @@ def test_concurrent_writers_of_the_same_documents_leave_one_copy(store) -> None:
     ids = store._chunks.to_arrow()["id"].to_pylist()
     assert len(ids) == 50 == len(set(ids))
     assert store._documents.count_rows() == 50
+
+
+def test_settings_without_a_lock_are_revised_whatever_they_say(store) -> None:
+    """What is compared before it is replaced goes to LanceDB as text."""
+    table = store._database.create_table("others", schema=SETTINGS_SCHEMA)
+    for name in ("''", "it's", "a\\'b", "\\") * 2:
+        key_values.revise(table, lambda was, name=name: {name: was.get(name, 0) + 1}, alone=False)
+    assert set(key_values.read_all(table).values()) == {2}
 
 
 def test_a_handle_opened_before_others_wrote_still_writes_and_deletes(store) -> None:
