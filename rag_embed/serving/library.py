@@ -40,14 +40,18 @@ class Shelf:
     by: str = ""
     groups: tuple[str, ...] = ()
 
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """Declared fields that freshness can read."""
+        return self.index.store.fields.dates
+
     def within(self, query: Query) -> Query:
         """A query as this caller may ask it: for this user, the filter narrowing the shelf's own.
 
         Freshness is left out where the index has no such field, since it narrows nothing.
         """
         asked = query if query.fresh is not None else self
-        dates = self.index.store.fields.dates
-        fits = asked.by in dates if asked.by else bool(dates)
+        fits = asked.by in self.dates if asked.by else bool(self.dates)
         fresh, by = (asked.fresh, asked.by) if fits else (None, "")
         return replace(
             query,
@@ -175,13 +179,18 @@ class Library:
         """The same, newer documents before older ones, where a caller does not say so: see `Query`.
 
         Raises:
-            BadInput: No index has such a field, or the number is none.
+            BadInput: No index has such a field, one has several and none is named, or the number is none.
         """
-        known = {name for shelf in self.shelves for name in shelf.index.store.fields.dates}
+        known = {name for shelf in self.shelves for name in shelf.dates}
         if by not in known if by else not known:
             raise BadInput(
                 f"fresh reads a declared field of dates; these indexes have {listed(sorted(known)) or 'none'}."
             )
+        for shelf in self.shelves:
+            if not by and len(shelf.dates) > 1:
+                raise BadInput(
+                    f"Name the field that fresh reads with by: {shelf.name} has {listed(shelf.dates)}."
+                )
         asked = Query("", fresh=fresh, by=by)
         return Library(
             tuple(replace(one, fresh=days("fresh", fresh), by=asked.by) for one in self.shelves)

@@ -151,7 +151,7 @@ class Query:
 def _days(fresh: float | timedelta | None, by: object) -> float | None:
     """Days of `Query.fresh`; None for none."""
     if not isinstance(by, str) or (by and fresh is None):
-        raise BadInput(f"Query.by names the field that fresh reads: give both, got by={by!r}.")
+        raise BadInput(f"by names the field that fresh reads: give both, got by={by!r}.")
     return None if fresh is None else days("Query.fresh", fresh)
 
 

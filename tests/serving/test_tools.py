@@ -267,3 +267,27 @@ def test_newer_documents_first_as_the_host_or_a_program_says() -> None:
         Library.of({"plain": plain}).fresher(30, "")
     with pytest.raises(BadInput, match="these indexes have day"):
         library.fresher(30, "dya")
+
+
+def test_what_freshness_lacks_is_told_and_no_fault_of_the_server() -> None:
+    def searched(fields: dict[str, type]) -> Library:
+        index = Index.in_memory(encoder=HashEncoder(), fields=fields)
+        index.add(Document("a", "The fox is red."))
+        return Library.of({"notes": index})
+
+    one, two = searched({"day": date}), searched({"day": date, "until": date})
+    for library, asked, told in (
+        (one, {"by": "day"}, "give both, got by='day' alone"),
+        (two, {"fresh": 30}, "one of day, until"),
+    ):
+        for tool, about in (
+            (web.search_tool, {"query": "fox"}),
+            (web.batch_tool, {"queries": ["fox"]}),
+        ):
+            answer = tool(library).call({**about, **asked})
+            assert answer.failed and told in answer.text
+    assert not web.search_tool(two).call({"query": "fox", "fresh": 0}).failed
+    assert not web.search_tool(two).call({"query": "fox", "fresh": 30, "by": "until"}).failed
+    with pytest.raises(BadInput, match="notes has day, until"):
+        two.fresher(30, "")
+    assert two.fresher(30, "day").shelves[0].by == "day"
