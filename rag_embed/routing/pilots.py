@@ -71,6 +71,19 @@ class Pilots:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def check_known(self, prices: Mapping[str, float]) -> None:
+        """Refuse prices of legs that the pilots were not judged by.
+
+        Raises:
+            BadInput: There is such a leg.
+        """
+        unknown = [leg for leg in prices if leg not in self.legs]
+        if unknown:
+            raise BadInput(
+                f"There is a price for {', '.join(unknown)}, a leg that the pilots do not know; known: "
+                f"{', '.join(self.legs)}."
+            )
+
     @property
     def weights(self) -> npt.NDArray[np.float64]:
         """``(p,)`` the default mixture, in the order of the legs."""

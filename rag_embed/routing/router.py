@@ -119,7 +119,7 @@ class PilotRouter:
         paper: Settings of the paper's mode.
 
     Raises:
-        BadInput: There is no pilot, or an unknown mode.
+        BadInput: There is no pilot, an unknown mode, or a price for a leg that the pilots do not know.
 
     Examples:
         >>> from rag_embed import Document, Index
@@ -146,6 +146,7 @@ class PilotRouter:
             raise BadInput(f"mode must be one of {get_args(Mode)}, got {self.mode!r}.")
         if not len(self.pilots):
             raise BadInput("A router needs pilots: see tuning.pilots.fitted.")
+        self.pilots.check_known(self.soft.prices)
 
     def route(self, queries: Sequence[Query], vectors: Vectors, /) -> list[Route]:
         """See `protocols.Router`.
@@ -189,7 +190,9 @@ class PilotRouter:
                 f"{default} over the legs {list(mixture)}. Remove it first, tuning.reset(index, 'router') or "
                 "rag-embed tune KB router --reset; afterwards learn one beside the new mixture."
             )
-        return self if pilots is self.pilots else replace(self, pilots=pilots)
+        prices = {leg: price for leg, price in self.soft.prices.items() if leg in pilots.legs}
+        fits = replace(self, pilots=pilots, soft=replace(self.soft, prices=prices))
+        return self if pilots is self.pilots else fits
 
     def without_documents(self, ids: Collection[str], /) -> PilotRouter | None:
         """See `protocols.LearnedRouter`: without the pilots that a document answers."""
@@ -215,18 +218,14 @@ class PilotRouter:
         weights = np.maximum(weights, 0.0)  # no leg speaks against what it finds
         if self.soft.prices:
             curvature = np.tensordot(shares, hessians, 1) + (1.0 - trust) * self._everywhere
-            weights = self._worth(weights, curvature)
+            curvature += self.soft.ridge * np.eye(weights.size)
+            prices = np.array([self.soft.prices.get(leg, 0.0) for leg in self.pilots.legs])
+            weights = np.maximum(pruned(weights, curvature, prices, self.soft.least), 0.0)
         return Route(
             dict(zip(self.pilots.legs, (weights / SHARPNESS).tolist(), strict=True)),
             trust * _determined(shares, hessians, self.soft.ridge),
             self._near(similar),
         )
-
-    def _worth(self, weights: Matrix, curvature: Matrix) -> Matrix:
-        """The weights without legs that are not worth their price."""
-        prices = np.array([self.soft.prices.get(leg, 0.0) for leg in self.pilots.legs])
-        curvature = curvature + self.soft.ridge * np.eye(weights.size)
-        return np.maximum(pruned(weights, curvature, prices, self.soft.least), 0.0)
 
     def _hard(self, row: Vectors, similar: Vectors) -> Route:
         names = list(self.pilots.mixtures)

@@ -145,3 +145,14 @@ def test_prices_are_kept_and_checked(router, tmp_path) -> None:
     for wrong in ({"prices": {"dear": -1.0}}, {"least": float("nan")}, {"prices": {"dear": "1"}}):
         with pytest.raises(BadInput, match="expected a number >= 0"):
             Soft(**wrong)
+    with pytest.raises(
+        BadInput, match="a price for deer, a leg that the pilots do not know; known: dense"
+    ):
+        replace(router, soft=Soft(prices={"deer": 20.0}))
+
+
+def test_a_price_goes_with_its_leg(index, router) -> None:
+    pilots = replace(router.pilots, default={**MIXTURE, "dear": 0.0})
+    priced = PilotRouter(pilots, soft=Soft(prices={"dear": 20.0, "tokens": 1.0}))
+    left = {leg: weight for leg, weight in MIXTURE.items() if leg != "dear"}
+    assert priced.fitting(left, index.spaces.own.signature).soft.prices == {"tokens": 1.0}
