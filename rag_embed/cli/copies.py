@@ -37,9 +37,9 @@ def _found(index: Index) -> list[Check]:
         Check(
             "copies",
             "note",
-            f"{more} of {stats['documents']} documents say nearly the same as another one: {chunks} of "
-            f"{stats['chunks']} chunks, about {each * chunks:,.0f} bytes. Leave them out where they come "
-            "from (--exclude, or rag-embed delete), or search with --group-by text.",
+            f"{more} of {stats['documents']} documents {'says' if more == 1 else 'say'} nearly the same as "
+            f"another one: {chunks} of {stats['chunks']} chunks, about {each * chunks:,.0f} bytes. Leave them "
+            "out where they come from (--exclude, or rag-embed delete), or search with --group-by text.",
             {"groups": listed},
         )
     ]
@@ -56,5 +56,5 @@ def _line(one: Copies, each: float) -> str:
     others = f" and {len(one.ids) - _NAMED} more" if len(one.ids) > _NAMED else ""
     owner = f" of {one.user}" if one.user is not None else ""
     alike = "the same text" if one.least == 1.0 else f"{one.least:.0%} the same"
-    cost = f"{one.chunks} chunks, about {each * one.chunks:,.0f} bytes"
+    cost = f"{one.chunks} {'chunk' if one.chunks == 1 else 'chunks'}, about {each * one.chunks:,.0f} bytes"
     return f"{named}{others}{owner}: {alike}; {cost}"

@@ -107,8 +107,9 @@ def tune(
     if as_json:
         emit({**_json(verdict), "used": used})
     else:
-        _print(verdict, metric)
-        err.print(f"{what.value}: {'used' if used else 'not used'}", markup=False)
+        _print(verdict, "minus squared distance" if what is What.RELEVANCE else metric)
+        said = "used" if used else "would be used" if kept else "not used"
+        err.print(f"{what.value}: {said}", markup=False)
     if not kept:
         raise typer.Exit(NOT_BETTER)
 

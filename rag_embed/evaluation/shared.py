@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.protocols import Store
 
@@ -73,6 +73,9 @@ def shared(
         user: The one whom the outcome serves alone: that user's documents and queries count.
         asked: Keep the queries that users asked, where nothing is kept of their texts.
 
+    Raises:
+        BadInput: The labels are no collection.
+
     Examples:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
@@ -82,6 +85,11 @@ def shared(
         >>> found.labels.judged, found.told
         (('sea',), 'Left out 1 labels: 1 that only private documents answer, 0 that name a user.')
     """
+    if not isinstance(labels, Collection):
+        raise BadInput(
+            f"Labels are a Collection, got {class_of(labels)}; make one with Collection.of({{question: "
+            "[document id]}) or read_labels, both of rag_embed.evaluation."
+        )
     named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
     known = store.audiences(named)
     mine = {id for id, one in known.items() if user is not None and one.user == user}

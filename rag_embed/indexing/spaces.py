@@ -168,7 +168,7 @@ class Spaces:
     def _check(self, name: str, settings: IndexSettings) -> None:
         if name not in settings.spaces:
             self._known = {one: space for one, space in self._known.items() if one != name}
-            known = sorted({**settings.spaces, **settings.sparse})
+            known = ", ".join(sorted({**settings.spaces, **settings.sparse})) or "none"
             raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
 
     def add(

@@ -53,8 +53,8 @@ def dated(by: str, fields: Fields) -> str:
     known = fields.dates
     if not known:
         raise BadInput(
-            "fresh reads a declared field of dates, and this index has none: declare one with "
-            "Index.create(..., fields={'date': date})."
+            "fresh reads a declared field of dates, and this index has none: make a new one that declares "
+            "it, with Index.create(..., fields={'day': date}), in a shell with --field day:date."
         )
     if not by and len(known) > 1:
         raise BadInput(f"Name the field that fresh reads with by: one of {', '.join(known)}.")

@@ -150,8 +150,8 @@ def fitted(
     if not positives or not negatives:
         raise BadInput(
             f"Of the best hits of the labelled queries {positives} answer their query and {negatives} do "
-            "not; relevance is fitted to both. Label more queries, some of which nothing answers: "
-            "Collection.of({..., 'price of tea': []})."
+            "not; relevance is fitted to both. Label more queries, some of which nothing answers: lines of "
+            "queries.jsonl without one in qrels.tsv, in Python Collection.of({..., 'price of tea': []})."
         )
     target = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     features = np.stack([scores, cosines, np.ones(len(y))], axis=1).astype(np.float64)

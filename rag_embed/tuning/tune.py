@@ -140,14 +140,15 @@ def _personal(index: Index, task: Task) -> Verdict[Any]:
         settings = events + (grid("session") if any(task.labels.talks.values()) else [])
     if not settings:
         raise BadInput(
-            "There is nothing to bend queries by: no user has events (Users.remember), and no label "
-            "has earlier turns (Collection.talks)."
+            "There is nothing to bend queries by: no user has events (rag-embed remember, in Python "
+            "index.users.remember), and no label has earlier turns (previous in a line of "
+            "queries.jsonl, in Python Collection.talks)."
         )
     asked = [one for one in task.labels.labelled if one.query.user is not None]
     if not asked:
         raise BadInput(
-            f"No query of {task.labels.name!r} has both a user and a relevant document; see "
-            "Collection.users."
+            f"No query of {task.labels.name!r} has both a user and a relevant document; users are user_id "
+            "in lines of queries.jsonl, in Python Collection.users."
         )
     return tune_personal(
         index.experts.hybrid(routed=True),

@@ -133,3 +133,12 @@ def test_what_is_left_names_nobody_else(beside, rows, user, asked) -> None:
         hidden = {"gone"} if user == "ann" else {"n1", "n2", "gone"}
         assert (answers and answers <= hidden) or rows[id][1] not in (None, user)
     assert (found.told == "") == (len(found.labels.queries) == len(rows))
+
+
+def test_what_is_no_collection_is_told() -> None:
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(SHARED[:2])
+    with pytest.raises(
+        BadInput, match=r"got dict; make one with Collection.of\(\{question: \[document"
+    ):
+        index.tune("weights", {"the number 0": ["d0"]})  # type: ignore[arg-type]
