@@ -108,7 +108,8 @@ def tune(
         emit({**_json(verdict), "used": used})
     else:
         _print(verdict, "minus squared distance" if what is What.RELEVANCE else metric)
-        said = "used" if used else "would be used" if kept else "not used"
+        stays = "the index stays as it is" if what.value in tuning.STORED else "not used"
+        said = "used" if used else "would be used" if kept else stays
         err.print(f"{what.value}: {said}", markup=False)
     if not kept:
         raise typer.Exit(NOT_BETTER)

@@ -92,7 +92,16 @@ def apply(index: Index, verdict: Verdict[Any]) -> None:
 
 
 def reset(index: Index, what: str, *, user: str | None = None) -> None:
-    """Use the standard again, for one user or for everybody, as if nothing had been tuned."""
+    """Use the standard again, for one user or for everybody, as if nothing had been tuned.
+
+    Raises:
+        BadInput: It is how chunks are stored, which no setting takes back.
+    """
+    _check_serves(what, user)
+    if what in STORED:
+        raise BadInput(
+            f"{what!r} is how chunks are stored and cannot be reset; make a new index, with {STORED[what]}."
+        )
     apply(index, Verdict(what, None, None, False, "The standard.", user=user))
 
 
@@ -216,7 +225,8 @@ def _use_situate(index: Index, verdict: Verdict[Any]) -> None:
     if verdict.kept and verdict.value != index.spaces.own.signature.chunks:
         raise BadInput(
             f"The chunks of this index are situated by {index.spaces.own.signature.chunks!r}; another way "
-            f"needs another index: Index.create(path, situate={verdict.value!r})."
+            f"needs another index: Index.create(path, situate={verdict.value!r}), in a shell rag-embed index "
+            f"FOLDER --to KB --situate {verdict.value!r}."
         )
 
 
@@ -230,6 +240,12 @@ TUNERS: Mapping[str, Tuner] = {
     "situate": _situate,
 }
 """What can be decided."""
+
+STORED: Mapping[str, str] = {
+    "tokens": "tokens=False, in a shell --no-tokens",
+    "situate": "situate=..., in a shell --situate",
+}
+"""What cannot be taken back, and how a new index has it otherwise."""
 
 ONE_FOR_ALL: Mapping[str, str] = {
     "relevance": "relevance is one scale, so that figures of different users mean the same",

@@ -80,6 +80,20 @@ def test_tune_router(run, kb, labelled) -> None:
     assert bare.code == 1 and "takes labels" in bare.err
 
 
+def test_tune_says_what_is_compared_and_what_stays(run, kb, labelled) -> None:
+    for what, otherwise in (("tokens", "--no-tokens"), ("situate", "--situate")):
+        refused = run("tune", kb, what, "--reset")
+        assert refused.code == 1 and otherwise in refused.err and "standard" not in refused.err
+    none = [json.dumps({"_id": f"n{i}", "text": f"zebra opera {i + 50}"}) for i in range(20)]
+    queries = (labelled / "queries.jsonl").read_text()
+    (labelled / "more.jsonl").write_text("\n".join([queries, *none]))
+    done = run(
+        "tune", kb, "relevance", labelled / "more.jsonl", labelled / "qrels.tsv", "--dry-run"
+    )
+    assert "squared" in done.out and "ndcg" not in done.out.lower()
+    assert ("relevance: would be used" in done.err) == (done.code == 0)
+
+
 def test_eval_with_a_router(run, labelled, tmp_path) -> None:
     done = run("eval", labelled, "--router", "--out", "report", "--json")
     assert done.code == 0
