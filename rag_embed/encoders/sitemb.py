@@ -19,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 
 import rag_embed.encoders.torch_forks  # noqa: F401
 from rag_embed.encoders.batching import batches
+from rag_embed.encoders.loading import check_device
 from rag_embed.encoders.models import weights_hash
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
@@ -75,6 +76,7 @@ class SitEmb(Remade):
     ) -> None:
         if not 0 <= factor <= 1 or group < 1:
             raise BadInput(f"SitEmb needs factor in [0, 1] and group >= 1, got {factor}, {group}.")
+        check_device(device)
         folder = Path(absolute(folder))
         weights = weights_hash(folder)
         self.model = _loaded(folder).eval().to(device)

@@ -17,8 +17,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput, MissingExtra, RagEmbedError
 from rag_embed.indexing.computed import Encoders
 from rag_embed.situated.space import kept_in
@@ -31,6 +32,7 @@ Compute: TypeAlias = Callable[[Sequence[Cut]], Callable[[], ChunkRows]]
 _RESTARTS = 3
 
 
+@runtime_checkable
 class Workers(Protocol):
     """Computes the rows of batches of documents, several at a time."""
 
@@ -167,11 +169,15 @@ def workers_of(given: int | Workers) -> Workers:
     Raises:
         BadInput: It is a number below 1.
     """
-    if isinstance(given, bool) or (isinstance(given, int) and given < 1):
-        raise BadInput(f"workers is a number of processes, >= 1, or Ray(...); got {given!r}.")
-    if isinstance(given, int):
-        return Alone() if given == 1 else Processes(given)
-    return given
+    if isinstance(given, Workers):
+        return given
+    try:
+        processes = count("workers", given)
+    except BadInput as error:
+        raise BadInput(
+            f"workers is a number of processes, >= 1, or Ray(...); got {given!r}."
+        ) from error
+    return Alone() if processes == 1 else Processes(processes)
 
 
 def in_order(

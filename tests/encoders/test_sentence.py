@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from rag_embed.encoders import SentenceEncoder
 from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.encoders.models import resolve
+from rag_embed.errors import BadInput
 from rag_embed.testing.encoder import TEXTS
 
 
@@ -22,6 +23,12 @@ def test_rows_are_those_of_sentence_transformers():
     expected = stock.encode(TEXTS, normalize_embeddings=True)
     rows = SentenceEncoder(DEFAULT, device="cpu").encode_document(TEXTS)
     assert cosines(rows, expected).min() > 0.9999
+
+
+@pytest.mark.parametrize("device", ["a-gpu", "", "meta", 3])
+def test_a_device_that_is_none_is_told_in_our_words(tiny, device):
+    with pytest.raises(BadInput, match="leave device out"):
+        SentenceEncoder(str(tiny), device=device)
 
 
 def test_prompts_of_the_model_are_used_unless_given(tiny):

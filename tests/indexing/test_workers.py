@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from rag_embed import Document, Index
@@ -67,7 +68,7 @@ def _broken(texts):
 
 def test_what_cannot_be_sent_away_is_refused(tmp_path) -> None:
     index = Index.in_memory(encoder=HashEncoder(8))
-    for wrong in (0, -1, True):
+    for wrong in (0, -1, True, 1.5, "2", None):
         with pytest.raises(BadInput, match="workers is a number"):
             index.add(DOCUMENTS[:1], workers=wrong)
     way = described(lambda *_: "about", name="mine", cache=tmp_path / "contexts.db")
@@ -78,7 +79,7 @@ def test_what_cannot_be_sent_away_is_refused(tmp_path) -> None:
 
 def test_the_shell_names_the_same_workers() -> None:
     assert workers_of(Engine.processes.of(1)) == Alone()
-    assert workers_of(Engine.processes.of(3)) == Processes(3)
+    assert workers_of(Engine.processes.of(3)) == Processes(3) == workers_of(np.int64(3))
     assert workers_of(Engine.ray.of(3)) == Ray(3)
 
 
