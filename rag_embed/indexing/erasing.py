@@ -20,7 +20,6 @@ from rag_embed.protocols import ChunkEncoder, Store
 from rag_embed.situated.contexts import OnDisk
 from rag_embed.situated.space import forget_written, kept_in
 from rag_embed.stores.rereading import with_view
-from rag_embed.stores.store_errors import unforgotten
 from rag_embed.types import Anyone, Document, Query
 
 
@@ -155,6 +154,8 @@ def finish(store: Store, spaces: Collection[ChunkEncoder]) -> None:
                 if unfinished:  # another process may have been faster
                     _erased(store, spaces, user)
     except StoreError as error:
+        from rag_embed.stores.store_errors import unforgotten  # keeps `import rag_embed` light
+
         warnings.warn(unforgotten(error), stacklevel=5)
 
 
