@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rag_embed.errors import StoreError
+from rag_embed.errors import BadInput, StoreError
 
 _SECRET = re.compile(r"key|secret|token|password|credential|sas|signature|service_account", re.I)
 
@@ -20,6 +20,29 @@ def secret(options: Mapping[str, str]) -> list[str]:
         ['aws_secret_access_key', 'endpoint']
     """
     return [name for name, value in options.items() if _SECRET.search(name) or "@" in value]
+
+
+def check_options(options: object) -> None:
+    """Check options of an object store, before anything is made of them; no message holds a value.
+
+    Raises:
+        BadInput: They are no mapping of str to str.
+
+    Examples:
+        >>> check_options({"region": "eu"})
+    """
+    if options is None:
+        return
+    if not isinstance(options, Mapping):
+        raise BadInput(
+            f"storage_options is a mapping of names to values, got {type(options).__name__}; write "
+            "{'region': ...}."
+        )
+    for name, value in options.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise BadInput(
+                f"storage_options are str, got {type(value).__name__} for {name!r}; write it as a str."
+            )
 
 
 class StorageOptions(dict[str, str]):

@@ -17,6 +17,7 @@ from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
 from rag_embed.stores.forked import used
+from rag_embed.stores.options import check_options
 from rag_embed.stores.places import local
 from rag_embed.stores.schema import field_columns
 from rag_embed.stores.store_errors import explained, keep_secret
@@ -51,7 +52,11 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
     Args:
         uri: See `places.place`.
         options: Of the object store. What of it is secret stays out of errors from now on.
+
+    Raises:
+        BadInput: The options are no mapping of str to str.
     """
+    check_options(options)
     keep_secret(options)
     with explained("open the folder", uri):
         used()

@@ -11,7 +11,7 @@ from s3_server import SECRET, Bucket
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.errors import StoreError
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.stores import StorageOptions
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.store_errors import explained
@@ -58,3 +58,13 @@ def test_no_error_tells_them(bucket: Bucket) -> None:
         raise OSError(f"403 Forbidden: signed with {SECRET}")
     for error in (stop.value, told.value):
         assert SECRET not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("wrong", [[SECRET], SECRET, {"key": SECRET.encode()}, {"region": 3}])
+def test_options_of_another_type_are_told_by_their_type(tmp_path, wrong) -> None:
+    given = {"encoder": ENCODER, "storage_options": wrong}
+    Index.create(tmp_path / "there", encoder=ENCODER)
+    for way, name in ((Index.create, "kb"), (Index.open, "there"), (Index.at, "there")):
+        with pytest.raises(BadInput, match="storage_options") as told:
+            way(tmp_path / name, **given)
+        assert SECRET not in "".join(traceback.format_exception(told.value))
