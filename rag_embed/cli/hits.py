@@ -33,7 +33,7 @@ def print_hits(index: Index, query: Query, hits: Sequence[Hit], *, chunks: bool 
     found = (
         index.explain(query, hits=hits)
         if chunks
-        else explanations(analyzer, query, hits, (), (), ())
+        else explanations(analyzer, query, hits, (), (), (), ())
     )
     for rank, one in enumerate(found, 1):
         out.print(_head(one.hit, rank), soft_wrap=True)

@@ -53,6 +53,7 @@ def explanations(
     analyzer: Analyzer,
     query: Query,
     hits: Sequence[Hit],
+    told: Sequence[Hit],
     tokens: Sequence[Heat],
     terms: Sequence[tuple[TermMatch, ...]],
     personal: Sequence[Moved],
@@ -63,19 +64,22 @@ def explanations(
         analyzer: Reads words as lexical search does.
         query: What was asked.
         hits: What was found.
-        tokens: One per hit, or none at all.
-        terms: Some per hit, or none at all.
-        personal: One per hit, or none at all.
+        told: Those that the others are about.
+        tokens: One per hit that is told, or none at all.
+        terms: Some per hit that is told, or none at all.
+        personal: One per hit that is told, or none at all.
     """
     asked = tuple(dict.fromkeys(analyzer.words(query.text)))
     found = [set(analyzer.words(titled(hit.chunk))) for hit in hits]
+    place = {hit.id: i for i, hit in enumerate(told)}
+    at = [place.get(hit.id, len(told)) for hit in hits]
     return [
         Explanation(
             hit,
             tuple(word for word in asked if word in found[i]),
-            tokens[i] if tokens else None,
-            terms[i] if terms else (),
-            personal[i] if personal else None,
+            tokens[at[i]] if at[i] < len(tokens) else None,
+            terms[at[i]] if at[i] < len(terms) else (),
+            personal[at[i]] if at[i] < len(personal) else None,
         )
         for i, hit in enumerate(hits)
     ]

@@ -27,6 +27,14 @@ def own_stages(store: Store, space: ChunkEncoder) -> tuple[TokenStage, ...]:
     return () if kept is None else (TokenStage(kept, DENSE, frozenset(store.analyzer.stopped)),)
 
 
+def as_found(store: Store, hits: Sequence[Hit]) -> list[Hit]:
+    """Without hits whose chunk others may read by now: what is stored of it was not meant for who has them."""
+    ids = [hit.id for hit in hits]
+    found = with_view(store, lambda view: view.chunks(ids))
+    now = {chunk.id: chunk.audience for chunk in found}
+    return [hit for hit in hits if now.get(hit.id, hit.chunk.audience) == hit.chunk.audience]
+
+
 def matched(
     store: Store, spaces: Spaces, query: Query, hits: Sequence[Hit]
 ) -> tuple[list[Heat], list[tuple[TermMatch, ...]]]:
