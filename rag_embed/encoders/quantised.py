@@ -49,9 +49,9 @@ def in_eight_bits(
         axis: Along which numbers share a scale.
 
     Examples:
-        >>> codes, scales = in_eight_bits(np.array([[1.27, -0.5], [0.0, 0.0]]), axis=1)
-        >>> codes.tolist(), scales.round(4).tolist()
-        ([[127, -50], [0, 0]], [[0.01], [1.0]])
+        >>> codes, scales = in_eight_bits(np.array([[63.5, -25.0], [0.0, 0.0]]), axis=1)
+        >>> codes.tolist(), scales.tolist()
+        ([[127, -50], [0, 0]], [[0.5], [1.0]])
     """
     largest = np.abs(matrix).max(axis=axis, keepdims=True)
     scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
