@@ -43,6 +43,7 @@ AS_FUSED = {
     "LlamaIndex over LanceDB, dense": "dense",
     "LlamaIndex fusion, hybrid": "LlamaIndex rrf",
     "Chroma, dense": "dense",
+    "txtai, dense": "dense",
     "Haystack in memory, dense": "dense",
     "Haystack in memory, hybrid": "RRF",
 }
