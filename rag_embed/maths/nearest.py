@@ -35,7 +35,7 @@ def exact(rows: Vectors, vectors: Vectors, allowed: Mask, n: int) -> list[Found]
     slots = np.flatnonzero(allowed)
     if few := len(slots) * _FILTERED < len(allowed):
         rows = rows[slots]
-    scores = dots(rows, vectors[0])[None] if len(vectors) == 1 else vectors @ rows.T
+    scores = np.stack([dots(rows, vector) for vector in vectors])
     if not few:
         scores[:, ~allowed] = -np.inf
     chosen = [contenders(one, n) for one in scores]

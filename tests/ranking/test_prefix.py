@@ -74,6 +74,9 @@ def test_fewer_hits_are_a_prefix_of_more(index, asked, some) -> None:
 
 
 @settings(max_examples=10)
+@example(
+    [({"text": "fox"}, 0), ({"text": "fox"}, 1), ({"text": "number 17", "diversity": 0.7}, 399)]
+)
 @given(st.lists(st.tuples(options, st.sampled_from(EDGES)), min_size=2, max_size=4))
 def test_no_query_of_a_batch_changes_another(index, asked) -> None:
     queries = [Query(**one, k=k) for one, k in asked]
