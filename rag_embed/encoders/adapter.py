@@ -116,6 +116,8 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
                 "checked. Merge it into its model with PEFT, and use that model."
             )
         return Adapter(Signature(**json.loads(base)), dict(_factors(tensors)))
+    except BadInput:
+        raise
     except (
         SafetensorError,
         RecursionError,
@@ -124,8 +126,6 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         TypeError,
         AttributeError,
     ) as error:
-        if isinstance(error, BadInput):
-            raise
         raise BadInput(
             f"{os.fspath(file)!r} is damaged, or no adapter ({type(error).__name__}: {error}); train it "
             "again, or restore it from a copy."

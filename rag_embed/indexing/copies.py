@@ -17,7 +17,7 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Documents of one owner with nearly the same text.
+    """Documents with nearly the same text that the same people may read.
 
     Attributes:
         ids: At least two, sorted.
@@ -37,8 +37,8 @@ class Copies:
 def copies(store: Store, least: float = ALIKE) -> list[Copies]:
     """The groups of documents that resemble each other, as chunks do for ``group_by="text"``.
 
-    Documents of different owners are never compared: nobody but the owner may see one, so none can be
-    left out for the other. Texts that may be alike are found by their `maths.resemblance.buckets`, and
+    Documents that others may read are never compared: who may see the one may not see the other, so none
+    can be left out for the other. Texts that may be alike are found by their `maths.resemblance.buckets`, and
     then compared.
 
     Args:

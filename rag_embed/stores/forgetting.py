@@ -7,10 +7,10 @@ whole, and last. Whoever forgets holds a lock meanwhile; a mark without one is t
 from __future__ import annotations
 
 import hashlib
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from lancedb.expr import col, lit
@@ -19,11 +19,9 @@ from rag_embed.errors import StoreError
 from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.locks import idle, turn
 from rag_embed.stores.places import local
+from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained, unforgotten
 from rag_embed.stores.tables import made, names_of
-
-_WAITS = (0.02, 0.1, 0.5)
-"""Seconds between looks at a mark that cannot be read: it may be on its way out."""
 
 
 class LanceForgetting:
@@ -108,7 +106,7 @@ class LanceForgetting:
             return []
         found: list[tuple[str, str | None, bool]] = []
         for name in names:
-            rows = self._rows(name)
+            rows = reread(partial(self._rows, name))
             if rows is None:
                 continue
             told = [(name, row["user"], row["whole"]) for row in rows if "user" in row]
@@ -116,18 +114,11 @@ class LanceForgetting:
         return found
 
     def _rows(self, name: str) -> list[dict[str, Any]] | None:
-        """What a mark says; None where whoever made it takes it away just now."""
-        for wait in (*_WAITS, None):
-            try:
-                table = made(self._database, name)
-                return [] if table is None else list(table.search().to_list())
-            except (OSError, RuntimeError, ValueError):
-                if wait is None:
-                    raise
-                time.sleep(wait)
-                if name not in names_of(self._database):
-                    return None
-        return None
+        """What a mark says; None where whoever made it has taken it away."""
+        table = made(self._database, name)
+        if table is None:
+            return [] if name in names_of(self._database) else None
+        return list(table.search().to_list())
 
 
 def _mark(user: str) -> str:
