@@ -161,3 +161,31 @@ EML = (
     b"Content-Type: text/plain; charset=utf-8\r\n\r\nThey are red.\r\n"
 )
 RTF = rb"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 Foxes\par They are red.\par}"
+
+
+def pdf(*pages: bytes, title: bytes = b"") -> bytes:
+    """A PDF by hand: one content stream with one line of Helvetica per page."""
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
+    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    objects.append(b"<< /Title (%s) >>" % title)
+    kids = []
+    for text in pages:
+        stream = b"BT /F1 12 Tf 72 700 Td (%s) Tj ET" % text
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        kids.append(b"%d 0 R" % (len(objects) + 1))
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % len(objects)
+        )
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    return out + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R /Info 4 0 R >>\n"
+        b"startxref\n%d\n%%%%EOF\n" % (size, table, size, len(out))
+    )

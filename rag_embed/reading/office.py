@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rag_embed.errors import MissingExtra
+from rag_embed.reading.apart import gathered
 from rag_embed.reading.base import made
 from rag_embed.reading.decoding import Decoded
 from rag_embed.reading.pages import paged
@@ -32,6 +34,9 @@ KINDS = {
 }
 """Suffix -> what its parts are called; empty where it has none."""
 
+_Extraction: TypeAlias = tuple[str, list[str], dict[str, Any]]
+"""Text, texts of the pages where the kind has them, and what the file says of itself."""
+
 _MARK = "ragembedpart"
 _MARKED = re.compile(r"\s*ragembedpart(\d+)\s*")
 _IMAGE = re.compile(r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)")
@@ -41,29 +46,24 @@ def read_office(path: Path, name: str) -> Iterator[Document | Skipped]:
     """Headings, paragraphs, lists and tables as Markdown; ``format`` is the suffix without its dot.
 
     A chunk has its ``page``: the slide or sheet it comes from, or the page where the file says where pages
-    end, as Word does for breaks that were set by hand.
+    end, as Word does for breaks that were set by hand. Other than that, see `apart`: a file that takes too
+    long or too much memory is reported.
 
     Raises:
         MissingExtra: kreuzberg is not installed.
     """
-    try:
-        import kreuzberg
-    except ImportError as error:
-        raise MissingExtra("kreuzberg", "office", "Reading office files, books and mail") from error
+    if find_spec("kreuzberg") is None:
+        raise MissingExtra("kreuzberg", "office", "Reading office files, books and mail")
     kind = path.suffix.lower()
-    raw = path.read_bytes()
-    try:
-        found = _extracted(raw, kreuzberg.detect_mime_type_from_path(path), "markdown")
-        parts = _parts(found)
-        if KINDS[kind] == "slide":
-            notes = _notes(_extracted(raw, found.mime_type, "plain").content)
-            parts = [f"{part}\n\n{notes.get(nth, '')}".strip() for nth, part in enumerate(parts, 1)]
-    except Exception as error:  # the parser raises whatever a broken file leads it to
-        if isinstance(error, OSError | MemoryError):
-            raise
-        yield Skipped(name, f"broken or encrypted ({kind})")
+    found, reason = gathered(extractions, path)
+    if reason or not found:
+        yield Skipped(name, reason or f"broken or encrypted ({kind})")
         return
-    data: dict[str, Any] = dict(found.metadata or {})
+    content, pages, data = found[0]
+    parts = _parts(content, pages, data)
+    if len(found) > 1:
+        notes = _notes(found[1][0])
+        parts = [f"{part}\n\n{notes.get(nth, '')}".strip() for nth, part in enumerate(parts, 1)]
     title = usable(str(data.get("title") or data.get("subject") or ""))
     texts = [_IMAGE.sub("", part).strip() for part in parts]
     title = title or ("" if KINDS[kind] == "sheet" else first_heading("\n\n".join(texts)))
@@ -73,27 +73,38 @@ def read_office(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield made(path, name, Decoded("\n\n".join(texts), "utf-8"), title, format=kind[1:])
 
 
-def _extracted(raw: bytes, mime: str, output: str) -> Any:  # noqa: ANN401 - kreuzberg's own
+def extractions(path: str) -> Iterator[_Extraction]:
+    """What kreuzberg says of a file: as Markdown, and for slides as plain text too; nothing of a broken one."""
     import kreuzberg
 
+    raw = Path(path).read_bytes()
+    mime = kreuzberg.detect_mime_type_from_path(path)
     pages = kreuzberg.PageConfig(
         extract_pages=True, insert_page_markers=True, marker_format=f"\n\n{_MARK}{{page_num}}\n\n"
     )
-    config = kreuzberg.ExtractionConfig(pages=pages, output_format=output)
-    return kreuzberg.extract_bytes_sync(raw, mime, config=config)
+    slides = KINDS[Path(path).suffix.lower()] == "slide"
+    for output in ("markdown", "plain") if slides else ("markdown",):
+        config = kreuzberg.ExtractionConfig(pages=pages, output_format=output)
+        try:
+            found = kreuzberg.extract_bytes_sync(raw, mime, config=config)
+        except Exception as error:  # the parser raises whatever a broken file leads it to
+            if isinstance(error, OSError | MemoryError):
+                raise
+            return
+        data = found.metadata or {}
+        known = {name: data[name] for name in ("title", "subject", "sheet_names") if name in data}
+        yield found.content, [str(one["content"]) for one in found.pages or []], known
 
 
-def _parts(found: Any) -> list[str]:  # noqa: ANN401 - kreuzberg's own
+def _parts(text: str, pages: list[str], data: Mapping[str, Any]) -> list[str]:
     """The text of each page, slide or sheet, by what this kind of file offers to tell them apart."""
-    text = str(found.content)
     slides = _MARKED.split(text)
     if len(slides) > 1:
         return slides[2::2]
-    pages = [str(one["content"]) for one in found.pages or []]
     if any(pages):
         return pages
     starts, at = [], 0
-    for sheet in (found.metadata or {}).get("sheet_names") or []:
+    for sheet in data.get("sheet_names") or []:
         at = f"\n{text}".find(f"\n## {sheet}\n", at)
         if at < 0:
             return [text]

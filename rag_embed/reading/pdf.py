@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag_embed.errors import MissingExtra
+from rag_embed.errors import BadInput, MissingExtra
+from rag_embed.reading.apart import gathered
 from rag_embed.reading.pages import numbers, paged
 from rag_embed.reading.titles import usable
 from rag_embed.types import Document, Skipped
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
-
-_ONE = threading.Lock()
-"""PDFium is not made for threads."""
-
-SECONDS = 300
-"""Of the processor for the pages of a file: a few kB can name a page that takes long a thousand times."""
 
 _BROKEN_WORD = re.compile(r"(?<=\w)[\x02\ufffe\u00ad]\n?(?=\w)")
 _NEWLINES = re.compile(r"\r\n?")
@@ -38,33 +32,23 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
 
     ``metadata["page_starts"]`` holds the offset at which each page starts; a chunk has its ``page``. A
     word that is broken at the end of a line is made whole. Pages without text, which may be images, and
-    those whose fonts do not say what their letters are, are empty in the text and reported.
+    those whose fonts do not say what their letters are, are empty in the text and reported, and so
+    are those for which the bounds of `apart` were too narrow.
 
     Raises:
         MissingExtra: pypdfium2 is not installed.
     """
-    try:
-        import pypdfium2
-    except ImportError as error:
-        raise MissingExtra("pypdfium2", "pdf", "Reading PDF files") from error
-    raw = path.read_bytes()
-    with _ONE:
-        try:
-            pdf = pypdfium2.PdfDocument(raw)
-        except pypdfium2.PdfiumError as error:
-            locked = getattr(error, "err_code", None) == _PASSWORD
-            yield Skipped(name, "encrypted; save it without a password" if locked else "broken PDF")
-            return
-        try:
-            title = usable(_clean(pdf.get_metadata_dict().get("Title", "")))
-            read, count = _pages(pdf), len(pdf)
-        finally:
-            pdf.close()
+    if find_spec("pypdfium2") is None:
+        raise MissingExtra("pypdfium2", "pdf", "Reading PDF files")
+    parsed, ended = gathered(pages, path)
+    if not parsed:
+        yield Skipped(name, ended)
+        return
+    (said, count), *read = parsed
     if len(read) < count:
-        reason = (
-            f"not read: the pages before took {SECONDS} seconds of the processor; split the file"
-        )
-        yield Skipped(f"{name} page {numbers([*range(len(read) + 1, count + 1)])}", reason)
+        missing = f"{name} page {numbers([*range(len(read) + 1, count + 1)])}"
+        yield Skipped(missing, f"not read: one of these pages {ended}")
+    title = usable(said)
     texts = ["" if text is None else text.strip(_PICTURE) for text in read]
     strange = [number for number, text in enumerate(read, 1) if text is None]
     drawn = [number for number, text in enumerate(read, 1) if text == _PICTURE]
@@ -81,15 +65,24 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield Skipped(name, "no text; its pages may be images, which need text recognition first")
 
 
-def _pages(pdf: PdfDocument) -> list[str | None]:
-    """The texts of the pages, as many as there is time for; one at least."""
-    read: list[str | None] = []
-    started = time.thread_time()
+def pages(path: str) -> Iterator[tuple[str, int] | str | None]:
+    """The title and the number of pages, then each as `_page` gives it.
+
+    Raises:
+        BadInput: It is no PDF that can be read.
+    """
+    import pypdfium2
+
+    try:
+        pdf = pypdfium2.PdfDocument(Path(path).read_bytes())
+    except pypdfium2.PdfiumError as error:
+        locked = getattr(error, "err_code", None) == _PASSWORD
+        reason = "encrypted; save it without a password" if locked else "broken PDF"
+        raise BadInput(reason) from error
+    yield _clean(pdf.get_metadata_dict().get("Title", "")), len(pdf)
     for number in range(len(pdf)):
-        read.append(_page(pdf, number))
-        if time.thread_time() - started > SECONDS:
-            break
-    return read
+        yield _page(pdf, number)
+    pdf.close()
 
 
 def _page(pdf: PdfDocument, number: int) -> str | None:

@@ -2,6 +2,7 @@ import sys
 from functools import partial
 
 import pytest
+from small_files import pdf
 
 from rag_embed import reading
 from rag_embed.chunking import TokenSplitter
@@ -15,31 +16,11 @@ pypdf = pytest.importorskip("pypdf")
 pdfium = pytest.importorskip("pypdfium2")
 
 
-def pdf(*pages, title=b""):
-    """A PDF by hand: one content stream with one line of Helvetica per page."""
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
-    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
-    objects.append(b"<< /Title (%s) >>" % title)
-    kids = []
-    for text in pages:
-        stream = b"BT /F1 12 Tf 72 700 Td (%s) Tj ET" % text
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
-        kids.append(b"%d 0 R" % (len(objects) + 1))
-        objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> >> >>" % len(objects)
-        )
-    objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
-    out = b"%PDF-1.4\n"
-    offsets = []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    return out + (
-        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R /Info 4 0 R >>\n"
-        b"startxref\n%d\n%%%%EOF\n" % (size, table, size, len(out))
+@pytest.fixture
+def in_here(monkeypatch):
+    """The parser runs in this process, where a test can change it."""
+    monkeypatch.setattr(
+        "rag_embed.reading.pdf.gathered", lambda pages, path: ([*pages(str(path))], "")
     )
 
 
@@ -86,7 +67,7 @@ def test_encrypted_files(tmp_path, password):
         assert locked.text == "Hello one."
 
 
-def test_one_broken_page(tmp_path, monkeypatch):
+def test_one_broken_page(tmp_path, monkeypatch, in_here):
     (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two."))
     extract = pdfium.PdfPage.get_textpage
     asked = iter((False, True))
@@ -120,7 +101,7 @@ def test_titles_of_programs(tmp_path, title):
     assert document.title == "a"
 
 
-def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch):
+def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch, in_here):
     (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two."))
     pages = iter(["\ue001\ue002\ue003 \ue004", "Split \ufffe\nwords and bro\ufffe\nken ones."])
     monkeypatch.setattr(pdfium.PdfTextPage, "get_text_bounded", lambda self: next(pages))
@@ -128,14 +109,3 @@ def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch):
     assert unknown.source == "a.pdf page 1" and "Unicode" in unknown.reason
     assert document.text.strip() == "Split \nwords and broken ones."
     assert TokenSplitter(HashEncoder(16)).split(document)[0].metadata["page"] == 2
-
-
-def test_pages_that_take_too_long_are_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr("rag_embed.reading.pdf.SECONDS", 0)
-    (tmp_path / "a.pdf").write_bytes(pdf(b"Hello one.", b"Hello two.", b"Hello three."))
-    skipped, document = read(tmp_path)
-    assert document.text == "Hello one." and skipped.source == "a.pdf page 2-3"
-    assert (
-        skipped.reason
-        == "not read: the pages before took 0 seconds of the processor; split the file"
-    )
