@@ -23,7 +23,7 @@ from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing import AddReport
 from rag_embed.indexing.folders import Looking
-from rag_embed.indexing.opening import remove_note
+from rag_embed.indexing.noted import remove_note
 from rag_embed.indexing.watching import Chosen
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 from rag_embed.analysis import Analyzer
 from rag_embed.arguments import check_options
-from rag_embed.encoders.rebuilding import Load
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.indexing import erasing
@@ -27,16 +23,13 @@ from rag_embed.indexing.assembly import (
 )
 from rag_embed.indexing.cutting import again, chosen
 from rag_embed.indexing.migration import migrate
+from rag_embed.indexing.noted import leave_note, loading_ahead
 from rag_embed.indexing.recipes import ENCODER, packed_space, plain_model, put
 from rag_embed.indexing.settings import INDEX, IndexSettings, read
 from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.stores.places import local, place
+from rag_embed.stores.places import local
 from rag_embed.types import DENSE, Document
-
-_NOTE = "encoder.json"
-"""A file beside the tables that says the model's name before the store is open: the model is loaded
-meanwhile. It saves a second and decides nothing, what the store says counts."""
 
 Place: TypeAlias = str | os.PathLike[str] | Store
 """A folder, the URI of an object store, or a store of the caller's own."""
@@ -116,7 +109,7 @@ def made(path: Place, making: Making) -> Parts:
         durable=making.get("durable", False),
         storage_options=making.get("storage_options"),
     )
-    _leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
+    leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
     return store, splitter, space
 
 
@@ -153,7 +146,8 @@ def opened(
     storage_options: Mapping[str, str] | None,
 ) -> Parts:
     """An index that is there; see `Index.open`."""
-    load = _loading_ahead(None if encoder else path)
+    named = path if isinstance(path, str | os.PathLike) else None
+    load = loading_ahead(None if encoder else named)
     if isinstance(path, str | os.PathLike):
         _check_lasting(path)
         from rag_embed.stores.lance import LanceStore
@@ -269,38 +263,3 @@ def _decided(
 
     verdict = choose(sample, splitter, encoder)
     return verdict.value, verdict.reason
-
-
-def _leave_note(uri: str, model: str | None) -> None:
-    """Write the note; nothing happens without a model, a folder, or the right to write."""
-    from rag_embed.encoders.cache import write_atomically
-
-    if model is not None and (folder := local(uri)) is not None:
-        write_atomically(folder / _NOTE, json.dumps({"model": model}).encode())
-
-
-def remove_note(path: str | os.PathLike[str]) -> None:
-    """Remove the note, if there is one."""
-    Path(place(path), _NOTE).unlink(missing_ok=True)
-
-
-def _loading_ahead(path: Place | None) -> Load:
-    """`encoders.load`, with the model of the note at a place being loaded in the background already."""
-    from rag_embed import encoders
-
-    if not isinstance(path, str | os.PathLike):
-        return encoders.load
-    try:
-        noted = json.loads((Path(place(path)) / _NOTE).read_text(encoding="utf-8"))["model"]
-    except (OSError, RecursionError, ValueError, KeyError, TypeError):
-        return encoders.load
-    background = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-    loading = background.submit(encoders.load, noted)
-    background.shutdown(wait=False)
-
-    def load(model: str, **options: Any) -> Encoder:  # noqa: ANN401  # those of `encoders.load`
-        return (
-            loading.result() if model == noted and not options else encoders.load(model, **options)
-        )
-
-    return load
