@@ -209,7 +209,7 @@ class Index:
         readers only if one is among the ``groups``.
 
         Raises:
-            BadInput: ``ids`` is one str.
+            BadInput: ``ids`` is one str, or there are ``groups`` without ``user``.
         """
         return erasing.delete(self.store, listed("delete()", ids), user, groups)
 

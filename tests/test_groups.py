@@ -226,11 +226,20 @@ def test_deleting_pruning_and_forgetting(tmp_path) -> None:
     assert [path for path in files if b"anzibar" in path.read_bytes()] == []
 
 
+def test_groups_alone_do_not_say_whose_documents_are_deleted() -> None:
+    index = made(None, [Document("a", "the sea"), Document("hr", "the plan", readers=["hr"])])
+    with pytest.raises(BadInput, match="give user=None"):
+        index.delete(["a", "hr"], groups=["hr"])
+    assert index.delete(["a", "hr"], user=None, groups=["board"]) == 1 and len(index) == 1
+
+
 def test_nothing_is_learned_of_what_is_for_groups() -> None:
     index = made(None, [Document("a", "the sea"), Document("hr", "the plan", readers=["hr"])])
     labels = Collection.of({"sea": ["a"], "plan": ["hr"]})
     assert shared(labels, index.store).labels.judged == ("sea",)
     assert shared(labels, index.store, user="ann").labels.judged == ("sea",)
+    measured = shared(labels, index.store, user="ann", groups=["hr"])
+    assert measured.labels.judged == ("sea", "plan")
     assert [cut.document.id for cut in cuts_of(index)] == ["a"]
 
 

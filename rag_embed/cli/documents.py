@@ -62,10 +62,18 @@ def delete(
             help="Delete only what belongs to this user.", show_default="whoever it belongs to"
         ),
     ] = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            help="Delete only what this group may read, without --user only what nobody owns; repeat it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Delete documents by their ids; what is unknown is no error."""
-    owner = ANYONE if user is None else check_user(user)
-    count = Index.open(kb).delete(ids, user=owner)
+    owner = check_user(user) if user is not None else None if groups else ANYONE
+    count = Index.open(kb).delete(ids, user=owner, groups=groups or ())
     err.print(f"deleted {count} documents")
     if not count:
         raise typer.Exit(3)

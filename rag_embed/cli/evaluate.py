@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
@@ -13,14 +13,23 @@ import typer
 from typing_extensions import Unpack
 
 from rag_embed import evaluation as ev
-from rag_embed.cli.asking import Diversity, GroupBy, MinRelevance, User, Where
+from rag_embed.cli.asking import (
+    By,
+    Diversity,
+    FreshDays,
+    GroupBy,
+    Groups,
+    MinRelevance,
+    User,
+    Where,
+)
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import err, out
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.index import Index
 from rag_embed.protocols import Retriever
-from rag_embed.types import DENSE, Document, Grouping
+from rag_embed.types import DENSE, Document, Grouping, Principal, group_names
 
 if TYPE_CHECKING:
     from rag_embed.routing.pilots import Pilots
@@ -32,9 +41,12 @@ class Options(TypedDict, total=False):
 
     where: Filter | None
     user: str | None
+    groups: Sequence[str]
     min_relevance: float
     diversity: float
     group_by: Grouping
+    fresh: float | None
+    by: str
 
 
 def evaluate(
@@ -72,24 +84,30 @@ def evaluate(
     ] = False,
     where: Where = None,
     user: User = None,
+    groups: Groups = None,
     min_relevance: MinRelevance = 0.0,
     diversity: Diversity = 0.0,
     group_by: GroupBy = "document",
+    fresh: FreshDays = None,
+    by: By = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Measure each leg alone and the whole retriever, with paired bootstrap intervals."""
     said = {
         "where": where,
         "user": user,
-        "min_relevance": min_relevance,
-        "diversity": diversity,
+        "groups": groups,
+        "min_relevance": min_relevance or None,
+        "diversity": diversity or None,
         "group_by": None if group_by == "document" else group_by,
+        "fresh": fresh,
+        "by": by or None,
     }
-    said = {name: value for name, value in said.items() if value}
+    said = {name: value for name, value in said.items() if value is not None}
     if router and said:
         raise BadInput(
-            "--router weighs what all legs say of all chunks; leave out --where, --user, "
-            "--min-relevance, --diversity and --group-by."
+            "--router weighs what all legs say of all chunks; leave out --where, --user, --group, "
+            "--min-relevance, --diversity, --group-by, --fresh and --by."
         )
     with tempfile.TemporaryDirectory() as folder:
         if (queries is None) != (qrels is None):
@@ -98,7 +116,8 @@ def evaluate(
             if chunk_tokens is not None:
                 raise BadInput("--chunk-tokens is for a folder; an index has its chunks already.")
             index = Index.open(source)
-            found = _labelled(index, source, queries, qrels, user, router)
+            whom = Principal(user, group_names("--group", groups or ()))
+            found = _labelled(index, source, queries, qrels, whom, router)
             collection, left_out = found.needed(), found.told
         else:
             collection, left_out = _collection(source, queries, qrels), ""
@@ -116,9 +135,12 @@ def evaluate(
                     index,
                     where=parsed(where or [], index.store.fields),
                     user=user,
+                    groups=groups or (),
                     min_relevance=min_relevance,
                     diversity=diversity,
                     group_by=group_by,
+                    fresh=fresh,
+                    by=by,
                 ),
                 collection,
                 metrics=_metrics(metric),
@@ -161,10 +183,10 @@ def _labelled(
     source: Path,
     queries: Path | None,
     qrels: Path | None,
-    user: str | None,
+    whom: Principal,
     pilots: bool,
 ) -> ev.Shared:
-    """The index's own documents with those labels that are nobody's, or the user's own.
+    """The index's own documents with those labels that whoever asks may read.
 
     Queries of other users are asked too, unless they would be shown as pilots.
     """
@@ -174,7 +196,7 @@ def _labelled(
         )
     documents = tuple(Document(id, "") for id in index.store.document_ids())
     labels = ev.read_labels(documents, queries, qrels, name=source.name)
-    return ev.shared(labels, index.store, user=user, asked=not pilots)
+    return ev.shared(labels, index.store, user=whom.user, groups=whom.groups, asked=not pilots)
 
 
 def _collection(source: Path, queries: Path | None, qrels: Path | None) -> ev.Collection:

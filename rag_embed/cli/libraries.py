@@ -36,7 +36,7 @@ def library_of(
     """The indexes by name, each within the conditions.
 
     Raises:
-        BadInput: Two have one name, or a condition does not fit an index.
+        BadInput: Two have one name, a condition does not fit an index, or ``fresh`` has no dates to read.
     """
     from rag_embed.serving import Library
 
@@ -51,8 +51,7 @@ def library_of(
     conditions = {
         shelf.name: parsed(where or [], shelf.index.store.fields) for shelf in library.shelves
     }
-    narrowed = library.narrowed(conditions)
-    return narrowed if fresh is None else narrowed.fresher(fresh, by)
+    return library.narrowed(conditions).fresher(fresh, by)
 
 
 def _named(kb: str) -> tuple[str, str]:

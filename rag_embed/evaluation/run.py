@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -53,6 +54,8 @@ def from_retriever(
     groups: Sequence[str] = (),
     min_relevance: float = 0.0,
     diversity: float = 0.0,
+    fresh: float | timedelta | None = None,
+    by: str = "",
 ) -> QuerySystem:
     """Make a system of a retriever: its hits' documents, each at its best rank.
 
@@ -67,12 +70,11 @@ def from_retriever(
         groups: Groups of whoever asks, of every query.
         min_relevance: As in `Query`.
         diversity: As in `Query`.
+        fresh: As in `Query`.
+        by: As in `Query`.
     """
-    return _Retrieved(
-        retriever,
-        depth,
-        Query("", 0, where, user, min_relevance, diversity, group_by, groups=groups),
-    )
+    asked = Query("", 0, where, user, min_relevance, diversity, group_by, groups=groups)
+    return _Retrieved(retriever, depth, replace(asked, fresh=fresh, by=by))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.protocols import Store
+from rag_embed.types import Principal, group_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,12 @@ class Shared:
 
 
 def shared(
-    labels: Collection, store: Store, *, user: str | None = None, asked: bool = False
+    labels: Collection,
+    store: Store,
+    *,
+    user: str | None = None,
+    groups: Sequence[str] = (),
+    asked: bool = False,
 ) -> Shared:
     """Labels without what is private.
 
@@ -71,6 +78,7 @@ def shared(
         labels: Queries with the documents that answer them.
         store: Knows who may read the documents.
         user: The one whom the outcome serves alone: that user's documents and queries count.
+        groups: What these may read counts too. For measuring alone: what is learned outlasts a membership.
         asked: Keep the queries that users asked, where nothing is kept of their texts.
 
     Raises:
@@ -92,8 +100,8 @@ def shared(
         )
     named = list(dict.fromkeys(id for grades in labels.qrels.values() for id in grades))
     known = store.audiences(named)
-    mine = {id for id, one in known.items() if user is not None and one.user == user}
-    hidden = {id for id, one in known.items() if not one.everybody} - mine
+    whom = Principal(user, group_names("groups", groups))
+    hidden = {id for id, one in known.items() if not whom.sees(one)}
     private: set[str] = set()
     unknown: set[str] = set()
     others: set[str] = set()

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from rag_embed.errors import StoreError
+from rag_embed.errors import BadInput, StoreError
 from rag_embed.filters import field
 from rag_embed.indexing import installed
 from rag_embed.indexing.personalisation import events_of
@@ -115,7 +115,12 @@ def delete(
     store: Store, ids: Sequence[str], user: str | Anyone | None, groups: Sequence[str] = ()
 ) -> int:
     """Delete those of the documents that are the user's; see `Index.delete`."""
-    if not isinstance(user, Anyone):
+    if isinstance(user, Anyone):
+        if groups:
+            raise BadInput(
+                "groups narrow whose documents are deleted: give user=None for what nobody owns, or a user."
+            )
+    else:
         whom = Query("", user=user, groups=groups).principal
         known = store.audiences(ids).items()
         ids = [id for id, one in known if one.user == user and whom.sees(one)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rag_embed.arguments import nearest
 from rag_embed.errors import BadInput
 from rag_embed.types import Document, Skipped
 
@@ -31,7 +33,8 @@ def documents_of(lines: Iterable[bytes], name: str = "") -> Iterator[Document | 
 
     Args:
         lines: As they come, in UTF-8.
-        name: That of the file; without one each document needs an id of its own.
+        name: That of the file. Without one each document needs an id of its own, and says in ``metadata``
+            whatever else it has: a program can be told what it misspelt, a file's writer is not there.
 
     Examples:
         >>> list(documents_of([b'{"id": 7, "text": "Foxes."}', b"[]"]))[1]
@@ -61,6 +64,8 @@ def _document(record: object, name: str, place: str) -> Document:
     if not text.strip():
         raise BadInput("no text")
     metadata = record.get("metadata")
+    if not name:
+        _check_fields(record)
     if metadata is None:
         metadata = {
             key: value for key, value in record.items() if key not in _OWN and _is_plain(value)
@@ -79,6 +84,17 @@ def _document(record: object, name: str, place: str) -> Document:
     )
     _require_unicode(document)
     return document
+
+
+def _check_fields(record: Mapping[str, Any]) -> None:
+    for one in record:
+        if one not in _OWN:
+            near = nearest(one, ("id", "text", "title", "metadata"))
+            meant = f"did you mean {near!r}? " if near else ""
+            raise BadInput(
+                f"unknown field {reprlib.repr(one)}; {meant}A document has id, text, title and "
+                "metadata, an object for all else"
+            )
 
 
 def _is_plain(value: object) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rag_embed.serving.conditions import Conditions
 from rag_embed.serving.library import Library, Shelf
-from rag_embed.serving.parameters import Choice, Parameter, Refused
+from rag_embed.serving.parameters import Choice, Parameter, Refused, Whole, listed
 from rag_embed.types import Hit, Query
 
 EVERYWHERE = "Where to search; everywhere without it."
@@ -22,6 +23,39 @@ def where_to(library: Library, about: str) -> dict[str, Parameter]:
     """
     named: dict[str, Parameter] = {"collection": Choice(about, library.names)}
     return named if len(library.shelves) > 1 else {}
+
+
+def dates_of(library: Library) -> tuple[str, ...]:
+    """Declared fields of dates, of any index."""
+    return tuple(dict.fromkeys(name for shelf in library.shelves for name in shelf.dates))
+
+
+def fresh_of(library: Library) -> dict[str, Parameter]:
+    """The arguments that ask for newer documents first; none where no index has dates."""
+    dates = dates_of(library)
+    if not dates:
+        return {}
+    about = "Newer documents first: days after which a date counts half; 0 for no."
+    by = Choice("The field of dates that fresh reads, if there are several.", dates)
+    return {"fresh": Whole(about, 0, 36_525), "by": by}
+
+
+def check_fresh(shelves: Sequence[Shelf], asked: Mapping[str, Any]) -> None:
+    """Refuse what does not say which dates are meant.
+
+    Args:
+        shelves: What is searched.
+        asked: Checked arguments, with those of `fresh_of` where there are dates.
+
+    Raises:
+        Refused: ``by`` is given alone, or an index has several fields of dates and none is named.
+    """
+    fresh, by = asked.get("fresh"), asked.get("by", "")
+    if by and fresh is None:
+        raise Refused(f"by names the field that fresh reads: give both, got by={by!r} alone.")
+    several = [] if by else [one.dates for one in shelves if len(one.dates) > 1]
+    if fresh and several:
+        raise Refused(f"by must name the field that fresh reads, one of {listed(several[0])}.")
 
 
 def fitting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from rag_embed.errors import BadInput
 from rag_embed.events import check_user
@@ -175,12 +176,19 @@ class Library:
             )
         )
 
-    def fresher(self, fresh: float, by: str) -> Library:
+    def fresher(self, fresh: float | timedelta | None, by: str) -> Library:
         """The same, newer documents before older ones, where a caller does not say so: see `Query`.
+
+        Args:
+            fresh: Days or a `timedelta` after which a date counts half; ``None`` for what was tuned.
+            by: The field of dates; empty for the only one.
 
         Raises:
             BadInput: No index has such a field, one has several and none is named, or the number is none.
         """
+        asked = Query("", fresh=fresh, by=by)
+        if asked.fresh is None:
+            return self
         known = {name for shelf in self.shelves for name in shelf.dates}
         if by not in known if by else not known:
             raise BadInput(
@@ -191,10 +199,8 @@ class Library:
                 raise BadInput(
                     f"Name the field that fresh reads with by: {shelf.name} has {listed(shelf.dates)}."
                 )
-        asked = Query("", fresh=fresh, by=by)
-        return Library(
-            tuple(replace(one, fresh=days("fresh", fresh), by=asked.by) for one in self.shelves)
-        )
+        half_life = days("fresh", asked.fresh)
+        return Library(tuple(replace(one, fresh=half_life, by=asked.by) for one in self.shelves))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Protocol
 
+from rag_embed.arguments import nearest
 from rag_embed.errors import BadInput
 from rag_embed.text import storable
 
@@ -193,15 +193,29 @@ def arguments(
         Traceback (most recent call last):
         rag_embed.serving.parameters.Refused: search takes query, not 'qery'. Did you mean query?
     """
-    for name in given:
-        if name not in takes:
-            near = get_close_matches(str(name), takes, 1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise Refused(f"{tool} takes {', '.join(takes)}, not {brief(name)}.{hint}")
+    check_names(tool, takes, given)
     missing = [name for name, one in takes.items() if one.needed and given.get(name) is None]
     if missing:
         raise Refused(f"{tool} needs {', '.join(missing)}.")
     return {name: one.read(name, given.get(name)) for name, one in takes.items()}
+
+
+def check_names(what: str, takes: Collection[str], given: Iterable[str]) -> None:
+    """Refuse names that would not be read.
+
+    Args:
+        what: What is asked, for the message.
+        takes: Names of what it reads.
+        given: Names of what it was given.
+
+    Raises:
+        Refused: One is unknown.
+    """
+    for name in given:
+        if name not in takes:
+            near = nearest(str(name), takes)
+            hint = f" Did you mean {near}?" if near else ""
+            raise Refused(f"{what} takes {listed([*takes])}, not {brief(name)}.{hint}")
 
 
 def schema_of(takes: Mapping[str, Parameter]) -> dict[str, Any]:

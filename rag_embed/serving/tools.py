@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 
 from rag_embed.filters import Filter
 from rag_embed.index import Index
@@ -39,6 +40,8 @@ def index_tools(
     user: str | None = None,
     groups: Sequence[str] = (),
     where: Filter | None = None,
+    fresh: float | timedelta | None = None,
+    by: str = "",
 ) -> tuple[Tool, ...]:
     """`tools` over one index, for the agents of a framework.
 
@@ -47,10 +50,14 @@ def index_tools(
         user: Whose documents are seen beside the shared ones; no argument of a tool names another.
         groups: Whose documents are seen too; no argument of a tool names another either.
         where: Only this part of the index; filters of a call narrow it.
+        fresh: Days after which a date counts half: newer documents before older ones; ``None`` for what
+            was tuned for the index, 0 for no.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
 
     Raises:
-        BadInput: The user id is none, or a group.
+        BadInput: The user id is none, or a group, or ``fresh`` has no dates to read.
         NoIndex: There is none at the path.
     """
     opened = index if isinstance(index, Index) else Index.open(index)
-    return tools(Library.of({"index": opened}, user=user, groups=groups).narrowed({"index": where}))
+    seen = Library.of({"index": opened}, user=user, groups=groups).narrowed({"index": where})
+    return tools(seen.fresher(fresh, by))

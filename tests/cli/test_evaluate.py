@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
@@ -88,3 +89,27 @@ def test_options_reach_every_query(run, labelled) -> None:
     assert told["options"] == {"user": "ann"}
     refused = run("eval", *labels, "--router", "--user", "ann")
     assert refused.code == 1 and "--router" in refused.err
+
+
+def test_groups_and_dates_reach_every_query(run, labelled) -> None:
+    text, day = "Closing files quickly.", date.today()
+    rows = [
+        {"id": "a-old", "text": text, "metadata": {"day": "1990-01-01"}},
+        {"id": "b-new", "text": text, "metadata": {"day": f"{day}"}},
+        {"id": "hr", "text": "Closing files, for hr.", "readers": ["hr"]},
+    ]
+    (labelled / "notes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (labelled / "new.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tb-new\t1\n")
+    (labelled / "hr.tsv").write_text("query-id\tcorpus-id\tscore\nq1\thr\t1\n")
+    assert run("index", labelled / "notes.jsonl", "--to", "kb", "--field", "day:date").code == 0
+
+    def mean(qrels, *options) -> float:
+        labels = (labelled / "queries.jsonl", labelled / qrels)
+        report = run("eval", "kb", *labels, "--metric", "mrr@1", "--json", *options).json
+        return report["evaluations"][0]["systems"]["rag_embed"]["means"]["mrr@1"]
+
+    assert mean("new.tsv") == mean("new.tsv", "--fresh", "0") == 0.0
+    assert mean("new.tsv", "--fresh", "30", "--by", "day") == 1.0
+    nobody = run("eval", "kb", labelled / "queries.jsonl", labelled / "hr.tsv")
+    assert nobody.code == 1 and "only private documents answer" in " ".join(nobody.err.split())
+    assert mean("hr.tsv", "--group", "hr", "--where", "doc_id=hr") == 1.0

@@ -241,6 +241,16 @@ VERBS = (
         ),
     ),
     Verb(
+        "delete, only what is for a group",
+        "personal.md#groups",
+        _said(
+            'index.delete(ids, user=None, groups=["hr"])',
+            "rag-embed delete KB ID --group hr",
+            'RagEmbedVectorStore("kb").delete(ids, user=None, groups=["hr"])',
+            'RagEmbedIndexer("kb", readers=["hr"]).delete(ids)',
+        ),
+    ),
+    Verb(
         "explain",
         "searching.md#why-this-hit",
         _said(

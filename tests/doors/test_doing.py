@@ -62,6 +62,15 @@ def test_delete(kb, ways, way) -> None:
     assert "own" not in Index.open(path).contents.matching(user="ann")
 
 
+@cells("delete, only what is for a group")
+def test_delete_for_groups(kb, ways, way) -> None:
+    path, ids = kb("whole"), ["own", "pay", "nowhere"]
+    assert ways[way].delete(path, ids, None, ["board"]) == 0
+    assert ways[way].delete(path, ids, None, ["hr"]) == 1
+    left = Index.open(path).contents.matching(user="ann", groups=["hr"])
+    assert "pay" not in left and "own" in left
+
+
 @cells("explain")
 def test_explain(kbs, ways, way) -> None:
     """Line by line in `test_searching`."""

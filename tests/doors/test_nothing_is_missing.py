@@ -7,17 +7,22 @@ from typing import get_type_hints
 
 import pytest
 import typer
+from langchain_rag_embed import search_tool as LangChainTool
+from langchain_rag_embed.middleware import PassagesMiddleware
 from langchain_rag_embed.retrievers import RetrieverOptions as LangChainOptions
+from llama_index.retrievers.rag_embed import search_tool as LlamaTool
 from llama_index.retrievers.rag_embed.retriever import RetrieverOptions as LlamaOptions
 
 from rag_embed import Index
 from rag_embed.cli import app
+from rag_embed.evaluation import from_retriever
 from rag_embed.index import Options
 from rag_embed.indexing.contents import Contents
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.folders import Looking
 from rag_embed.indexing.opening import Making
 from rag_embed.indexing.users import Users
+from rag_embed.serving import index_tools
 
 ROOT = typer.main.get_command(app)
 PASSAGES = {"passage_tokens"}
@@ -43,6 +48,28 @@ def test_a_search_takes_the_same_everywhere() -> None:
     orders = {"rerank", "best_chunks"}
     assert options("ask-why") == asked | rest | orders | {"html"}  # passages are several hits
     assert options("search") == asked | rest | orders | PASSAGES | {"as_lines"}
+
+
+def test_measuring_asks_what_a_search_asks() -> None:
+    asked = set(get_type_hints(Options)) - {
+        "k",
+        "previous",
+    }  # queries.jsonl says what was said before
+    assert asked <= set(inspect.signature(from_retriever).parameters)
+    assert asked <= options("eval")
+
+
+def test_who_deletes_is_said_as_in_python() -> None:
+    named = set(inspect.signature(Index.delete).parameters) - {"self"}
+    assert named <= options("delete")
+
+
+def test_an_agent_is_bound_as_a_server_is() -> None:
+    """What a search may be given and no model chooses; conditions narrow those of the tool."""
+    bound = {"user", "groups", "where", "fresh", "by"}
+    for tool in (LangChainTool, LlamaTool, index_tools, PassagesMiddleware):
+        assert bound <= set(inspect.signature(tool).parameters)
+    assert bound <= options("mcp") and bound <= options("serve")
 
 
 MADE = {

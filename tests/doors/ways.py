@@ -69,8 +69,8 @@ class Python:
     def add(self, path, text, user, readers=None):
         Index.open(path).add(Document("own.txt", text, user=user, readers=readers))
 
-    def delete(self, path, ids, user):
-        return Index.open(path).delete(ids, user=user)
+    def delete(self, path, ids, user, groups=()):
+        return Index.open(path).delete(ids, user=user, groups=groups)
 
     def remember(self, path, user, text):
         return Index.open(path).users.remember(user, [text])
@@ -115,8 +115,9 @@ class Shell:
         named = [word for one in readers for word in ("--reader", one)]
         self._run("index", "own.txt", "--to", path, *(["--user", user] if user else named))
 
-    def delete(self, path, ids, user):
-        self._run("delete", path, *ids, *(["--user", user] if user else []))
+    def delete(self, path, ids, user, groups=()):
+        named = [word for one in groups for word in ("--group", one)]
+        self._run("delete", path, *ids, *(["--user", user] if user else named))
         return self._number()
 
     def remember(self, path, user, text):
@@ -175,10 +176,10 @@ class LangChain:
         loaded = [LangChainDocument(text, metadata={"source": "own.txt"})]
         Index.open(path).add(langchain_documents(loaded, user=user, readers=readers))
 
-    def delete(self, path, ids, user):
+    def delete(self, path, ids, user, groups=()):
         store = LangChainStore(path)
         before = len(store.index)
-        assert store.delete(ids, user=user)
+        assert store.delete(ids, user=user, groups=groups)
         return before - len(store.index)
 
     def remember(self, path, user, text):
@@ -208,8 +209,8 @@ class LlamaIndex:
         loaded = [LlamaDocument(id_="own.txt", text=text)]
         Index.open(path).add(llama_documents(loaded, user=user, readers=readers))
 
-    def delete(self, path, ids, user):
-        return RagEmbedIndexer(path, user=user).delete(ids)
+    def delete(self, path, ids, user, groups=()):
+        return RagEmbedIndexer(path, user=user, readers=groups or None).delete(ids)
 
     def remember(self, path, user, text):
         return LlamaRetriever(path).remember(user, [text])

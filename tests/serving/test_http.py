@@ -136,6 +136,15 @@ PROBLEMS = [
     ("POST", "/api/search", b"{}", "text/plain", 415, "Send application/json"),
     ("POST", "/api/search", b"query=x", "application/x-www-form-urlencoded", 415, "Send app"),
     ("POST", "/api/search", b" " * (2 << 20), "application/json", 413, "at most 1048576 bytes"),
+    (
+        "POST",
+        "/api/search?k=3",
+        b'{"query": "x"}',
+        "application/json",
+        422,
+        "nothing in the address",
+    ),
+    ("POST", "/api/search", b'{"query": "x", "top_k": 3}', "application/json", 422, "mean k?"),
     ("GET", "/api/search", b"", "application/json", 405, "takes POST, got 'GET'"),
     ("POST", "/health", b"", "application/json", 405, "takes GET"),
     ("POST", "/api/serch", b"{}", "application/json", 404, "Did you mean /api/search?"),
@@ -313,17 +322,31 @@ def test_documents_come_in_line_by_line(notes) -> None:
     lines = [
         b'{"id": "a", "text": "Zebras graze at dawn.", "title": "Zebras", "metadata": {"year": 2024}}',
         b"",
-        b'{"id": 7, "text": "Lions sleep.", "colour": "tawny"}',
+        b'{"id": 7, "text": "Lions sleep.", "metadata": {"colour": "tawny"}}',
         b"no json",
         b'{"text": "No id."}',
         b'{"id": "mine", "text": "Mine.", "user": "ann"}',
         b'{"id": "old", "text": "New news."}',
+        b'{"id": "8", "text": "Misspelt.", "metdata": {"colour": "tawny"}}',
+        b'{"id": "9", "text": "Aside.", "metadata": {}, "colour": "tawny"}',
         b'{"id": "last", "text": "Without a newline."}',
     ]
     with serving(notes, "--write") as server:
         *_, report = added(server, b"\n".join(lines))
-        assert (report["added"], report["replaced"], report["skipped"]) == (3, 1, 3)
-        assert [one["source"] for one in report["reasons"]] == ["line 4", "line 5", "mine"]
+        assert (report["added"], report["replaced"], report["skipped"]) == (3, 1, 5)
+        assert [one["source"] for one in report["reasons"]] == [
+            "line 4",
+            "line 5",
+            "mine",
+            "line 8",
+            "line 9",
+        ]
+        misspelt, aside = (one["reason"] for one in report["reasons"][3:])
+        assert "did you mean 'metadata'?" in misspelt and "unknown field 'colour'" in aside
+        wrong = server.client.post(
+            "/api/add?colection=notes", headers={"content-type": "application/jsonl"}
+        )
+        assert wrong.status_code == 422 and "Did you mean collection?" in wrong.json()["error"]
         *_, again = added(server, lines[0], "application/x-ndjson")
         assert again["unchanged"] == 1
         found = server.post("search", {"query": "when do zebras graze?", "where": {"year": 2024}})

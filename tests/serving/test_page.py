@@ -6,6 +6,7 @@ import html
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import pairwise
 
 import httpx2
@@ -15,6 +16,7 @@ from serving.listening import TOKEN, Server, serving
 
 from rag_embed import Chunk, Document, Hit, Index, Query
 from rag_embed.analysis import Analyzer
+from rag_embed.encoders import HashEncoder
 from rag_embed.indexing.marks import Mark, marks
 from rag_embed.ranking.token_matches import Heat, Match
 from rag_embed.serving import Library
@@ -107,6 +109,11 @@ WRONG = {
     "f.day.gte": "yesterday",
     "f.ok.eq": "perhaps",
     "q": "x" * 4001,
+    "fresh": "-1",
+    "by": "day",
+    "qq": "x",
+    "f.year.ne": "2020",
+    "f.yaer.gte": "2020",
 }
 
 
@@ -116,6 +123,36 @@ def test_what_cannot_be_asked_is_told_on_the_page(server, name) -> None:
     assert got.status_code == 422 and 'role="alert"' in got.text and "Traceback" not in got.text
     assert server.client.get("/document", params={"id": "ann/pay"}).status_code == 422
     assert server.client.get("/document").status_code == 422
+    for more in ({"start": "soon"}, {"strat": "1"}):
+        got = server.client.get("/document", params={"id": "handbook/coffee.md", **more})
+        assert got.status_code == 422 and "start" in got.text
+    assert server.client.get("/compare", params={"a.rankin": "dense"}).status_code == 422
+
+
+def test_newer_documents_first_on_the_page(tmp_path) -> None:
+    days = {"when": date, "until": date}
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields=days)
+    old, new = date.today() - timedelta(2000), date.today()
+    index.add(
+        [
+            Document("a-old", "Leave is twenty days.", metadata={"when": old, "until": new}),
+            Document("b-new", "Leave is twenty days.", metadata={"when": new, "until": old}),
+        ]
+    )
+    asking = Asking(Library.of({"kb": index}))
+
+    def first(**values: str) -> str:
+        [shown] = asking.ask(Form.of({"q": "days of leave", "min": "0", **values}))
+        return shown.cards[0].hit.chunk.doc_id
+
+    assert first() == first(fresh="30", by="until") == "a-old"
+    assert first(fresh="30", by="when") == "b-new"
+    for wrong in ({"fresh": "30"}, {"by": "when"}, {"fresh": "soon", "by": "when"}):
+        with pytest.raises(Refused, match="fresh|by"):
+            first(**wrong)
+    both = Form.of({"q": "days of leave", "min": "0", "a.fresh": "30", "by": "when"})
+    sides = asking.ask(both.side("a"), both.side("b"))
+    assert [one.cards[0].hit.chunk.doc_id for one in sides] == ["b-new", "a-old"]
 
 
 def test_nothing_in_a_document_acts(server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Annotated, Any, TypeAlias
 
 from langchain_core.documents import Document as LangChainDocument
@@ -16,7 +17,7 @@ from langchain_rag_embed.opening import opened
 from langchain_rag_embed.tools import passage
 from rag_embed import Index
 from rag_embed.arguments import naming_keywords
-from rag_embed.serving import index_tools
+from rag_embed.serving import Tool, index_tools
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -76,10 +77,13 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         k: Passages at most, 1 to 50.
         budget: Length of the passages in tokens, at most, 50 to 20,000.
         min_relevance: Leave out what is less relevant.
+        fresh: Days after which a date counts half: newer documents before older ones. None for what was
+            tuned for the index.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
         instructions: What the model is told above the passages.
 
     Raises:
-        BadInput: An option is out of range, or the filter cannot be read.
+        BadInput: An option is out of range, the filter cannot be read, or ``fresh`` has no dates to read.
 
     Examples:
         >>> from langchain.agents import create_agent
@@ -112,6 +116,8 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         k: int = 10,
         budget: int = 1500,
         min_relevance: float = 0.1,
+        fresh: float | timedelta | None = None,
+        by: str = "",
         instructions: str = INSTRUCTIONS,
     ) -> None:
         super().__init__()
@@ -120,8 +126,9 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         self._where = to_filter(where)
         self._options = {"k": k, "budget": budget, "min_relevance": min_relevance}
         self.instructions = instructions
+        self._fresh, self._by = fresh, by
         named = () if callable(groups) else groups
-        tool = index_tools(self.index, user=None if callable(user) else user, groups=named)[0]
+        tool = self._tool(None if callable(user) else user, named)
         for name, given in self._options.items():
             tool.takes[name].read(name, given)
 
@@ -130,10 +137,9 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         asked = _question(state["messages"])
         user = self._user(runtime.context) if callable(self._user) else self._user
         groups = self._groups(runtime.context) if callable(self._groups) else self._groups
-        search, _, _ = index_tools(self.index, user=user, groups=groups, where=self._where)
         if not asked:
             return {"passages": [], "passages_text": "There is no question in words to search for."}
-        answer = search.run({"query": asked, "filters": {}, **self._options})
+        answer = self._tool(user, groups).run({"query": asked, "filters": {}, **self._options})
         found = [passage(chunk, relevance) for chunk, relevance in answer.quoted]
         return {"passages": found, "passages_text": answer.text}
 
@@ -154,6 +160,17 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
     ) -> ModelResponse[Any]:
         """See `wrap_model_call`."""
         return await handler(self._told(request))
+
+    def _tool(self, user: str | None, groups: Sequence[str]) -> Tool:
+        search, _, _ = index_tools(
+            self.index,
+            user=user,
+            groups=groups,
+            where=self._where,
+            fresh=self._fresh,
+            by=self._by,
+        )
+        return search
 
     def _told(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
         said = f"{self.instructions}\n\n{request.state.get('passages_text', '')}"

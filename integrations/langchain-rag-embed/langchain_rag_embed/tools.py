@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
@@ -26,6 +27,8 @@ def search_tool(
     user: str | None = None,
     groups: Sequence[str] = (),
     where: FilterLike = None,
+    fresh: float | timedelta | None = None,
+    by: str = "",
 ) -> StructuredTool:
     """Make a tool that finds passages, for `langchain.agents.create_agent` and whatever takes tools.
 
@@ -42,9 +45,13 @@ def search_tool(
         groups: The user's groups, whose documents are seen too; a boundary as well.
         where: Only this part of the index, as `to_filter` takes it; a boundary that the model's filters
             narrow.
+        fresh: Days after which a date counts half: newer documents before older ones. None for what was
+            tuned for the index.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none, or a group.
+        BadInput: The filter cannot be read, the user id is none, or a group, or ``fresh`` has no dates to
+            read.
 
     Examples:
         >>> from rag_embed import Document
@@ -61,7 +68,8 @@ def search_tool(
         >>> message.artifact[0].id
         'a#0-15'
     """
-    search, _, _ = index_tools(index, user=user, groups=groups, where=to_filter(where))
+    bound = to_filter(where)
+    search, _, _ = index_tools(index, user=user, groups=groups, where=bound, fresh=fresh, by=by)
     return _made(search, name, about)
 
 
@@ -77,7 +85,7 @@ def read_tool(
 ) -> StructuredTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
 
-    Arguments are those of `search_tool`; the artifact is a list of one document.
+    Arguments are those of `search_tool` but ``fresh`` and ``by``; the artifact is a list of one document.
 
     Raises:
         BadInput: The filter cannot be read, or the user id is none, or a group.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from llama_index.core.vector_stores import FilterOperator, MetadataFilter
 from llama_index.retrievers.rag_embed import read_tool, search_tool
 
 from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 
 ASKED = "How long may parents stay away? Months for parents"
@@ -100,3 +102,23 @@ async def test_an_agent_searches_reads_and_answers(index) -> None:
     assert all("fourteen months" in one.tool_output.content for one in answer.tool_calls)
     assert answer.response.content == "Up to fourteen months."
     assert offered == ["search_handbook", "read"]
+
+
+def test_newer_documents_come_first_if_the_program_says_so(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields={"day": date})
+    index.add(
+        [
+            Document("a-old", "Leave is twenty days.", metadata={"day": date(1990, 1, 1)}),
+            Document("b-new", "Leave is twenty days.", metadata={"day": date.today()}),
+        ]
+    )
+    given = {"query": "days of leave", "min_relevance": 0}
+    assert search_tool(index).call(**given).raw_output[0].node_id.startswith("a-old")
+    for fresh in (30, timedelta(30)):
+        found = search_tool(index, fresh=fresh, by="day").call(**given)
+        assert found.raw_output[0].node_id.startswith("b-new")
+    assert search_tool(index, fresh=30).call(**given, fresh=0).is_error, "no model chooses it"
+    with pytest.raises(BadInput, match="declared field of dates"):
+        search_tool(index, fresh=30, by="year")
+    with pytest.raises(BadInput, match="by names the field"):
+        search_tool(index, by="day")

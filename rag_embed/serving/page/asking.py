@@ -9,7 +9,7 @@ from typing import Any
 
 from rag_embed.serving.citations import citation
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.finding import fitting, hits_of
+from rag_embed.serving.finding import check_fresh, fitting, hits_of
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.page.bars import Scale, legend
 from rag_embed.serving.page.forms import EVERYTHING, Form, rankings_of
@@ -80,6 +80,7 @@ class Asking:
         shelves, others = fitting(
             self.library.asked(asked.get("collection", "")), asked[WHERE], WHERE
         )
+        check_fresh(shelves, asked)
         names = tuple(shelf.name for shelf in others)
         query = query_of(asked["query"], asked)
         if asked["ranking"] == EVERYTHING:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from rag_embed.serving.conditions import Conditions
 from rag_embed.serving.library import Library
-from rag_embed.serving.parameters import Choice, Parameter, arguments
+from rag_embed.serving.parameters import Choice, Parameter, arguments, check_names
 from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.tool import Tool
 from rag_embed.serving.web.searching import WHERE
@@ -27,8 +27,13 @@ _INPUTS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 }
 """Of each kind of field: the operator, what it is called, and how it is typed in."""
 
-SETTINGS = ("ranking", "diversity", "group")
+SETTINGS = ("ranking", "diversity", "group", "fresh")
 """What can be compared side by side."""
+
+_NAMES = ("q", "in", "k", "min", "previous", "by", "id", "start", *SETTINGS)
+_SIDES = tuple(f"{side}.{one}" for side in "ab" for one in SETTINGS)
+_TOKEN = "token"
+"""Still in an address that was kept, though a cookie has let the browser in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,15 @@ class Form:
     def __getitem__(self, name: str) -> str:
         return self.values.get(name, "")
 
+    def check(self, conditions: Conditions) -> None:
+        """Refuse what no page reads; each page may be given what others read, since they link to each other.
+
+        Raises:
+            Refused: A name is unknown.
+        """
+        typed = [name for field in fields_of(conditions) for name, _, _ in field.inputs]
+        check_names("A page", (*_NAMES, *typed, *_SIDES, _TOKEN), self.values)
+
     @property
     def filtered(self) -> bool:
         """Whether a condition was set."""
@@ -96,6 +110,8 @@ class Form:
         """The form of one side of a comparison: its own settings as if they were the only ones."""
         shared = {key: value for key, value in self.values.items() if key not in SETTINGS}
         own = {one: self[f"{name}.{one}"] for one in SETTINGS}
+        if not own["fresh"] and any(self[f"{side}.fresh"] for side in "ab"):
+            shared.pop("by", None)  # the field of the other side
         return Form.of({**shared, **own})
 
     def arguments(self, tool: Tool, conditions: Conditions, rankings: tuple[str, ...]) -> Any:  # noqa: ANN401
@@ -111,20 +127,21 @@ class Form:
         """
         given: dict[str, object] = {
             "query": self["q"] or None,
-            "k": _number(self["k"]),
-            "min_relevance": _number(self["min"] or str(MIN_RELEVANCE)),
-            "diversity": _number(self["diversity"]),
+            "k": number(self["k"]),
+            "min_relevance": number(self["min"] or str(MIN_RELEVANCE)),
+            "diversity": number(self["diversity"]),
             "group_by": self["group"] or None,
             "previous": [line for line in self["previous"].splitlines() if line.strip()],
             "collection": self["in"] or None,
             "ranking": self["ranking"] or None,
+            "fresh": number(self["fresh"]),
+            "by": self["by"] or None,
             WHERE: self._where(conditions),
         }
         ranking = Choice("What ranks.", (EVERYTHING, *rankings), EVERYTHING)
         takes: dict[str, Parameter] = {**tool.takes, "ranking": ranking}
-        if "collection" not in takes:
-            del given["collection"]
-        return arguments("search", takes, given)
+        asked = {name: one for name, one in given.items() if one is not None or name in takes}
+        return arguments("search", takes, asked)
 
     def _where(self, conditions: Conditions) -> dict[str, object]:
         """The conditions, as the API takes them."""
@@ -153,11 +170,11 @@ def _and(there: object, op: str, value: object) -> object:
 
 def _read(value: str, typed: str) -> object:
     if typed == "number":
-        return _number(value)
+        return number(value)
     return value == "true" if typed == "bool" and value in ("true", "false") else value
 
 
-def _number(text: str) -> int | float | str | None:
+def number(text: str) -> int | float | str | None:
     """A number as it was typed; the text where it is none, which is told by who checks it."""
     if not text:
         return None

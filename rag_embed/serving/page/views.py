@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rag_embed.serving.finding import dates_of
 from rag_embed.serving.library import Library
 from rag_embed.serving.page.asking import Asking, moves
 from rag_embed.serving.page.documents import read
-from rag_embed.serving.page.forms import EVERYTHING, Form, fields_of, rankings_of
+from rag_embed.serving.page.forms import EVERYTHING, Form, fields_of, number, rankings_of
 from rag_embed.serving.page.rendering import HEADERS, STYLE, rendered, style
-from rag_embed.serving.parameters import Refused
+from rag_embed.serving.parameters import Refused, Whole
 from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.web.api import Threads
 
@@ -24,6 +25,8 @@ ICON = (
     'fill="#0b5cad"/><path d="M4 5h8M4 8h5M4 11h7" stroke="#fff" stroke-width="1.6" '
     'stroke-linecap="round"/></svg>'
 )
+
+FIRST = Whole("First character that is shown.", 0, 10**12)
 
 PAGES = ("/", "/compare", "/document")
 
@@ -73,17 +76,19 @@ def _form(asking: Asking, form: Form) -> dict[str, Any]:
         "counts": [(shelf.name, len(shelf.ids()), shelf.count()) for shelf in library.shelves],
         "rankings": (EVERYTHING, *rankings_of(library)),
         "least": MIN_RELEVANCE,
+        "dates": dates_of(library),
     }
 
 
 def _ask(asking: Asking, params: Mapping[str, str]) -> tuple[int, str]:
     form = Form.of(params)
     shown, refused = None, ""
-    if form["q"]:
-        try:
+    try:
+        form.check(asking.conditions)
+        if form["q"]:
             [shown] = asking.ask(form)
-        except Refused as error:
-            refused = str(error)
+    except Refused as error:
+        refused = str(error)
     page = rendered("ask.html", shown=shown, refused=refused, **_form(asking, form))
     return (422 if refused else 200), page
 
@@ -91,22 +96,24 @@ def _ask(asking: Asking, params: Mapping[str, str]) -> tuple[int, str]:
 def _compare(asking: Asking, params: Mapping[str, str]) -> tuple[int, str]:
     form = Form.of(params)
     sides, refused = [], ""
-    if form["q"]:
-        try:
+    try:
+        form.check(asking.conditions)
+        if form["q"]:
             left, right = asking.ask(form.side("a"), form.side("b"))
             sides = [("A", left, moves(left, right, "B")), ("B", right, moves(right, left, "A"))]
-        except Refused as error:
-            refused = str(error)
+    except Refused as error:
+        refused = str(error)
     page = rendered("compare.html", sides=sides, refused=refused, **_form(asking, form))
     return (422 if refused else 200), page
 
 
 def _document(asking: Asking, params: Mapping[str, str]) -> tuple[int, str]:
     form = Form.of(params)
-    start = int(form["start"]) if form["start"].isdecimal() and len(form["start"]) < 13 else None
     try:
+        form.check(asking.conditions)
         if not form["id"]:
             raise Refused("Name a document or passage: id=...")
+        start = FIRST.read("start", number(form["start"]))
         found = read(asking.library, form["id"], form["in"], form["q"], start)
     except Refused as error:
         return 422, rendered("refused.html", refused=str(error))

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from rag_embed.serving.library import Library
 from rag_embed.serving.listing import list_tool
-from rag_embed.serving.parameters import Refused, brief, listed, wrong
+from rag_embed.serving.parameters import Refused, brief, check_names, listed, wrong
 from rag_embed.serving.reading import read_tool
 from rag_embed.serving.tool import FAILED, Answer, Tool
 from rag_embed.serving.web.described import described
@@ -116,6 +116,11 @@ def _posted(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         given = await _object(request)
+        if request.query_params:
+            raise Problem(
+                422,
+                f"{tool.name} takes what it is asked as JSON in the body, and nothing in the address.",
+            )
         said: Answer = await threads.run(tool.call, given)
         if said.failed:
             raise Problem(500 if said.text == FAILED else 422, said.text)
@@ -142,10 +147,8 @@ def adding(library: Library, metrics: Metrics) -> Callable[[Request], Awaitable[
 
     async def add(request: Request) -> Response:
         _check_type(request, _LINES)
-        for name in request.query_params:
-            if name != "collection":
-                raise Problem(422, f"add takes collection, not {brief(name)}.")
         try:
+            check_names("add", ("collection",), request.query_params)
             shelf = library.shelf(request.query_params.get("collection", ""))
         except Refused as error:
             raise Problem(422, str(error)) from error

@@ -35,6 +35,7 @@ _DOCUMENT = {
         "metadata": {"type": "object", "description": "Values of the declared fields, and others."},
     },
     "required": ["id", "text"],
+    "additionalProperties": False,
 }
 _LINE = {
     "type": "object",

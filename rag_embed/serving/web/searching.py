@@ -9,9 +9,16 @@ from typing import Any, get_args
 
 from rag_embed.serving.citations import CITED, citation
 from rag_embed.serving.conditions import Conditions
-from rag_embed.serving.finding import EVERYWHERE, fitting, hits_of, where_to
+from rag_embed.serving.finding import (
+    EVERYWHERE,
+    check_fresh,
+    fitting,
+    fresh_of,
+    hits_of,
+    where_to,
+)
 from rag_embed.serving.library import Library, Shelf
-from rag_embed.serving.parameters import Choice, Parameter, Refused, Share, Text, Whole, listed
+from rag_embed.serving.parameters import Choice, Parameter, Share, Text, Whole
 from rag_embed.serving.searching import rounded
 from rag_embed.serving.tool import Answer, Tool
 from rag_embed.serving.web.parameters import Flag, Texts
@@ -113,30 +120,10 @@ def _options(library: Library) -> dict[str, Parameter]:
         "diversity": Share("0 ranks by score alone; more prefers hits that differ.", 0.0),
         "group_by": Choice("What has one hit at most.", get_args(Grouping), "chunk"),
         "previous": Texts("Earlier turns of the talk, oldest first.", 20),
-        **_fresh(library),
+        **fresh_of(library),
         "explain": Flag("Say of every hit why it was found."),
         **where_to(library, EVERYWHERE),
     }
-
-
-def _fresh(library: Library) -> dict[str, Parameter]:
-    """What asks for newer documents first, where an index has dates."""
-    dates = [name for shelf in library.shelves for name in shelf.dates]
-    if not dates:
-        return {}
-    about = "Newer documents first: days after which a date counts half; 0 for no."
-    by = Choice(
-        "The field of dates that fresh reads, if there are several.", tuple(dict.fromkeys(dates))
-    )
-    return {"fresh": Whole(about, 0, 36_525), "by": by}
-
-
-def _check_fresh(shelves: Sequence[Shelf], fresh: float | None, by: str) -> None:
-    if by and fresh is None:
-        raise Refused(f"by names the field that fresh reads: give both, got by={by!r} alone.")
-    several = [] if by else [one.dates for one in shelves if len(one.dates) > 1]
-    if fresh and several:
-        raise Refused(f"by must name the field that fresh reads, one of {listed(several[0])}.")
 
 
 def _search(library: Library, asked: Mapping[str, Any]) -> Answer:
@@ -152,7 +139,7 @@ def _found(
     library: Library, texts: Sequence[str], asked: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     shelves, others = fitting(library.asked(asked.get("collection", "")), asked[WHERE], WHERE)
-    _check_fresh(shelves, asked.get("fresh"), asked.get("by", ""))
+    check_fresh(shelves, asked)
     queries = [query_of(text, asked) for text in texts]
     names = [shelf.name for shelf in others]
     return [

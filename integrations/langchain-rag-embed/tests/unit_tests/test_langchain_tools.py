@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.language_models import FakeMessagesListChatModel
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_rag_embed import read_tool, search_tool
+from langchain_rag_embed.middleware import PassagesMiddleware
+from langgraph.runtime import Runtime
 
 from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 
 
@@ -102,3 +106,27 @@ async def test_an_agent_searches_reads_and_answers(index) -> None:
     assert all("fourteen months" in one.content for one in told) and told[0].artifact
     assert model.offered[0].description.startswith("The handbook of a company. Find passages")
     assert state["messages"][-1].text == "Up to fourteen months."
+
+
+def test_newer_documents_come_first_if_the_program_says_so(tmp_path) -> None:
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(), fields={"day": date})
+    index.add(
+        [
+            Document("a-old", "Leave is twenty days.", metadata={"day": date(1990, 1, 1)}),
+            Document("b-new", "Leave is twenty days.", metadata={"day": date.today()}),
+        ]
+    )
+    given = {"query": "days of leave", "min_relevance": 0}
+    assert asked(search_tool(index), **given).artifact[0].id.startswith("a-old")
+    for fresh in (30, timedelta(30)):
+        tool = search_tool(index, fresh=fresh, by="day")
+        assert asked(tool, **given).artifact[0].id.startswith("b-new")
+        assert "fresh" not in tool.args, "no model chooses it"
+    middleware = PassagesMiddleware(index, fresh=30, min_relevance=0)
+    messages = {"messages": [HumanMessage("days of leave")]}
+    assert middleware.before_agent(messages, Runtime())["passages"][0].id.startswith("b-new")
+    for make in (search_tool, PassagesMiddleware):
+        with pytest.raises(BadInput, match="declared field of dates"):
+            make(index, fresh=30, by="year")
+        with pytest.raises(BadInput, match="by names the field"):
+            make(index, by="day")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from llama_index.core.bridge.pydantic import BaseModel
@@ -27,6 +28,8 @@ def search_tool(
     user: str | None = None,
     groups: Sequence[str] = (),
     where: Where = None,
+    fresh: float | timedelta | None = None,
+    by: str = "",
 ) -> IndexTool:
     """Make a tool that finds passages, for ``FunctionAgent`` and whatever takes tools.
 
@@ -43,9 +46,13 @@ def search_tool(
         groups: The user's groups, whose documents are seen too; a boundary as well.
         where: Only this part of the index, as `to_filter` takes it; a boundary that the model's filters
             narrow.
+        fresh: Days after which a date counts half: newer documents before older ones. None for what was
+            tuned for the index.
+        by: The declared field of dates that ``fresh`` reads; empty for the only one.
 
     Raises:
-        BadInput: The filter cannot be read, or the user id is none, or a group.
+        BadInput: The filter cannot be read, the user id is none, or a group, or ``fresh`` has no dates to
+            read.
 
     Examples:
         >>> from rag_embed import Document
@@ -60,7 +67,7 @@ def search_tool(
         >>> output.raw_output[0].node_id
         'a#0-15'
     """
-    search, _, _ = _tools(index, user, groups, where)
+    search, _, _ = _tools(index, user, groups, where, fresh, by)
     return IndexTool(search, name, about)
 
 
@@ -76,7 +83,8 @@ def read_tool(
 ) -> IndexTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
 
-    Arguments are those of `search_tool`; the ``raw_output`` is a list of one node without score.
+    Arguments are those of `search_tool` but ``fresh`` and ``by``; the ``raw_output`` is a list of one node
+    without score.
 
     Raises:
         BadInput: The filter cannot be read, or the user id is none, or a group.
@@ -126,11 +134,16 @@ class IndexTool(AsyncBaseTool):
 
 
 def _tools(
-    index: Index | str | os.PathLike[str], user: str | None, groups: Sequence[str], where: Where
+    index: Index | str | os.PathLike[str],
+    user: str | None,
+    groups: Sequence[str],
+    where: Where,
+    fresh: float | timedelta | None = None,
+    by: str = "",
 ) -> tuple[Tool, ...]:
     opened = index if isinstance(index, Index) else Index.open(index)
     bound = to_filter(where, opened.store.fields)
-    return index_tools(opened, user=user, groups=groups, where=bound)
+    return index_tools(opened, user=user, groups=groups, where=bound, fresh=fresh, by=by)
 
 
 def _arguments(tool: Tool) -> type[BaseModel]:
