@@ -113,6 +113,15 @@ class Fields:
         """Names of the fields that hold dates."""
         return tuple(name for name, kind in self.types.items() if kind in ("date", "datetime"))
 
+    def check_dates(self, name: str) -> None:
+        """Refuse a field that holds no dates.
+
+        Raises:
+            BadInput: It is none of `dates`.
+        """
+        if name not in self.dates:
+            raise BadInput(f"{name!r} is no declared field of dates; those are {list(self.dates)}.")
+
     def values(self, document: Document) -> dict[str, Any]:
         """The document's values for all declared fields, ``None`` where it has none.
 

@@ -15,6 +15,7 @@ from rag_embed.types import (
     Document,
     Principal,
     Scores,
+    Seconds,
     SparseVector,
     TokenBits,
     Vectors,
@@ -116,6 +117,14 @@ class View(Protocol):
 
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """Those of the chunks that exist, in the order of ``ids``."""
+        ...
+
+    def dates(self, name: str, ids: Sequence[str], /) -> Seconds:
+        """The values of a declared field of dates; NaN for chunks without one, and for unknown ids.
+
+        Raises:
+            BadInput: There is no such field.
+        """
         ...
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:

@@ -15,7 +15,6 @@ from rag_embed.filters import Filter
 from rag_embed.protocols import View
 from rag_embed.types import FRESH, Fresh, Query, Scores
 from rag_embed.types.freshness import days
-from rag_embed.values import time_of
 
 _DAY = 86_400.0
 
@@ -108,21 +107,14 @@ class Freshness:
 
     def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `protocols.Answers`: 1 for what is of today, half as much after each half-life."""
-        distinct = list(dict.fromkeys(id for some in ids for id in some))
-        known = {chunk.id: chunk.metadata for chunk in self.view.chunks(distinct)}
-        return [
-            np.array([self._of(known.get(id, {}), one) for id in some], np.float32)
-            for some, one in zip(ids, self.asked, strict=True)
-        ]
+        return [self._new(some, one) for some, one in zip(ids, self.asked, strict=True)]
 
     def normalise(self, query: int, raw: Scores, /) -> Scores:
         """See `protocols.Answers`: it is on the common scale."""
         return raw
 
-    def _of(self, metadata: Mapping[str, object], fresh: Fresh) -> float:
-        moment = time_of(metadata.get(fresh.by))
-        if moment is None:
-            return 0.0
-        step = fresh.half_life * _DAY / _STEPS
-        age = max(self.now // step * step - moment.timestamp(), 0.0)
-        return float(0.5 ** min(age / _DAY / fresh.half_life, 1000.0))
+    def _new(self, ids: Sequence[str], fresh: Fresh) -> Scores:
+        dates, step = self.view.dates(fresh.by, ids), fresh.half_life * _DAY / _STEPS
+        ages = np.maximum(self.now // step * step - dates, 0.0) / _DAY
+        found: Scores = (0.5 ** np.minimum(ages / fresh.half_life, 1000.0)).astype(np.float32)
+        return np.nan_to_num(found)

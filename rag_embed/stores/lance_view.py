@@ -19,6 +19,7 @@ from rag_embed.maths.moments import Moments
 from rag_embed.maths.vectors import first
 from rag_embed.stores.chunk_rows import rows_of
 from rag_embed.stores.columns import Matrix, matrix_of
+from rag_embed.stores.dates import dates_of
 from rag_embed.stores.disk_search import nearest_on_disk
 from rag_embed.stores.held_tokens import Holding
 from rag_embed.stores.lexical import Lexical, lexical_of
@@ -43,6 +44,7 @@ from rag_embed.types import (
     Document,
     Principal,
     Scores,
+    Seconds,
     SparseVector,
     TokenBits,
     Vectors,
@@ -220,6 +222,10 @@ class LanceView:
         else:
             rows = {row["id"]: row for row in self._by_id(distinct, CHUNK_COLUMNS).to_pylist()}
         return [chunk_of(rows[id]) for id in ids if id in rows]
+
+    def dates(self, name: str, ids: Sequence[str], /) -> Seconds:
+        """See `protocols.View`."""
+        return dates_of(self.snapshot, name, ids)
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""

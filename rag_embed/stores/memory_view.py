@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -29,12 +30,14 @@ from rag_embed.types import (
     Document,
     Principal,
     Scores,
+    Seconds,
     SparseVector,
     TokenBits,
     Vectors,
     doc_id_of,
     place_of,
 )
+from rag_embed.values import since_1970
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 
@@ -228,6 +231,13 @@ class MemoryView:
     def chunks(self, ids: Sequence[str], /) -> list[Chunk]:
         """See `protocols.View`."""
         return [self.chunks_by_id[id] for id in ids if id in self.chunks_by_id]
+
+    def dates(self, name: str, ids: Sequence[str], /) -> Seconds:
+        """See `protocols.View`."""
+        self.fields.check_dates(name)
+        moments = (self.rows[id][name] if id in self.rows else None for id in ids)
+        seconds = [math.nan if one is None else since_1970(one) / 1e6 for one in moments]
+        return np.array(seconds, np.float64)
 
     def document_chunks(self, doc_id: str, /) -> list[Chunk]:
         """See `protocols.View`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,23 @@ class FindingLaws:
         assert view.moments("dense", Principal(name)).count == view.moments("dense").count
         with pytest.raises(BadInput, match="Unknown chunk"):
             view.vectors("dense", [name])
+
+    def test_dates_are_those_of_the_documents(self, store: Store) -> None:
+        """A field of dates is read as seconds; what has none, or is not there, is no number."""
+        at = datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=timezone.utc)
+        write(store, *CORPUS)
+        write(store, Document("old", "old", metadata={"at": at, "day": "2024-05-01"}))
+        asked = ["a#0-7", "old#0-3", "missing", "old#0-3"]
+        for name, seconds in (("at", -0.5), ("day", 1714521600.0)):
+            found = store.view().dates(name, asked)
+            assert found.dtype == np.float64
+            np.testing.assert_array_equal(found, [np.nan, seconds, np.nan, seconds])
+        write(store, Document("old", "old", metadata={"at": "1970-01-01T00:00:01Z"}))
+        later = store.view()
+        assert later.dates("at", asked[1:2]).tolist() == [1.0]
+        assert np.isnan(later.dates("day", asked[1:2])).all() and later.dates("day", []).size == 0
+        with pytest.raises(BadInput, match="no declared field of dates"):
+            later.dates("year", asked)
 
     def test_nearest_is_exact_and_ordered(self, store: Store) -> None:
         """The nearest chunks are those with the largest products, largest first."""

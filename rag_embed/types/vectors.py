@@ -15,6 +15,9 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 Scores: TypeAlias = npt.NDArray[np.float32]
 """``(n,)`` float32, higher is better."""
 
+Seconds: TypeAlias = npt.NDArray[np.float64]
+"""``(n,)`` float64, moments in seconds since 1970 UTC; NaN for none."""
+
 Spans: TypeAlias = npt.NDArray[np.int64]
 """``(n, 2)`` int64 character offsets ``[start, end)`` into one text."""
 
