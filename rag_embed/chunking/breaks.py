@@ -29,7 +29,9 @@ class Break(IntEnum):
     CLAUSE = 6
     WORD = 7
     TOKEN = 8
-    HEADING = 9
+    HEADINGS = 9
+    """Between a heading without text of its own and the next one."""
+    HEADING = 10
     """Between a heading and its text, or the head of a table and its first row."""
 
 
@@ -52,7 +54,8 @@ def pieces(
 ) -> list[Piece]:
     """Cut ``text[start:end]`` at every place better than a line end, and further where needed.
 
-    A block of code or a table that fits a chunk is one piece.
+    A block of code or a table that fits a chunk is one piece; so are comments and tags of HTML, unless
+    that parted them from their heading.
 
     Args:
         text: The whole text.
@@ -73,18 +76,22 @@ def pieces(
         for block, size in zip(blocks, sizes, strict=True)
         if size <= whole and not outline.source
     }
+    loose = {_visible(text, block[0]) for block in blocks if block[0] in outline.markup}
     cuts = _structure(text, start, end, outline, blocks, kept)
     found: list[Piece] = []
     coarse = list(_between(text, start, end, cuts))
-    above = 0  # tokens of the headings that the next piece must not be parted from
+    above = own = (
+        0  # tokens of the headings that the next piece must not be parted from, of the last one
+    )
     for piece, size in zip(coarse, _sizes(coarse, counts), strict=True):
-        if piece[0] in kept and 0 < above <= whole - size:
+        if piece[0] in kept and 0 < own <= whole - size:
             found[-1] = found[-1][0], *piece[1:]
-        elif piece[0] in kept or size + above <= budget:
+        elif (piece[0] in kept and not (own and piece[0] in loose)) or size + above <= budget:
             found.append(piece)
         else:
             found.extend(_refined(text, *piece, counts, max(budget - above, -(-budget // 2))))
-        above = above + size if piece[2] is Break.HEADING else 0
+        own = size if piece[2] >= Break.HEADINGS else 0
+        above = own and (above + own if above + own <= budget // 2 else own)
     return found
 
 
@@ -122,8 +129,7 @@ def _structure(
     )
     for section in outline.sections[inside]:
         offset = _visible(text, section.start)
-        if cuts.get(offset) is not Break.HEADING:  # the heading before it has no text of its own
-            cuts[offset] = Break.SECTION
+        cuts[offset] = Break.HEADINGS if cuts.get(offset) is Break.HEADING else Break.SECTION
         if section.body > section.start:
             cuts[_visible(text, section.body)] = Break.HEADING
     return cuts

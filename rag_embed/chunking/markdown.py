@@ -61,7 +61,12 @@ def markdown_outline(text: str) -> Outline:
     sections = found.sections
     if len(sections) > 1 and sections[1].start == 0:
         sections = sections[1:]
-    return Outline(tuple(sections), tuple(found.verbatim), tables=tuple(found.tables))
+    return Outline(
+        tuple(sections),
+        tuple(found.verbatim),
+        tables=tuple(found.tables),
+        markup=frozenset(found.markup),
+    )
 
 
 class _Found:
@@ -71,6 +76,7 @@ class _Found:
         self.sections = [Section(0, 0, 0)]
         self.verbatim: list[tuple[int, int]] = []
         self.tables: list[Table] = []
+        self.markup: set[int] = set()
         self._text = text
         self._above: list[tuple[int, str]] = []
 
@@ -89,6 +95,7 @@ class _Found:
         if match := _FENCE.match(text, at):
             return self._kept(at, self._after_fence(match))
         if _COMMENT.match(text, at):
+            self.markup.add(at)
             closed = text.find("-->", at)
             return self._kept(at, len(text) if closed < 0 else self._line_end(closed))
         if _RAW.match(text, at):
@@ -160,6 +167,8 @@ class _Found:
                 self._heading(first, last, int(token.tag[1]), tokens[nth + 1].content)
             elif token.type in _VERBATIM:
                 self.verbatim.append((first, last))
+                if token.type == "html_block" and not _RAW.match(token.content):
+                    self.markup.add(first)
             elif token.type == "table_open":
                 body = ends[min(token.map[0] + 2, len(lines))]
                 self.tables.append(Table(first, body, last, _heads(_row(tokens, nth))))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from operator import attrgetter, itemgetter
@@ -63,12 +63,14 @@ class Outline:
         verbatim: Ordered, disjoint ranges in which lines count and sentences do not (code).
         source: Whether it is source code: then blank lines before the left margin end a block.
         tables: Ordered and disjoint.
+        markup: Where those of ``verbatim`` start that nobody reads as a whole: comments and tags of HTML.
     """
 
     sections: tuple[Section, ...] = (Section(0, 0, 0),)
     verbatim: tuple[tuple[int, int], ...] = ()
     source: bool = False
     tables: tuple[Table, ...] = ()
+    markup: frozenset[int] = frozenset()
 
     def blocks(self, start: int, end: int) -> list[Block]:
         """Code and tables between two offsets, cut off there, in order."""
@@ -112,11 +114,16 @@ def common_path(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 def groups(
-    sections: Sequence[Section], sizes: Sequence[int], budget: int, tiny: int
+    sections: Sequence[Section],
+    sizes: Sequence[int],
+    budget: int,
+    tiny: int,
+    empty: Container[int] = (),
 ) -> list[tuple[int, int]]:
     """Runs ``[first, last)`` of sections that may share chunks; chunks never cross two runs.
 
-    A tiny section (at most ``tiny`` tokens) leads into its first subsection, of whatever size.
+    A tiny section (at most ``tiny`` tokens) leads into its first subsection, of whatever size, and one of
+    ``empty``, which are headings without text, into the next of its level too: it may be another name for it.
     Otherwise only a tiny section joins the run before it: one of tiny sections, as long as it
     stands under the same heading as the first of them, or one that ends with its parent or a
     tiny sibling and stays within ``budget``. A run of at most half of ``tiny`` tokens joins a neighbour
@@ -129,7 +136,7 @@ def groups(
         >>> groups(s, [5, 20, 20, 150], budget=200, tiny=50)
         [(0, 3), (3, 4)]
     """
-    return _with_tiny(_runs(sections, sizes, budget, tiny), sizes, budget, tiny // 2)
+    return _with_tiny(_runs(sections, sizes, budget, tiny, empty), sizes, budget, tiny // 2)
 
 
 def _with_tiny(
@@ -149,13 +156,18 @@ def _with_tiny(
 
 
 def _runs(
-    sections: Sequence[Section], sizes: Sequence[int], budget: int, tiny: int
+    sections: Sequence[Section],
+    sizes: Sequence[int],
+    budget: int,
+    tiny: int,
+    empty: Container[int],
 ) -> list[tuple[int, int]]:
     n = len(sections)
     leads = [False] * (n + 1)
     for i in range(n - 2, -1, -1):
-        deeper = sections[i + 1].level > sections[i].level
-        leads[i] = sizes[i] <= tiny and deeper and (sizes[i + 1] > tiny or leads[i + 1])
+        below = sections[i + 1].level - sections[i].level
+        below += i in empty
+        leads[i] = sizes[i] <= tiny and below > 0 and (sizes[i + 1] > tiny or leads[i + 1])
     runs: list[tuple[int, int]] = []
     total, small = 0, False  # tokens of the last run, and whether all its sections are tiny
     for i in range(n):

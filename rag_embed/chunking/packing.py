@@ -19,6 +19,7 @@ _COST = {
     Break.CLAUSE: 80,
     Break.WORD: 110,
     Break.TOKEN: 150,
+    Break.HEADINGS: 500,
     Break.HEADING: 1000,
 }
 """In hundredths of what an empty chunk costs; so half a chunk of free room costs 25."""

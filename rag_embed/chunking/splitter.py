@@ -146,7 +146,12 @@ class TokenSplitter:
         starts = [section.start for section in outline.sections]
         ends = [*starts[1:], len(text)]
         sizes = counts.until(np.array(ends)) - counts.before(np.array(starts))
-        for first, last in groups(outline.sections, sizes.tolist(), budget, budget // 4):
+        empty = {
+            nth
+            for nth, (section, end) in enumerate(zip(outline.sections, ends, strict=True))
+            if section.body > section.start and _empty(text, section.body, end)
+        }
+        for first, last in groups(outline.sections, sizes.tolist(), budget, budget // 4, empty):
             start, end = _visible(text, starts[first], ends[last - 1])
             if start == end:
                 continue
@@ -177,6 +182,10 @@ def _source(text: str, language: object) -> Outline:
     if isinstance(language, str) and has_grammar(language):
         return code_outline(text, language)
     return Outline(verbatim=((0, len(text)),), source=True)
+
+
+def _empty(text: str, start: int, end: int) -> bool:
+    return start == end or text[start:end].isspace()
 
 
 def _visible(text: str, start: int, end: int) -> tuple[int, int]:

@@ -200,6 +200,7 @@ def _converted(root: Tag, without: Container[int]) -> str:
     while waiting:
         node, entering = waiting.pop()
         if id(node) in without:
+            writer.left_out()
             continue
         if type(node) is bs4.NavigableString or isinstance(node, bs4.element.Script):
             writer.text(str(node))

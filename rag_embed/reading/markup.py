@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rag_embed.reading.table import table_rows
@@ -43,6 +44,7 @@ class Writer:
         self._inline: list[str] = []
         self._lists: list[int | None] = []
         self._marker = ""
+        self._emptied: set[int] = set()
 
     def text(self, text: str) -> None:
         """Characters between tags."""
@@ -86,9 +88,20 @@ class Writer:
         if name == "li":
             self._marker = ""
 
+    def left_out(self) -> None:
+        """An element is passed over; a heading that has nothing else below it goes too."""
+        self._flush()
+        self._emptied.add(len(self._blocks) - 1)
+
     def finish(self) -> str:
         """The whole text."""
         self._flush()
+        for nth in sorted(self._emptied, reverse=True):
+            level = _level(self._blocks, nth)
+            if level and (
+                nth + 1 == len(self._blocks) or 0 < _level(self._blocks, nth + 1) <= level
+            ):
+                del self._blocks[nth]
         parts: list[str] = []
         for nth, (item, block) in enumerate(self._blocks):
             if nth:
@@ -142,6 +155,12 @@ class Writer:
         self._flush()  # a caption
         if lines:
             self._blocks.append((False, "\n".join(lines)))
+
+
+def _level(blocks: Sequence[tuple[bool, str]], nth: int) -> int:
+    """That of the heading that a block is; 0 for others."""
+    block = "" if nth < 0 else blocks[nth][1]
+    return len(block) - len(block.lstrip("#"))
 
 
 def formula(tag: Tag) -> str:

@@ -146,7 +146,8 @@ def test_headings_are_those_above_every_word_of_the_chunk(shape):
         if len(inside) == 1:
             assert path == paths[inside[0]]
         for left, right in itertools.pairwise(inside):
-            if shape[right][0] <= shape[left][0]:  # neighbours share a chunk only when tiny
+            # neighbours share a chunk only when tiny, or when the first has no text and the next its level
+            if shape[right][0] < shape[left][0] + bool(shape[left][1]):
                 sizes = sorted(1 + words for _, words in (shape[left], shape[right]))
                 assert sizes[1] <= limit // 4 + 1 or sum(sizes) <= limit
 
@@ -291,11 +292,30 @@ def test_code_and_tables_that_fit_are_never_cut(parts, limit, overlaps):
     st.integers(20, 50),
     st.booleans(),
 )
+@example([("## B", 0), ("### C", 4)], 20, True)
+@example([("## B", 0)] * 12 + [("## B", 9)], 30, False)
 def test_no_chunk_ends_with_a_heading_that_has_text(shape, limit, overlaps):
     text = "\n\n".join(f"{head}\n\n{'One two three. ' * n}" for head, n in shape)
     for chunk in split(text, limit, limit // 2 if overlaps else 0, format="markdown"):
         last = chunk.text.rsplit("\n", 1)[-1]
         assert not last.startswith("#") or not text[chunk.end :].lstrip().startswith("One")
+
+
+@pytest.mark.parametrize("markup", ["<!--\n{}-->", "<div>\n{}</div>"])
+def test_markup_is_cut_rather_than_parted_from_its_heading(markup):
+    lines = "".join(f"added in version {n}\n" for n in range(9))
+    text = f"# A heading of seven words\n\n{markup.format(lines)}\n\nSome words."
+    first, *others = split(text, 46, format="markdown")
+    assert "version 1" in first.text and "version 8" not in first.text and others
+    code = f"# A heading of seven words\n\n```\n{lines}```\n\nSome words."
+    assert "# A heading of seven words" in [one.text for one in split(code, 46, format="markdown")]
+
+
+def test_a_heading_without_text_stays_with_the_next_of_its_level():
+    text = "One two three. " * 12
+    both = f"## open(path)\n\n## open(path, mode)\n\n{text}"
+    chunks = split(f"# Files\n\n{text}\n\n{both}", 80, format="markdown")
+    assert [one.text[:14] for one in chunks] == ["# Files\n\nOne t", "## open(path)\n"]
 
 
 def test_the_rows_of_a_cut_table_keep_the_names_of_its_columns():

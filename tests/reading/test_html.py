@@ -178,6 +178,11 @@ def test_lists_of_links_are_left_out_but_not_what_is_all_there_is():
     links = "<ul>" + "".join(f"<li><a href=/{n}>Story number {n}</a>" for n in range(5)) + "</ul>"
     assert text(f"<p>The fox is red.{links}") == "The fox is red."
     assert text(links).startswith("- Story number 0")
+    page = (
+        f"<h1>Foxes</h1><h2>See also</h2>{links}<h2>Food</h2>{links}<p>Mice.<h2>Links</h2>{links}"
+    )
+    assert text(page) == "# Foxes\n\n## Food\n\nMice."
+    assert text(f"<h1>More</h1>{links}<h2>Food</h2><p>Mice.") == "# More\n\n## Food\n\nMice."
     told = "<ul>" + "".join(
         f"<li><a href=/{n}>Fox</a>: what foxes do in month {n}" for n in range(5)
     )
