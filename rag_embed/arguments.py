@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import wraps
-from inspect import signature
+from inspect import Parameter, signature
 from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
@@ -150,8 +150,23 @@ def check_keywords(what: str, given: Iterable[str], known: Iterable[str]) -> Non
         raise TypeError(told)
 
 
+def check_named(what: str, given: Sequence[object], example: str) -> None:
+    """Refuse arguments without a name where there is none for them.
+
+    Args:
+        what: The call, for the message.
+        given: What came without a name.
+        example: How the first is named.
+
+    Raises:
+        TypeError: There are some.
+    """
+    if given:
+        raise TypeError(f"{what}() takes its options by name: {what}({example}).")
+
+
 def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that, called with a keyword it has not, names those that it has.
+    """A function that, called with a keyword it has not or with too many arguments, names those that it has.
 
     Raises:
         TypeError: One is not known; as without it, where only the name of the keyword was told.
@@ -165,12 +180,20 @@ def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:
         ...
         TypeError: find() has no option 'top_k'; did you mean 'k'? It takes k, text.
     """
-    known = [name for name in signature(function).parameters if name not in ("self", "cls")]
+    takes = signature(function).parameters.values()
+    known = [one.name for one in takes if one.name not in ("self", "cls")]
+    places = [one.name for one in takes if one.kind is not Parameter.KEYWORD_ONLY]
+    several = any(one.kind is Parameter.VAR_POSITIONAL for one in takes)
+    named = [name for name in known if name not in places]
     what = function.__qualname__.removesuffix(".__init__")
 
     @wraps(function)
     def naming(*args: P.args, **kwargs: P.kwargs) -> R:
         check_keywords(f"{what}()", kwargs, known)
+        if named and not several and len(args) > len(places):
+            raise TypeError(
+                f"{what}() takes {', '.join(named)} by name: {what}(..., {named[0]}=...)."
+            )
         return function(*args, **kwargs)
 
     return naming

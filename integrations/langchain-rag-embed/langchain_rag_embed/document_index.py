@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -23,7 +23,7 @@ from langchain_rag_embed.documents import with_ids
 from langchain_rag_embed.searching import SearchOptions
 from langchain_rag_embed.tracing import tracing_params
 from langchain_rag_embed.vectorstores import RagEmbedVectorStore
-from rag_embed.arguments import check_keywords
+from rag_embed.arguments import check_keywords, check_named
 from rag_embed.types import ANYONE, Anyone
 
 
@@ -53,6 +53,12 @@ class RagEmbedDocumentIndex(DocumentIndex):
     def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
         check_keywords(cls.__name__, given, cls.model_fields)
         return given
+
+    if not TYPE_CHECKING:  # a type checker reads the fields
+
+        def __init__(self, *given: object, **options: Any) -> None:  # noqa: ANN401
+            check_named("RagEmbedDocumentIndex", given, "store=RagEmbedVectorStore(...)")
+            super().__init__(**options)
 
     def upsert(  # type: ignore[override]  # the base swallows unknown options
         self,

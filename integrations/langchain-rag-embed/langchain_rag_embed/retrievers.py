@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -26,7 +26,7 @@ from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query, UserEvent
-from rag_embed.arguments import check_keywords
+from rag_embed.arguments import check_keywords, check_named
 from rag_embed.errors import BadInput, class_of
 from rag_embed.filters import Filter
 from rag_embed.indexing import Explanation
@@ -137,6 +137,12 @@ class RagEmbedRetriever(BaseRetriever):
     def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
         check_keywords(cls.__name__, given, cls.model_fields)
         return given
+
+    if not TYPE_CHECKING:  # a type checker reads the fields
+
+        def __init__(self, *given: object, **options: Any) -> None:  # noqa: ANN401
+            check_named("RagEmbedRetriever", given, 'index="kb"')
+            super().__init__(**options)
 
     def explain(self, query: str, **options: Unpack[RetrieverOptions]) -> list[Explanation]:
         """Find, and say of each hit all that can be said of why; see `rag_embed.Index.explain`.

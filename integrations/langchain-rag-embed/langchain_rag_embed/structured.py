@@ -17,7 +17,7 @@ from langchain_core.structured_query import (
 from langchain_rag_embed.filters import compare
 from rag_embed import field
 from rag_embed.arguments import naming_keywords
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
 from rag_embed.values import time_of
@@ -44,6 +44,10 @@ class RagEmbedTranslator(Visitor):
 
     @naming_keywords
     def __init__(self, fields: Fields | None = None) -> None:
+        if fields is not None and not isinstance(fields, Fields):
+            raise BadInput(
+                f"RagEmbedTranslator takes the declared fields, index.store.fields, got {class_of(fields)}."
+            )
         self._types = fields.types if fields else {}
 
     def visit_operation(self, operation: Operation) -> Filter:

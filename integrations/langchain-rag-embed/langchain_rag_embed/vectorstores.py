@@ -161,7 +161,8 @@ class RagEmbedVectorStore(VectorStore):
             documents: With one id twice, the last wins.
             ids: Instead of the documents' own; where there is neither, one is made.
             user: Owner of the documents, who finds them; ``None`` where nobody owns them.
-            readers: Groups that find them; ``None`` for none: without an owner everybody does.
+            readers: Groups that find them; ``None`` for none: without an owner everybody does. One that
+                replaces a stored one stays for its groups; delete it first to open it.
             batch_size: Documents per commit; all at once by default.
             current_time: A time that LangChain's ``TimeWeightedVectorStoreRetriever`` writes into
                 the metadata and passes on; nothing depends on it.

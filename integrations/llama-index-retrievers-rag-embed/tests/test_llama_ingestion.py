@@ -16,6 +16,7 @@ from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from llama_index.retrievers.rag_embed import (
     RagEmbedEmbedding,
+    RagEmbedIndexer,
     RagEmbedNodeParser,
     RagEmbedVectorStore,
     context_writer,
@@ -218,3 +219,10 @@ def test_an_llm_writes_contexts() -> None:
     chunk = index.search("red", k=1)[0].chunk
     prompt = write(index.contents.document("a"), chunk)
     assert "Foxes" in prompt and "They are red." in prompt
+
+
+def test_options_without_a_name_are_told_theirs() -> None:
+    with pytest.raises(TypeError, match=r"RagEmbedNodeParser\(chunk_tokens=200\)"):
+        RagEmbedNodeParser(100)
+    with pytest.raises(TypeError, match=r"RagEmbedIndexer\(..., user=...\)"):
+        RagEmbedIndexer("kb", "ann")

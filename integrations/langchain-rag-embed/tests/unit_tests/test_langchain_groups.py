@@ -58,6 +58,22 @@ def test_a_store_finds_gets_and_deletes_what_is_for_the_groups(store) -> None:
         store.add_texts(["x"], readers=[])
 
 
+def test_what_was_found_and_is_added_again_stays_for_its_groups(store) -> None:
+    [found] = store.get_by_ids(["pay"], groups=["board"])
+    found.metadata["seen"] = True
+    store.add_documents([found, LangChainDocument("A new fox.", id="new")])
+    RagEmbedDocumentIndex(store=store).upsert(store.get_by_ids(["ada"], groups=["hr"]), user="ada")
+    assert ids(store.get_by_ids(["open", "pay", "ada", "new"])) == ["new", "open"]
+    [again] = store.get_by_ids(["pay"], groups=["hr"])
+    assert again.metadata == {"seen": True}, "readers are not told of each other"
+    assert ids(store.get_by_ids(["ada"], groups=["hr"])) == ["ada"]
+    store.add_documents([found], readers=["cooks"])
+    assert store.get_by_ids(["pay"], groups=["hr"]) == []
+    store.delete(["pay"])
+    store.add_documents([found])
+    assert ids(store.get_by_ids(["pay"])) == ["pay"]
+
+
 def test_a_retriever_and_tools_ask_for_groups(store) -> None:
     retriever = RagEmbedRetriever(index=store.index, k=9, groups=["board"])
     said = {one.page_content for one in retriever.invoke("red fox")}

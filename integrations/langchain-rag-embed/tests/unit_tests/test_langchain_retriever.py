@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -9,7 +10,14 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.load import dumpd
 from langchain_core.runnables import ConfigurableField, RunnablePassthrough
 from langchain_core.tools import create_retriever_tool
-from langchain_rag_embed import EmbeddingsEncoder, RagEmbedRetriever, to_filter
+from langchain_rag_embed import (
+    EmbeddingsEncoder,
+    RagEmbedDocumentIndex,
+    RagEmbedRetriever,
+    RagEmbedVectorStore,
+    search_tool,
+    to_filter,
+)
 from pydantic import ValidationError
 
 from rag_embed import Document, Hit, Index, field
@@ -294,3 +302,22 @@ def test_what_only_an_index_can_do(retriever, index):
     ):
         with pytest.raises(BadInput, match="needs an Index"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: RagEmbedRetriever("kb"), r'by name: RagEmbedRetriever\(index="kb"\)'),
+        (lambda: RagEmbedDocumentIndex("kb"), r"RagEmbedDocumentIndex\(store="),
+        (lambda: RagEmbedVectorStore("kb", "model"), r"RagEmbedVectorStore\(..., embedding=...\)"),
+        (lambda: search_tool("kb", "search"), r"search_tool\(..., name=...\)"),
+    ],
+)
+def test_options_without_a_name_are_told_theirs(make, said) -> None:
+    with pytest.raises(TypeError, match=said):
+        make()
+
+
+def test_the_retriever_shows_its_options_and_no_others() -> None:
+    shown = inspect.signature(RagEmbedRetriever).parameters
+    assert {"index", "k", "fresh", "by"} <= set(shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, model_validator
 from llama_index.core.node_parser import NodeParser
@@ -16,7 +16,7 @@ from llama_index.retrievers.rag_embed.documents import to_document
 from llama_index.retrievers.rag_embed.models import loaded
 from pydantic_core import PydanticCustomError
 
-from rag_embed.arguments import check_keywords
+from rag_embed.arguments import check_keywords, check_named
 from rag_embed.chunking import TokenSplitter
 from rag_embed.encoders import DEFAULT, HashEncoder
 from rag_embed.errors import BadInput
@@ -53,6 +53,12 @@ class RagEmbedNodeParser(NodeParser):
     def _known(cls, given: Any) -> Any:  # noqa: ANN401  # whatever pydantic is given
         check_keywords(cls.__name__, given, cls.model_fields)
         return given
+
+    if not TYPE_CHECKING:  # a type checker reads the fields
+
+        def __init__(self, *given: object, **options: Any) -> None:  # noqa: ANN401
+            check_named("RagEmbedNodeParser", given, "chunk_tokens=200")
+            super().__init__(**options)
 
     @model_validator(mode="after")
     def _in_range(self) -> RagEmbedNodeParser:
