@@ -73,8 +73,8 @@ class LanceView:
         token_spaces: Those that keep tokens.
         sparse_spaces: Name and terms of each sparse space.
         analyzer: Settings of lexical search.
-        cache_bytes: Vectors of a space are held in memory up to this size, and words; for
-            tokens see `held_tokens.Holding`.
+        cache_bytes: Vectors of a space are held in memory up to this size, and words; for tokens see
+            `held_tokens.Holding`, for texts `chunk_rows.rows_of`.
     """
 
     snapshot: Snapshot
@@ -218,7 +218,7 @@ class LanceView:
         """See `protocols.View`."""
         distinct = list(dict.fromkeys(ids))
         if (resident := self._begun) is not None:
-            rows = rows_of(self.snapshot, resident, distinct)
+            rows = rows_of(self.snapshot, resident, distinct, self.cache_bytes)
         else:
             rows = {row["id"]: row for row in self._by_id(distinct, CHUNK_COLUMNS).to_pylist()}
         return [chunk_of(rows[id]) for id in ids if id in rows]

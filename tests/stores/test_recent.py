@@ -7,12 +7,14 @@ import weakref
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_embed import Chunk, Document
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.packed_rows import PackedRows
 from rag_embed.stores.recent import Recent
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
@@ -109,23 +111,66 @@ def test_a_version_hands_on_only_what_the_next_one_has(store) -> None:
     assert [before.roster.ids[slot] for slot in kept] == ["a#0-4", "c#0-4"]
 
 
-def test_many_single_reads_are_followed_by_one_of_all(tmp_path) -> None:
+def packed(tmp_path) -> tuple[LanceStore, list[str]]:
+    """A store whose chunks were all read at once."""
     store = LanceStore.create(tmp_path / "kb", {"dense": 1})
-    ids = [write(store, f"d{number}", f"text of {number}") for number in range(110)]
+    ids = [
+        write(store, f"d{number}", f"text of {number}", "ann" * (number == 3) or None)
+        for number in range(9)
+    ]
     view = store.view()
     view.nearest("dense", ROW, 1, None)
-    for id in ids[:3]:  # the third is read with all others
+    for id in ids[:2]:  # the second is read with all others
         assert [chunk.id for chunk in view.chunks([id])] == [id]
-    with mock.patch.object(Snapshot, "at", side_effect=AssertionError("read")):
-        assert [chunk.id for chunk in view.chunks(ids)] == ids
+    return store, ids
+
+
+def test_single_reads_are_followed_by_one_of_all(tmp_path) -> None:
+    store, ids = packed(tmp_path)
+    new = write(store, "d9", "text of 9")
+    failing = {"side_effect": AssertionError("read")}
+    with (
+        mock.patch.object(Snapshot, "at", **failing),
+        mock.patch.object(Snapshot, "stream", **failing),
+    ):
+        assert [chunk.id for chunk in store.view().chunks(ids)] == ids
+    assert [chunk.id for chunk in store.view().chunks([ids[8], new])] == [ids[8], new]
+
+
+def test_of_what_was_packed_a_version_has_its_own_alone(tmp_path) -> None:
+    store, ids = packed(tmp_path)
+    old = store.view()
+    assert write(store, "d0", "else what") == ids[0]
+    store.delete(["d1"])
+    new = store.view()
+    assert [chunk.text for chunk in new.chunks(ids[:3])] == ["else", "text"]
+    assert [chunk.text for chunk in old.chunks(ids[:3])] == ["text"] * 3
+    assert new.snapshot.resident is not None
+    kept = new.snapshot.resident.recent._packed
+    assert [str(rows["doc_id"]) for _, rows in kept.parts if "d1" in str(rows["doc_id"])] == []
+    store.forget("ann")
+    assert [new.snapshot.resident.recent.get(slot) for slot in range(11)] == [None] * 11
 
 
 def test_what_does_not_fit_is_not_read_at_once() -> None:
-    some = Recent(room=2000)
-    assert not some.all_at_once(1, 2), "nobody knows yet how large one is"
+    some = Recent()
+    assert not some.all_at_once(1, 2, 1000), "nobody knows yet how large one is"
     some.put(0, {"text": "x" * 500, "metadata_json": ""})
-    assert some.all_at_once(0, 2) and not some.all_at_once(9, 3)
-    assert not Recent(room=10).all_at_once(9, 1)
+    assert some.all_at_once(1, 2, 1200) and not some.all_at_once(1, 2, 1199)
+    assert not some.all_at_once(0, 9000, 2**30), "they cost more than was spent"
+
+
+@given(st.data())
+def test_packed_rows_are_those_that_were_put_in(data) -> None:
+    slots = data.draw(st.lists(st.integers(0, 40), unique=True))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(slots)), max_size=3)))
+    parts = [np.array(part, np.intp) for part in np.split(np.array(slots, np.intp), cuts)]
+    some = PackedRows.of((part, pa.record_batch({"n": pa.array(part)})) for part in parts)
+    live = np.array(data.draw(st.lists(st.booleans(), max_size=41)), np.bool_)
+    known = {slot for slot in slots if slot < len(live) and live[slot]}
+    for rows, expected in ((some, set(slots)), (some.among(live), known)):
+        found = {slot: rows.get(slot) for slot in range(45)}
+        assert found == {slot: {"n": slot} if slot in expected else None for slot in range(45)}
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3000)), max_size=60))
