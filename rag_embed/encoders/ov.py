@@ -17,6 +17,7 @@ _MODULES.setdefault("openvino_telemetry", None)
 _LEFT_OUT = _MODULES.setdefault("openvino.tools.ovc", None) is None
 
 import numpy as np  # noqa: E402
+import numpy.typing as npt  # noqa: E402
 import openvino  # noqa: E402
 
 if _LEFT_OUT:
@@ -24,4 +25,23 @@ if _LEFT_OUT:
 
 openvino.Tensor(np.zeros(1, dtype=np.float32))
 
-__all__ = ["openvino"]
+
+def ran(request: Any, *inputs: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:  # noqa: ANN401
+    """The first output of a request, valid until it runs again.
+
+    What OpenVINO's own `infer` makes of arrays before and after takes as long as a tenth of a short text's
+    forward pass.
+
+    Args:
+        request: An ``InferRequest``.
+        inputs: In the order of the model, C-contiguous.
+    """
+    for place, one in enumerate(inputs):
+        request.set_input_tensor(place, openvino.Tensor(one, shared_memory=True))
+    request.start_async()
+    request.wait()
+    found: npt.NDArray[np.float32] = request.get_output_tensor(0).data
+    return found
+
+
+__all__ = ["openvino", "ran"]

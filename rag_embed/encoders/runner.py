@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rag_embed.encoders.batching import Seen, batches
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.ov import ran
 from rag_embed.encoders.quantised import GROUP
 from rag_embed.maths.vectors import unit
 from rag_embed.processes import PerProcess, forks
@@ -71,8 +72,7 @@ class Runner:
         for row, i in enumerate(members):
             tokens[row, : len(ids[i])] = ids[i]
             mask[row, : len(ids[i])] = 1
-        request.infer([tokens, mask], share_inputs=True)
-        states = request.get_output_tensor(0).data
+        states = ran(request, tokens, mask)
         if seen is not None:
             for row, i in enumerate(members):
                 seen(i, states[row, : len(ids[i])])

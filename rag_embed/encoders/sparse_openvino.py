@@ -21,6 +21,7 @@ from rag_embed.encoders.conversion import (
 )
 from rag_embed.encoders.models import ModelFiles, prompt_of, resolve
 from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.ov import ran
 from rag_embed.encoders.precision import Precision, check_precision
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.recipe import Recipe
@@ -115,9 +116,7 @@ class _Runner:
         own = self._own.get()
 
         def one(i: int) -> SparseVector:
-            request = own.request()
-            request.infer([np.array([ids[i]], dtype=np.int64)], share_inputs=True)
-            return SparseVector.of(request.get_output_tensor(0).data[0])
+            return SparseVector.of(ran(own.request(), np.array([ids[i]], dtype=np.int64))[0])
 
         if len(ids) == 1:
             return [one(0)]

@@ -126,7 +126,7 @@ class Inverted:
 
     def holding(self, word: int) -> tuple[Rows, Times]:
         """The rows that hold a word, and how often each does."""
-        at = int(np.searchsorted(self.words, word))
+        at = int(self.words.searchsorted(np.int32(word)))  # another type would copy all words
         if at == len(self.words) or self.words[at] != word:
             return self.rows[:0], self.times[:0]
         some = slice(self.starts[at], self.starts[at + 1])
@@ -215,24 +215,25 @@ class Seen:
         said = [one for one in query if len(one[0])]
         if not said:
             return np.zeros(len(self.norm), dtype=np.float32)
-        values = np.concatenate([self._values(rows, times) for rows, times in said])
         rows = np.concatenate([rows for rows, _ in said])
-        total = np.bincount(rows, values, minlength=len(self.norm)).astype(np.float32)
-        total *= among
-        return total
-
-    def _values(self, rows: Rows, times: Times) -> npt.NDArray[np.float64]:
-        """What a word that some rows hold adds to each of them."""
-        if self.group is None:
-            rarity = float(idf(int(self.count[0]), np.float64(len(rows))))
-            values = rarity * times.astype(np.float64)
-        else:
-            group = self.group[rows]
-            holding = _and_shared(np.bincount(group, minlength=len(self.count)))
-            values = idf(self.count, holding)[group] * times.astype(np.float64)
+        times = np.concatenate([times for _, times in said])
+        values = self._rarity([rows for rows, _ in said]) * times
         values *= K1 + 1
         values /= times + self.norm[rows]
-        return values
+        total = np.bincount(rows, values, minlength=len(self.norm)).astype(np.float32)
+        if not among.all():
+            total *= among
+        return total
+
+    def _rarity(self, words: Sequence[Rows]) -> npt.NDArray[np.float64]:
+        """How rare each word is for the owner of each row that holds it, word after word."""
+        if self.group is None:
+            sizes = np.array([len(rows) for rows in words])
+            return np.repeat(idf(int(self.count[0]), sizes), sizes)
+        groups = [self.group[rows] for rows in words]
+        holding = (_and_shared(np.bincount(one, minlength=len(self.count))) for one in groups)
+        rare = (idf(self.count, some)[one] for one, some in zip(groups, holding, strict=True))
+        return np.concatenate([*rare])
 
 
 def _changes(values: npt.NDArray[np.integer]) -> Mask:

@@ -67,19 +67,21 @@ def near(
     Returns:
         None where a scan costs less than to go on.
     """
-    within = np.cumsum(np.bincount(distances, allowed))
-    distances[~allowed] = len(within)
+    farthest = int(distances.max())
+    if not allowed.all():
+        distances[~allowed] = farthest + 1
+    within = np.cumsum(np.bincount(distances)[: farthest + 1])
     slots, scores = np.empty(0, np.intp), np.empty(0, np.float32)
-    edge, reached, least = int(np.searchsorted(within, _first(n))), -1, -np.inf
+    edge, start, least = int(np.searchsorted(within, _first(n))), 0, -np.inf
     while edge < len(within) and within[edge] * _LARGEST <= within[-1]:
-        fresh = np.flatnonzero((distances > reached) & (distances <= edge))
+        fresh = np.flatnonzero((distances >= start) & (distances <= edge))
         found = dots(rows[fresh], vector)
         slots, scores = np.concatenate([slots, fresh]), np.concatenate([scores, found])
         if not (found > least).any():
             some = contenders(scores, n)
             return slots[some], scores[some]
         least = np.partition(scores, len(scores) - n)[len(scores) - n]
-        edge, reached = int(np.searchsorted(within, 2 * within[edge])), edge
+        start, edge = edge + 1, int(np.searchsorted(within, 2 * within[edge]))
     return None
 
 

@@ -21,7 +21,8 @@ from rag_embed.stores.schema import token_columns
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.types import TokenBits
 
-Bytes = npt.NDArray[np.uint8]
+_ID = 4
+"""Bytes of a token's id."""
 
 
 class HeldTokens:
@@ -38,46 +39,45 @@ class HeldTokens:
         self.frequencies = PerReader(self._frequencies)
         self.most = None
         self._width = -(-dim // 8)
-        self._parts: list[tuple[_Flat, _Flat]] = []
+        self._parts: list[_Read] = []
         self._places = Growing(np.int32, 2)
 
     def put(self, slots: Rows, table: pa.Table) -> None:
         """See `roster.Column`."""
         size = room(self.filled, slots)
-        ids, bits = (_Flat.of(table[name]) for name in self.sources)
         places = self._places.upto(size)
         places[slots, 0] = len(self._parts)
         places[slots, 1] = np.arange(len(slots))
-        self._parts.append((ids, bits))
+        ids, bits = (table[name] for name in self.sources)
+        self._parts.append(_Read.of(ids, bits, self._width))
         self.filled.upto(size)[slots] = True
 
     def at(self, slots: Rows) -> list[TokenBits]:
         """The tokens in some slots."""
         places = self._places.upto(int(slots.max(initial=-1)) + 1)[slots].tolist()
-        found = []
-        for part, row in places:
-            ids, bits = self._parts[part]
-            found.append(TokenBits(ids[row].view("<i4"), bits[row].reshape(-1, self._width)))
-        return found
+        return [self._parts[part].row(row) for part, row in places]
 
     def _frequencies(self, rows: Rows) -> Frequencies:
         return Frequencies.of([one.ids for one in self.at(rows)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Flat:
-    """Rows of bytes, one after the other, and ``(rows + 1,)`` where each begins."""
+class _Read:
+    """The tokens of some rows, one row after the other, and ``(rows + 1,)`` where those of each begin."""
 
-    data: Bytes
+    ids: npt.NDArray[np.int32]
+    bits: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> _Flat:
-        rows, starts = flat_bytes(column)
-        return cls(rows.copy(), starts)
+    def of(cls, ids: pa.ChunkedArray, bits: pa.ChunkedArray, width: int) -> _Read:
+        said, starts = flat_bytes(ids)
+        kept, _ = flat_bytes(bits)
+        return cls(said.copy().view("<i4"), kept.copy().reshape(-1, width), starts // _ID)
 
-    def __getitem__(self, row: int) -> Bytes:
-        return self.data[self.starts[row] : self.starts[row + 1]]
+    def row(self, row: int) -> TokenBits:
+        some = slice(self.starts.item(row), self.starts.item(row + 1))
+        return TokenBits(self.ids[some], self.bits[some])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -199,10 +199,12 @@ class Resident:
 
     def places(self, ids: Sequence[str]) -> Rows:
         """Where chunks are; -1 for those that this version does not have."""
-        found, live = self.roster.newest(ids), np.append(self.live, False)
-        for i in np.flatnonzero(~live[np.minimum(found, self.size)]).tolist():
+        found = self.roster.newest(ids)
+        known = (found >= 0) & (found < self.size)
+        known[known] = self.live[found[known]]
+        for i in np.flatnonzero(~known).tolist():
             places = self.roster.places(ids[i])
-            found[i] = next((slot for slot in places if slot < self.size and live[slot]), -1)
+            found[i] = next((slot for slot in places if slot < self.size and self.live[slot]), -1)
         return found
 
     def numbers(self, ids: Sequence[str]) -> Numbers:

@@ -44,8 +44,8 @@ class Spoken:
 
     def best(self, scores: Scores, n: int) -> tuple[list[str], Scores]:
         """The ``n`` best of those that share a word with a query."""
-        hits = np.flatnonzero(scores)
-        hits = hits[contenders(scores[hits], n)]
+        hits = contenders(scores, n)
+        hits = hits[scores[hits] > 0]
         return first([self.ids[slot] for slot in hits.tolist()], scores[hits], n)
 
 
