@@ -190,13 +190,25 @@ class Seen:
             owners: ``(n,)`` the owner's number, -1 for a shared row.
             live: ``(n,)`` which rows count.
         """
+        if owners.max(initial=-1) < 0:  # nobody owns a row, as in most indexes
+            return cls._shared(lengths, live)
         gone = int(owners[live].max(initial=-1)) + 2
-        group = np.where(live, owners + 1, gone).astype(np.int32)
-        count = _and_shared(np.bincount(group[lengths > 0], minlength=gone + 1))
+        group = owners + np.int32(1)
+        group[~live] = gone
+        silent = np.bincount(group[np.flatnonzero(lengths == 0)], minlength=gone + 1)
+        count = _and_shared(np.bincount(group, minlength=gone + 1) - silent)
         total = _and_shared(np.bincount(group, lengths, minlength=gone + 1))
         mean = np.where(count, total / np.maximum(count, 1), 1.0)
-        norm = K1 * (1 - B + B * lengths / mean[group])
-        return cls(group if group.any() else None, count, norm)
+        return cls(group if group.any() else None, count, _norm(lengths, mean[group]))
+
+    @classmethod
+    def _shared(cls, lengths: npt.NDArray[np.int32], live: Mask) -> Seen:
+        """What `of` counts where all rows are shared; those that do not count are a group of their own."""
+        said = lengths if (every := bool(live.all())) else np.where(live, lengths, 0)
+        count = np.array([np.count_nonzero(one) for one in ([said] if every else [said, lengths])])
+        mean = int(said.sum(dtype=np.int64)) / count[0] if count[0] else 1.0
+        group = None if every else (~live).astype(np.int32)
+        return cls(group, count, _norm(lengths, mean))
 
     def bm25(self, query: Sequence[tuple[Rows, Times]], among: Mask) -> npt.NDArray[np.float32]:
         """BM25 of each row for a query, judged by what its owner sees; 0 where no word is shared.
@@ -234,6 +246,15 @@ class Seen:
         holding = (_and_shared(np.bincount(one, minlength=len(self.count))) for one in groups)
         rare = (idf(self.count, some)[one] for one, some in zip(groups, holding, strict=True))
         return np.concatenate([*rare])
+
+
+def _norm(
+    lengths: npt.NDArray[np.int32], mean: float | npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    norm = np.asarray(B * lengths / mean, dtype=np.float64)
+    norm += 1 - B
+    norm *= K1
+    return norm
 
 
 def _changes(values: npt.NDArray[np.integer]) -> Mask:

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from threading import Lock, RLock
 from weakref import WeakSet, WeakValueDictionary
 
+import pyarrow as pa
+
 from rag_embed.processes import PerProcess
 from rag_embed.stores.resident import Resident, Version
+from rag_embed.stores.written import Written
 
 
 class Held:
-    """What is held of one place, for all who read it."""
+    """What is held of one place, for all who read it.
+
+    Attributes:
+        written: Rows that were written there by this process and not yet read.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._latest: Resident | None = None
         self._versions: WeakSet[Resident] = WeakSet()
+        self._columns: tuple[bytes, Mapping[str, pa.Field]] | None = None
+        self.written = Written()
+
+    def columns(
+        self, told: bytes | None, read: Callable[[], Mapping[str, pa.Field]]
+    ) -> Mapping[str, pa.Field]:
+        """The columns of a version.
+
+        Args:
+            told: What the version says of them, by which they are known again; None where it does not.
+            read: Asks LanceDB.
+        """
+        known = self._columns
+        if told is None or known is None or known[0] != told:
+            found = read()
+            self._columns = None if told is None else (told, found)
+            return found
+        return known[1]
 
     @property
     def begun(self) -> bool:
@@ -37,6 +62,7 @@ class Held:
                 if snapshot.version < latest.snapshot.version:
                     return found
             self._latest = found
+            self.written.clear()
             self._versions.add(found)
             return found
 
@@ -44,6 +70,7 @@ class Held:
         """Keep no text in memory, of whatever version is still read; what is asked for is read again."""
         with self._lock:
             self._latest = None
+            self.written.clear()
             for version in self._versions:
                 version.recent.clear()
 

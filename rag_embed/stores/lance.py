@@ -207,7 +207,8 @@ class LanceStore:
             check_owners([document for document, _ in documents], there)
             if set(self._chunks.schema.names) != set(columns.names):
                 table = in_step(table, self._chunks, self._remembered.own(), self.uri)
-            self._writer.put(table, stored, there)
+            if self._writer.put(table, stored, there):
+                self._viewing.wrote(table)
 
     def delete(self, doc_ids: Sequence[str], /) -> int:
         """See `protocols.Store`."""

@@ -1,8 +1,9 @@
-"""The files that a version of a table in a folder names, with their sizes, read from its manifest.
+"""What a version of a table in a folder says of itself: its files with their sizes, its rows, its columns.
 
-LanceDB opens a version without looking whether its files are there and whole. A manifest is a message of
-protocol buffers, then its place in the file, two numbers of its format, and ``LANC``
-(https://lance.org/format/table). Only what tells of files is read here; the rest is left alone.
+LanceDB opens a version without looking whether its files are there and whole, and takes a call for each thing
+that is asked. A manifest is a message of protocol buffers, then its place in the file, two numbers of its
+format, and ``LANC`` (https://lance.org/format/table). Only what is named below is read here; the rest is left
+alone.
 """
 
 from __future__ import annotations
@@ -11,16 +12,25 @@ import os
 import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from rag_embed.errors import StoreError
 
 _MAGIC = b"LANC"
 _TAIL = struct.Struct("<QHH4s")
 _LENGTH = struct.Struct("<I")
-_FRAGMENT, _VERSION, _INDEXES = 2, 3, 6
-_DATA, _DELETED = 2, 3
+_COLUMN, _FRAGMENT, _VERSION, _INDEXES = 1, 2, 3, 6
+_NUMBER, _DATA, _DELETED, _ROWS = 1, 2, 3, 4
 _KINDS = ("arrow", "bin")
+_LAST = 2**64 - 1
+
+
+FRAGMENT = 32
+"""Bits of a row's number that count the rows of its fragment; the fragment's number is above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +47,71 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Fragment:
+    """Rows that were written together, numbered in order.
+
+    Attributes:
+        number: Of the fragment; later ones have larger numbers.
+        rows: How many were written.
+        deleted: How many of them are deleted.
+        files: Data, and deletions.
+    """
+
+    number: int
+    rows: int
+    deleted: int
+    files: tuple[Named, ...]
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """LanceDB's number of each row."""
+        return (self.number << FRAGMENT) + np.arange(self.rows, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A version of a table.
 
     Attributes:
         path: Its file.
         version: Its number.
-        files: What it names: data, deletions, search indexes.
+        fragments: Its rows.
+        indexed: Files of its search indexes.
+        marks: Names of its search indexes, which are drawn at random when they are made.
+        columns: What it says of its columns: equal where they are the same, and the same type.
     """
 
     path: Path
     version: int
-    files: tuple[Named, ...]
+    fragments: tuple[Fragment, ...]
+    indexed: tuple[Named, ...]
+    marks: frozenset[str]
+    columns: bytes
+
+    @property
+    def files(self) -> tuple[Named, ...]:
+        """What it names: data, deletions, search indexes."""
+        return (*(file for one in self.fragments for file in one.files), *self.indexed)
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return sum(one.rows - one.deleted for one in self.fragments)
 
 
 def manifests(table: Path) -> list[Path]:
     """The files of a table's versions, the latest first."""
     return sorted((table / "_versions").glob("*.manifest"))
+
+
+def manifest(table: Path, version: int) -> Path:
+    """The file of one of a table's versions."""
+    return table / "_versions" / f"{_LAST - version:020}.manifest"
+
+
+def version_of(path: Path) -> int:
+    """The number of the version that a file is, by its name."""
+    return _LAST - int(path.stem)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -67,20 +125,24 @@ def read_manifest(path: Path) -> Manifest:
         place, _, _, magic = _TAIL.unpack(content[-_TAIL.size :])
         if magic != _MAGIC:
             raise ValueError("no manifest")
-        version, files = 0, list[Named]()
+        version, fragments, columns = 0, list[Fragment](), list[bytes]()
+        indexes: list[bytes] = []
         for field, value in _message(_at(content, place)):
-            if field == _FRAGMENT:
-                files += _of_fragment(_bytes(value))
+            if field == _COLUMN:
+                columns.append(_bytes(value))
+            elif field == _FRAGMENT:
+                fragments.append(_fragment(_bytes(value)))
             elif field == _VERSION:
                 version = _number(value)
             elif field == _INDEXES:
-                for _, index in _message(_at(content, _number(value))):
-                    files += _of_index(_bytes(index))
-        if path.stem != f"{2**64 - 1 - version:020}":
+                indexes += [_bytes(one) for _, one in _message(_at(content, _number(value)))]
+        named = dict(map(_index, indexes))
+        if version != version_of(path):
             raise ValueError(f"it is that of version {version}")
-    except (ValueError, IndexError, struct.error) as error:
+    except (ValueError, LookupError, StopIteration, struct.error) as error:
         raise StoreError(f"{path} is damaged ({error}).") from error
-    return Manifest(path, version, tuple(files))
+    files = tuple(file for some in named.values() for file in some)
+    return Manifest(path, version, tuple(fragments), files, frozenset(named), b"".join(columns))
 
 
 def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
@@ -105,35 +167,44 @@ def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
     return found
 
 
-def _of_fragment(content: bytes) -> Iterator[Named]:
-    number = 0
+@lru_cache(maxsize=1024)  # the next version has nearly all of them
+def _fragment(content: bytes) -> Fragment:
+    number = rows = deleted = 0
+    files: list[Named] = []
     for field, value in _message(content):
-        if field == 1:
+        if field == _NUMBER:
             number = _number(value)
+        elif field == _ROWS:
+            rows = _number(value)
         elif field == _DATA:
             told = dict(_message(_bytes(value)))
             size = told.get(6)
             name = _bytes(told[1]).decode()
-            yield Named(f"data/{name}", None if size is None else _number(size))
+            files.append(Named(f"data/{name}", None if size is None else _number(size)))
         elif field == _DELETED:
             told = dict(_message(_bytes(value)))
             kind = _KINDS[_number(told.get(1, 0))]
             name = f"{number}-{_number(told.get(2, 0))}-{_number(told.get(3, 0))}.{kind}"
-            yield Named(f"_deletions/{name}", None)
+            files.append(Named(f"_deletions/{name}", None))
+            deleted = _number(told.get(4, 0))
+    return Fragment(number, rows, deleted, tuple(files))
 
 
-def _of_index(content: bytes) -> Iterator[Named]:
+@lru_cache(maxsize=64)
+def _index(content: bytes) -> tuple[str, tuple[Named, ...]]:
+    """Its name and its files."""
     told = list(_message(content))
     identity = next(_bytes(value) for field, value in told if field == 1)
-    name = dict(_message(identity))[1]
-    folder = _bytes(name).hex()
-    folder = "-".join((folder[:8], folder[8:12], folder[12:16], folder[16:20], folder[20:]))
+    name = _bytes(dict(_message(identity))[1]).hex()
+    name = "-".join((name[:8], name[8:12], name[12:16], name[16:20], name[20:]))
+    files = []
     for field, value in told:
         if field == 10:
             file = dict(_message(_bytes(value)))
             size = file.get(2)
-            path = f"_indices/{folder}/{_bytes(file[1]).decode()}"
-            yield Named(path, None if size is None else _number(size))
+            path = f"_indices/{name}/{_bytes(file[1]).decode()}"
+            files.append(Named(path, None if size is None else _number(size)))
+    return name, tuple(files)
 
 
 def _at(content: bytes, place: int) -> bytes:

@@ -21,8 +21,8 @@ _READ = 2000
 class Recent:
     """Rows by slot, which says of what version a row is: LanceDB never changes one.
 
-    Those that were not asked for for the longest time go first. Each version has its own, so that
-    what is deleted or replaced is not in that of the next version.
+    Those that were not asked for for the longest time go first. A version has another than the one before,
+    unless all it did was to add rows: so what is deleted or replaced is not in that of the next version.
 
     Args:
         room: How many characters are kept, of rows that are not packed.

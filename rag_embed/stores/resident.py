@@ -73,6 +73,15 @@ class Version(Protocol):
         """Narrow columns of all rows, or of those that pass, with their row numbers ``_rowid``."""
         ...
 
+    def since(
+        self, last: int, before: int, columns: Sequence[str], most: int, /
+    ) -> pa.Table | None:
+        """Columns, maybe with others, of the rows with larger numbers, with these.
+
+        None where they are more than so many, or the other rows are not as many as before.
+        """
+        ...
+
     def stream(self, columns: Sequence[str], where: Expr | None = None, /) -> Iterator[pa.Table]:
         """Columns of all rows, or of those that pass, with their row numbers, part by part."""
         ...
@@ -90,7 +99,7 @@ class Resident:
         roster: Where they are.
         snapshot: The version.
         live: ``(size,)`` which of the first slots are its chunks; it has none beyond.
-        recent: Rows that were read last, all of this version.
+        recent: Rows that were read last, all of this version or of one with a few rows more.
     """
 
     roster: Roster
@@ -124,11 +133,9 @@ class Resident:
         size = len(self.roster)
         if snapshot.version < self.snapshot.version or not 0 < size == len(self.live):
             return None
-        newer = col("_rowid") > lit(int(self.roster.numbers.max()))
-        table = snapshot.scan(self._wanted(snapshot), newer, FEW + 1)
-        if len(table) > FEW or len(table) + self.count != len(snapshot):
-            return None
-        return self._with(snapshot, self.live, table)
+        last = int(self.roster.numbers.max())
+        table = snapshot.since(last, self.count, self._wanted(snapshot), FEW)
+        return None if table is None else self._with(snapshot, self.live, table, self.recent)
 
     def _compared(self, snapshot: Version) -> Resident:
         numbers = np.sort(row_numbers(snapshot.scan(())))
@@ -143,9 +150,9 @@ class Resident:
         else:
             table = snapshot.scan(BASE, _between(strange))
             table = table.filter(np.isin(row_numbers(table), strange))
-        return self._with(snapshot, live, table)
+        return self._with(snapshot, live, table, self.recent.among(live))
 
-    def _with(self, snapshot: Version, live: Mask, table: pa.Table) -> Resident:
+    def _with(self, snapshot: Version, live: Mask, table: pa.Table, recent: Recent) -> Resident:
         """With rows that had no slot; columns take over what the table has of theirs."""
         table = _in_order(table)
         slots = self.roster.add(table)
@@ -153,7 +160,7 @@ class Resident:
             if len(slots) and set(known.column.sources) <= set(table.column_names):
                 known.column.put(slots, table)
         live = np.concatenate([live, np.ones(len(slots), np.bool_)])
-        return Resident(self.roster, snapshot, live, self.recent.among(live))
+        return Resident(self.roster, snapshot, live, recent)
 
     def _wanted(self, snapshot: Version) -> list[str]:
         """What is read of new rows: also what columns are made of, if it is the same as it was."""
@@ -179,7 +186,7 @@ class Resident:
     @cached_property
     def private(self) -> bool:
         """Whether any chunk is not for everybody."""
-        return bool((self.roster.owners[: self.size][self.live] != NOBODY).any())
+        return bool(((self.roster.owners[: self.size] != NOBODY) & self.live).any())
 
     @cached_property
     def grouped(self) -> bool:

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import Expr, col, lit
 
+from rag_embed.errors import StoreError
 from rag_embed.fields import READERS, Fields
 from rag_embed.filters import Filter
 from rag_embed.stores.columns import Verdict
 from rag_embed.stores.expressions import balanced, compiled, fits
 from rag_embed.stores.held import Held
 from rag_embed.stores.judging import Judge, remembered
+from rag_embed.stores.manifests import FRAGMENT, Manifest
 from rag_embed.stores.metadata_scan import Scan
 from rag_embed.stores.resident import Resident, Version
 from rag_embed.stores.schema import packed
@@ -42,25 +44,27 @@ _NARROW = 100_000
 
 @dataclass(eq=False)
 class Snapshot:
-    """A table handle that is checked out and never moves.
+    """A version of a table, which never moves.
 
     Attributes:
         uri: Where the index is, for error messages.
-        table: ``chunks`` at a fixed version.
+        opened: Gives a handle of ``chunks`` at this version.
         version: The version.
         fields: The declared fields.
-        opened: Gives a handle of ``chunks`` at another version.
+        marked: Gives the marks of ``chunks`` at another version.
         held: What is held of this place in memory.
         most: Rows up to which it is held.
+        told: What the version says of itself; None where only LanceDB can tell.
     """
 
     uri: str
-    table: Any
+    opened: Callable[[], Any]
     version: int
     fields: Fields
-    opened: Callable[[int], Any]
+    marked: Callable[[int], frozenset[str]]
     held: Held
     most: int
+    told: Manifest | None = None
     _resolved: dict[Filter | None, Filter | None] = field(default_factory=dict)
     _passing: dict[Filter | None, list[str]] = field(default_factory=dict)
     _counted: dict[Principal | None, int] = field(default_factory=dict)
@@ -69,8 +73,14 @@ class Snapshot:
         return self._rows_in_all
 
     @cached_property
+    def table(self) -> Any:  # noqa: ANN401
+        """The handle of ``chunks``, opened when it is first needed: most searches need none."""
+        with explained("read the index", self.uri):
+            return self.opened()
+
+    @cached_property
     def _rows_in_all(self) -> int:
-        return self.count(None)
+        return self.count(None) if self.told is None else self.told.rows
 
     @cached_property
     def private(self) -> bool:
@@ -94,14 +104,19 @@ class Snapshot:
     @cached_property
     def columns(self) -> Mapping[str, pa.Field]:
         """See `resident.Version`."""
+        return self.held.columns(self.told.columns if self.told else None, self._columns)
+
+    def _columns(self) -> Mapping[str, pa.Field]:
         with explained("read the index", self.uri):
             return {column.name: column for column in self.table.schema}
 
     @cached_property
     def marks(self) -> frozenset[str]:
         """See `resident.Version`."""
+        if self.told is not None:
+            return self.told.marks
         with explained("read the index", self.uri):
-            return _marks(self.table)
+            return marks_of(self.table)
 
     def follows(self, other: Version) -> bool:
         """See `resident.Version`.
@@ -110,8 +125,8 @@ class Snapshot:
         """
         if self.marks & other.marks:
             return True
-        with suppress(OSError, RuntimeError, ValueError):  # dropped since, so nobody can tell
-            return bool(other.marks) and other.marks == _marks(self.opened(other.version))
+        with suppress(OSError, RuntimeError, ValueError, StoreError):  # dropped, so nobody can tell
+            return bool(other.marks) and other.marks == self.marked(other.version)
         return False
 
     def read(self, search: Any) -> pa.Table:  # noqa: ANN401
@@ -128,6 +143,24 @@ class Snapshot:
             search = search if where is None else search.where(where)
             search = search if limit is None else search.limit(limit)
             return search.to_batches(_NARROW).read_all()
+
+    def since(self, last: int, before: int, columns: Sequence[str], most: int) -> pa.Table | None:
+        """See `resident.Version`."""
+        newer = col("_rowid") > lit(last)
+        if self.told is None:
+            found = self.scan(columns, newer, most + 1)
+            return found if len(found) <= most and len(found) + before == len(self) else None
+        fresh = [one for one in self.told.fragments if one.number > last >> FRAGMENT]
+        count = sum(one.rows - one.deleted for one in fresh)
+        if count > most or count + before != len(self):
+            return None
+        if any(one.deleted for one in fresh):
+            return self.scan(columns, newer)
+        written = [self.held.written.of(one, columns) for one in fresh]
+        if written and all(one is not None for one in written):
+            return pa.concat_tables(written)
+        numbers = [one.numbers for one in fresh]
+        return self.at(np.concatenate([*numbers, np.empty(0, np.int64)]), columns)
 
     def stream(self, columns: Sequence[str], where: Expr | None = None) -> Iterator[pa.Table]:
         """See `resident.Version`."""
@@ -255,7 +288,8 @@ def _for_group(group: str) -> Expr:
     return col(READERS).contains(lit(packed([group])))
 
 
-def _marks(table: Any) -> frozenset[str]:  # noqa: ANN401
+def marks_of(table: Any) -> frozenset[str]:  # noqa: ANN401
+    """See `resident.Version`; of any table."""
     return frozenset(index.index_uuid for index in table.list_indices())
 
 

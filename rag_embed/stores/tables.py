@@ -104,9 +104,7 @@ def at_once(table: Any) -> Any:  # noqa: ANN401
 
 def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
     """A handle of a table at one version, which never moves."""
-    table = database.open_table(name)
-    table.checkout(version)
-    return table
+    return database.open_table(name, version=version)
 
 
 def passing(table: Any, condition: Expr, most: int | None = None) -> int:  # noqa: ANN401

@@ -7,16 +7,23 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import ref
+
+import pyarrow as pa
 
 from rag_embed.analysis import Analyzer
+from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.held import held_at, rows_held
 from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.manifests import manifest, read_manifest, version_of
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
-from rag_embed.stores.snapshot import Snapshot
+from rag_embed.stores.roster import FEW
+from rag_embed.stores.snapshot import Snapshot, marks_of
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import latest, opened
 
@@ -71,11 +78,28 @@ class LanceViewing:
         with self._lock, explained("read the index", self._uri):
             # Looked up before the tables are opened: a view is never older than what it is kept under.
             there = tuple(spaces.items()), tuple(tokens), tuple(sparse.items())
-            asked = self._newest(), *there
-            if self._latest is None or self._latest[0] != asked:
-                opened = partial(self._opened, spaces, tokens, sparse, cache_bytes)
-                self._latest = asked, reread(opened)
-            return self._latest[1]
+
+            def look() -> LanceView:
+                asked = (newest := self._newest()), *there
+                if self._latest is None or self._latest[0] != asked:
+                    before = ref(self._latest[1]) if self._latest else None
+                    opened = self._opened(newest, spaces, tokens, sparse, cache_bytes)
+                    self._latest = asked, opened
+                    if before is not None and (read := before()) is not None:
+                        with suppress(StoreError):  # it may be gone
+                            _ = read.table  # while it is there, since somebody reads it still
+                return self._latest[1]
+
+            return reread(look)
+
+    def wrote(self, rows: pa.Table) -> None:
+        """Let those who read here have rows that were just added, in one commit; the lock is still held."""
+        held = held_at(self._uri, self._options)
+        if not self._folders or not held.begun or not 0 < len(rows) <= FEW:
+            return
+        last = read_manifest(Path(newest(self._folders[0]).path)).fragments[-1]
+        if last.rows == len(rows):
+            held.written.put(last.files[0].path, rows)
 
     def let_go(self) -> None:
         """Keep nothing of the last view in memory, nor any text for others who read the place."""
@@ -83,7 +107,7 @@ class LanceViewing:
             self._latest = None
         held_at(self._uri, self._options).let_go()
 
-    def _newest(self) -> Hashable:
+    def _newest(self) -> tuple[Newest, ...] | tuple[int, ...]:
         """What differs when anything was written since; for a folder without asking LanceDB."""
         with suppress(FileNotFoundError):  # written and tidied meanwhile, or gone
             return tuple(map(newest, self._folders)) or self._versions()
@@ -94,20 +118,23 @@ class LanceViewing:
 
     def _opened(
         self,
+        newest: tuple[Newest, ...] | tuple[int, ...],
         spaces: Mapping[str, int],
         tokens: Sequence[str],
         sparse: Mapping[str, int],
         cache_bytes: int,
     ) -> LanceView:
-        chunks, documents = self._versions()
+        chunks, documents = (one if isinstance(one, int) else one.version for one in newest)
+        there = newest[0]
         snapshot = Snapshot(
             self._uri,
-            opened(self._database, "chunks", chunks),
+            partial(opened, self._database, "chunks", chunks),
             chunks,
             self._fields,
-            partial(opened, self._database, "chunks"),
+            self._marks,
             held_at(self._uri, self._options),
             rows_held(spaces, cache_bytes),
+            None if isinstance(there, int) else read_manifest(Path(there.path)),
         )
         return LanceView(
             snapshot,
@@ -119,12 +146,33 @@ class LanceViewing:
             cache_bytes,
         )
 
+    def _marks(self, version: int) -> frozenset[str]:
+        if not self._folders:
+            return marks_of(opened(self._database, "chunks", version))
+        return read_manifest(manifest(Path(self._folders[0]), version)).marks
 
-def newest(table: str) -> tuple[str, int, int]:
-    """The latest version of a table in a folder: name, file number and time of its file.
 
-    LanceDB writes such a file under a passing name and renames it, which is the commit. The number
-    and the time tell the versions of a table apart from those of one that was made in its place.
+class Newest(NamedTuple):
+    """The file of a table's latest version.
+
+    The number and the time of the file tell the versions of a table apart from those of one that was
+    made in its place.
+    """
+
+    path: str
+    number: int
+    time: int
+
+    @property
+    def version(self) -> int:
+        """Its number among the versions."""
+        return version_of(Path(self.path))
+
+
+def newest(table: str) -> Newest:
+    """The latest version of a table in a folder.
+
+    LanceDB writes its file under a passing name and renames it, which is the commit.
 
     Args:
         table: Its folder.
@@ -136,5 +184,5 @@ def newest(table: str) -> tuple[str, int, int]:
     names = filter(_MANIFEST.fullmatch, os.listdir(folder))
     if (name := min(names, default=None)) is None:
         raise FileNotFoundError(f"Not found: a version of the table in {folder}")
-    file = os.stat(os.path.join(folder, name))
-    return name, file.st_ino, file.st_mtime_ns
+    file = os.stat(path := os.path.join(folder, name))
+    return Newest(path, file.st_ino, file.st_mtime_ns)

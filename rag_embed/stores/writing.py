@@ -76,8 +76,8 @@ class LanceWriter:
         stored = self._documents.search().where(among(ids)).select(["id", "user_id", READERS])
         return {row["id"]: _whose(row) for row in stored.to_list()}
 
-    def put(self, rows: pa.Table, documents: pa.Table, stored: Collection[str]) -> None:
-        """Put documents in the place of those that have their ids.
+    def put(self, rows: pa.Table, documents: pa.Table, stored: Collection[str]) -> bool:
+        """Put documents in the place of those that have their ids; says whether chunks were only added.
 
         Args:
             rows: All chunks of the documents.
@@ -90,7 +90,7 @@ class LanceWriter:
         if new.true_count:
             self._announce(documents.filter(new))
         try:
-            self._swap(rows, ids)
+            added = self._swap(rows, ids)
         except Exception as error:
             try:
                 self._withdraw(left := documents.filter(new)["id"].to_pylist())
@@ -102,6 +102,7 @@ class LanceWriter:
             raise
         if new.true_count < len(ids):
             upsert(self._documents, "id", documents.filter(pc.invert(new)), self._alone)
+        return added
 
     def _announce(self, documents: pa.Table) -> None:
         if self._alone:
@@ -124,24 +125,26 @@ class LanceWriter:
         self._chunks.delete(among(ids, "doc_id"))
         return int(self._documents.delete(among(ids)).num_deleted_rows)
 
-    def _swap(self, rows: pa.Table, ids: Sequence[str]) -> None:
+    def _swap(self, rows: pa.Table, ids: Sequence[str]) -> bool:
         """Put chunks in the place of all chunks of some documents, in one commit."""
         table = pa.Table.from_batches(rows.to_batches(BATCH), rows.schema)
-        if self._alone and self._swapped_cheaply(table, ids):
-            return
+        if self._alone:
+            old = self._chunks.search().where(among(ids, "doc_id")).select(_PLACE).to_arrow()
+            if not len(old):
+                if len(table):
+                    self._chunks.add(table, on_bad_vectors="null")  # a null is still to be computed
+                return True
+            if self._swapped_cheaply(table, _places(old)):
+                return False
         merge = self._chunks.merge_insert("id")
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         merge = merge.when_not_matched_by_source_delete(among(ids, "doc_id"))
         merge.execute(table, on_bad_vectors="null")
+        return False
 
-    def _swapped_cheaply(self, table: pa.Table, ids: Sequence[str]) -> bool:
+    def _swapped_cheaply(self, table: pa.Table, before: Sequence[tuple[str, int]]) -> bool:
         """Do so without reading the whole table, where no document has fewer chunks than before."""
-        old = self._chunks.search().where(among(ids, "doc_id")).select(_PLACE).to_arrow()
-        before, after = _places(old), set(_places(table))
-        if not before:
-            if len(table):
-                self._chunks.add(table, on_bad_vectors="null")  # a null is still to be computed
-            return True
+        after = set(_places(table))
         if len(set(before)) < len(before) or not after >= set(before):
             return False
         merge = self._chunks.merge_insert(_PLACE)

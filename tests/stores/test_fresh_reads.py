@@ -7,10 +7,12 @@ import shutil
 import tempfile
 import threading
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +25,10 @@ from rag_embed.ranking.visibility import readable
 from rag_embed.stores.held import Held
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lance_view import LanceView
+from rag_embed.stores.manifests import Fragment, Named
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
+from rag_embed.stores.written import Written
 from rag_embed.types import STRANGER, ChunkRows, Principal, TokenBits, place_of
 
 DIM, WORDS = 4, ("fox", "tea", "whale", "wine")
@@ -107,6 +111,20 @@ def answers(view: LanceView) -> dict[str, object]:
         rarity = frequencies.idf(np.arange(12, dtype=np.int32)).tolist()
         said[f"seen {whom}"] = view.count(whom)
         said[f"frequencies {whom}"] = frequencies.count, frequencies.mean_length, rarity
+    return said
+
+
+def answers_in_memory(view: LanceView) -> dict[str, object]:
+    """What a search that asks for no filter reads."""
+    [(every, _)] = view.nearest("dense", UNITS[:1], len(view), None)
+    said: dict[str, object] = {"ids": sorted(every), "private": view.private, "count": len(view)}
+    for text in (*WORDS, "fox tea"):
+        [(ids, scores)] = view.lexical([text], 100, None)
+        said[f"lexical {text}"] = ids, scores.tolist()
+    said["vectors"] = view.vectors("dense", said["ids"]).tolist()
+    said["tokens"] = [(t.ids.tolist(), t.bits.tolist()) for t in view.tokens("dense", said["ids"])]
+    for whom in ASKING:
+        said[f"moments {whom}"] = view.moments("dense", whom).second.tolist()
     return said
 
 
@@ -214,6 +232,63 @@ def test_a_version_reads_only_what_came(store) -> None:
         answers(store.view())
     assert after.roster is before.roster
     assert after.size == before.size + came
+
+
+def test_what_this_process_wrote_is_not_read_back(store) -> None:
+    answers(store.view())
+    read_from_tables(store.view())
+    for i in range(3):
+        write(store, f"new{i}", i, OWNERS[i])
+    gone = AssertionError("asked LanceDB")
+    with mock.patch("rag_embed.stores.viewing.opened", side_effect=gone):
+        said = answers_in_memory(store.view())
+    fresh = answers_in_memory(rebuilt(store))
+    assert said == fresh and len(said["ids"]) > 40
+
+
+def test_what_another_wrote_is_read_by_its_numbers(store) -> None:
+    answers(store.view())
+    with mock.patch.object(Written, "put"):  # as where another process writes
+        write(store, "new", 1)
+    with mock.patch.object(Snapshot, "scan", side_effect=AssertionError("read all rows")):
+        said = answers_in_memory(store.view())
+    assert said == answers_in_memory(rebuilt(store))
+
+
+def test_nothing_that_was_written_stays_but_what_is_to_be_read(store) -> None:
+    written = store.view().snapshot.held.written
+    write(store, "unread", 1)
+    assert not written._rows  # nobody has read anything yet
+    resident(store.view())
+    write(store, "d7", 99, OWNERS[7 % 3])
+    assert not written._rows  # it took the place of rows
+    write(store, "new", 1)
+    assert len(written._rows) == 1
+    resident(store.view())
+    assert not written._rows
+    write(store, "private", 2, "ann")
+    store.forget("ann")
+    assert not written._rows
+
+
+def test_rows_that_were_written_last_stay_within_bounds() -> None:
+    some, rows = Written(room=3000), pa.table({"id": ["x" * 1000]})
+    files = [Fragment(i, 1, 0, (Named(f"data/{i}", None),)) for i in range(9)]
+    for i in range(9):
+        some.put(f"data/{i}", rows)
+    assert [some.of(one, ["id"]) is not None for one in files] == [False] * 7 + [True] * 2
+    more = replace(files[8], files=(*files[8].files, Named("data/filled", None)))
+    assert some.of(more, ["id"]) is None and some.of(files[8], ["id", "other"]) is None
+
+
+def test_a_version_that_is_read_still_is_opened_before_it_goes(store) -> None:
+    kept = store.view()
+    every = sorted(kept.nearest("dense", UNITS[:1], len(kept), None)[0][0])
+    file = kept.snapshot.told.path
+    write(store, "new", 1)
+    assert len(store.view()) > len(kept)
+    file.unlink()
+    assert [chunk.id for chunk in kept.chunks(every)] == every
 
 
 def test_stores_of_one_place_share_what_is_held(store) -> None:

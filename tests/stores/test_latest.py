@@ -62,10 +62,13 @@ def test_what_another_process_wrote_is_seen_at_once(store) -> None:
 def test_nothing_is_asked_of_lancedb_when_nothing_was_written(store) -> None:
     write(store, "d", "one")
     view = store.view()
-    with mock.patch.object(LanceViewing, "_versions", side_effect=AssertionError("asked")):
+    with (
+        mock.patch.object(LanceViewing, "_versions", side_effect=AssertionError("asked")),
+        mock.patch.object(LanceViewing, "_opened", side_effect=AssertionError("opened")),
+    ):
         assert store.view() is view
         write(store, "d", "two")
-        with pytest.raises(AssertionError, match="asked"):
+        with pytest.raises(AssertionError, match="opened"):
             store.view()
     assert texts(store) == ["two"]
 
@@ -74,10 +77,10 @@ def test_an_index_made_in_the_place_of_an_open_one_is_read(store, tmp_path) -> N
     """It has as many versions as the one before."""
     write(store, "d", "one")
     assert texts(store) == ["one"]
-    before = [newest(folder)[0] for folder in store._viewing._folders]
+    before = [newest(folder).version for folder in store._viewing._folders]
     shutil.rmtree(store.uri)
     write(LanceStore.create(tmp_path / "kb", {"dense": 1}), "d", "two")
-    assert [newest(folder)[0] for folder in store._viewing._folders] == before
+    assert [newest(folder).version for folder in store._viewing._folders] == before
     assert texts(store) == ["two"]
 
 
