@@ -75,6 +75,7 @@ FOR_NOTHING = {
     *HEAVY - {"lancedb", "openvino"},
     "pandas.core",  # through Arrow's dataset
     "openvino.tools.ovc",  # converts models
+    "lance_namespace_urllib3_client.models.create_table_request",  # and a hundred more like it
     "rag_embed.cli.demo",
     "rag_embed.training",
     "rag_embed.tuning",
@@ -100,6 +101,32 @@ assert pyarrow.table({"a": [1]}).to_pandas()["a"].tolist() == [1]
 """
     pytest.importorskip("pandas")
     assert "pandas" in loaded(script)
+
+
+def test_what_stands_for_a_class_does_as_the_class() -> None:
+    script = """
+import rag_embed.stores, sys
+from rag_embed.stores._deferred import defer_classes
+defer_classes("lance_namespace_urllib3_client.models")
+defer_classes("no_such_package.models")
+from lance_namespace import ListTablesResponse
+from typing import Optional
+Optional[ListTablesResponse], ListTablesResponse | None
+home = "lance_namespace_urllib3_client.models.list_tables_response"
+assert home not in sys.modules
+try:
+    from lance_namespace_urllib3_client.models import NoSuchClass
+except ImportError:
+    pass
+else:
+    raise AssertionError
+found = ListTablesResponse(tables=["a"])
+assert type(found) is sys.modules[home].ListTablesResponse and isinstance(found, ListTablesResponse)
+assert not isinstance(3, ListTablesResponse)
+assert ListTablesResponse.from_dict({"tables": ["a"]}) == found
+assert home.replace("list_tables_response", "create_table_request") not in sys.modules
+"""
+    assert "lance_namespace" in loaded(script)
 
 
 def test_every_name_resolves() -> None:

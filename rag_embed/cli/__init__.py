@@ -18,7 +18,7 @@ import typer
 from rag_embed.cli.commands import Commands
 from rag_embed.errors import RagEmbedError
 from rag_embed.lazy import lazily
-from rag_embed.stores._deferred import spare_pandas
+from rag_embed.stores._deferred import defer_classes, spare_pandas
 
 if TYPE_CHECKING:
     from rag_embed.cli.python_docs import language_reference
@@ -62,6 +62,7 @@ def main() -> None:
     """Entry point of ``rag-embed``."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     spare_pandas()
+    defer_classes("lance_namespace_urllib3_client.models")  # a third of LanceDB's import
     try:
         app()
     except RagEmbedError as error:

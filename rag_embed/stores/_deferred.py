@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import FrameType
+from typing import Any
 
 
 def defer_package(name: str) -> None:
@@ -31,6 +35,58 @@ def defer_package(name: str) -> None:
 
     module.__dict__["__getattr__"] = load
     sys.modules[name] = module
+
+
+def defer_classes(name: str) -> None:
+    """Register a package that only gathers classes, each of which is made when it is first used.
+
+    What is imported from it stands for a class: it can be named in an annotation, called, asked for what it
+    has and whether something is one. It is not the class itself and cannot be inherited from, so this is for a
+    process whose program is known. Does nothing when the package is imported already, or missing.
+
+    Args:
+        name: A package whose ``__init__`` says ``from module import class``, line by line, and nothing else.
+    """
+    try:
+        spec = None if name in sys.modules else find_spec(name)
+    except ModuleNotFoundError:  # nor is there what it is in
+        return
+    if spec is None or spec.loader is None:
+        return
+    loader, module = spec.loader, module_from_spec(spec)
+
+    @cache
+    def homes() -> dict[str, str]:
+        source = loader.get_source(name)  # type: ignore[attr-defined]  # it is a file
+        found = re.findall(r"^from (\S+) import (\w+)$", source, re.MULTILINE)
+        return {attribute: home for home, attribute in found}
+
+    def stand_in(attribute: str) -> type:
+        if attribute.startswith("__") or attribute not in homes():
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        stands = _Later(attribute, (), {})
+        stands.real = lambda: getattr(import_module(homes()[attribute]), attribute)
+        return module.__dict__.setdefault(attribute, stands)  # type: ignore[no-any-return]
+
+    module.__dict__["__getattr__"] = stand_in
+    sys.modules[name] = module
+
+
+class _Later(type):
+    """Stands for a class of its name; see `defer_classes`."""
+
+    real: Any
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return cls.real()(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:  # noqa: ANN401
+        if name.startswith("__"):  # whoever reads annotations asks for such
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+        return getattr(cls.real(), name)
+
+    def __instancecheck__(cls, one: object) -> bool:
+        return isinstance(one, cls.real())
 
 
 def spare_pandas() -> None:
