@@ -39,6 +39,7 @@ _EXTRAS = {
 _SPECIAL = 2
 _RECALL = 0.98
 _LOOKED_AT = 20_000
+_LITTLE = 0.01  # share of tokens that nobody builds an index again for
 
 
 def doctor(
@@ -289,11 +290,10 @@ def _cut(name: str, signature: Signature, lengths: Sequence[int], what: str, adv
     long = [length for length in lengths if length > limit]
     if not long:
         return Check(name, "ok", f"all {len(lengths)} {what} fit the model's {limit} tokens")
-    lost = sum(length - limit for length in long)
-    return Check(
-        name,
-        "note",
+    lost, whole = sum(length - limit for length in long), sum(lengths)
+    few = lost <= _LITTLE * whole
+    said = (
         f"{len(long)} of {len(lengths)} {what} are longer than the {limit} tokens that "
-        f"{signature.model} reads: {lost} of {sum(lengths)} tokens are never seen, the longest "
-        f"has {max(long)}. {advice}.",
+        f"{signature.model} reads: {lost} of {whole} tokens are never seen, the longest has {max(long)}"
     )
+    return Check(name, "ok", said) if few else Check(name, "note", f"{said}. {advice}.")

@@ -189,21 +189,24 @@ def why_table(hits: Sequence[Hit]) -> Table:
     table = Table(title="score = sum of weight x normalised", title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("chunk", overflow="fold")
-    for leg in _legs(hits):
+    legs = _legs(hits)
+    for leg in legs:
         table.add_column(Text(f"{leg}\nraw"), justify="right")
         table.add_column(Text(f"{leg}\nx weight"), justify="right")
     table.add_column("score", justify="right", style="bold")
     table.add_column("relevance", justify="right")
     for rank, hit in enumerate(hits, 1):
-        cells = []
+        said = dict.fromkeys(legs, ("", ""))
         for part in hit.parts:
-            cells += [f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.3g}"]
+            said[part.leg] = f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.3g}"
+        cells = [cell for both in said.values() for cell in both]
         table.add_row(str(rank), Text(hit.id), *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
     return table
 
 
 def _legs(hits: Sequence[Hit]) -> list[str]:
-    return [part.leg for part in hits[0].parts] if hits else []
+    """Names of all that said something of any hit: what was re-ranked last is said of the first ones alone."""
+    return list(dict.fromkeys(part.leg for hit in hits for part in hit.parts))
 
 
 def facts(title: str, rows: Mapping[str, object]) -> Table:

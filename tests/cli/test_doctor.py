@@ -170,7 +170,12 @@ def test_chunks_that_the_model_cuts_off(run, kb, tmp_path, monkeypatch) -> None:
     assert done.code == 0 and states(done)["long texts"] == "note"
     found = done.json[-1]["detail"]
     assert "2 of 3 chunks are longer than the 10 tokens" in found
-    assert "23 of 53 tokens are never seen, the longest has 32" in found
+    assert "23 of 53 tokens are never seen, the longest has 32" in found and "shorter" in found
+    index.delete(["a", "b", "c"])
+    index.add([Document("long", "fox " * 9), *(Document(f"{n}", "fox " * 8) for n in range(11))])
+    little = run("doctor", tmp_path / "whole", "--json")
+    assert states(little)["long texts"] == "ok", "nobody builds an index again for one of 121"
+    assert "1 of 121 tokens are never seen" in little.json[-1]["detail"]
 
 
 def test_documents_that_the_model_would_cut_off(run, tmp_path, monkeypatch) -> None:

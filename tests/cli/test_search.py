@@ -8,9 +8,10 @@ import pytest
 
 from rag_embed import Document, Index, Query
 from rag_embed.cli.hits import print_hits
-from rag_embed.cli.show import _Safe
+from rag_embed.cli.show import _Safe, why_table
 from rag_embed.encoders import HashEncoder
 from rag_embed.ranking import Calibration
+from rag_embed.types import Chunk, Hit, Part
 
 
 def found(result) -> set[str]:
@@ -240,6 +241,20 @@ def test_what_answers_is_shown_and_marked(run, tmp_path, monkeypatch) -> None:
     with bare.capture() as shown:
         print_hits(Index.open(tmp_path / "long"), Query(words[2]), index.search(words[2]))
     assert "\x1b[1mParents\x1b[0m" in shown.get() and "33m" not in shown.get()
+
+
+def test_reasons_of_hits_that_different_legs_speak_of_stand_in_their_columns() -> None:
+    chunk = Chunk("d#0-3", "d", "fox", 0, 3)
+    said = [["dense", "lexical"], ["dense", "tokens", "behind"], ["lexical"]]
+    hits = [
+        Hit(chunk, 1.0, 0.5, tuple(Part(leg, i, 1.0, 1.0) for i, leg in enumerate(legs)))
+        for legs in said
+    ]
+    table = why_table(hits)
+    shown = {str(one.header): list(one.cells) for one in table.columns}
+    assert shown["behind\nraw"] == ["", "2.000", ""]
+    assert shown["lexical\nraw"] == ["1.000", "", "0.000"]
+    assert shown["relevance"] == ["0.50"] * 3
 
 
 def test_passages_are_marked_too(run, kb) -> None:
