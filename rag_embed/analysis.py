@@ -13,6 +13,7 @@ from threading import local
 from typing import Any
 
 from rag_embed.errors import BadInput
+from rag_embed.languages import detected, function_words, written_like
 from rag_embed.spelling import folded, spelt
 
 VERSION = 3
@@ -58,35 +59,49 @@ LANGUAGES = (
 )
 """Languages that have a stemmer."""
 
+AUTO = "auto"
+"""The language of each text is that which its function words say; see `Analyzer`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Analyzer:
     """Settings of the lexical leg, stored with the index and the same for texts and queries.
 
     Attributes:
-        language: Stemmer to use, one of `LANGUAGES`.
+        language: Stemmer to use, one of `LANGUAGES`; or `AUTO`: texts in English and those whose language is
+            not known are read as English, others have their own stems beside that, marked with the language.
         stem: Reduce words to stems. Exact names and codes are found a little better without.
-        stop_words: Words that do not count. ``None`` means the English list for English, else none.
+        stop_words: Words that do not count. ``None`` means the English list for English, else none; with
+            `AUTO` also the function words of the text's language.
 
     Examples:
         >>> Analyzer().words("The cafés were running")
         ['cafe', 'run']
+        >>> Analyzer().words("Die Katzen schlafen auf den Dächern")
+        ['katzen', 'schlafen', 'dachern', 'german:katz', 'german:schlaf', 'german:dach']
     """
 
-    language: str = "english"
+    language: str = AUTO
     stem: bool = True
     stop_words: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.language not in LANGUAGES:
-            raise BadInput(f"Analyzer.language must be one of {LANGUAGES}, got {self.language!r}.")
+        if self.language not in (AUTO, *LANGUAGES):
+            raise BadInput(
+                f"Analyzer.language must be {AUTO!r} or one of {LANGUAGES}, got {self.language!r}."
+            )
 
     @property
     def stopped(self) -> tuple[str, ...]:
         """The stop words in force."""
         if self.stop_words is not None:
             return self.stop_words
-        return ENGLISH_STOP_WORDS if self.language == "english" else ()
+        return ENGLISH_STOP_WORDS if self._plain == "english" else ()
+
+    @property
+    def _plain(self) -> str:
+        """The language as which every text is read."""
+        return "english" if self.language == AUTO else self.language
 
     def words(self, text: str) -> list[str]:
         """The words of a text that lexical search counts; none holds white space.
@@ -98,19 +113,53 @@ class Analyzer:
             >>> Analyzer("portuguese").words("a informação"), Analyzer("portuguese").words("informacao")
             (['a', 'inform', 'informaca'], ['informaca'])
         """
+        said = spelt(text)
+        return self._read(said, *self._detected(said))
+
+    def asked(self, text: str) -> list[str]:
+        """The words of a query: those of a text, and with `AUTO` the stems of every language that it may be in.
+
+        Examples:
+            >>> Analyzer().asked("Katze")[:3], len(Analyzer().asked("Katze"))
+            (['katz', 'danish:katz', 'dutch:katze'], 14)
+            >>> Analyzer().asked("where is the cat")
+            ['cat']
+        """
+        said = spelt(text)
+        found = self._detected(said)
+        return self._read(said, *(found if found or self.language != AUTO else written_like(said)))
+
+    def _detected(self, said: list[str]) -> tuple[str, ...]:
+        return detected(said) if self.language == AUTO else ()
+
+    def _read(self, said: list[str], *languages: str) -> list[str]:
+        """Words as every text is read, then their stems in the languages beside English."""
+        if "english" in languages:
+            languages = ()
         stopped = _set(self.stopped)
-        said = [word for word in spelt(text) if word not in stopped]
-        words = [folded(stem) for stem in self._stems(said)]
-        if not text.isascii():
-            accented = [(bare, i) for i, word in enumerate(said) if (bare := folded(word)) != word]
-            unlike = self._stems([bare for bare, _ in accented])
-            words += [one for one, (_, i) in zip(unlike, accented, strict=True) if one != words[i]]
+        if len(languages) == 1 and self.stop_words is None:
+            stopped |= function_words(languages[0])
+        said = [word for word in said if word not in stopped]
+        words = self._known_as(said, self._plain)
+        if self.stem:
+            for other in languages:
+                words += [f"{other}:{stem}" for stem in self._known_as(said, other)]
+        return words
+
+    def _known_as(self, said: list[str], language: str) -> list[str]:
+        """The stems of words without accents, and those that who leaves accents out would write."""
+        words = [folded(stem) for stem in self._stems(said, language)]
+        if all(map(str.isascii, said)):
+            return words
+        accented = [(bare, i) for i, word in enumerate(said) if (bare := folded(word)) != word]
+        unlike = self._stems([bare for bare, _ in accented], language)
+        words += [one for one, (_, i) in zip(unlike, accented, strict=True) if one != words[i]]
         return [word for word in words if word]  # of some of Arabic and Greek a stem leaves nothing
 
-    def _stems(self, words: list[str]) -> list[str]:
+    def _stems(self, words: list[str], language: str) -> list[str]:
         if not self.stem:
             return words
-        return [*map(_stem(self.language), words)]
+        return [*map(_stem(language), words)]
 
 
 class _Stemmers(local):

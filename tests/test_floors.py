@@ -19,7 +19,7 @@ ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
     ("errors", "lazy", "text", "paths", "processes"),
-    ("values", "arguments", "spelling"),
+    ("values", "arguments", "spelling", "languages"),
     ("filters", "analysis"),
     ("types",),
     ("texts", "maths", "chunking", "fields", "events"),

@@ -94,7 +94,10 @@ def index(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="Language of lexical search, for a new index.", show_default="english"),
+        typer.Option(
+            help="Language of lexical search, for a new index; auto goes by each text.",
+            show_default="auto",
+        ),
     ] = None,
     durable: Annotated[
         bool | None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from rag_embed.analysis import Analyzer
+from rag_embed.analysis import AUTO, Analyzer
 from rag_embed.cli.show import err
 from rag_embed.encoders.models import lasting
 from rag_embed.errors import BadInput
@@ -58,7 +58,7 @@ def made(to: str, shape: Shape, sample: list[Document] | None) -> Index:
         tokens=shape.tokens,
         weights=shape.weights or None,
         fields=shape.fields,
-        analyzer=Analyzer(shape.language or "english"),
+        analyzer=Analyzer(shape.language or AUTO),
         durable=bool(shape.durable),
     )
     if shape.situate == "auto":

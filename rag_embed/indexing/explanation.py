@@ -69,7 +69,7 @@ def explanations(
         terms: Some per hit that is told, or none at all.
         personal: One per hit that is told, or none at all.
     """
-    asked = tuple(dict.fromkeys(analyzer.words(query.text)))
+    asked = tuple(dict.fromkeys(analyzer.asked(query.text)))
     found = [set(analyzer.words(titled(hit.chunk))) for hit in hits]
     place = {hit.id: i for i, hit in enumerate(told)}
     at = [place.get(hit.id, len(told)) for hit in hits]

@@ -116,7 +116,7 @@ def _same(text: str, words: frozenset[str], analyzer: Analyzer) -> list[Mark]:
             found += _pairs(said, run.start(), words)
             continue
         if said not in known:
-            known[said] = not words.isdisjoint(analyzer.words(said))
+            known[said] = not words.isdisjoint(analyzer.asked(said))
         if known[said]:
             found.append(Mark(run.start(), run.end(), "same"))
     return found

@@ -64,7 +64,7 @@ class FullText:
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `lexical.Lexical`."""
-        queries = [self.analyzer.words(text) for text in texts]
+        queries = [self.analyzer.asked(text) for text in texts]
         found = self._shared(queries, n, where)
         if not self.snapshot.private:
             return found

@@ -136,7 +136,7 @@ class MemoryView:
         allowed = self._allowed(where)
         found = []
         for text in texts:
-            scores = self._bm25(self.analyzer.words(text))
+            scores = self._bm25(self.analyzer.asked(text))
             found.append(self._best(scores, allowed[scores[allowed] > 0], n))
         return found
 
@@ -144,7 +144,7 @@ class MemoryView:
         """See `protocols.View`."""
         found = []
         for text, some in zip(texts, ids, strict=True):
-            scores = np.append(self._bm25(self.analyzer.words(text)), np.float32(0))
+            scores = np.append(self._bm25(self.analyzer.asked(text)), np.float32(0))
             found.append(scores[[self.position.get(id, -1) for id in some]])
         return found
 

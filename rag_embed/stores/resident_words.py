@@ -96,7 +96,7 @@ class ResidentWords:
         version, found = self.resident, []
         among = None if where is None else self.snapshot.mask(where, version)
         for text in texts:
-            scores = self._spoken.bm25(self.analyzer.words(text), version.live)
+            scores = self._spoken.bm25(self.analyzer.asked(text), version.live)
             self._asked.put(text, scores)
             found.append(self._spoken.best(scores if among is None else scores * among, n))
         return found
@@ -108,7 +108,7 @@ class ResidentWords:
     def _scores(self, text: str, ids: Sequence[str]) -> Scores:
         scores = self._asked.take(text)
         if scores is None:
-            scores = self._spoken.bm25(self.analyzer.words(text), self.resident.live)
+            scores = self._spoken.bm25(self.analyzer.asked(text), self.resident.live)
         places = self.resident.places(ids)
         return np.where(places < 0, np.float32(0), scores[places])
 
@@ -138,7 +138,7 @@ class ReadWords:
         self, texts: Sequence[str], n: int, where: Filter | None, /
     ) -> list[tuple[list[str], Scores]]:
         """See `lexical.Lexical`."""
-        queries = [self.analyzer.words(text) for text in texts]
+        queries = [self.analyzer.asked(text) for text in texts]
         spoken = self._spoken(queries)
         among = np.ones(len(spoken.ids), dtype=np.bool_)
         if where is not None:
@@ -148,7 +148,7 @@ class ReadWords:
 
     def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `lexical.Lexical`."""
-        queries = [self.analyzer.words(text) for text in texts]
+        queries = [self.analyzer.asked(text) for text in texts]
         spoken = self._spoken(queries)
         every = np.ones(len(spoken.ids), dtype=np.bool_)
         place = {id: row for row, id in enumerate(spoken.ids)}

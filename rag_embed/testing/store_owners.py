@@ -65,8 +65,8 @@ class OwnerLaws:
         view, analyzer = store.view(), store.analyzer
         seen = [c for d in [*CORPUS[:4], own] for c in view.document_chunks(d.id)]
         texts = [analyzer.words(f"{c.title} {c.text}") for c in seen]
-        everything = Postings.of(texts).scores(analyzer.words("red quiet fox"))
-        shared = Postings.of(texts[:-2]).scores(analyzer.words("red quiet fox"))
+        everything = Postings.of(texts).scores(analyzer.asked("red quiet fox"))
+        shared = Postings.of(texts[:-2]).scores(analyzer.asked("red quiet fox"))
         expected = dict(zip([c.id for c in seen[:-2]], shared[shared >= 0], strict=False))
         expected |= {c.id: s for c, s in zip(seen[-2:], everything[-2:], strict=True)}
         visible = field("user_id").is_missing() | (field("user_id") == "bob")

@@ -250,6 +250,8 @@ class Shouting(Analyzer):
     def words(self, text: str) -> list[str]:
         return [f"{word}!" for word in text.split()]
 
+    asked = words
+
 
 def test_other_rules_analyse_an_index_anew(store, monkeypatch) -> None:
     """What lexical search reads of a chunk is kept, so that no document is needed."""

@@ -99,5 +99,5 @@ def _window(
 def _blocks(shelf: Shelf, document: Document, start: int, end: int, query: str) -> list[Block]:
     text = document.text[start:end]
     analyzer = shelf.index.store.analyzer
-    asked = analyzer.words(query)
+    asked = analyzer.asked(query)
     return blocks(text, marks(text, asked, analyzer), document.metadata.get("format"))
