@@ -9,7 +9,8 @@ from weakref import WeakSet, WeakValueDictionary
 import pyarrow as pa
 
 from rag_embed.processes import PerProcess
-from rag_embed.stores.resident import Resident, Version
+from rag_embed.stores.resident import Resident
+from rag_embed.stores.version import Version
 from rag_embed.stores.written import Written
 
 

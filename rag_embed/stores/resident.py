@@ -8,15 +8,16 @@ somebody still reads keeps its slots; when more than half of all are given up, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
+from rag_embed.stores.changes import changes
 from rag_embed.stores.recent import Recent
 from rag_embed.stores.roster import (
     BASE,
@@ -30,6 +31,7 @@ from rag_embed.stores.roster import (
     Rows,
     row_numbers,
 )
+from rag_embed.stores.version import Version
 from rag_embed.types import Principal
 
 C = TypeVar("C", bound=Column)
@@ -39,56 +41,6 @@ _COLUMNS = 128
 
 _SPARE = 1024
 """Slots without a row that are always borne."""
-
-
-class Version(Protocol):
-    """A table of chunks at one version; see `snapshot.Snapshot`."""
-
-    @property
-    def version(self) -> int:
-        """Its number; later ones are larger."""
-        ...
-
-    @property
-    def columns(self) -> Mapping[str, pa.Field]:
-        """The columns of the table by name."""
-        ...
-
-    @property
-    def marks(self) -> frozenset[str]:
-        """Names of its search indexes, which are drawn at random when they are made."""
-        ...
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        ...
-
-    def follows(self, other: Version, /) -> bool:
-        """Whether it is a version of the same table, not of one that was made in its place."""
-        ...
-
-    def scan(
-        self, columns: Sequence[str], where: Expr | None = None, limit: int | None = None, /
-    ) -> pa.Table:
-        """Narrow columns of all rows, or of those that pass, with their row numbers ``_rowid``."""
-        ...
-
-    def since(
-        self, last: int, before: int, columns: Sequence[str], most: int, /
-    ) -> pa.Table | None:
-        """Columns, maybe with others, of the rows with larger numbers, with these.
-
-        None where they are more than so many, or the other rows are not as many as before.
-        """
-        ...
-
-    def stream(self, columns: Sequence[str], where: Expr | None = None, /) -> Iterator[pa.Table]:
-        """Columns of all rows, or of those that pass, with their row numbers, part by part."""
-        ...
-
-    def at(self, numbers: Numbers, columns: Sequence[str], /) -> pa.Table:
-        """Columns of a few rows, in any order, with their row numbers."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +90,22 @@ class Resident:
         return None if table is None else self._with(snapshot, self.live, table, self.recent)
 
     def _compared(self, snapshot: Version) -> Resident:
-        numbers = np.sort(row_numbers(snapshot.scan(())))
+        live = np.zeros(len(self.roster), dtype=np.bool_)
+        change = changes(self.snapshot.told, snapshot.told)
+        if change is None:
+            numbers = np.sort(row_numbers(snapshot.scan(())))
+        else:
+            went, numbers = change
+            live[: self.size] = self.live
+            slots, known = self.roster.slots(went)
+            live[slots[known]] = False
         slots, known = self.roster.slots(numbers)
         strange = numbers[~known]
-        if len(self.roster) + len(strange) > 2 * len(numbers) + _SPARE:
+        if len(self.roster) + len(strange) > 2 * len(snapshot) + _SPARE:
             return Resident.loaded(snapshot)
-        live = np.zeros(len(self.roster), dtype=np.bool_)
         live[slots[known]] = True
+        if not len(strange):
+            return Resident(self.roster, snapshot, live, self.recent.among(live))
         if len(strange) <= FEW:
             table = snapshot.at(strange, self._wanted(snapshot))
         else:

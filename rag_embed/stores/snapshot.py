@@ -23,10 +23,11 @@ from rag_embed.stores.held import Held
 from rag_embed.stores.judging import Judge, remembered
 from rag_embed.stores.manifests import FRAGMENT, Manifest
 from rag_embed.stores.metadata_scan import Scan
-from rag_embed.stores.resident import Resident, Version
+from rag_embed.stores.resident import Resident
 from rag_embed.stores.schema import packed
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import passing
+from rag_embed.stores.tables import marks_of, passing
+from rag_embed.stores.version import Version
 from rag_embed.text import storable
 from rag_embed.types import STRANGER, Principal
 
@@ -103,7 +104,7 @@ class Snapshot:
 
     @cached_property
     def columns(self) -> Mapping[str, pa.Field]:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         return self.held.columns(self.told.columns if self.told else None, self._columns)
 
     def _columns(self) -> Mapping[str, pa.Field]:
@@ -112,14 +113,14 @@ class Snapshot:
 
     @cached_property
     def marks(self) -> frozenset[str]:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         if self.told is not None:
             return self.told.marks
         with explained("read the index", self.uri):
             return marks_of(self.table)
 
     def follows(self, other: Version) -> bool:
-        """See `resident.Version`.
+        """See `version.Version`.
 
         Versions that share a search index are of one table; else the other version is looked up.
         """
@@ -137,7 +138,7 @@ class Snapshot:
     def scan(
         self, columns: Sequence[str], where: Expr | None = None, limit: int | None = None
     ) -> pa.Table:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         with explained("read the index", self.uri):
             search = self.table.search().select([*columns, "_rowid"]).with_row_id(True)
             search = search if where is None else search.where(where)
@@ -145,7 +146,7 @@ class Snapshot:
             return search.to_batches(_NARROW).read_all()
 
     def since(self, last: int, before: int, columns: Sequence[str], most: int) -> pa.Table | None:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         newer = col("_rowid") > lit(last)
         if self.told is None:
             found = self.scan(columns, newer, most + 1)
@@ -163,14 +164,14 @@ class Snapshot:
         return self.at(np.concatenate([*numbers, np.empty(0, np.int64)]), columns)
 
     def stream(self, columns: Sequence[str], where: Expr | None = None) -> Iterator[pa.Table]:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         with explained("read the index", self.uri):
             search = narrowed(self.table.search().select(list(columns)).with_row_id(True), where)
             for batch in search.to_batches():
                 yield pa.Table.from_batches([batch])
 
     def at(self, numbers: npt.NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-        """See `resident.Version`."""
+        """See `version.Version`."""
         with explained("read the index", self.uri):
             search = self.table.take_row_ids(numbers.tolist()).select(list(columns))
         return self.read(search.with_row_id())
@@ -286,11 +287,6 @@ class Snapshot:
 
 def _for_group(group: str) -> Expr:
     return col(READERS).contains(lit(packed([group])))
-
-
-def marks_of(table: Any) -> frozenset[str]:  # noqa: ANN401
-    """See `resident.Version`; of any table."""
-    return frozenset(index.index_uuid for index in table.list_indices())
 
 
 def among(ids: Sequence[str], column: str = "id") -> Expr:

@@ -107,6 +107,11 @@ def opened(database: Any, name: str, version: int) -> Any:  # noqa: ANN401
     return database.open_table(name, version=version)
 
 
+def marks_of(table: Any) -> frozenset[str]:  # noqa: ANN401
+    """Names of the search indexes of a table, which are drawn at random when they are made."""
+    return frozenset(index.index_uuid for index in table.list_indices())
+
+
 def passing(table: Any, condition: Expr, most: int | None = None) -> int:  # noqa: ANN401
     """How many rows pass a condition, or the first so many.
 

@@ -23,9 +23,9 @@ from rag_embed.stores.manifests import manifest, read_manifest, version_of
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.roster import FEW
-from rag_embed.stores.snapshot import Snapshot, marks_of
+from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import latest, opened
+from rag_embed.stores.tables import latest, marks_of, opened
 
 _MANIFEST = re.compile(r"\d{20}\.manifest")
 """The name of a version's file: 2^64 - 1 less its number, so that the latest is the first by name."""

@@ -22,10 +22,11 @@ from rag_embed.errors import BadInput
 from rag_embed.fields import Fields
 from rag_embed.filters import Filter, field
 from rag_embed.ranking.visibility import readable
+from rag_embed.stores.changes import changes
 from rag_embed.stores.held import Held
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.manifests import Fragment, Named
+from rag_embed.stores.manifests import Fragment, Named, manifests, read_manifest
 from rag_embed.stores.resident import Resident
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.written import Written
@@ -253,6 +254,41 @@ def test_what_another_wrote_is_read_by_its_numbers(store) -> None:
     with mock.patch.object(Snapshot, "scan", side_effect=AssertionError("read all rows")):
         said = answers_in_memory(store.view())
     assert said == answers_in_memory(rebuilt(store))
+
+
+def test_what_went_is_told_by_manifests_and_lists_of_deleted_rows(store) -> None:
+    store.optimize()
+    before = store.view()
+    kept = answers_in_memory(before)
+    with mock.patch.object(Snapshot, "scan", side_effect=AssertionError("read all rows")):
+        for i in (3, 8):
+            store.delete([f"d{i}"])
+            write(store, f"d{i + 1}", 100 + i, OWNERS[(i + 1) % 3])
+            write(store, f"new{i}", i)
+            assert store.view().snapshot.resident is not None
+        said = answers_in_memory(store.view())
+    assert said == answers_in_memory(rebuilt(store))
+    assert answers_in_memory(before) == kept
+
+
+@pytest.mark.parametrize("how", ["gone", "of another format"])
+def test_without_a_list_of_deleted_rows_all_numbers_are_read(store, how) -> None:
+    store.optimize()  # one file, of which a document is a part
+    answers(store.view())
+    store.delete(["d3"])
+    [path] = (Path(store.uri) / "chunks.lance" / "_deletions").iterdir()
+    before, after = (read_manifest(one) for one in manifests(path.parents[1])[1::-1])
+    found = changes(before, after)
+    assert found is not None and len(found[0]) and not len(found[1])
+    content = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"bitmap")
+    assert changes(before, after) is None and changes(None, after) is None
+    path.write_bytes(content)
+    with mock.patch("rag_embed.stores.resident.changes", return_value=None):
+        assert answers(store.view()) == answers(rebuilt(store))
 
 
 def test_nothing_that_was_written_stays_but_what_is_to_be_read(store) -> None:
