@@ -2,17 +2,25 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -c constraints.txt
 ADAPTERS := integrations/langchain-rag-embed integrations/llama-index-retrievers-rag-embed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test torture lint docs wheels clean
+.PHONY: demo test pytest torture lint docs wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rag-embed demo
 
+# What is checked and what is tested, at the same time.
+test: $(VENV)/.dev
+	@$(MAKE) -j2 lint pytest
+
 # Two workers with one thread each; a file's tests stay together, as they share what they built.
-test: export OMP_NUM_THREADS = 1
-test: $(VENV)/.dev lint
+# Modules are compiled when one imports them first, as most are never imported, and kept, though the
+# environment may say otherwise: each process that a test starts would compile them anew.
+pytest: export OMP_NUM_THREADS = 1
+pytest: export PYTHONDONTWRITEBYTECODE =
+pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Users forgotten while others work, kills, failing disks, load, almost right inputs; two hours.
@@ -40,16 +48,16 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Once: torch and the library into $(VENV)/; pip says how far it is. The demo follows by itself."
-	$(BIN)/python -m pip install -c constraints.txt torch
-	$(BIN)/python -m pip install -c constraints.txt -e '.[fast,offline]'
+	$(PIP) torch
+	$(PIP) -e '.[fast,offline]'
 	touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt $(ADAPTERS:=/pyproject.toml) | $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' $(ADAPTERS:%=-e %)
-	touch $@
+$(VENV)/.dev: pyproject.toml constraints.txt $(ADAPTERS:=/pyproject.toml) | $(VENV)/bin/python
+	$(PIP) --quiet --no-compile torch -e '.[dev]' $(ADAPTERS:%=-e %)
+	touch $(VENV)/.demo $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(PIP) --quiet -e '.[docs]'
 	touch $@
 
 clean:
