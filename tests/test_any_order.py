@@ -22,7 +22,7 @@ from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 
-RUNS = int(os.environ.get("RUNS", "6"))
+RUNS = int(os.environ.get("RUNS", "4"))
 
 ENCODER = HashEncoder(16)
 WORDS = ("fox", "raven", "Fuchs", "river", "stone", "lamp", "tea", "bread", "naïve", "狐狸", "3.11")

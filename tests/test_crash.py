@@ -17,7 +17,7 @@ from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.types import Progress
 
-DOCUMENTS = 1500
+DOCUMENTS = 500
 KILLS = 4
 
 

@@ -24,6 +24,7 @@ import yaml
 
 from benchmarks import __main__ as benchmarks
 from rag_embed import cli
+from rag_embed.telemetry import observing
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -130,6 +131,7 @@ def installable(requirement: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_blocks(path, tmp_path, monkeypatch, loaded_once) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(observing, "_observers", ())  # a page may leave one for good
     own = str(Path(sys.executable).parent)  # blocks that start a program of their own
     monkeypatch.setenv("PATH", own, prepend=os.pathsep)
     names: dict[str, object] = {"__name__": "docs"}

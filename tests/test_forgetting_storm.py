@@ -30,8 +30,8 @@ from rag_embed.indexing.settings import read, write
 from rag_embed.situated.described import described
 from rag_embed.stores.traces import scanned
 
-FORGETS = int(os.environ.get("FORGETS", "40"))
-KILLED = 0.12
+FORGETS = int(os.environ.get("FORGETS", "16"))
+KILLED = 0.2
 """Share of the forgets that are killed at least once."""
 
 T = TypeVar("T")

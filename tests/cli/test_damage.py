@@ -27,7 +27,7 @@ from rag_embed.indexing.recipes import contents as stored
 from rag_embed.indexing.repairing import altered, incomplete, repair
 from rag_embed.stores.inspection import inspected
 
-FLIPS = 150
+FLIPS = 60
 
 
 def documents() -> list[Document]:
@@ -157,7 +157,7 @@ def test_damage_leaves_by_no_door_but_our_errors(whole, tmp_path) -> None:
     told: Counter[str] = Counter()
     shutil.copytree(whole, tmp_path / "whole")
     used(tmp_path / "whole")
-    for i, path in enumerate(chance.sample(promised(whole), k=24)):
+    for i, path in enumerate(chance.sample(promised(whole), k=14)):
         kb = tmp_path / str(i)
         shutil.copytree(whole, kb)
         victim = kb / path.relative_to(whole)

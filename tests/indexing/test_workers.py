@@ -21,7 +21,7 @@ DOCUMENTS = [
     Document(
         f"d{i}", f"The fox number {i} runs over the hill.\n\n" * (1 + i % 5), title=f"T{i % 3}"
     )
-    for i in range(300)
+    for i in range(160)
 ]
 CHANGED = [Document("d4", "# New\n\n" + DOCUMENTS[4].text, title="T"), Document("new", "Tea.")]
 
@@ -94,7 +94,7 @@ def say(done):
 
 if __name__ == "__main__":
     index = Index.at(sys.argv[1], encoder=HashEncoder(64))
-    documents = (Document(f"d{i}", f"Fox {i}.\\n\\n" * 400) for i in range(400))
+    documents = (Document(f"d{i}", f"Fox {i}.\\n\\n" * 400) for i in range(150))
     index.add(documents, workers=2, progress=say)
 """
 
@@ -112,8 +112,8 @@ def test_a_run_that_is_killed_goes_on_and_its_workers_end(tmp_path) -> None:
         os.kill(run.pid, signal.SIGKILL)
         run.stdout.read()  # ends when no worker holds it any more
     stored = len(list(Index.open(tmp_path / "kb", encoder=HashEncoder(64)).store.document_ids()))
-    assert 20 < stored < 400
+    assert 20 < stored < 150
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     index = Index.open(tmp_path / "kb", encoder=HashEncoder(64))
     ids = rows(index, "chunks")["id"].to_pylist()
-    assert len(ids) == len(set(ids)) and len(list(index.store.document_ids())) == 400
+    assert len(ids) == len(set(ids)) and len(list(index.store.document_ids())) == 150

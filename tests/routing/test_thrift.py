@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,10 +51,16 @@ def counted(minilm) -> Counted:
     return Counted(minilm)
 
 
+@pytest.fixture(scope="module")
+def made(documents, minilm, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("thrift") / "kb"
+    Index.create(folder, encoder=minilm, tokens=True).add(documents)
+    return folder
+
+
 @pytest.fixture
-def index(documents, minilm, counted) -> Index:
-    index = Index.in_memory(encoder=minilm, tokens=True)
-    index.add(documents)
+def index(made, minilm, counted, tmp_path) -> Index:
+    index = Index.open(shutil.copytree(made, tmp_path / "kb"), encoder=minilm)
     index.experts.attach_leg(DenseLeg("dear", counted))
     index.experts.weigh(MIXTURE)
     return index

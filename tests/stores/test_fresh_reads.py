@@ -172,14 +172,30 @@ def take(step: tuple, store: LanceStore) -> None:
             store.view().chunks(store.view().passing(FILTERS[which]))
 
 
-@settings(max_examples=25)
-@given(st.lists(steps, min_size=4, max_size=20))
-def test_patched_equals_rebuilt(taken) -> None:
+def filled(folder: Path, count: int) -> Path:
+    store = new(folder)
+    for i in range(count):
+        write(store, f"d{i}", i, OWNERS[i % 3])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> Path:
+    """An index of six documents; tests change copies of it."""
+    return filled(tmp_path_factory.mktemp("few") / "kb", 6)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
+    return filled(tmp_path_factory.mktemp("many") / "kb", 40)
+
+
+@settings(max_examples=16)
+@given(taken=st.lists(steps, min_size=4, max_size=20))
+def test_patched_equals_rebuilt(few, taken) -> None:
     """To the last bit, whatever was done in whatever order, and however often one looked."""
     with tempfile.TemporaryDirectory() as folder:
-        store = new(Path(folder) / "kb")
-        for i in range(6):
-            write(store, f"d{i}", i, OWNERS[i % 3])
+        store = LanceStore.open(shutil.copytree(few, Path(folder) / "kb"))
         looked = [(store.view(), answers(store.view()))]
         read_from_tables(store.view())
         for step in taken:
@@ -207,11 +223,8 @@ def answers_again(view: LanceView) -> dict[str, object]:
 
 
 @pytest.fixture
-def store(tmp_path) -> LanceStore:
-    made = new(tmp_path / "kb")
-    for i in range(40):
-        write(made, f"d{i}", i, OWNERS[i % 3])
-    return made
+def store(many, tmp_path) -> LanceStore:
+    return LanceStore.open(shutil.copytree(many, tmp_path / "kb"))
 
 
 def resident(view: LanceView) -> Resident:
@@ -360,15 +373,16 @@ def test_a_chunk_that_went_is_unknown_to_later_versions_only(store) -> None:
     assert np.array_equal(before.tokens("dense", [chunk])[0].ids, kept[1])
 
 
-def test_memory_is_bounded_when_rows_are_replaced_for_ever(store) -> None:
+def test_memory_is_bounded_when_rows_are_replaced_for_ever(few, tmp_path) -> None:
+    store = LanceStore.open(shutil.copytree(few, tmp_path / "kb"))
     sizes = []
-    with mock.patch("rag_embed.stores.resident._SPARE", 64):
-        for i in range(100):
+    with mock.patch("rag_embed.stores.resident._SPARE", 16):
+        for i in range(30):
             write(store, "d1", i, OWNERS[1])
             sizes.append(resident(store.view()).size)
-    assert max(sizes) <= 2 * len(store.view()) + 64 + 4 and sizes != sorted(sizes)
+    assert max(sizes) <= 2 * len(store.view()) + 16 + 4 and sizes != sorted(sizes)
     with mock.patch("rag_embed.stores.resident._SPARE", 0):
-        for i in range(50):
+        for i in range(15):
             write(store, "d1", i, OWNERS[1])
             found = resident(store.view())
         assert found.size <= 2 * found.count
@@ -377,7 +391,7 @@ def test_memory_is_bounded_when_rows_are_replaced_for_ever(store) -> None:
 
 def test_many_filters_neither_pile_up_nor_displace_vectors(store) -> None:
     view = store.view()
-    for i in range(300):
+    for i in range(140):
         view.nearest("dense", UNITS[:1], 5, field("year") < i)
     roster = resident(view).roster
     assert len(roster.columns) <= 130
@@ -484,7 +498,7 @@ def test_threads_read_whole_versions_while_one_writes(store) -> None:
     threads = [threading.Thread(target=read, args=(mine,)) for mine in readers]
     for thread in threads:
         thread.start()
-    for i in range(30):
+    for i in range(15):
         put(i)
     done.set()
     for thread in threads:
