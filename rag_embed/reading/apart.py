@@ -36,18 +36,22 @@ _START = (
 """Imports from where this process does, never from the folder that it happens to be in."""
 
 
-def gathered(function: Callable[[str], Iterator[Any]], path: Path) -> tuple[list[Any], str]:
+def gathered(
+    function: Callable[..., Iterator[Any]], path: Path, *others: str | int
+) -> tuple[list[Any], str]:
     """What a function yields for a file, as far as it came, and why it ended before it was done.
 
     Args:
         function: Of a module, given the file's path; what it yields can be written as JSON. The message of
             a `BadInput` that it raises is the reason.
         path: The file.
+        *others: What else the function is given.
 
     Returns:
         The items, and the reason; ``""`` when it was done.
     """
-    return _BESIDE.get().gathered([function.__module__, function.__name__, os.path.abspath(path)])
+    named = [function.__module__, function.__name__, os.path.abspath(path)]
+    return _BESIDE.get().gathered([*named, *others])
 
 
 class _Beside:
@@ -58,14 +62,14 @@ class _Beside:
         self._process: subprocess.Popen[str] | None = None
         self._owner = os.getpid()
 
-    def gathered(self, request: list[str]) -> tuple[list[Any], str]:
+    def gathered(self, request: list[str | int]) -> tuple[list[Any], str]:
         with self._one_file:
             fresh = self._process is None
             found, reason, again = self._asked(request)
             # what files before it have left in memory is not this one's fault
             return self._asked(request)[:2] if again and not fresh else (found, reason)
 
-    def _asked(self, request: list[str]) -> tuple[list[Any], str, bool]:
+    def _asked(self, request: list[str | int]) -> tuple[list[Any], str, bool]:
         """As `gathered`, and whether a fresh process may come further."""
         process = self._process = self._process or _started()
         assert process.stdin and process.stdout
@@ -140,11 +144,11 @@ def serve() -> None:
         said.flush()
 
     for line in sys.stdin:
-        seconds, memory, module, name, path = json.loads(line)
+        seconds, memory, module, name, *given = json.loads(line)
         _bound(seconds, memory)
         reason = ""
         try:
-            for item in getattr(import_module(module), name)(path):
+            for item in getattr(import_module(module), name)(*given):
                 say("item", item)
         except MemoryError:
             os.abort()  # as parsers do that are not written in Python
