@@ -27,7 +27,7 @@ def some_topics() -> Iterator[Document]:
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
-def test_example_runs(script, monkeypatch, capsys) -> None:
+def test_example_runs(script, monkeypatch, capsys, loaded_once) -> None:
     monkeypatch.setattr(sys, "argv", [str(script)])
     monkeypatch.setattr(python_docs, "language_reference", some_topics)
     # tests/personal/test_persona_learns.py takes all the lessons.

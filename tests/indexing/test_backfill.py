@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
+from children import Child
 
 from rag_embed import Document, Index
 from rag_embed.encoders import HashEncoder, load
@@ -62,12 +62,11 @@ def test_an_encoder_without_tokens_is_refused_and_nothing_changes() -> None:
     assert index.search("text")[0].chunk.doc_id == "a" and index.store.lacking() == []
 
 
-def keep(kb: str) -> None:
+def keep(kb: Path) -> None:
     """What the killed process does: says every batch, the first of which are small, and waits."""
 
     def say(now: Progress) -> None:
-        sys.stdout.write(f"{now.done}/{now.total}\n")
-        sys.stdout.flush()
+        print(f"{now.done}/{now.total}")
         sys.stdin.readline()
 
     Index.open(kb, encoder=load()).experts.keep_tokens(progress=say)
@@ -78,13 +77,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     kb = tmp_path / "kb"
     some = documents()
     Index.create(kb, tokens=False).add(some)
-    command = [sys.executable, __file__, str(kb)]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-    assert process.stdout is not None
-    done, total = map(int, process.stdout.readline().split("/"))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    child = Child(keep, kb)
+    done, total = map(int, child.line().split("/"))
+    child.kill()
     assert 0 < done < total
     index = Index.open(kb)
     assert not index.spaces.own.signature.tokens and index.search("assert")
@@ -97,7 +92,3 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     ids = [c.id for d in some for c in expected.document_chunks(d.id)]
     for a, b in zip(view.tokens("dense", ids), expected.tokens("dense", ids), strict=True):
         assert np.array_equal(a.ids, b.ids) and np.array_equal(a.bits, b.bits)
-
-
-if __name__ == "__main__":
-    keep(str(Path(sys.argv[1])))

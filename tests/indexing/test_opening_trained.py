@@ -21,6 +21,8 @@ from rag_embed.situated.trained import trained
 from rag_embed.stores.memory import MemoryStore
 from rag_embed.tuning.pilots import learned
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 DOCUMENTS = [
     Document("fox", "the red fox runs over the hill. it hunts mice in the snow all winter long."),
     Document("sea", "the blue sea is calm. boats lie in the harbour until the storm is over."),

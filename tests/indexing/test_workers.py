@@ -94,7 +94,7 @@ def say(done):
 
 if __name__ == "__main__":
     index = Index.at(sys.argv[1], encoder=HashEncoder(64))
-    documents = (Document(f"d{i}", f"Fox {i}.\\n\\n" * 400) for i in range(150))
+    documents = (Document(f"d{i}", f"Fox {i}.\\n\\n" * 200) for i in range(150))
     index.add(documents, workers=2, progress=say)
 """
 

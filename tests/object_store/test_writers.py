@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from threading import Thread
 
 import pytest
+from bucket_writer import fill
+from children import Child
 from s3_server import Bucket
 
 from rag_embed import Document, Index
@@ -22,38 +21,15 @@ from rag_embed.stores.tables import connect
 ENCODER = HashEncoder(dim=64)
 MANY = 3
 
-_WRITER = """
-import json, sys
-from rag_embed import Document, Index
-from rag_embed.encoders import HashEncoder
-name, uri, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-sys.stdin.readline()
-index = Index.at(uri, encoder=HashEncoder(dim=64), storage_options=options)
-for i in range(int(sys.argv[4])):
-    text = f"The {name} number {i}.\\n\\n" * 40
-    index.sync([Document(f"{name}-{i}", text)], scope=f"{name} {i}")
-    index.add([Document("shared", f"Written by {name}, time {i}.\\n\\n" * 20 * (1 + i % 3))])
-    index.store.files.put({f"{name}/{i}": name.encode()})
-    index.users.remember("ann", [f"{name} {i}"])
-print(len(index.search("number", k=3)))
-"""
-
 
 def test_two_processes_make_and_fill_one_index(bucket: Bucket) -> None:
-    command = [sys.executable, "-c", _WRITER]
-    names, given = ("fox", "sea"), [bucket.uri(), json.dumps(bucket.options), str(MANY)]
-    pipe = subprocess.PIPE
-    writers = [
-        subprocess.Popen([*command, name, *given], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        for name in names
-    ]
+    names = ("fox", "sea")
+    writers = [Child(fill, name, bucket.uri(), bucket.options, MANY) for name in names]
     for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+        writer.tell()
     for writer in writers:
-        out, err = writer.communicate()
-        assert (writer.returncode, out.strip()) == (0, "3"), err
+        said = writer.end()
+        assert (writer.process.exitcode, said.strip()) == (0, "3"), said
     index = Index.open(bucket.uri(), encoder=ENCODER, storage_options=bucket.options)
     store = index.store
     wanted = [f"{name}-{i}" for name in names for i in range(MANY)]

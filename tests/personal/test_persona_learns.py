@@ -20,7 +20,7 @@ def test_new_users_get_their_own_answers() -> None:
     mail = runpy.run_path(str(EXAMPLE))
     rng = random.Random(1)
     lm, tokenizer = mail["language_model"](rng)
-    learned, asked = mail["users"](64, rng), mail["users"](12, rng)
+    learned, asked = mail["users"](64, rng), mail["users"](6, rng)
     plug = mail["PersonaPlug"](mail["two_layers"](), lm, tokenizer, temperature=0.05)
     prompts, folders = mail["flat"](asked)
 

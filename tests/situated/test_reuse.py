@@ -82,7 +82,9 @@ WAYS = [
 
 
 @pytest.mark.parametrize("situate", WAYS)
-@pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize(
+    ("made", "tokens"), [("memory", False), ("memory", True), ("lance", True)], indirect=["made"]
+)
 @pytest.mark.parametrize(
     "changed",
     [
