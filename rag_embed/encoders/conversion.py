@@ -12,12 +12,14 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -27,7 +29,7 @@ from rag_embed.encoders.models import ModelFiles
 from rag_embed.encoders.ov import openvino as ov
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.quantised import quantised
-from rag_embed.encoders.runner import Runner
+from rag_embed.encoders.runner import Graph, Runner
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
 from rag_embed.types import Vectors
@@ -42,6 +44,13 @@ NEAR = 0.99
 
 _FORMAT = 1
 _BUDGET = 2048
+
+_IN_USE: WeakValueDictionary[tuple[str, str], Graph] = WeakValueDictionary()
+"""Those that do as torch does, by folder and precision."""
+
+_LAST: deque[Graph] = deque(maxlen=1)
+"""What was asked for last stays: a program that opens an index for every request would compile it again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,17 +69,16 @@ def faithful_runner(
         UnsupportedModel: OpenVINO cannot convert it.
         UnfaithfulEncoder: Its vectors differ from those of torch.
     """
-    tokens = Tokens.of(layout)
 
     def worst(runner: Runner, reference: Vectors) -> float:
-        rows = runner.rows(tokens.ids(PROBES))
+        rows = runner.rows(Tokens.of(layout).ids(PROBES))
         return float((rows * reference).sum(axis=1).min())
 
     return faithful(
         Conversion(files, f"{files.weights[:32]}-{_FORMAT}", "SentenceEncoder"),
         precision,
         partial(_converted, files, layout),
-        lambda model, one: Runner(model, layout, one, budget),
+        lambda graph: Runner(graph, layout, budget),
         worst,
     )
 
@@ -94,31 +102,42 @@ def faithful(
     conversion: Conversion,
     precision: str,
     converted: Callable[[Path], tuple[ov.Model, Vectors]],
-    running: Callable[[ov.Model, str], R],
+    running: Callable[[Graph], R],
     worst: Callable[[R, Vectors], float],
 ) -> tuple[R, str]:
     """What runs a converted model as torch does, and the precision it computes in.
+
+    All that run one model in one precision share its graph.
 
     Args:
         conversion: Of which model.
         precision: See `precision.Precision`.
         converted: Converts the model with torch and keeps it in a folder; asked once. Gives the graph and
             what torch makes of `PROBES`.
-        running: Makes what runs the graph in a precision.
+        running: Makes what runs a graph.
         worst: Smallest cosine of what it makes of `PROBES` to that of torch; measured once per precision.
 
     Raises:
         UnfaithfulEncoder: In no precision it does as torch does.
     """
-    core, name = ov.Core(), conversion.files.name
+    name = conversion.files.name
     folder = cache_folder() / "openvino" / conversion.folder
-    model, reference = _stored(core, folder) or converted(folder)
+    read: Callable[[], tuple[ov.Model, Vectors]] = cache(
+        lambda: _stored(folder) or converted(folder)
+    )
     expected = NEAR if precision == "int8" else FAITHFUL
     cosines = {}
-    for one in [precision] if precision != "auto" else _native(core):
-        runner = running(quantised(model) if one == "int8" else model, one)
+    for one in [precision] if precision != "auto" else _native():
+        if (known := _IN_USE.get((conversion.folder, one))) is not None:
+            _LAST.append(known)
+            return running(known), one
+        model, reference = read()
+        graph = Graph(quantised(model) if one == "int8" else model, one)
+        runner = running(graph)
         cosines[one] = _remembered(folder / f"{one}.json", partial(worst, runner, reference))
         if cosines[one] >= expected:
+            _IN_USE[conversion.folder, one] = graph
+            _LAST.append(graph)
             return runner, one
         _log.info("%s in %s: cosine %.5f to torch, too low", name, one, cosines[one])
     raise UnfaithfulEncoder(
@@ -127,9 +146,10 @@ def faithful(
     )
 
 
-def _native(core: ov.Core) -> list[str]:
+@cache
+def _native() -> Sequence[str]:
     """Precisions to try on this CPU, fastest first."""
-    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    native = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["bf16", "f32"] if native else ["f32"]
 
 
@@ -144,10 +164,10 @@ def _remembered(file: Path, measured: Callable[[], float]) -> float:
     return worst
 
 
-def _stored(core: ov.Core, folder: Path) -> tuple[ov.Model, Vectors] | None:
+def _stored(folder: Path) -> tuple[ov.Model, Vectors] | None:
     if not (folder / "reference.npy").is_file():
         return None
-    return core.read_model(folder / "model.xml"), np.load(folder / "reference.npy")
+    return ov.Core().read_model(folder / "model.xml"), np.load(folder / "reference.npy")
 
 
 def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Model, Vectors]:

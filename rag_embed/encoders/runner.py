@@ -31,16 +31,15 @@ class Runner:
     not depend on what else is running.
 
     Args:
-        model: The transformer: ids and mask to token vectors.
+        graph: The transformer: ids and mask to token vectors.
         layout: Pooling and padding.
-        precision: ``"f32"``, ``"bf16"``, or ``"int8"`` for a `quantised` graph.
         budget: Padded tokens per batch.
     """
 
-    def __init__(self, model: ov.Model, layout: Layout, precision: str, budget: int) -> None:
+    def __init__(self, graph: Graph, layout: Layout, budget: int) -> None:
+        self.graph = graph
         self.layout = layout
         self.budget = budget
-        self._own = PerProcess(partial(Compiled, model, precision))
         self.rows([[layout.pad]])  # all that is set up at first use is, before there are threads
 
     def rows(self, ids: Sequence[Sequence[int]], seen: Seen | None = None) -> Vectors:
@@ -52,7 +51,7 @@ class Runner:
             rows[members] = self._forward(own.request(), ids, members, padded, seen)
 
         parts = list(batches([len(some) for some in ids], self.budget))
-        own = self._own.get()
+        own = self.graph.own
         if len(parts) == 1:
             one(parts[0])
         else:
@@ -83,7 +82,24 @@ class Runner:
         return pooled
 
 
-class Compiled:
+class Graph:
+    """A model in a precision. Whoever runs it in a process shares what is compiled: most of its memory.
+
+    Args:
+        model: The graph.
+        precision: ``"f32"``, ``"bf16"``, or ``"int8"`` for a `quantised` one.
+    """
+
+    def __init__(self, model: ov.Model, precision: str) -> None:
+        self._own = PerProcess(partial(_Compiled, model, precision))
+
+    @property
+    def own(self) -> _Compiled:
+        """This process's."""
+        return self._own.get()
+
+
+class _Compiled:
     """A model compiled by one process, and the threads that run it.
 
     What OpenVINO sets up belongs to that process: a forked one can neither use nor destroy it, since

@@ -26,11 +26,10 @@ from rag_embed.encoders.precision import Precision, check_precision
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.encoders.remade import Remade
-from rag_embed.encoders.runner import Compiled
+from rag_embed.encoders.runner import Graph
 from rag_embed.encoders.splade import Splade, check_sparse, sparse_recipe
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnsupportedModel
-from rag_embed.processes import PerProcess
 from rag_embed.types import Signature, SparseVector, Vectors
 
 _FORMAT = 1
@@ -108,12 +107,12 @@ class OpenVINOSparseEncoder(Remade):
 class _Runner:
     """Token ids in, weights of terms out: one text after the other on every core."""
 
-    def __init__(self, model: ov.Model, precision: str) -> None:
-        self._own = PerProcess(partial(Compiled, model, precision))
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         self.rows([[0]])  # all that is set up at first use is, before there are threads
 
     def rows(self, ids: Sequence[Sequence[int]]) -> list[SparseVector]:
-        own = self._own.get()
+        own = self.graph.own
 
         def one(i: int) -> SparseVector:
             return SparseVector.of(ran(own.request(), np.array([ids[i]], dtype=np.int64))[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +29,18 @@ class Tokens:
 
     def __init__(self, definition: str, max_tokens: int) -> None:
         self.max_tokens = max_tokens
-        self._whole = Tokenizer.from_str(definition)
-        self._whole.no_truncation()
-        self._whole.no_padding()
+        self._definition = definition
         self._cut = Tokenizer.from_str(definition)
         self._cut.no_padding()
         self._cut.enable_truncation(max_tokens)
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """The same without a limit; a search does without it, and is not kept waiting."""
+        whole = Tokenizer.from_str(self._definition)
+        whole.no_truncation()
+        whole.no_padding()
+        return whole
 
     @classmethod
     def of(cls, layout: Layout) -> Tokens:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
+import weakref
+from collections import deque
+from itertools import combinations
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
@@ -16,7 +21,7 @@ from rag_embed.errors import BadInput, ModelUnavailable, UnfaithfulEncoder, Unsu
 from rag_embed.testing.encoder import ODD, TEXTS
 
 pytest.importorskip("openvino")
-from rag_embed.encoders import OpenVINOEncoder
+from rag_embed.encoders import OpenVINOEncoder, conversion
 from rag_embed.encoders.quantised import quantised
 
 MIXED = [*TEXTS, *ODD.values()]
@@ -62,23 +67,52 @@ def test_importing_the_package_imports_neither_torch_nor_openvino():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_a_model_is_converted_once(tiny, tmp_path, monkeypatch):
+@pytest.fixture
+def nothing_shared(monkeypatch) -> None:
+    """As in a new process: no graph is in use yet."""
+    monkeypatch.setattr(conversion, "_IN_USE", WeakValueDictionary())
+    monkeypatch.setattr(conversion, "_LAST", deque(maxlen=1))
+
+
+def test_all_encoders_of_a_model_share_what_is_compiled(tiny, tiny_cls, nothing_shared):
+    one, other = OpenVINOEncoder(str(tiny)), OpenVINOEncoder(str(tiny), query_prompt="find: ")
+    cls = OpenVINOEncoder(str(tiny_cls))  # of the same weights
+    assert one._runner.graph is other._runner.graph is cls._runner.graph
+    small = OpenVINOEncoder(str(tiny), precision="int8")
+    assert small._runner.graph is not one._runner.graph
+    rows = [each.encode_query(TEXTS) for each in (one, other, cls, small)]
+    assert not any(np.array_equal(a, b) for a, b in combinations(rows, 2))
+
+
+def test_a_graph_that_nobody_uses_is_given_up_but_the_last_one(tiny, nothing_shared):
+    used = weakref.ref(OpenVINOEncoder(str(tiny))._runner.graph)
+    assert OpenVINOEncoder(str(tiny))._runner.graph is used()
+    OpenVINOEncoder(str(tiny), precision="int8")
+    gc.collect()
+    assert used() is None
+
+
+def test_a_model_is_converted_once(tiny, tmp_path, monkeypatch, nothing_shared):
     monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path))
     first = OpenVINOEncoder(str(tiny)).encode_document(TEXTS)
     monkeypatch.setattr("rag_embed.encoders.conversion._converted", lambda *_: pytest.fail("again"))
+    conversion._LAST.clear()
     np.testing.assert_array_equal(OpenVINOEncoder(str(tiny)).encode_document(TEXTS), first)
     left = [path.name for path in (tmp_path / "openvino").iterdir()]
     assert len(left) == 1  # no drafts
 
 
-def test_an_unwritable_cache_converts_every_time(tiny, tmp_path, monkeypatch):
+def test_an_unwritable_cache_converts_every_time(tiny, tmp_path, monkeypatch, nothing_shared):
     expected = OpenVINOEncoder(str(tiny)).encode_document(TEXTS)
+    conversion._LAST.clear()
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "file" / "cache"))
     np.testing.assert_array_equal(OpenVINOEncoder(str(tiny)).encode_document(TEXTS), expected)
 
 
-def test_an_unfaithful_model_is_refused_and_load_takes_torch(tiny, monkeypatch, caplog):
+def test_an_unfaithful_model_is_refused_and_load_takes_torch(
+    tiny, monkeypatch, caplog, nothing_shared
+):
     monkeypatch.setattr("rag_embed.encoders._gpu", lambda: False)
     monkeypatch.setattr("rag_embed.encoders.conversion.FAITHFUL", 1.1)
     with pytest.raises(UnfaithfulEncoder, match="Use SentenceEncoder"):
@@ -121,7 +155,7 @@ def test_eight_bits_are_near_and_asked_for_again(tmp_path, cache):
 
 
 def test_a_graph_in_eight_bits_is_a_copy(tiny):
-    model = OpenVINOEncoder(str(tiny), precision="f32")._runner._own._make.args[0]
+    model = OpenVINOEncoder(str(tiny), precision="f32")._runner.graph._own._make.args[0]
     small = quantised(model)
     kinds = [
         {str(out.get_element_type()) for node in graph.get_ops() for out in node.outputs()}
