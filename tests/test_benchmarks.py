@@ -142,7 +142,7 @@ def data(tmp_path_factory) -> Path:
         "agents --sets ports fairs --questions 5 --modules 2",
     ],
 )
-def test_a_suite_measures(words, data, tmp_path) -> None:
+def test_a_suite_measures(words, data, tmp_path, loaded_once) -> None:
     """From the public layout to a file that pages can show."""
     name, *rest = words.split()
     files = run(name, [*rest, "--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path)])
@@ -154,7 +154,7 @@ def test_a_suite_measures(words, data, tmp_path) -> None:
         assert result.arguments["sets"] == ["ports", "fairs"][: len(result.arguments["sets"])]
 
 
-def test_the_sparse_suite_measures(data, tmp_path, monkeypatch) -> None:
+def test_the_sparse_suite_measures(data, tmp_path, monkeypatch, loaded_once) -> None:
     monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "cache"))
     made = runpy.run_path(str(Path(__file__).parent / "encoders" / "conftest.py"))
     tiny = made["write_tiny"](tmp_path / "tiny")
@@ -167,13 +167,13 @@ def test_the_sparse_suite_measures(data, tmp_path, monkeypatch) -> None:
         assert all(table.rows and table.markdown() for table in result.tables)
 
 
-def test_the_experts_suite_measures(data, tmp_path, monkeypatch) -> None:
+def test_the_experts_suite_measures(data, tmp_path, monkeypatch, loaded_once) -> None:
     monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path / "cache"))
     made = runpy.run_path(str(Path(__file__).parent / "encoders" / "conftest.py"))
     tiny = made["write_tiny"](tmp_path / "tiny")
     models = [str(made["write_splade"](tmp_path / "splade", tiny)), str(tiny)]
     places = ["--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path / "out")]
-    words = ["--sets", "ports", "fairs", "--timed", "3", "--models", *models]
+    words = ["--sets", "ports", "fairs", "--timed", "2", "--queries", "6", "--models", *models]
     tables = {}
     for file in run("experts", [*words, *places]):
         assert str(tmp_path) not in file.read_text()

@@ -19,6 +19,8 @@ from rag_embed.errors import BadInput
 from rag_embed.longcontext import extend, save, windows
 from rag_embed.ranking.relevance import ANY_MODEL, MEASURED
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 _MINILM = MEASURED[next(iter(FINGERPRINTS))].fitted_to
 
 DOCUMENTS = [

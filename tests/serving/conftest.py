@@ -29,6 +29,11 @@ OWNED = [
 FIELDS = {"year": int, "tags": list[str], "ok": bool, "day": "date", "share": float}
 
 
+@pytest.fixture(autouse=True)
+def one_model(loaded_once) -> None:
+    """Each test opens an index of the same model."""
+
+
 @pytest.fixture(scope="session")
 def handbook(tmp_path_factory) -> str:
     """Path of an index with private documents of ann and bob."""
