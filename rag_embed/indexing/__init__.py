@@ -1,6 +1,6 @@
 """What an index is made of and how documents get into it: settings, spaces, experts, users."""
 
-from rag_embed.indexing.documents import cleaned, content_hash
+from rag_embed.indexing.documents import cleaned, content_hash, still_closed
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.indexing.personalisation import profiles_of
 from rag_embed.indexing.reported import AddReport
@@ -15,5 +15,6 @@ __all__ = [
     "cleaned",
     "content_hash",
     "profiles_of",
+    "still_closed",
     "watch",
 ]

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from rag_embed.errors import BadInput, adapter_of, class_of
 from rag_embed.fields import Fields
 from rag_embed.indexing.origin import origin_of
+from rag_embed.protocols import Store
 from rag_embed.text import shown, storable, unusable
 from rag_embed.types import Document, Skipped
 from rag_embed.values import plain
@@ -84,6 +85,25 @@ def _no_document(value: object) -> BadInput:
     adapter = adapter_of(value)
     remedy = f"convert it with {adapter}.to_documents" if adapter else "write Document(id, text)"
     return BadInput(f"Expected a rag_embed.Document, got {class_of(value)}; {remedy}.")
+
+
+def still_closed(store: Store, documents: Sequence[Document]) -> list[Document]:
+    """The documents of a program whose own kind of document does not say who reads it.
+
+    One that names no readers stays for those who may read the stored one: what was found comes back so. Its
+    metadata cannot tell, since a text could say anything, and readers need not know of each other.
+
+    Args:
+        store: Where the documents may be stored already.
+        documents: With distinct ids.
+    """
+    known = store.audiences([one.id for one in documents if one.readers is None])
+    return [
+        replace(one, readers=known[one.id].readers or None)
+        if one.id in known and known[one.id].user == one.user
+        else one
+        for one in documents
+    ]
 
 
 def usable(

@@ -73,6 +73,28 @@ def test_nodes_for_others_are_neither_deleted_nor_taken_over(shared) -> None:
         shared.with_(user=None, readers=[])
 
 
+def test_what_was_found_and_is_added_again_stays_for_its_groups(shared) -> None:
+    hr = shared.with_(user=None, groups=["hr"])
+    [found] = hr.get_nodes(["h"])
+    found.metadata["seen"] = True
+    hr.add([node(found.node_id, found.text, "pay", seen=True)])
+    assert ids(shared) == ["s"]
+    assert [one.metadata["seen"] for one in hr.get_nodes(["h"])] == [True]
+    shared.with_(user="ada").add([node("a", "Ada saw a grey fox.", "notes", kind="x")])
+    shared.add([node("s", "The red fox ran.", "shared", kind="x")])  # for all it was, for all it is
+    assert ids(hr) == ["a", "h", "s"]
+
+
+def test_a_pipeline_that_runs_again_opens_nothing() -> None:
+    index = Index.in_memory(encoder=HashEncoder(64))
+    pay = Document(id_="pay", text="The red fox is paid in Zanzibar.")
+    RagEmbedIndexer(index, readers=["hr"])([pay])
+    RagEmbedIndexer(index)([Document(id_="pay", text="The red fox is paid in Samoa.")])
+    assert RagEmbedRetriever(index).retrieve("fox") == []
+    [hit] = RagEmbedRetriever(index, groups=["hr"]).retrieve("fox")
+    assert "Samoa" in hit.node.text
+
+
 def test_an_index_is_fed_and_asked_for_groups() -> None:
     index = Index.in_memory(encoder=HashEncoder(64))
     pay = Document(id_="pay", text="The red fox is paid in Zanzibar.")

@@ -16,7 +16,8 @@ from llama_index.retrievers.rag_embed.documents import to_documents
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
-from rag_embed.types import Document
+from rag_embed.indexing import still_closed
+from rag_embed.types import Document, Skipped
 
 
 class RagEmbedIndexer(TransformComponent):
@@ -29,7 +30,8 @@ class RagEmbedIndexer(TransformComponent):
     Args:
         index: An index, or where one is stored.
         user: Owner of what is added; ``None`` where nobody owns it.
-        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may.
+        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may. What
+            replaces a stored document stays for its groups; delete it first to open it.
 
     Raises:
         BadInput: ``index`` is none, the user id is empty, or a group is none.
@@ -98,7 +100,10 @@ class RagEmbedIndexer(TransformComponent):
             BadInput: The metadata of a document cannot be stored.
             StoreError: The index cannot be written.
         """
-        report = self._index.add(to_documents(nodes, user=self.user, readers=self.readers))
+        given = [*to_documents(nodes, user=self.user, readers=self.readers)]
+        documents = [one for one in given if isinstance(one, Document)]
+        skipped = [one for one in given if isinstance(one, Skipped)]
+        report = self._index.add([*still_closed(self._index.store, documents), *skipped])
         for one in report.skipped:
             warnings.warn(f"{one.source} was not added: {one.reason}", stacklevel=2)
         return nodes

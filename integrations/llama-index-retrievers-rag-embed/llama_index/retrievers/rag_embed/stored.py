@@ -23,7 +23,7 @@ from llama_index.retrievers.rag_embed.rows import document_of, node_of, unit_row
 from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.filters import Filter
-from rag_embed.indexing import content_hash
+from rag_embed.indexing import content_hash, still_closed
 from rag_embed.ranking import readable
 from rag_embed.types import ChunkRows, Principal
 
@@ -58,6 +58,7 @@ class StoredNodes:
         store = self.connection.for_writing(rows.shape[1])
         if store.spaces["dense"] != rows.shape[1]:  # another thread was first
             rows = unit_rows(distinct, store.spaces["dense"])
+        documents = still_closed(store, documents)
         store.replace(
             [(document, content_hash(document)) for document in documents],
             ChunkRows([whole(document) for document in documents], {"dense": rows}),

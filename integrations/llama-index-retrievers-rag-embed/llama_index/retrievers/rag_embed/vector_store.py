@@ -58,7 +58,8 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
         user: Owner of what is added. Shared nodes and this user's are found, and this user's
             alone are deleted; without a user, what nobody owns. From your authentication.
         groups: The user's groups: nodes that name one of them as readers are found too.
-        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may.
+        readers: Groups that may read what is added; ``None`` for none: without an owner everybody may. What
+            replaces a stored node stays for its groups; delete it first to open it.
             Without a user, what is for them is found here too.
         fields: Metadata that is kept in columns, such as ``{"year": int}``: filters on it are
             faster, and other types are refused.
