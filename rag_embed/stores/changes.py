@@ -48,6 +48,20 @@ def changes(before: Manifest | None, after: Manifest | None) -> tuple[Numbers, N
     return _joined(went), _joined(came)
 
 
+def added(before: Manifest, after: Manifest, last: int) -> list[Fragment] | None:
+    """The fragments that came between two versions; None where others changed too.
+
+    Args:
+        before: What a version says of itself.
+        after: The same of a later one.
+        last: New fragments have larger numbers.
+    """
+    known = set(before.fragments)
+    fresh = [one for one in after.fragments if one not in known]
+    same = len(known) + len(fresh) == len(after.fragments)
+    return fresh if same and all(one.number > last for one in fresh) else None
+
+
 def _there(table: Path, fragment: Fragment | None) -> npt.NDArray[np.bool_]:
     """Which rows of a fragment are not deleted, as a mask.
 

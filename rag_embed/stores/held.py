@@ -55,7 +55,7 @@ class Held:
             latest = self._latest
             if latest is None or not snapshot.follows(latest.snapshot):
                 found = Resident.loaded(snapshot)
-            elif snapshot.version == latest.snapshot.version:
+            elif _named(snapshot) == _named(latest.snapshot):
                 return latest
             else:
                 found = latest.moved(snapshot)
@@ -74,6 +74,11 @@ class Held:
             self.written.clear()
             for version in self._versions:
                 version.recent.clear()
+
+
+def _named(snapshot: Version) -> tuple[Hashable, ...]:
+    """Which version it is: where an older copy took the place of an index, a number comes again."""
+    return snapshot.version, snapshot.told
 
 
 def rows_held(spaces: Mapping[str, int], cache_bytes: int) -> int:

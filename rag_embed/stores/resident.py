@@ -8,7 +8,7 @@ somebody still reads keeps its slots; when more than half of all are given up, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -65,28 +65,31 @@ class Resident:
         """All chunks, in a new roster."""
         table = _in_order(snapshot.scan(BASE))
         roster = Roster()
+        roster.files.update(_files(snapshot))
         return cls(roster, snapshot, np.ones(len(roster.add(table)), dtype=np.bool_))
 
     def moved(self, snapshot: Version) -> Resident:
         """Another version, at the cost of what changed; in a new roster when most slots are left.
 
+        Also where a number is no longer that of the same row: an older copy was put in place of the
+        index, and written since. The name of the file tells, which LanceDB draws at random.
+
         Args:
             snapshot: Of the same table, maybe an earlier version.
         """
         with self.roster.lock:
+            known = self.roster.files
+            if any(known.setdefault(one, file) != file for one, file in _files(snapshot).items()):
+                return Resident.loaded(snapshot)
             return self._appended(snapshot) or self._compared(snapshot)
 
     def _appended(self, snapshot: Version) -> Resident | None:
-        """A later version, when all it did was to add a few rows.
-
-        New rows have larger numbers than all before. If the others are as many as they were, they
-        are the same.
-        """
+        """A later version, when all it did was to add a few rows, with larger numbers than all before."""
         size = len(self.roster)
         if snapshot.version < self.snapshot.version or not 0 < size == len(self.live):
             return None
         last = int(self.roster.numbers.max())
-        table = snapshot.since(last, self.count, self._wanted(snapshot), FEW)
+        table = snapshot.since(self.snapshot, last, self._wanted(snapshot), FEW)
         return None if table is None else self._with(snapshot, self.live, table, self.recent)
 
     def _compared(self, snapshot: Version) -> Resident:
@@ -256,6 +259,12 @@ class Resident:
             yield from self.snapshot.stream(columns, None if most else _between(numbers))
         elif len(slots):
             yield self.snapshot.at(numbers, columns)
+
+
+def _files(version: Version) -> Mapping[int, str]:
+    """The first file of each fragment, by its number; none where only LanceDB can tell."""
+    fragments = () if version.told is None else version.told.fragments
+    return {one.number: one.files[0].path for one in fragments}
 
 
 def _between(numbers: Numbers) -> Expr:

@@ -72,6 +72,7 @@ class Roster:
     Attributes:
         measured: Mean bytes of a value, of columns where that counts, and among how many rows.
         samples: What is known of a few rows of a column, by name.
+        files: The file of each fragment that rows were read of, by its number.
     """
 
     def __init__(self) -> None:
@@ -83,6 +84,7 @@ class Roster:
         self.columns: dict[Hashable, Known] = {}
         self.measured: dict[Hashable, tuple[float, int]] = {}
         self.samples: dict[str, Any] = {}
+        self.files: dict[int, str] = {}
         self._singles: Counter[Hashable] = Counter()
         self._numbers = Growing(np.int64)
         self._owners = Growing(np.int32)

@@ -17,6 +17,7 @@ from lancedb.expr import Expr, col, lit
 from rag_embed.errors import StoreError
 from rag_embed.fields import READERS, Fields
 from rag_embed.filters import Filter
+from rag_embed.stores.changes import added
 from rag_embed.stores.columns import Verdict
 from rag_embed.stores.expressions import balanced, compiled, fits
 from rag_embed.stores.held import Held
@@ -145,15 +146,16 @@ class Snapshot:
             search = search if limit is None else search.limit(limit)
             return search.to_batches(_NARROW).read_all()
 
-    def since(self, last: int, before: int, columns: Sequence[str], most: int) -> pa.Table | None:
+    def since(
+        self, before: Version, last: int, columns: Sequence[str], most: int
+    ) -> pa.Table | None:
         """See `version.Version`."""
         newer = col("_rowid") > lit(last)
-        if self.told is None:
+        if self.told is None or before.told is None:
             found = self.scan(columns, newer, most + 1)
-            return found if len(found) <= most and len(found) + before == len(self) else None
-        fresh = [one for one in self.told.fragments if one.number > last >> FRAGMENT]
-        count = sum(one.rows - one.deleted for one in fresh)
-        if count > most or count + before != len(self):
+            return found if len(found) <= most and len(found) + len(before) == len(self) else None
+        fresh = added(before.told, self.told, last >> FRAGMENT)
+        if fresh is None or sum(one.rows - one.deleted for one in fresh) > most:
             return None
         if any(one.deleted for one in fresh):
             return self.scan(columns, newer)

@@ -50,11 +50,11 @@ class Version(Protocol):
         ...
 
     def since(
-        self, last: int, before: int, columns: Sequence[str], most: int, /
+        self, before: Version, last: int, columns: Sequence[str], most: int, /
     ) -> pa.Table | None:
-        """Columns, maybe with others, of the rows with larger numbers, with these.
+        """Columns, maybe with others, of the rows that came since another version, with their numbers.
 
-        None where they are more than so many, or the other rows are not as many as before.
+        None where they are more than so many, have no larger numbers than the last, or others went.
         """
         ...
 

@@ -505,3 +505,36 @@ def test_threads_read_whole_versions_while_one_writes(store) -> None:
         thread.join()
     assert not faults
     assert answers(store.view()) == answers(rebuilt(store))
+
+
+def test_an_older_version_that_is_restored_is_what_is_read(store) -> None:
+    """With as many rows as the version before, which a count does not tell apart."""
+    tables = store._chunks, store._documents
+    was, older = answers(store.view()), [table.version for table in tables]
+    gone = store.delete(["d39"])
+    write(store, "d39", 7, OWNERS[0])
+    assert gone and answers(store.view()) != was
+    for table, version in zip(tables, older, strict=True):
+        table.checkout(version)
+        table.restore()
+    assert answers(store.view()) == answers(rebuilt(store)) == was
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_a_copy_that_takes_the_place_of_the_index_is_what_is_read(store, tmp_path, written) -> None:
+    """Also when it was written since: its versions and rows have the numbers of others that were read."""
+    folder = Path(store.uri)
+    answers(store.view())
+    shutil.copytree(folder, tmp_path / "copy")
+    for i in (1, 2):
+        write(store, f"gone{i}", i, OWNERS[0])
+        answers(store.view())
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)
+    with mock.patch("rag_embed.stores.viewing.held_at", lambda *_: Held()):
+        other = LanceStore.open(folder)  # as another process writes
+        for i in range(written):
+            write(other, f"new{i}", 10 + i, OWNERS[0])
+    read = store.view()
+    assert answers(read) == answers(rebuilt(store))
+    assert read_from_tables(read) == read_from_tables(rebuilt(store))
