@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -36,6 +37,12 @@ def print_something(path: str) -> Iterator[str]:
     print("printed")
     os.write(1, b"written")
     yield "said"
+
+
+def interrupted(path: str) -> Iterator[str]:
+    yield "before"
+    os.kill(os.getpid(), signal.SIGINT)
+    yield "after"
 
 
 def whose(path: str) -> Iterator[int]:

@@ -30,10 +30,15 @@ PATIENCE = 4
 MEMORY = 2 << 30
 """Bytes that the process may hold. Linux keeps such a bound, Windows and macOS do not."""
 
-_START = (
-    "import sys; sys.path[:] = sys.argv[1:]; from rag_embed.reading.apart import serve; serve()"
-)
-"""Imports from where this process does, never from the folder that it happens to be in."""
+_START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = sys.argv[1:]
+from rag_embed.reading.apart import serve
+serve()
+"""
+"""Imports from where this process does, never from the folder that it happens to be in. Ctrl-C reaches all
+processes of a terminal: this one decides what comes of it, and no file is to blame."""
 
 
 def gathered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rag_embed.maths.profile import DecayedSum
+from rag_embed.stores.newest import Newest
 
 USERS = 64
 """Users whose sums are remembered."""
@@ -14,12 +15,12 @@ class EventSums:
     """What was read last, each with the version of the bucket it was read from."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, DecayedSum]] = {}
+        self._known: dict[str, tuple[Newest | int, DecayedSum]] = {}
 
     def get(
         self,
         user: str,
-        version: int,
+        version: Newest | int,
         read: Callable[[], Mapping[str, DecayedSum]],
         none: DecayedSum,
     ) -> DecayedSum:
@@ -27,7 +28,7 @@ class EventSums:
 
         Args:
             user: Whose sum.
-            version: The latest one of the bucket.
+            version: The latest one of the bucket; see `newest.stamp`.
             read: Gives the sums of users, this one's among them if there is any.
             none: The sum of nothing.
         """

@@ -53,6 +53,7 @@ from rag_embed.stores.event_schema import (
 from rag_embed.stores.event_search import index_keys, near
 from rag_embed.stores.event_sums import EventSums
 from rag_embed.stores.locks import turn
+from rag_embed.stores.newest import stamp
 from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
@@ -164,7 +165,7 @@ class LanceEvents:
     def total(self, user: str, /) -> DecayedSum:
         """See `protocols.EventStore`."""
         name = _bucket(check_user(user))
-        seen = self._latest(name, ["id"], lambda table: [table.version])
+        seen = self._latest(name, ["id"], lambda table: [stamp(table, self._local)])
         read = partial(self._totals, name, [user])
         found = self._sums.get(user, seen[0], read, self._none) if len(seen) else self._none
         if self._local:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rag_embed.stores.key_values import read_all, revise
 from rag_embed.stores.locks import turn
+from rag_embed.stores.newest import Newest, stamp
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
@@ -26,14 +27,15 @@ class LanceSettings:
         self._uri = uri
         self._table = table
         self._alone = local(uri) is not None
-        self._read: tuple[int, dict[str, Any]] | None = None
+        self._read: tuple[Newest | int, dict[str, Any]] | None = None
 
     def all(self) -> dict[str, Any]:
         """See `protocols.Store.settings`; read again when they changed."""
         with explained("read the index", self._uri):
-            version = (table := at_once(self._table)).version
-            if self._read is None or self._read[0] != version:
-                self._read = version, reread(lambda: read_all(table))
+            table = at_once(self._table)
+            now = reread(lambda: stamp(table, self._alone))
+            if self._read is None or self._read[0] != now:
+                self._read = now, reread(lambda: read_all(table))
             return deepcopy(self._read[1])
 
     def revise(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:

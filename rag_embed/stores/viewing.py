@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 import pyarrow as pa
@@ -19,16 +17,14 @@ from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.stores.held import held_at, rows_held
 from rag_embed.stores.lance_view import LanceView
-from rag_embed.stores.manifests import manifest, read_manifest, version_of
+from rag_embed.stores.manifests import manifest, read_manifest
+from rag_embed.stores.newest import Newest, newest
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.roster import FEW
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import latest, marks_of, opened
-
-_MANIFEST = re.compile(r"\d{20}\.manifest")
-"""The name of a version's file: 2^64 - 1 less its number, so that the latest is the first by name."""
 
 
 class LanceViewing:
@@ -150,39 +146,3 @@ class LanceViewing:
         if not self._folders:
             return marks_of(opened(self._database, "chunks", version))
         return read_manifest(manifest(Path(self._folders[0]), version)).marks
-
-
-class Newest(NamedTuple):
-    """The file of a table's latest version.
-
-    The number and the time of the file tell the versions of a table apart from those of one that was
-    made in its place.
-    """
-
-    path: str
-    number: int
-    time: int
-
-    @property
-    def version(self) -> int:
-        """Its number among the versions."""
-        return version_of(Path(self.path))
-
-
-def newest(table: str) -> Newest:
-    """The latest version of a table in a folder.
-
-    LanceDB writes its file under a passing name and renames it, which is the commit.
-
-    Args:
-        table: Its folder.
-
-    Raises:
-        FileNotFoundError: It holds no version.
-    """
-    folder = os.path.join(table, "_versions")
-    names = filter(_MANIFEST.fullmatch, os.listdir(folder))
-    if (name := min(names, default=None)) is None:
-        raise FileNotFoundError(f"Not found: a version of the table in {folder}")
-    file = os.stat(path := os.path.join(folder, name))
-    return Newest(path, file.st_ino, file.st_mtime_ns)

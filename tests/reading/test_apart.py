@@ -112,6 +112,11 @@ def test_what_a_parser_prints_is_no_answer(tmp_path, beside):
     assert apart.gathered(odd_parsers.print_something, tmp_path) == (["said"], "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal ends a process there")
+def test_a_program_that_goes_on_after_ctrl_c_blames_no_file(tmp_path, beside):
+    assert apart.gathered(odd_parsers.interrupted, tmp_path) == (["before", "after"], "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_forked_process_has_one_of_its_own(tmp_path):
     here = apart.gathered(odd_parsers.whose, tmp_path)

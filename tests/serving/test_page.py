@@ -219,6 +219,17 @@ def test_a_long_document_is_shown_in_parts() -> None:
         read(library, "long", "", "", len(text))
 
 
+def test_words_are_the_same_in_a_language_of_the_passage_only(loaded_once) -> None:
+    """For a French stemmer, a porter is a port."""
+    index = Index.in_memory()
+    text = "The porter of the port was there, and the ship came in."
+    index.add(Document("ship", text))
+    found = read(Library.of({"x": index}), f"ship#0-{len(text)}", "", "port", None)
+    runs = [run for block in found.passage for run in block.runs]
+    said = [piece.text for run in runs for piece in run.pieces if piece.mark == "same"]
+    assert said == ["port"]
+
+
 def test_a_browser_is_let_in_once_by_the_address(server) -> None:
     page = {"accept": "text/html,*/*"}
     with httpx2.Client(base_url=server.address, headers=page, timeout=60, verify=False) as browser:

@@ -485,3 +485,15 @@ def test_a_long_history_with_others_beside_it_is_found_as_by_attention(
             expected = {history.events[i].id for i in np.flatnonzero(shares)}
             found = {one.id for one in store.near("ann", row, 8, attending).events}
             assert expected <= found and len(found) <= 9
+
+
+def test_a_store_that_is_made_anew_in_the_place_is_what_is_read(tmp_path) -> None:
+    """Though its bucket has as many versions."""
+    here = LanceEvents(tmp_path / "kb", SIGNATURE)
+    remember(here, event("ann", "one"))
+    gone = here.total("ann")
+    shutil.rmtree(tmp_path / "kb")
+    other = LanceEvents(tmp_path / "kb", SIGNATURE)
+    remember(other, event("ann", "two"))
+    assert np.array_equal(here.total("ann").total, other.total("ann").total)
+    assert not np.array_equal(here.total("ann").total, gone.total)

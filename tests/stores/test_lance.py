@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 
 import numpy as np
@@ -196,3 +197,12 @@ def test_who_loses_a_commit_brings_the_rest_up_to_date(store) -> None:
     optimized(Contested(store._chunks, lost=99), False)  # the next call will do it
     with pytest.raises(RuntimeError, match="no space left"):
         optimized(Contested(store._chunks, lost=1, said="no space left"), False)
+
+
+def test_settings_of_an_index_that_is_made_anew_in_the_place_are_read(tmp_path) -> None:
+    """Though they have as many versions."""
+    store = LanceStore.create(tmp_path / "kb", {"dense": 2}, settings={"said": "before"})
+    assert store.settings()["said"] == "before"
+    shutil.rmtree(tmp_path / "kb")
+    LanceStore.create(tmp_path / "kb", {"dense": 2}, settings={"said": "after"})
+    assert store.settings()["said"] == "after"

@@ -99,5 +99,6 @@ def _window(
 def _blocks(shelf: Shelf, document: Document, start: int, end: int, query: str) -> list[Block]:
     text = document.text[start:end]
     analyzer = shelf.index.store.analyzer
-    asked = analyzer.asked(query)
+    held = set(analyzer.words(text))
+    asked = [word for word in analyzer.asked(query) if word in held]
     return blocks(text, marks(text, asked, analyzer), document.metadata.get("format"))
