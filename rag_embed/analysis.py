@@ -88,7 +88,9 @@ class Analyzer:
     def __post_init__(self) -> None:
         if self.language not in (AUTO, *LANGUAGES):
             raise BadInput(
-                f"Analyzer.language must be {AUTO!r} or one of {LANGUAGES}, got {self.language!r}."
+                f"Analyzer.language must be {AUTO!r} or one of {', '.join(LANGUAGES)}, got "
+                f"{self.language!r}. Languages without a stemmer, Japanese for one, need no setting: "
+                f"leave it at {AUTO!r}."
             )
 
     @property

@@ -196,5 +196,7 @@ def _split_by_spaces() -> Any:
 
 
 def test_unknown_language_is_refused() -> None:
-    with pytest.raises(BadInput, match="language"):
-        Analyzer("klingon")
+    with pytest.raises(
+        BadInput, match="one of arabic, .*, turkish, got 'japanese'.*leave it at 'auto'"
+    ):
+        Analyzer("japanese")

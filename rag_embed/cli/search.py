@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ from rag_embed.cli.show import (
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
 from rag_embed.ranking.token_matches import found_words
-from rag_embed.types import Hit
+from rag_embed.types import Hit, Query
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 Text = Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")]
@@ -85,7 +86,7 @@ def search(
         emit({"query": query, "seconds": round(seconds, 4), "hits": list(rows)})
     else:
         print_hits(index, asked, hits, chunks=passage_tokens is None)
-    _some(hits)
+    _some(hits, asked, lambda one: found(index, one, rerank, best_chunks))
 
 
 def ask_why(
@@ -127,7 +128,7 @@ def ask_why(
             out.print(line, markup=False)
         for rank, one in enumerate(explained, 1):
             _print_why(one, rank)
-    _some(hits)
+    _some(hits, asked, lambda one: found(index, one, rerank, best_chunks))
 
 
 def _why_json(one: Explanation, rank: int) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _why_json(one: Explanation, rank: int) -> dict[str, Any]:
 
 
 def _print_why(one: Explanation, rank: int) -> None:
-    out.print(f"{rank:>2} words in common: {', '.join(one.words) or 'none'}", markup=False)
+    out.print(f"#{rank} words in common: {', '.join(one.words) or 'none'}", markup=False)
     if one.tokens and (matches := found_words(one.tokens)):
         out.print(f"   tokens that found: {match_line(matches)}", markup=False)
     if one.terms:
@@ -151,7 +152,16 @@ def _print_why(one: Explanation, rank: int) -> None:
         out.print(f"   user: {moved_line(one.personal)}", markup=False)
 
 
-def _some(hits: list[Hit]) -> None:
-    if not hits:
-        err.print("nothing found")
-        raise typer.Exit(3)
+def _some(hits: list[Hit], asked: Query, again: Callable[[Query], list[Hit]]) -> None:
+    """Exit where nothing was found, and say how near the best passage came to what was asked of it."""
+    if hits:
+        return
+    why = "" if asked.text.strip() else ": the query is empty"
+    if asked.k and asked.min_relevance and not why:
+        for best in again(replace(asked, k=1, min_relevance=0.0)):
+            why = (
+                f": the best passage has relevance {best.relevance:.2f}, less than "
+                f"{asked.min_relevance:.2f}"
+            )
+    err.print(f"nothing found{why}", markup=False)
+    raise typer.Exit(3)

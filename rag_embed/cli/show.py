@@ -75,8 +75,9 @@ def documents_bar() -> Bar:
         MofNCompleteColumn(),
         TextColumn("documents, {task.fields[chunks]} chunks{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("passed,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=err,
     )
 

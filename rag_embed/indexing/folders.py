@@ -140,7 +140,7 @@ class Files:
             else:
                 self.came.add(one.id)
                 self._numbered[name] += one.id.startswith(f"{name}:")
-                self._spoke.add(str(part.place))
+                self._speaks(part)
                 yield marked(self._for_whom(one), name)
         (self._read if whole else self._torn).add(name)
 
@@ -195,7 +195,14 @@ class Files:
 
     def _part(self, stored: Document) -> Part | None:
         name = origin_of(stored)
-        return next((part for part in self.parts if part.holds(name)), None)
+        holding = (part for part in self.parts if part.holds(name))
+        return max(holding, key=lambda part: len(part.below), default=None)
+
+    def _speaks(self, part: Part) -> None:
+        """Note that a file was found in a part, and so in those around it."""
+        if str(part.place) not in self._spoke:
+            around = (one for one in self.parts if one.holds(part.name))
+            self._spoke.update(str(one.place) for one in around)
 
 
 def _named(readers: Sequence[str] | None) -> Sequence[str] | None:

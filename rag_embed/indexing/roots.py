@@ -39,7 +39,7 @@ class Part:
     Attributes:
         root: The folder.
         below: Path of a file or folder below it; empty for all of it.
-        without: Folders below that are known by names of their own.
+        without: Folders below that are known by names of their own, and what is named beside it.
     """
 
     root: Root
@@ -113,7 +113,7 @@ def parts_of(
         inner = [one for one in roots.values() if _inside(one, part.place)]
         asked += [(one.name, "") for one in inner]
         parts[called, below] = replace(part, without=frozenset(Path(one.place) for one in inner))
-    return [part for part in parts.values() if not _covered(part, parts.values())]
+    return [_apart(part, parts.values()) for part in parts.values()]
 
 
 def _home(place: Path, name: str | None, roots: Mapping[str, Root]) -> tuple[Root, str]:
@@ -186,9 +186,10 @@ def _inside(root: Root, place: Path) -> bool:
     return bool(root.place) and bool(_below(Path(root.place), place))
 
 
-def _covered(part: Part, others: Iterable[Part]) -> bool:
-    """Whether another part holds all of this one."""
-    return any(one is not part and one.holds(part.name) for one in others)
+def _apart(part: Part, others: Iterable[Part]) -> Part:
+    """The part without those that were named inside of it: no rule leaves these out."""
+    inner = {one.place for one in others if one is not part and part.holds(one.name)}
+    return replace(part, without=part.without | inner)
 
 
 def _depth(place: Path) -> int:

@@ -114,8 +114,8 @@ def _may_be_gone(path: str, tops: Sequence[str | os.PathLike[str]]) -> bool:
     if os.path.lexists(path):
         return False
     for above in Path(path).parents:
-        if above.name.startswith(".") or is_index(above):
-            return False
         if any(str(above) == absolute(top) for top in tops):
             return True
+        if above.name.startswith(".") or is_index(above):
+            return False
     return any(path == absolute(top) for top in tops)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -104,6 +105,19 @@ def test_nothing_found(run, kb) -> None:
         assert done.code == 3 and done.json["hits"] == [] and "nothing found" in done.err
 
 
+def test_nothing_found_says_what_was_lacking(run, kb) -> None:
+    for command in ("search", "ask-why"):
+        done = run(command, kb, "fox", "--min-relevance", "1")
+        assert done.code == 3 and done.out == ""
+        told = " ".join(done.err.split())
+        assert re.fullmatch(
+            r"nothing found: the best passage has relevance 0\.\d\d, less than 1\.00", told
+        )
+        assert "the query is empty" in run(command, kb, " ").err
+    none = run("search", kb, "fox", "--where", "year=1", "--min-relevance", "1").err
+    assert none.startswith("nothing found\n")
+
+
 def test_by_document(run, kb) -> None:
     chunks = run("search", kb, "whales sing", "-k", "4", "--json").json["hits"]
     assert [hit["doc_id"] for hit in chunks].count("long") > 1
@@ -167,7 +181,7 @@ def test_ask_why_page_is_self_contained_and_inert(run, kb, tmp_path) -> None:
 def test_ask_why_table_and_json(run, kb) -> None:
     table = run("ask-why", kb, "red fox")
     assert table.code == 0 and "weight x normalised" in table.out
-    assert "words in common: red, fox" in table.out
+    assert "#1 words in common: red, fox" in table.out
     hits = run("ask-why", kb, "red foxes", "--json").json["hits"]
     assert hits[0]["matched_words"] == ["red", "fox"]
     assert run("ask-why", kb, "fox", "-k", "0").code == 3

@@ -210,6 +210,20 @@ class TestNames:
         assert index.add_files(folder, prune=True).deleted == 1
         assert ids(index) == ["handbook/leave.md", "rooms/deep/a.txt", "rooms/kitchen.txt"]
 
+    def test_what_is_named_beside_its_folder_is_read_whatever_the_rules_say(
+        self, index, tmp_path
+    ) -> None:
+        top = filled(tmp_path / "work", {"a.md": "fox", "b.md": "owl", ".github/flows/ci.yml": "x"})
+        (top / "odd.bin").write_bytes(b"caf\xe9")
+        named = (top, top / ".github" / "flows", top / "odd.bin", top / "a.md")
+        assert index.add_files(*named).added == 4
+        everything = ["work/.github/flows/ci.yml", "work/a.md", "work/b.md", "work/odd.bin"]
+        assert ids(index) == everything
+        (top / "b.md").unlink()
+        again = index.add_files(*named, prune=True)  # of the folder itself no file is left to read
+        assert (again.unchanged, again.deleted) == (3, 1)
+        assert index.add_files(top, prune=True).deleted == 0
+
     def test_a_file_alone_makes_no_folder_of_what_lies_around_it(self, index, tmp_path) -> None:
         home = filled(tmp_path / "ann", {"notes.txt": "x", "handbook/a.md": "x", "todo.txt": "x"})
         index.add_files(home / "notes.txt")

@@ -54,6 +54,25 @@ def test_what_changes_is_added_replaced_and_deleted(folder) -> None:
     assert list(reports) == []
 
 
+def test_what_goes_from_a_hidden_folder_that_was_named_is_deleted(folder) -> None:
+    (folder / ".github").mkdir()
+    for name in ("ci.yml", "release.yml"):
+        (folder / ".github" / name).write_text(name)
+    index = Index.in_memory(encoder=HashEncoder())
+    stop = threading.Event()
+    reports = watch(index, folder / ".github", settle=0.1, stop=stop)
+    assert next(reports).added == 2
+    timers = [
+        threading.Timer(0.3, (folder / ".github" / "ci.yml").unlink),
+        threading.Timer(5, stop.set),
+    ]
+    for timer in timers:
+        timer.start()
+    assert [one.deleted for one in (next(reports, None),) if one] == [1]
+    for timer in timers:
+        timer.cancel()
+
+
 def test_a_folder_that_is_out_of_reach_loses_nothing(folder) -> None:
     index = Index.in_memory(encoder=HashEncoder())
     stop = threading.Event()
