@@ -11,12 +11,15 @@ import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from rag_embed.encoders.layout import Layout
+from rag_embed.encoders.word_spans import WordSpans
 from rag_embed.text import storable
 from rag_embed.types import Spans
 
 _PIECE = 32_768
 _MARGIN = 16
-_SPACE = re.compile(r"\s")
+_SPACE = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]")
+"""White space that tokenizers split at: BERT's drop control characters, such as a form feed, and join what is
+around them."""
 
 
 class Tokens:
@@ -41,6 +44,10 @@ class Tokens:
         whole.no_truncation()
         whole.no_padding()
         return whole
+
+    @cached_property
+    def _words(self) -> WordSpans | None:
+        return WordSpans.of(self._whole)
 
     @classmethod
     def of(cls, layout: Layout) -> Tokens:
@@ -69,6 +76,9 @@ class Tokens:
     def spans(self, text: str) -> Spans:
         """``(n, 2)`` character offsets of all tokens, special tokens left out."""
         pieces = list(_pieces(storable(text)))
+        if self._words is not None:
+            own = [self._words.spans(piece) + start for start, piece in pieces]
+            return np.concatenate([np.empty((0, 2), np.int64), *own])
         encodings = self._whole.encode_batch(
             [piece for _, piece in pieces], add_special_tokens=False
         )
