@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +52,21 @@ def by_user(events: Sequence[UserEvent]) -> dict[str, list[int]]:
     for i, event in enumerate(events):
         found.setdefault(event.user, []).append(i)
     return found
+
+
+def dealt(buckets: Sequence[str], most: int) -> Iterator[tuple[str, list[int]]]:
+    """Which events go into each bucket, no more than so many at once.
+
+    Examples:
+        >>> list(dealt(["a", "b", "a", "a"], 2))
+        [('a', [0, 2]), ('a', [3]), ('b', [1])]
+    """
+    rows: dict[str, list[int]] = {}
+    for i, name in enumerate(buckets):
+        rows.setdefault(name, []).append(i)
+    for name, some in rows.items():
+        for start in range(0, len(some), most):
+            yield name, some[start : start + most]
 
 
 def empty(dim: int) -> History:

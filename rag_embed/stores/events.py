@@ -34,6 +34,7 @@ from rag_embed.stores.event_rows import (
     by_user,
     check_events,
     checked,
+    dealt,
     empty,
     summed,
     without,
@@ -66,6 +67,7 @@ BUCKETS = 64
 """Tables that users are dealt to; part of the format."""
 
 _INDEXED = ("key", "user_id", "time", "weight")
+_AT_ONCE = 64 << 20  # LanceDB holds what it merges in memory, and has 300 MB for it
 _IS_EVENT = col("id") != lit("")
 _MARK = pa.schema([pa.field("none", pa.bool_())])
 
@@ -131,20 +133,21 @@ class LanceEvents:
         return self._none.half_life
 
     def add(self, events: Sequence[UserEvent], keys: Vectors, values: Vectors, /) -> None:
-        """See `protocols.EventStore`; one commit per bucket."""
+        """See `protocols.EventStore`; a commit for each bucket, and for every `_AT_ONCE` bytes in it."""
         events = checked(events, keys, values, self.dim)
-        buckets: dict[str, list[int]] = {}
-        for i, event in enumerate(events):
-            buckets.setdefault(_bucket(event.user), []).append(i)
-        for name, rows in buckets.items():
-            some, failed = [events[i] for i in rows], let_go(self._tables, name)
-            with explained("remember events", self.uri), failed, turn(self.uri, name):
-                table = self._created(name)
-                totals = self._updated(name, some, values[rows])
-                written = event_table(self._schema, some, keys[rows], values[rows], totals)
-                upsert(table, "key", written, self._local)
-                if self._upkeep.keep(name, table, _INDEXED) == "tidy":
-                    index_keys(table)
+        most = max(1, _AT_ONCE // (keys.itemsize * 2 * self.dim))
+        for name, some in dealt([_bucket(event.user) for event in events], most):
+            self._put(name, [events[i] for i in some], keys[some], values[some])
+
+    def _put(self, name: str, events: list[UserEvent], keys: Vectors, values: Vectors) -> None:
+        failed = let_go(self._tables, name)
+        with explained("remember events", self.uri), failed, turn(self.uri, name):
+            table = self._created(name)
+            totals = self._updated(name, events, values)
+            written = event_table(self._schema, events, keys, values, totals)
+            upsert(table, "key", written, self._local)
+            if self._upkeep.keep(name, table, _INDEXED) == "tidy":
+                index_keys(table)
 
     def history(self, user: str, /) -> History:
         """See `protocols.EventStore`."""

@@ -112,6 +112,23 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*.lance") if path.is_file()}
 
 
+def test_many_at_once_are_written_in_parts(tmp_path, monkeypatch) -> None:
+    """LanceDB holds what it merges in memory, and refuses what is more than 300 MB."""
+    monkeypatch.setattr(module, "_AT_ONCE", 3 * 2 * 4 * DIM)
+    sizes, upsert = [], module.upsert
+
+    def seen(table, key, written, local) -> None:
+        sizes.append(len(written))
+        upsert(table, key, written, local)
+
+    monkeypatch.setattr(module, "upsert", seen)
+    store, whole = LanceEvents(tmp_path, SIGNATURE), MemoryEvents(DIM)
+    for one in (store, whole):
+        remember(one, *events_of("ann", range(8)), *events_of("ben", range(2)))
+    assert len(sizes) == 4 and max(sizes) == 3 + 1, "and the user's sum"
+    assert state(store, ["ann", "ben"]) == state(whole, ["ann", "ben"])
+
+
 def test_no_byte_of_a_forgotten_user_is_left(tmp_path, one_bucket) -> None:
     """Few rows among many: LanceDB alone would keep them in the files of the others."""
     store = LanceEvents(tmp_path, SIGNATURE)
