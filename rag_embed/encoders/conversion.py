@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -32,6 +33,7 @@ from rag_embed.encoders.quantised import quantised
 from rag_embed.encoders.runner import Graph, Runner
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
+from rag_embed.processes import PerProcess
 from rag_embed.types import Vectors
 
 R = TypeVar("R")
@@ -50,6 +52,9 @@ _IN_USE: WeakValueDictionary[tuple[str, str], Graph] = WeakValueDictionary()
 
 _LAST: deque[Graph] = deque(maxlen=1)
 """What was asked for last stays: a program that opens an index for every request would compile it again."""
+
+_TURN = PerProcess(Lock)
+"""Threads that load one model at once wait for the first and share its graph."""
 
 _log = logging.getLogger(__name__)
 
@@ -128,17 +133,18 @@ def faithful(
     expected = NEAR if precision == "int8" else FAITHFUL
     cosines = {}
     for one in [precision] if precision != "auto" else _native():
-        if (known := _IN_USE.get((conversion.folder, one))) is not None:
-            _LAST.append(known)
-            return running(known), one
-        model, reference = read()
-        graph = Graph(quantised(model) if one == "int8" else model, one)
-        runner = running(graph)
-        cosines[one] = _remembered(folder / f"{one}.json", partial(worst, runner, reference))
-        if cosines[one] >= expected:
-            _IN_USE[conversion.folder, one] = graph
-            _LAST.append(graph)
-            return runner, one
+        with _TURN.get():
+            if (known := _IN_USE.get((conversion.folder, one))) is not None:
+                _LAST.append(known)
+                return running(known), one
+            model, reference = read()
+            graph = Graph(quantised(model) if one == "int8" else model, one)
+            runner = running(graph)
+            cosines[one] = _remembered(folder / f"{one}.json", partial(worst, runner, reference))
+            if cosines[one] >= expected:
+                _IN_USE[conversion.folder, one] = graph
+                _LAST.append(graph)
+                return runner, one
         _log.info("%s in %s: cosine %.5f to torch, too low", name, one, cosines[one])
     raise UnfaithfulEncoder(
         f"{name!r} through OpenVINO has cosines down to {min(cosines.values()):.4f} to torch, "

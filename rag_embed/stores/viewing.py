@@ -71,7 +71,8 @@ class LanceViewing:
             sparse: Name and terms of each sparse space.
             cache_bytes: See `lance_view.LanceView`.
         """
-        with self._lock, explained("read the index", self._uri):
+        # A fork is refused before it waits for a lock that a thread held which it does not have.
+        with explained("read the index", self._uri), self._lock:
             # Looked up before the tables are opened: a view is never older than what it is kept under.
             there = tuple(spaces.items()), tuple(tokens), tuple(sparse.items())
 

@@ -6,8 +6,10 @@ import gc
 import logging
 import subprocess
 import sys
+import threading
 import weakref
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from weakref import WeakValueDictionary
 
@@ -82,6 +84,17 @@ def test_all_encoders_of_a_model_share_what_is_compiled(tiny, tiny_cls, nothing_
     assert small._runner.graph is not one._runner.graph
     rows = [each.encode_query(TEXTS) for each in (one, other, cls, small)]
     assert not any(np.array_equal(a, b) for a, b in combinations(rows, 2))
+
+
+def test_threads_that_load_a_model_at_once_share_it_too(tiny, nothing_shared):
+    together = threading.Barrier(4)
+
+    def load(_: int) -> OpenVINOEncoder:
+        together.wait()
+        return OpenVINOEncoder(str(tiny))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len({one._runner.graph for one in threads.map(load, range(4))}) == 1
 
 
 def test_a_graph_that_nobody_uses_is_given_up_but_the_last_one(tiny, nothing_shared):

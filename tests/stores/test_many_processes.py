@@ -185,3 +185,9 @@ def test_who_waits_for_another_process_learns_its_number(index: Index) -> None:
     assert locks._told(note) == "process 7 on box has been writing since 2026-01-01"
     note.write_text("damaged")
     assert locks._told(note) == "another process is writing"
+
+
+@NO_FORK
+def test_a_fork_is_refused_though_a_thread_was_reading(index: Index) -> None:
+    with index.store._viewing._lock, pytest.raises(StoreError, match="was forked from"):
+        forked(index.store.view)
