@@ -49,7 +49,7 @@ def count(what: str, given: object, least: int = 1, most: int | None = None) -> 
         >>> count("k", np.int64(3))
         3
     """
-    if isinstance(given, Integral) and not isinstance(given, bool):
+    if type(given) is int or (isinstance(given, Integral) and not isinstance(given, bool)):
         plain = int(given)
         if least <= plain and (most is None or plain <= most):
             return plain

@@ -36,10 +36,13 @@ class Break(IntEnum):
 
 
 _LINE = r"(?:\r\n?|\n)"
-_BLOCKS = re.compile(rf"(?:{_LINE}[^\S\r\n]*{_LINE}|[\f\u2029])\s*")
-_ITEMS = re.compile(
-    r"(?:^|(?<=[\r\n]))[^\S\r\n]*(?=(?:[-*+•‣▪–]|\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\r\n]|\|)"
+# Patterns that begin with a set of characters are not tried at others.
+_BLOCKS = re.compile(
+    rf"[\r\n\f\u2029](?:(?<=[\r\n])(?:(?<=\r)\n)?[^\S\r\n]*{_LINE}|(?<=[\f\u2029]))\s*"
 )
+_ITEM = r"[^\S\r\n]*(?=(?:[-*+•‣▪–]|\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\r\n]|\|)"
+_FIRST_ITEM = re.compile(rf"(?:^|(?<=[\r\n])){_ITEM}")
+_ITEMS = re.compile(rf"[\r\n]{_ITEM}")
 _LINES = re.compile(rf"{_LINE}\s*")
 _CLAUSES = re.compile(r"[.!?;:,]\s+(?=\S)|[，、；：](?=\S)")
 _SPACES = re.compile(r"\s+")
@@ -138,6 +141,8 @@ def _structure(
 def _prose(text: str, start: int, end: int, cuts: dict[int, Break]) -> None:
     for offset in sentence_starts(text, start, end):
         cuts[offset] = Break.SENTENCE
+    if first := _FIRST_ITEM.match(text, start, end):
+        cuts[first.end()] = Break.ITEM
     for match in _ITEMS.finditer(text, start, end):
         cuts[match.end()] = Break.ITEM
     for match in _BLOCKS.finditer(text, start, end):

@@ -21,6 +21,8 @@ _VERBATIM = frozenset({"fence", "code_block", "html_block"})
 _MARKUP = re.compile(r"[*_`\[\]<>&\\!~]")
 _ATTRIBUTES = re.compile(r"(?<=\s)\{:?[ \t]*[#.][^{}]*\}$")
 
+_OPENERS = frozenset(" \t\n#`~<|")
+"""What lines start with that are no text for sure."""
 _BLANK = re.compile(r"[ \t]*(?:\n|$)")
 _HEADING = re.compile(r" {0,3}(#{1,6})([ \t][^\n]*|)(?:\n|$)")
 _FENCE = re.compile(r" {0,3}(?:(`{3,})[^`\n]*|(~{3,})[^\n]*)(?:\n|$)")
@@ -37,12 +39,14 @@ _MARGIN = re.compile(
 )
 _FRESH = re.compile(r"\n[ \t]*\n(?=[^ \t\n])")
 _HTML = re.compile(r"^[ \t>*+\-\d.)]*<[A-Za-z/!?]", re.MULTILINE)
-_STRUCTURE = re.compile(
-    r"^(?: {4}|[ \t>*+\-\d.)]*(?:\t|[>*+\-.)] {5}|<[A-Za-z/!?]|[|:]?[ \t]*:?-+[ \t]*[|:])"
-    r"| {1,3}#| {0,3}(?:=+|-+)[ \t]*$)|```|~~~",
-    re.MULTILINE,
+_LINE = (
+    r"(?: {4}|[ \t>*+\-\d.)]*(?:\t|[>*+\-.)] {5}|<[A-Za-z/!?]|[|:]?[ \t]*:?-+[ \t]*[|:])"
+    r"| {1,3}#| {0,3}(?:=+|-+)[ \t]*$)"
 )
-"""What may be a heading, code, HTML or a table in a stretch of text."""
+_STRUCTURE = re.compile(_LINE, re.MULTILINE)
+_STRUCTURE_BELOW = re.compile(rf"\n{_LINE}", re.MULTILINE)
+"""How the first line of a stretch, or another, starts that may be of a heading, code, HTML or a table.
+Two patterns, because one with ``^`` is tried at each character."""
 
 
 def markdown_outline(text: str) -> Outline:
@@ -83,6 +87,8 @@ class _Found:
     def next(self, at: int) -> int:
         """Read one block, or stretch of text, at a line where none is open; where the next one is."""
         text = self._text
+        if text[at] not in _OPENERS:
+            return self._stretch(at)
         if match := _BLANK.match(text, at):
             return match.end()
         if match := _HEADING.match(text, at):
@@ -144,10 +150,11 @@ class _Found:
         """Read up to the next place at which no block can be open."""
         margin = _MARGIN.search(self._text, at)
         end = margin.end() if margin else len(self._text)
-        if _HTML.search(self._text, at, end):  # a block of HTML goes on over headings
+        has_tag = self._text.find("<", at, end) >= 0
+        if has_tag and _HTML.search(self._text, at, end):  # a block of HTML goes on over headings
             fresh = _FRESH.search(self._text, at)
             end = fresh.end() if fresh else len(self._text)
-        if not _STRUCTURE.search(self._text, at, end):
+        if not self._structured(at, end):
             return end
         tokens = _parser().parse(self._text[at:end])
         if end < len(self._text) and _is_open(tokens):
@@ -155,6 +162,16 @@ class _Found:
             tokens = _parser().parse(self._text[at:end])
         self._parsed(at, end, tokens)
         return end
+
+    def _structured(self, at: int, end: int) -> bool:
+        """Whether there may be a heading, code, HTML or a table in a stretch of text."""
+        text = self._text
+        return bool(
+            _STRUCTURE.match(text, at, end)
+            or _STRUCTURE_BELOW.search(text, at, end)
+            or text.find("```", at, end) >= 0
+            or text.find("~~~", at, end) >= 0
+        )
 
     def _parsed(self, at: int, end: int, tokens: list[Token]) -> None:
         lines = [at + start for start in line_starts(self._text[at:end])]

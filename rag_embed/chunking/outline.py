@@ -106,6 +106,8 @@ def common_path(sections: Sequence[Section]) -> tuple[str, ...]:
         >>> common_path([Section(0, 0, 1, ("A",)), Section(5, 9, 2, ("A", "B"))])
         ('A',)
     """
+    if len(sections) == 1:
+        return sections[0].path
     first, last = min(s.path for s in sections), max(s.path for s in sections)
     shared = 0
     while shared < min(len(first), len(last)) and first[shared] == last[shared]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 
 _CLOSERS = "\"'”’»)\\]}*_`）」』】〉》›"
-_END = re.compile(
-    rf"(?<![.!?…؟۔।॥։።])[.!?…؟۔।॥։።]+[{_CLOSERS}]*\s+(?=\S)|[。！？｡]+[{_CLOSERS}]*\s*(?=\S)"
+_STOPS, _WIDE = ".!?…؟۔।॥։።", "。！？｡"
+_END = re.compile(  # begins with a set of characters: nothing is tried at others
+    rf"[{_STOPS}{_WIDE}](?:(?<=[{_STOPS}])(?<![{_STOPS}][{_STOPS}])[{_STOPS}]*[{_CLOSERS}]*\s+(?=\S)"
+    rf"|(?<=[{_WIDE}])[{_WIDE}]*[{_CLOSERS}]*\s*(?=\S))"
 )
-_MARKS = re.compile(r"[.!?…؟۔।॥։።]+")
+_MARKS = re.compile(rf"[{_STOPS}]+")
 _BEFORE_WORD = re.compile(r"[\s(\[{\"'“‘«„—–/,*_`]+")
 _OPENERS = "\"'“‘«„‚([{¿¡*_`"
 _CONTINUES = ",;:)]}"

@@ -119,12 +119,10 @@ class TokenSplitter:
             return [Chunk.of(document, 0, len(text))]
         counts = TokenCounts.of(self.encoder.token_spans(text))
         outline = _outline(document)
+        starts = [section.start for section in outline.sections]
         chunks = []
-        for ordinal, (first, last) in enumerate(self._spans(text, outline, counts)):
-            of = slice(
-                bisect_right(outline.sections, first, key=lambda item: item.start) - 1,
-                bisect_left(outline.sections, last, key=lambda item: item.start),
-            )
+        for ordinal, (first, last) in enumerate(self._spans(text, outline, starts, counts)):
+            of = slice(bisect_right(starts, first) - 1, bisect_left(starts, last))
             path = common_path(outline.sections[of])
             if heads := outline.heads(first):
                 path = (*path, heads)
@@ -141,9 +139,10 @@ class TokenSplitter:
         fits = counts.between(start, last) <= (self.max_tokens or 0)
         return start if at_margin and fits else first
 
-    def _spans(self, text: str, outline: Outline, counts: TokenCounts) -> Iterator[tuple[int, int]]:
+    def _spans(
+        self, text: str, outline: Outline, starts: list[int], counts: TokenCounts
+    ) -> Iterator[tuple[int, int]]:
         budget = self.max_tokens or 0
-        starts = [section.start for section in outline.sections]
         ends = [*starts[1:], len(text)]
         sizes = counts.until(np.array(ends)) - counts.before(np.array(starts))
         empty = {

@@ -49,18 +49,18 @@ class TokenCounts:
 
     def before(self, starts: Offsets) -> Offsets:
         """Tokens that end at or before each offset."""
-        return np.searchsorted(self.ends, starts, side="right").astype(np.int64)
+        return self.ends.searchsorted(starts, side="right").astype(np.int64, copy=False)
 
     def until(self, ends: Offsets) -> Offsets:
         """Tokens that start before each offset; minus `before` of a start: tokens in that range."""
-        return np.searchsorted(self.starts, ends, side="left").astype(np.int64)
+        return self.starts.searchsorted(ends, side="left").astype(np.int64, copy=False)
 
     def between(self, start: int, end: int) -> int:
         """Tokens with at least one character in ``[start, end)``."""
-        ended = np.searchsorted(self.ends, start, side="right")
-        return max(0, int(np.searchsorted(self.starts, end, side="left") - ended))
+        ended = self.ends.searchsorted(start, side="right")
+        return max(0, int(self.starts.searchsorted(end, side="left") - ended))
 
     def reach(self, start: int, n: int) -> int | None:
         """The largest end such that ``between(start, end) <= n``; None when the text ends first."""
-        index = int(np.searchsorted(self.ends, start, side="right")) + n
+        index = int(self.ends.searchsorted(start, side="right")) + n
         return int(self.starts[index]) if index < len(self.starts) else None
