@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import tempfile
 import warnings
@@ -46,6 +47,7 @@ NEAR = 0.99
 
 _FORMAT = 1
 _BUDGET = 2048
+_WORST = "worst_cosine"
 
 _IN_USE: WeakValueDictionary[tuple[str, str], Graph] = WeakValueDictionary()
 """Those that do as torch does, by folder and precision."""
@@ -137,14 +139,19 @@ def faithful(
             if (known := _IN_USE.get((conversion.folder, one))) is not None:
                 _LAST.append(known)
                 return running(known), one
-            model, reference = read()
-            graph = Graph(quantised(model) if one == "int8" else model, one)
-            runner = running(graph)
-            cosines[one] = _remembered(folder / f"{one}.json", partial(worst, runner, reference))
-            if cosines[one] >= expected:
-                _IN_USE[conversion.folder, one] = graph
-                _LAST.append(graph)
-                return runner, one
+            measured = folder / f"{one}.json"
+            cosines[one] = _remembered(measured)
+            if not cosines[one] < expected:  # also where it is not measured yet
+                model, reference = read()
+                graph = Graph(quantised(model) if one == "int8" else model, one)
+                runner = running(graph)
+                if math.isnan(cosines[one]):
+                    cosines[one] = worst(runner, reference)
+                    write_atomically(measured, json.dumps({_WORST: cosines[one]}).encode())
+                if cosines[one] >= expected:
+                    _IN_USE[conversion.folder, one] = graph
+                    _LAST.append(graph)
+                    return runner, one
         _log.info("%s in %s: cosine %.5f to torch, too low", name, one, cosines[one])
     raise UnfaithfulEncoder(
         f"{name!r} through OpenVINO has cosines down to {min(cosines.values()):.4f} to torch, "
@@ -159,15 +166,12 @@ def _native() -> Sequence[str]:
     return ["bf16", "f32"] if native else ["f32"]
 
 
-def _remembered(file: Path, measured: Callable[[], float]) -> float:
-    """The worst cosine as a file says, or as it is measured, and then kept there."""
+def _remembered(file: Path) -> float:
+    """The worst cosine as a file says; NaN where it was not measured."""
     try:
-        return float(json.loads(file.read_text())["worst_cosine"])
-    except (OSError, ValueError, KeyError):
-        pass  # not measured yet
-    worst = measured()
-    write_atomically(file, json.dumps({"worst_cosine": worst}).encode())
-    return worst
+        return float(json.loads(file.read_text())[_WORST])
+    except (OSError, ValueError, KeyError, TypeError):
+        return math.nan
 
 
 def _stored(folder: Path) -> tuple[ov.Model, Vectors] | None:

@@ -135,6 +135,19 @@ def test_an_unfaithful_model_is_refused_and_load_takes_torch(
     assert "runs with torch" in caplog.text
 
 
+def test_a_precision_that_was_found_unfaithful_is_not_compiled_again(
+    tiny, tmp_path, monkeypatch, nothing_shared
+):
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path))
+    OpenVINOEncoder(str(tiny), precision="f32")
+    [file] = tmp_path.rglob("f32.json")
+    file.write_text('{"worst_cosine": 0.5}')
+    conversion._IN_USE.clear()
+    monkeypatch.setattr(conversion, "Graph", lambda *_: pytest.fail("compiled"))
+    with pytest.raises(UnfaithfulEncoder, match=r"cosines down to 0\.5000"):
+        OpenVINOEncoder(str(tiny), precision="f32")
+
+
 def test_another_pooling_is_refused(tmp_path, build_tiny):
     folder = build_tiny(tmp_path / "max", pooling="max")
     with pytest.raises(UnsupportedModel, match="Use SentenceEncoder"):
