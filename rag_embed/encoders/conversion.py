@@ -49,7 +49,7 @@ _FORMAT = 1
 _BUDGET = 2048
 _WORST = "worst_cosine"
 
-_IN_USE: WeakValueDictionary[tuple[str, str], Graph] = WeakValueDictionary()
+_IN_USE: WeakValueDictionary[tuple[Path, str], Graph] = WeakValueDictionary()
 """Those that do as torch does, by folder and precision."""
 
 _LAST: deque[Graph] = deque(maxlen=1)
@@ -136,7 +136,7 @@ def faithful(
     cosines = {}
     for one in [precision] if precision != "auto" else _native():
         with _TURN.get():
-            if (known := _IN_USE.get((conversion.folder, one))) is not None:
+            if (known := _IN_USE.get((folder, one))) is not None:
                 _LAST.append(known)
                 return running(known), one
             measured = folder / f"{one}.json"
@@ -149,7 +149,7 @@ def faithful(
                     cosines[one] = worst(runner, reference)
                     write_atomically(measured, json.dumps({_WORST: cosines[one]}).encode())
                 if cosines[one] >= expected:
-                    _IN_USE[conversion.folder, one] = graph
+                    _IN_USE[folder, one] = graph
                     _LAST.append(graph)
                     return runner, one
         _log.info("%s in %s: cosine %.5f to torch, too low", name, one, cosines[one])

@@ -97,6 +97,14 @@ def test_threads_that_load_a_model_at_once_share_it_too(tiny, nothing_shared):
         assert len({one._runner.graph for one in threads.map(load, range(4))}) == 1
 
 
+def test_another_cache_gets_a_conversion_of_its_own(tiny, tmp_path, monkeypatch):
+    """Else the next process that has it would need torch again."""
+    used = OpenVINOEncoder(str(tiny))
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path))
+    assert np.array_equal(*(one.encode_query(TEXTS) for one in (used, OpenVINOEncoder(str(tiny)))))
+    assert [*tmp_path.rglob("model.xml")]
+
+
 def test_a_graph_that_nobody_uses_is_given_up_but_the_last_one(tiny, nothing_shared):
     used = weakref.ref(OpenVINOEncoder(str(tiny))._runner.graph)
     assert OpenVINOEncoder(str(tiny))._runner.graph is used()
