@@ -71,7 +71,7 @@ class Tokens:
 
     def written(self, ids: Sequence[int]) -> list[str]:
         """How tokens of the vocabulary are written; the number of one that has no name."""
-        return [self._whole.id_to_token(int(id)) or str(id) for id in ids]
+        return [self._cut.id_to_token(int(id)) or str(id) for id in ids]
 
     def spans(self, text: str) -> Spans:
         """``(n, 2)`` character offsets of all tokens, special tokens left out."""
