@@ -3,7 +3,8 @@
 Every row that was ever seen has a slot in arrays that only grow. LanceDB never changes a row: what is
 replaced or moved gets another row number. So a version is the set of slots whose rows it has, the next
 one is found by comparing row numbers, and only rows that nobody has read yet are read. A version that
-somebody still reads keeps its slots; when more than half of all are given up, a new roster is begun.
+somebody still reads keeps its slots; when more than a third of all are given up, a new roster is begun: so
+is one where LanceDB moved all rows, as it does when it merges files, and no array holds both.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ _COLUMNS = 128
 
 _SPARE = 1024
 """Slots without a row that are always borne."""
+
+_GIVEN_UP = 2
+"""One slot without a row is borne for so many rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,8 @@ class Resident:
             live[slots[known]] = False
         slots, known = self.roster.slots(numbers)
         strange = numbers[~known]
-        if len(self.roster) + len(strange) > 2 * len(snapshot) + _SPARE:
+        given_up = len(self.roster) - int(np.count_nonzero(known))
+        if given_up > len(snapshot) // _GIVEN_UP + _SPARE:
             return Resident.loaded(snapshot)
         live[slots[known]] = True
         if not len(strange):
