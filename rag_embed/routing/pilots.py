@@ -12,10 +12,6 @@ import numpy.typing as npt
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.types import Signature, Vectors
 
-SHARPNESS = 6.0
-"""The default weights are multiplied by this before the pilots' losses are taken: it makes the
-softmax over fused scores about as sure as the ranking is right."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pilots:
@@ -31,9 +27,11 @@ class Pilots:
         documents: Ids of the documents that answer each; a measured query may share none of them.
         vectors: ``(n, dim)`` unit rows by the base encoder.
         utilities: ``(n, m)`` float32, nDCG@10 of each mixture.
-        gradients: ``(n, p)`` float32, see `maths.routing.listwise`; taken at `SHARPNESS` times the
-            default. All 0 for a query whose answer is not among the best candidates.
+        gradients: ``(n, p)`` float32, see `maths.routing.listwise`: of the loss of ``sharpness`` times the
+            fused scores, by the weights, at the default. All 0 for a query whose answer is not among the best
+            candidates.
         hessians: ``(n, p, p)`` float32.
+        sharpness: ``(n,)`` float32, how many times fused scores are taken; see `maths.routing.sharpness`.
 
     Raises:
         BadInput: The parts do not fit together.
@@ -50,6 +48,7 @@ class Pilots:
     utilities: npt.NDArray[np.float32]
     gradients: npt.NDArray[np.float32]
     hessians: npt.NDArray[np.float32]
+    sharpness: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
         n, m, p = len(self.texts), len(self.mixtures), len(self.legs)
@@ -59,6 +58,7 @@ class Pilots:
             "utilities": (n, m),
             "gradients": (n, p),
             "hessians": (n, p, p),
+            "sharpness": (n,),
         }
         for name, shape in expected.items():
             value = getattr(self, name)
@@ -121,6 +121,7 @@ class Pilots:
             utilities=np.concatenate([kept.utilities, other.utilities]),
             gradients=np.concatenate([kept.gradients, other.gradients]),
             hessians=np.concatenate([kept.hessians, other.hessians]),
+            sharpness=np.concatenate([kept.sharpness, other.sharpness]),
         )
 
     def only(self, places: list[int]) -> Pilots:
@@ -134,6 +135,7 @@ class Pilots:
             utilities=self.utilities[places],
             gradients=self.gradients[places],
             hessians=self.hessians[places],
+            sharpness=self.sharpness[places],
         )
 
     def without_sources(self, sources: Group[str]) -> Pilots:

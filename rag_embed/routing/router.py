@@ -25,7 +25,7 @@ from rag_embed.maths.routing import (
     pruned,
     wins,
 )
-from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
+from rag_embed.routing.pilots import Pilots, model_name
 from rag_embed.types import Near, Query, Route, Signature, Vectors
 
 Mode: TypeAlias = Literal["soft", "paper"]
@@ -203,7 +203,6 @@ class PilotRouter:
         return replace(self, pilots=self.pilots.only(kept)) if kept else None
 
     def _softly(self, row: Vectors, similar: Vectors) -> Route:
-        default = SHARPNESS * self.pilots.weights
         telling = self._telling
         some = telling[nearest(similar[telling], self.soft.neighbours)]
         if not some.size:
@@ -212,18 +211,21 @@ class PilotRouter:
         trust = (first - self.soft.far) / (self.soft.near - self.soft.far)
         trust = min(1.0, max(0.0, trust))
         shares = np.exp((similar[some].astype(np.float64) - first) / self.soft.temperature)
-        shares *= trust / shares.sum()
-        hessians = self.pilots.hessians[some]
-        weights = mixed(default, shares, self.pilots.gradients[some], hessians, self.soft.ridge)
+        shares /= shares.sum()
+        # The ridge holds sharpened weights, so that it weighs the same whatever the scores' scale is.
+        ridge = self.soft.ridge * float(shares @ np.square(self.pilots.sharpness[some]))
+        shares *= trust
+        gradients, hessians = self.pilots.gradients[some], self.pilots.hessians[some]
+        weights = mixed(self.pilots.weights, shares, gradients, hessians, ridge)
         weights = np.maximum(weights, 0.0)  # no leg speaks against what it finds
         if self.soft.prices:
             curvature = np.tensordot(shares, hessians, 1) + (1.0 - trust) * self._everywhere
-            curvature += self.soft.ridge * np.eye(weights.size)
+            curvature += ridge * np.eye(weights.size)
             prices = np.array([self.soft.prices.get(leg, 0.0) for leg in self.pilots.legs])
             weights = np.maximum(pruned(weights, curvature, prices, self.soft.least), 0.0)
         return Route(
-            dict(zip(self.pilots.legs, (weights / SHARPNESS).tolist(), strict=True)),
-            trust * _determined(shares, hessians, self.soft.ridge),
+            dict(zip(self.pilots.legs, weights.tolist(), strict=True)),
+            trust * _determined(shares, hessians, ridge),
             self._near(similar),
         )
 

@@ -19,11 +19,11 @@ from safetensors.numpy import load, save
 
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
-from rag_embed.routing.pilots import SHARPNESS, Pilots
+from rag_embed.routing.pilots import Pilots
 from rag_embed.routing.router import Paper, PilotRouter, Soft
 
-FORMAT = 1
-ARRAYS = ("vectors", "utilities", "gradients", "hessians")
+FORMAT = 2
+ARRAYS = ("vectors", "utilities", "gradients", "hessians", "sharpness")
 _KEY = "rag_embed.router"
 
 
@@ -32,7 +32,6 @@ def router_bytes(router: PilotRouter) -> bytes:
     pilots = router.pilots
     told = {
         "format": FORMAT,
-        "sharpness": SHARPNESS,
         "mode": router.mode,
         "soft": asdict(router.soft),
         "paper": asdict(router.paper),
@@ -67,12 +66,15 @@ def router_of(content: bytes, place: str) -> PilotRouter:
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         told = json.loads(header["__metadata__"][_KEY])
-        if (told["format"], told["sharpness"]) != (FORMAT, SHARPNESS):
+        arrays = load(content)
+        if told["format"] == 1:
+            arrays = _by_weights(arrays, told["sharpness"])
+        elif told["format"] != FORMAT:
             raise BadInput(
-                f"The router in {place} has format {told['format']}, this version reads {FORMAT}; "
+                f"The router in {place} has format {told['format']}, this version reads up to {FORMAT}; "
                 "fit it again."
             )
-        return _router(told, load(content))
+        return _router(told, arrays)
     except BadInput:
         raise
     except (
@@ -84,6 +86,17 @@ def router_of(content: bytes, place: str) -> PilotRouter:
         SafetensorError,
     ) as error:
         raise BadInput(f"{place} holds no router ({error!r}); fit one again.") from error
+
+
+def _by_weights(arrays: Mapping[str, npt.NDArray[Any]], sharpness: float) -> dict[str, Any]:
+    """Format 1 had one sharpness for all pilots, and derivatives by the sharpened weights."""
+    pilots = len(arrays["gradients"])
+    return {
+        **arrays,
+        "gradients": sharpness * arrays["gradients"],
+        "hessians": sharpness**2 * arrays["hessians"],
+        "sharpness": np.full(pilots, sharpness, dtype=np.float32),
+    }
 
 
 def _router(told: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> PilotRouter:

@@ -14,9 +14,9 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection, answers, halves
 from rag_embed.evaluation.shared import shared
-from rag_embed.maths.routing import listwise
+from rag_embed.maths.routing import listwise, sharpness
 from rag_embed.ranking.hybrid import Hybrid
-from rag_embed.routing.pilots import SHARPNESS, Pilots, model_name
+from rag_embed.routing.pilots import Pilots, model_name
 from rag_embed.tuning.candidates import Candidates, gathered, utilities
 from rag_embed.types import Hit, OnProgress, Progress, Query, Signature, doc_id_of
 
@@ -131,6 +131,7 @@ def confirmed(
         [(document,)],
         pilots.mixtures,
         None,
+        sharp=float(np.mean(pilots.sharpness)),
     )
     return pilots.joined(new)
 
@@ -150,21 +151,26 @@ def _measured(
     mixtures: Mixtures,
     progress: OnProgress | None,
     known: Sequence[Candidates] | None = None,
+    sharp: float | None = None,
 ) -> Pilots:
     _check_base(hybrid)
     legs = tuple(hybrid.mixture)
     n, p = len(queries), len(legs)
     weights = np.array(list(hybrid.mixture.values()))
     vectors, values = [], np.zeros((n, len(mixtures)), dtype=np.float32)
-    slopes, curves = np.zeros((n, p), np.float32), np.zeros((n, p, p), np.float32)
+    listed = []
     for i, one in enumerate(gathered(hybrid, queries) if known is None else known):
         vectors.append(one.vector)
         values[i] = utilities([one], [judged[i]], list(mixtures.values()))[0]
-        scores, relevant = _listed(one, legs, hybrid.weights, judged[i])
-        if relevant.any():
-            slopes[i], curves[i] = listwise(scores, relevant, SHARPNESS * weights)
+        listed.append(_listed(one, legs, hybrid.weights, judged[i]))
         if progress:
             progress(Progress(i + 1, n))
+    if sharp is None:
+        sharp = sharpness([x @ weights for x, _ in listed], [grades for _, grades in listed])
+    slopes, curves = np.zeros((n, p), np.float32), np.zeros((n, p, p), np.float32)
+    for i, (scores, grades) in enumerate(listed):
+        if grades.any():
+            slopes[i], curves[i] = listwise(sharp * scores, grades, weights)
     return Pilots(
         model=model_name(signature),
         legs=legs,
@@ -177,6 +183,7 @@ def _measured(
         utilities=values,
         gradients=slopes,
         hessians=curves,
+        sharpness=np.full(n, sharp, dtype=np.float32),
     )
 
 

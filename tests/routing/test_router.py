@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from rag_embed import Index, Query
 from rag_embed.errors import BadInput, SpaceMismatch
-from rag_embed.routing.pilots import SHARPNESS
 from rag_embed.routing.router import Paper, PilotRouter, Soft
-from rag_embed.routing.storage import load_router, save_router
+from rag_embed.routing.storage import ARRAYS, load_router, packed, save_router
 from rag_embed.tuning.candidates import gathered
 from rag_embed.tuning.pilots import confirmed, fitted, learned
 from rag_embed.tuning.router_report import DEFAULT, INSTANCE_ORACLE, PAPER, SOFT, measure_routing
@@ -215,7 +216,44 @@ def test_gradients_are_taken_at_the_default(index, collections) -> None:
     curvature = pilots.hessians.astype(np.float64).sum(axis=0)
     step = -1e-3 * slope
     assert slope @ step + step @ curvature @ step / 2 < 0
-    assert SHARPNESS * pilots.weights == pytest.approx([3.0, 3.0, 6 * 0.125])
+    assert pilots.weights == pytest.approx([0.5, 0.5, 0.125])
+
+
+@pytest.mark.parametrize("factor", [0.2, 30.0])
+def test_a_factor_of_the_default_mixture_changes_no_route(
+    index, collections, router, factor
+) -> None:
+    """Scores are ranked, so their scale says nothing; it did, where the loss was taken at one sharpness."""
+    hybrid = index.experts.hybrid()
+    scaled = replace(
+        hybrid, weights={name: factor * weight for name, weight in hybrid.weights.items()}
+    )
+    signature = index.spaces.own.signature
+    other = PilotRouter(fitted(scaled, signature, collections)[0])
+    texts = ["number 1", "where is a bird?"]
+    for one, two in zip(_routes(index, router, texts), _routes(index, other, texts), strict=True):
+        assert one.weights != pytest.approx(dict(router.pilots.default), rel=1e-3)
+        assert {name: w / factor for name, w in two.weights.items()} == pytest.approx(
+            one.weights, rel=1e-3, abs=1e-5
+        )
+        assert two.confidence == pytest.approx(one.confidence, rel=1e-3)
+
+
+def test_a_router_of_one_sharpness_is_read_as_it_was_meant(index, router, tmp_path) -> None:
+    """Format 1 had derivatives by weights that were multiplied by one number."""
+    pilots, file = router.pilots, tmp_path / "router.safetensors"
+    one = replace(router, pilots=replace(pilots, sharpness=np.full_like(pilots.sharpness, 6.0)))
+    save_router(one, file)
+    with safe_open(file, "numpy") as opened:
+        told = json.loads(opened.metadata()["rag_embed.router"])
+    arrays = {name: getattr(pilots, name) for name in ARRAYS[:-1]}
+    arrays |= {"gradients": pilots.gradients / 6, "hessians": pilots.hessians / 36}
+    file.write_bytes(packed(arrays, {**told, "format": 1, "sharpness": 6.0}))
+    texts = ["number 1", "where is a bird?"]
+    for old, new in zip(
+        _routes(index, load_router(file), texts), _routes(index, one, texts), strict=True
+    ):
+        assert old.weights == pytest.approx(new.weights, rel=1e-4)
 
 
 def test_saved_and_loaded(index, router, tmp_path) -> None:
@@ -240,8 +278,8 @@ def test_damaged_files_are_refused(router, tmp_path) -> None:
         file.write_bytes(damaged)
         with pytest.raises(BadInput, match="holds no router"):
             load_router(file)
-    file.write_bytes(whole.replace(b'format\\": 1', b'format\\": 9'))
-    with pytest.raises(BadInput, match="has format 9, this version reads 1"):
+    file.write_bytes(whole.replace(b'format\\": 2', b'format\\": 9'))
+    with pytest.raises(BadInput, match="has format 9, this version reads up to 2"):
         load_router(file)
 
 

@@ -137,9 +137,10 @@ def test_far_from_all_pilots_a_leg_is_worth_what_it_is_on_the_whole(index, route
     text = "What is the meaning of justice?"
     far = Soft(far=0.9, near=0.95)
     vectors = index.spaces.own.encode_query([text])
-    curvature = router.pilots.hessians.mean(axis=0) + far.ridge * np.eye(4)
+    ridge = far.ridge * np.square(router.pilots.sharpness).mean()
+    curvature = router.pilots.hessians.mean(axis=0) + ridge * np.eye(4)
     at = router.pilots.legs.index("dear")
-    worth = (6 * 0.3) ** 2 / 2 / np.linalg.inv(curvature)[at, at]
+    worth = 0.3**2 / 2 / np.linalg.inv(curvature)[at, at]
     for least, asks in ((0.5 * worth, True), (2.0 * worth, False)):
         thrifty = replace(router, soft=replace(far, prices={"dear": 1.0}, least=least))
         [route] = thrifty.route([Query(text)], vectors)
