@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from rag_embed.cli.show import err, facts, out
 from rag_embed.indexing.reported import AddReport
-from rag_embed.types import Progress
+from rag_embed.types import Progress, Skipped
 
 _SHOWN = 20
 
@@ -50,9 +51,16 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
         name = next(one for one, guess in report.guessed if guess == encoding)
         others = f" and {count - 1} more" if count > 1 else ""
         err.print(f"read {name}{others} as {encoding}, a guess", markup=False)
-    first = {one.reason: one.source for one in reversed(report.skipped)}
-    for reason, count in list(report.reasons.items())[:_SHOWN]:
+    _reasons("read without a part:", report.partly)
+    _reasons("skipped", report.skipped)
+
+
+def _reasons(what: str, told: Sequence[Skipped]) -> None:
+    """A line for each reason, the most frequent first, with the first that it is given for."""
+    first = {one.reason: one.source for one in reversed(told)}
+    counts = Counter(one.reason for one in told).most_common()
+    for reason, count in counts[:_SHOWN]:
         others = f" and {count - 1} more" if count > 1 else ""
-        err.print(f"skipped {first[reason]}{others}: {reason}", markup=False)
-    if len(report.reasons) > _SHOWN:
+        err.print(f"{what} {first[reason]}{others}: {reason}", markup=False)
+    if len(counts) > _SHOWN:
         err.print("... and for other reasons; --json lists all")

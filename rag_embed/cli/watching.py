@@ -47,7 +47,8 @@ def _line(report: AddReport) -> str:
         "added": report.added,
         "replaced": report.replaced,
         "deleted": report.deleted,
-        "skipped": len(report.failed),
+        "read in part": sum(not one.by_rule for one in report.partly),
+        "skipped": sum(not one.by_rule for one in report.skipped),
     }
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     reasons = "".join(f"; {one.source}: {one.reason}" for one in report.failed)

@@ -61,9 +61,8 @@ def fitting(document: Document, fields: Fields) -> tuple[Document, list[Skipped]
             fields.values(replace(document, metadata=one))
         except BadInput as error:
             kept.pop(key, None)
-            left.append(
-                Skipped(document.id, f"{error} Until then it is indexed without this value.")
-            )
+            reason = f"{error} Until then it is indexed without this value."
+            left.append(Skipped(document.id, reason, partly=True))
     return (replace(document, metadata=kept), left) if left else (document, left)
 
 

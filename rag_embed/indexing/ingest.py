@@ -206,7 +206,7 @@ class Ingest:
                 if one.metadata.get("encoding_guessed")
             )
             skipped += others
-            yield changed, AddReport(unchanged=unchanged, skipped=tuple(skipped), guessed=guessed)
+            yield changed, AddReport.of(skipped, unchanged=unchanged, guessed=guessed)
 
     def _digest(self, document: Document) -> str:
         """Hash of a document that can be stored."""

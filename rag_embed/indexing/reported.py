@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -28,6 +29,7 @@ class AddReport:
         deleted: Deleted, since what they came from is gone.
         chunks: Chunks written.
         skipped: What could not be read or used, and why.
+        partly: What is missing in documents that were read all the same, such as a page or a value, and why.
         guessed: Documents whose file did not say how it is encoded, each with the guess.
         planned: What a dry run would do; it does nothing, and the counts say what they would be.
         notes: What else there is to know, in sentences.
@@ -39,9 +41,27 @@ class AddReport:
     deleted: int = 0
     chunks: int = 0
     skipped: tuple[Skipped, ...] = ()
+    partly: tuple[Skipped, ...] = ()
     guessed: tuple[tuple[str, str], ...] = ()
     planned: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        told: Iterable[Skipped],
+        *,
+        unchanged: int = 0,
+        guessed: tuple[tuple[str, str], ...] = (),
+    ) -> AddReport:
+        """A report of what came and is not written: what is skipped apart from what is read in part."""
+        skipped: list[Skipped] = []
+        partly: list[Skipped] = []
+        for one in told:
+            (partly if one.partly else skipped).append(one)
+        return cls(
+            unchanged=unchanged, skipped=tuple(skipped), partly=tuple(partly), guessed=guessed
+        )
 
     @property
     def documents(self) -> int:
@@ -55,8 +75,8 @@ class AddReport:
 
     @property
     def failed(self) -> tuple[Skipped, ...]:
-        """What was skipped though it should not have been: neither by rule, nor for holding no text."""
-        return tuple(one for one in self.skipped if not one.by_rule)
+        """What should have been read and was not, in whole or in part: neither left out by rule, nor empty."""
+        return tuple(one for one in (*self.skipped, *self.partly) if not one.by_rule)
 
     def __add__(self, other: AddReport) -> AddReport:
         return AddReport(

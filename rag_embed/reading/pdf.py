@@ -45,20 +45,20 @@ def read_pdf(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield Skipped(name, ended)
         return
     (said, count), *read = parsed
-    if len(read) < count:
-        missing = f"{name} page {numbers([*range(len(read) + 1, count + 1)])}"
-        yield Skipped(missing, f"not read: one of these pages {ended}")
-    title = usable(said)
     texts = ["" if text is None else text.strip(_PICTURE) for text in read]
     strange = [number for number, text in enumerate(read, 1) if text is None]
     drawn = [number for number, text in enumerate(read, 1) if text == _PICTURE]
+    found = paged(path, name, texts, usable(said), kind="page", format="pdf")
+    partly = isinstance(found, Document)
+    if len(read) < count:
+        missing = f"{name} page {numbers([*range(len(read) + 1, count + 1)])}"
+        yield Skipped(missing, f"not read: one of these pages {ended}", partly=partly)
     if strange:
         reason = "damaged page, or fonts without a map to Unicode: what it says is not known"
-        yield Skipped(f"{name} page {numbers(strange)}", reason)
+        yield Skipped(f"{name} page {numbers(strange)}", reason, partly=partly)
     if drawn and any(texts):
         reason = "a page that is a picture, which needs text recognition first"
-        yield Skipped(f"{name} page {numbers(drawn)}", reason, by_rule=True)
-    found = paged(path, name, texts, title, kind="page", format="pdf")
+        yield Skipped(f"{name} page {numbers(drawn)}", reason, by_rule=True, partly=True)
     if isinstance(found, Document):
         yield found
     elif not strange:

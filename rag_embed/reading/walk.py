@@ -97,7 +97,7 @@ def _listed(
             levels += levels_of(os.path.join(top, below) if below else top)
         except OSError as error:
             reason = f"its ignore file cannot be read: {error.strerror}; nothing was ignored by it"
-            problems.append(Skipped(shown(full) or ".", reason))
+            problems.append(Skipped(shown(full) or ".", reason, partly=True))
     try:
         names = sorted(os.listdir(path), reverse=True)
     except OSError as error:

@@ -179,18 +179,20 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that could not become a document.
+    """Something that could not become a document, or a part of one that could not be read.
 
     Attributes:
         source: Path (with ``:line`` for a line of a file) or document id.
         reason: Why, in words for the user; the same for all of a kind.
         by_rule: Whether nothing is amiss: it was left out by rule, as hidden and ignored files are, or
             there is no text in it.
+        partly: Whether the document was read all the same, without the page or value that is meant.
     """
 
     source: str
     reason: str
     by_rule: bool = False
+    partly: bool = False
 
 
 def doc_id_of(chunk_id: str) -> str:

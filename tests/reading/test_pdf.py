@@ -79,7 +79,7 @@ def test_one_broken_page(tmp_path, monkeypatch, in_here):
 
     monkeypatch.setattr(pdfium.PdfPage, "get_textpage", refuse_second)
     broken, document = read(tmp_path)
-    assert broken.source == "a.pdf page 2"
+    assert broken.source == "a.pdf page 2" and broken.partly
     assert document.text.strip() == "Hello one."
 
 
@@ -106,6 +106,6 @@ def test_fonts_without_a_map_are_reported(tmp_path, monkeypatch, in_here):
     pages = iter(["\ue001\ue002\ue003 \ue004", "Split \ufffe\nwords and bro\ufffe\nken ones."])
     monkeypatch.setattr(pdfium.PdfTextPage, "get_text_bounded", lambda self: next(pages))
     unknown, document = read(tmp_path)
-    assert unknown.source == "a.pdf page 1" and "Unicode" in unknown.reason
+    assert unknown.source == "a.pdf page 1" and "Unicode" in unknown.reason and unknown.partly
     assert document.text.strip() == "Split \nwords and broken ones."
     assert TokenSplitter(HashEncoder(16)).split(document)[0].metadata["page"] == 2
