@@ -37,13 +37,43 @@ class BadInput(RagEmbedError, ValueError):
     """An argument cannot be used as given; nothing was changed."""
 
 
+def installing(extra: str) -> str:
+    """The line that installs an extra, from where rag_embed itself was installed: a folder, a repository, an index.
+
+    Args:
+        extra: Its name in ``pyproject.toml``.
+
+    Returns:
+        A line for a shell; in a folder such as a clone it names that folder, so that it holds anywhere.
+        See the `direct URL <https://packaging.python.org/en/latest/specifications/direct-url/>`_ of a package.
+    """
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+    from shlex import quote
+    from urllib.request import url2pathname
+
+    try:
+        source = json.loads(distribution("rag-embed").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:  # it runs where its source lies
+        source = {"url": Path(__file__).parents[1].as_uri()}
+    url = source.get("url", "")
+    if url.startswith("file:"):
+        folder = url2pathname(url.removeprefix("file:").removeprefix("//"))
+        editable = "-e " if source.get("dir_info", {}).get("editable") else ""
+        return f"pip install {editable}{quote(f'{folder}[{extra}]')}"
+    commit = source.get("vcs_info", {})
+    at = f"{commit['vcs']}+{url}@{commit['commit_id']}" if commit else url
+    return f"pip install {quote(f'rag-embed[{extra}] @ {at}' if at else f'rag-embed[{extra}]')}"
+
+
 class MissingExtra(RagEmbedError, ImportError):
     """An optional dependency is missing; the message holds the line that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed. "
-            f"Install it with: pip install 'rag-embed[{extra}]'"
+            f"Install it with: {installing(extra)}"
         )
 
 

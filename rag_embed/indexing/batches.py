@@ -18,6 +18,9 @@ CHARACTERS = 500_000
 """Chunks or characters of a full batch: about half a minute of encoding on a CPU, and few commits for
 many tiny texts."""
 
+TIDIED = 64
+"""Batches after which a store is asked to tidy up: what each one left behind is read by every look-up."""
+
 FIRST_CHARACTERS = 16_000
 """Characters of the first batch: about a second of encoding."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from rag_embed.errors import BadInput, class_of
-from rag_embed.indexing.batches import Batches, in_growing_batches
+from rag_embed.indexing.batches import TIDIED, Batches, in_growing_batches
 from rag_embed.indexing.computed import WORTH_READING, Encoders
 from rag_embed.indexing.cutting import unwieldy
 from rag_embed.indexing.documents import content_hash, fitting, usable
@@ -97,10 +97,14 @@ class Ingest:
         workers = workers_of(self.workers)
         with workers.at_work(self._encoders) as begin:
             batches = self._batches(documents)
+            written = 0
             for batch, rows in in_order(partial(self._begun, begin), batches, workers.ahead):
                 report += batch.passed
                 if batch.parts:
                     report += self._write(batch.parts, rows)
+                    written += 1
+                    if written % TIDIED == 0:
+                        self.store.tidy()
                 _say(progress, report)
         return report
 

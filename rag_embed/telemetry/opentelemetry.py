@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rag_embed.errors import MissingExtra
 from rag_embed.ranking.steps import Step
 from rag_embed.telemetry.observing import Observation
 from rag_embed.types import Query
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OpenTelemetry:
-    """Makes of each observation a span, and of all of them metrics (``pip install "rag-embed[otel]"``).
+    """Makes of each observation a span, and of all of them metrics (extra ``otel``).
 
     A search is a span ``retrieval``, by the semantic conventions for generative AI, below the span that
     the caller is in; with it goes the histogram ``gen_ai.retrieval.duration``. Below it are spans of what
@@ -31,7 +32,7 @@ class OpenTelemetry:
         meters: Where metrics go; None takes the global provider.
 
     Raises:
-        ImportError: The extra is not installed.
+        MissingExtra: The extra is not installed.
 
     References:
         OpenTelemetry, Semantic conventions for generative AI retrieval (in development).
@@ -47,9 +48,7 @@ class OpenTelemetry:
         try:
             from opentelemetry import metrics, trace
         except ImportError as error:
-            raise ImportError(
-                'OpenTelemetry() needs its API: pip install "rag-embed[otel]"'
-            ) from error
+            raise MissingExtra("opentelemetry-api", "otel", "OpenTelemetry()") from error
         self._texts = texts
         self._trace = trace
         self._tracer = trace.get_tracer("rag_embed", tracer_provider=tracers)

@@ -8,7 +8,7 @@ docstring names:
         def encoder(self):
             return MyEncoder()
 
-Needs pytest and hypothesis: ``pip install 'rag-embed[testing]'``.
+Needs pytest and hypothesis, which the extra ``testing`` installs.
 """
 
 import pytest

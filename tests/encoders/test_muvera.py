@@ -25,7 +25,7 @@ def test_a_missing_package_is_told_at_once() -> None:
     code += "from rag_embed.encoders import Muvera\nMuvera()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode and MissingExtra.__name__ in done.stderr
-    assert "pip install 'rag-embed[muvera]'" in done.stderr
+    assert "pip install " in done.stderr and "[muvera]'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_settings_out_of_range_are_refused(wrong) -> None:
 
 
 needs_fastembed = pytest.mark.skipif(
-    find_spec("fastembed") is None, reason="needs fastembed: pip install 'rag-embed[muvera]'"
+    find_spec("fastembed") is None, reason="needs fastembed, the extra muvera"
 )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from handbook import ids
 
-from rag_embed import Document
-from rag_embed.indexing.batches import Batches
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+from rag_embed.indexing.batches import TIDIED, Batches
 from rag_embed.types import Cut
 
 
@@ -49,3 +50,18 @@ class TestProgress:
         ends = [i for i in range(3000) if batches.full_after(cut)]
         sizes = [b - a for a, b in zip([-1, *ends], ends, strict=False)]
         assert sizes[:9] == [16, 32, 64, 128, 256, 500, 500, 500, 500]
+
+
+def test_a_long_run_tidies_up_what_it_leaves_behind(tmp_path, monkeypatch) -> None:
+    """Each look-up of ids reads all files that hold a table: without, a run takes the square of its length."""
+    monkeypatch.setattr("rag_embed.indexing.batches.FIRST_CHARACTERS", 1)
+    monkeypatch.setattr("rag_embed.indexing.batches.CHARACTERS", 1)
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(8))
+    fragments = []
+
+    def told(_: object) -> None:
+        table = index.store._tables()["chunks"]
+        fragments.append(table.stats()["fragment_stats"]["num_fragments"])
+
+    index.add([Document(f"d{i}", f"The fox number {i}.") for i in range(150)], progress=told)
+    assert len(fragments) > 150 and max(fragments) <= TIDIED

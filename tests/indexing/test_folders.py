@@ -134,7 +134,8 @@ class TestFolders:
         report = index.add_files(path)
         assert report.added == 2 and ids(index) == ["good", "soon", "taken"]
         assert index.contents.document("soon").metadata.get("year") is None
-        reasons = {one.source: one.reason for one in report.skipped}
+        told = (*report.skipped, *report.partly)
+        reasons = {one.source: one.reason for one in told}
         assert "'year'" in reasons["soon"] and "another owner" in reasons["taken"]
         assert reasons.keys() == {"soon", "taken", "a\\nb"}
         assert index.add_files(path).unchanged == 2
