@@ -38,7 +38,7 @@ class BadInput(RagEmbedError, ValueError):
 
 
 def installing(extra: str) -> str:
-    """The line that installs an extra, from where rag_embed itself was installed: a folder, a repository, an index.
+    """The line that installs an extra, from where rag_embed itself was installed: a folder, a repository.
 
     Args:
         extra: Its name in ``pyproject.toml``.

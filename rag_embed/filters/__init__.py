@@ -10,6 +10,7 @@ which a time is compared with as a time. Of a list, ``==`` and ``is_in`` ask whe
 """
 
 from rag_embed.filters.building import Field, field
+from rag_embed.filters.dictionaries import FilterLike, to_filter
 from rag_embed.filters.meaning import matches, value_of
 from rag_embed.filters.nodes import (
     DEEPEST,
@@ -38,6 +39,7 @@ __all__ = [
     "Contains",
     "Field",
     "Filter",
+    "FilterLike",
     "Has",
     "In",
     "Leaf",
@@ -52,6 +54,7 @@ __all__ = [
     "mapped",
     "matches",
     "simplified",
+    "to_filter",
     "too_deep",
     "value_of",
 ]

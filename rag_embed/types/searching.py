@@ -86,7 +86,8 @@ class Query:
         set_counts(self, 0, "k")
         if self.where is not None and not isinstance(self.where, Filter):
             adapter = adapter_of(self.where)
-            remedy = f"; convert it with {adapter}.to_filter" if adapter else ""
+            home = "rag_embed.filters" if isinstance(self.where, Mapping) else adapter
+            remedy = f"; convert it with {home}.to_filter" if home else ""
             raise BadInput(
                 "Query.where is a filter such as field('year') >= 2020, "
                 f"got {class_of(self.where)}{remedy}."

@@ -12,11 +12,11 @@ from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 from langchain_core.runnables.config import run_in_executor
 from typing_extensions import NotRequired
 
-from langchain_rag_embed.filters import FilterLike, to_filter
 from langchain_rag_embed.opening import opened
 from langchain_rag_embed.tools import passage
 from rag_embed import Index
 from rag_embed.arguments import naming_keywords
+from rag_embed.filters import FilterLike, to_filter
 from rag_embed.serving import Tool, index_tools
 
 try:

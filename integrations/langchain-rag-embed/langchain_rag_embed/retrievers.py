@@ -17,18 +17,18 @@ from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.runnables.utils import gather_with_concurrency
-from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, Strict, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Unpack
 
 from langchain_rag_embed.documents import from_hit
-from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
+from langchain_rag_embed.filters import narrowed
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
 from rag_embed import Hit, Index, Query, UserEvent
 from rag_embed.arguments import check_keywords, check_named
 from rag_embed.errors import BadInput, class_of
-from rag_embed.filters import Filter
+from rag_embed.filters import Filter, FilterLike, to_filter
 from rag_embed.indexing import Explanation
 from rag_embed.protocols import Retriever
 from rag_embed.types import Grouping
@@ -125,10 +125,10 @@ class RagEmbedRetriever(BaseRetriever):
     groups: tuple[str, ...] = ()
     where: Annotated[SkipValidation[FilterLike], _plainly(to_filter)] = None
     previous: tuple[str, ...] = ()
-    min_relevance: float = Field(default=0.0, ge=0.0, le=1.0)
-    diversity: float = Field(default=0.0, ge=0.0, le=1.0)
+    min_relevance: float = Field(default=0.0, ge=0.0, le=1.0, strict=True)
+    diversity: float = Field(default=0.0, ge=0.0, le=1.0, strict=True)
     group_by: Grouping = "chunk"
-    fresh: float | timedelta | None = None
+    fresh: Annotated[float, Strict()] | Annotated[timedelta, Strict()] | None = None
     by: str = ""
     passage_tokens: int | None = Field(default=None, ge=1, strict=True)
 

@@ -11,11 +11,10 @@ import numpy as np
 from langchain_core.documents import Document as LangChainDocument
 
 from langchain_rag_embed.documents import from_document
-from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Document, Hit, Index, Query, field
 from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput
-from rag_embed.filters import Filter
+from rag_embed.filters import Filter, FilterLike, to_filter
 from rag_embed.types import Chunk
 
 _SPACE = "dense"

@@ -14,12 +14,12 @@ from langchain_core.structured_query import (
     Visitor,
 )
 
-from langchain_rag_embed.filters import compare
 from rag_embed import field
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput, class_of
 from rag_embed.fields import Fields
 from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
+from rag_embed.filters.dictionaries import compare
 from rag_embed.values import time_of
 
 

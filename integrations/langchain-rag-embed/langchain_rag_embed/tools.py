@@ -11,9 +11,9 @@ from typing import Any
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.tools import StructuredTool, ToolException
 
-from langchain_rag_embed.filters import FilterLike, to_filter
 from rag_embed import Index
 from rag_embed.arguments import naming_keywords
+from rag_embed.filters import FilterLike, to_filter
 from rag_embed.serving import Tool, index_tools
 from rag_embed.types import Chunk
 

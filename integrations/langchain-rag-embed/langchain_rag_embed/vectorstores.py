@@ -18,7 +18,7 @@ from typing_extensions import Self, Unpack
 from langchain_rag_embed.adding import refused
 from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
-from langchain_rag_embed.filters import FilterLike, narrowed, to_filter
+from langchain_rag_embed.filters import narrowed
 from langchain_rag_embed.opening import index_of_whole_documents
 from langchain_rag_embed.searching import (
     SearchOptions,
@@ -34,6 +34,7 @@ from rag_embed import Hit, Index, Query
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
 from rag_embed.fields import FieldTypes
+from rag_embed.filters import FilterLike, to_filter
 from rag_embed.protocols import Encoder
 from rag_embed.types import ANYONE, Anyone
 

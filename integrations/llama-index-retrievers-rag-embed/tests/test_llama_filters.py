@@ -150,9 +150,17 @@ def test_own_filters_pass() -> None:
     assert to_filter(own) is own
 
 
+def test_a_dictionary_is_read_as_in_langchain() -> None:
+    recent = {"year": {"$gte": 2020}, "lang": "en"}
+    assert to_filter(recent) == (field("metadata.year") >= 2020) & (field("metadata.lang") == "en")
+    assert to_filter({}) is None
+    with pytest.raises(BadInput, match="Unknown operator"):
+        to_filter({"year": {"gte": 2020}})
+
+
 def test_something_else_is_refused() -> None:
-    with pytest.raises(BadInput, match="dict"):
-        to_filter({"lang": "en"})
+    with pytest.raises(BadInput, match="got str"):
+        to_filter("lang == en")
 
 
 def test_a_filter_nested_too_deeply_is_refused() -> None:

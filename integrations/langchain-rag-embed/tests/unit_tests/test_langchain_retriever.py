@@ -321,3 +321,9 @@ def test_options_without_a_name_are_told_theirs(make, said) -> None:
 def test_the_retriever_shows_its_options_and_no_others() -> None:
     shown = inspect.signature(RagEmbedRetriever).parameters
     assert {"index", "k", "fresh", "by"} <= set(shown)
+
+
+@pytest.mark.parametrize("option", ["min_relevance", "diversity", "fresh"])
+def test_a_text_is_no_number(index, option) -> None:
+    with pytest.raises(ValueError, match=option):
+        RagEmbedRetriever(index=index, **{option: "0.5"})

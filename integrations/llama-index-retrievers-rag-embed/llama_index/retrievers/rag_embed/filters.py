@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from llama_index.core.vector_stores.types import (
     FilterCondition,
@@ -19,6 +19,7 @@ from rag_embed.filters import (
     And,
     Field,
     Filter,
+    FilterLike,
     Missing,
     Not,
     Or,
@@ -26,10 +27,11 @@ from rag_embed.filters import (
     field,
     too_deep,
 )
+from rag_embed.filters import to_filter as from_dictionary
 from rag_embed.values import time_of
 
-Where: TypeAlias = MetadataFilters | MetadataFilter | Filter | None
-"""What restricts a search: LlamaIndex's filters, or rag_embed's own."""
+Where: TypeAlias = MetadataFilters | MetadataFilter | FilterLike
+"""What restricts a search: LlamaIndex's filters, or rag_embed's own, also as a dictionary."""
 
 _NOTHING = Missing("id")
 """Matches no chunk: every chunk has an id."""
@@ -57,7 +59,8 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
     `RagEmbedVectorStore`; in an `Index`, ``[]`` is a value.
 
     Args:
-        where: The filter.
+        where: The filter. A dictionary such as ``{"year": {"$gte": 2020}}`` is read by
+            `rag_embed.filters.to_filter`.
         fields: The declared fields of the index.
 
     Raises:
@@ -74,14 +77,15 @@ def to_filter(where: Where, fields: Fields | None = None) -> Filter | None:
 
 
 def _translated(where: Where, fields: Fields) -> Filter | None:
-    if where is None or isinstance(where, get_args(Filter)):
-        return where
+    if where is None or isinstance(where, Filter | Mapping):
+        return from_dictionary(where)
     if isinstance(where, MetadataFilter):
         return _leaf(where, fields)
     if isinstance(where, MetadataFilters):
         return _group(where, fields)
     raise BadInput(
-        f"Expected MetadataFilters, MetadataFilter or a rag_embed filter, got {type(where).__name__}."
+        "Expected MetadataFilters, MetadataFilter, a dict such as {'year': {'$gte': 2020}} or a rag_embed "
+        f"filter, got {type(where).__name__}."
     )
 
 
