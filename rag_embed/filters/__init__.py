@@ -10,7 +10,7 @@ which a time is compared with as a time. Of a list, ``==`` and ``is_in`` ask whe
 """
 
 from rag_embed.filters.building import Field, field
-from rag_embed.filters.dictionaries import FilterLike, to_filter
+from rag_embed.filters.dictionaries import FilterLike, compare, to_filter
 from rag_embed.filters.meaning import matches, value_of
 from rag_embed.filters.nodes import (
     DEEPEST,
@@ -49,6 +49,7 @@ __all__ = [
     "Or",
     "Scalar",
     "columns",
+    "compare",
     "field",
     "leaves",
     "mapped",

@@ -102,13 +102,13 @@ def _operand(key: str, value: Any) -> Filter:  # noqa: ANN401
 
 
 def compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN401
-    """One comparison.
+    """One comparison of a dictionary, such as ``"$gte"`` of a field with a value.
 
     Raises:
         BadInput: There is no such operator, or it does not take the value.
     """
-    compare = _OPERATORS.get(operator) if isinstance(operator, str) else None
-    if compare is None:
+    judge = _OPERATORS.get(operator) if isinstance(operator, str) else None
+    if judge is None:
         inside = f"{name.name.removeprefix(METADATA)}.{operator}"
         raise BadInput(
             f"Unknown operator {operator!r} in the filter on {name.name!r}; use one of "
@@ -124,7 +124,7 @@ def compare(operator: object, name: Field, value: Any) -> Filter:  # noqa: ANN40
             f"The filter on {name.name!r} compares with None; for a missing value use "
             '{"$exists": False}.'
         )
-    return compare(name, value)
+    return judge(name, value)
 
 
 def _values(values: Any) -> list[Any]:  # noqa: ANN401

@@ -24,6 +24,7 @@ from rag_embed.reading.text import (
     read_markdown,
     read_plain,
 )
+from rag_embed.reading.unread import UNREAD
 from rag_embed.reading.walk import first_name, is_index, walk
 from rag_embed.text import shown, unusable
 from rag_embed.types import Document, Skipped
@@ -41,6 +42,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".csv", ".tsv"), read_rows),
     **dict.fromkeys((".srt", ".vtt"), read_subtitles),
     **dict.fromkeys(KINDS, read_office),
+    **UNREAD,
     ".ipynb": read_notebook,
     ".pdf": read_pdf,
 }

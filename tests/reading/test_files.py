@@ -95,7 +95,7 @@ def test_what_is_not_read_is_reported(tmp_path):
     assert why[".git"] == why[".env"] == "hidden"
     assert why["empty.txt"] == why["blank.md"] == "no text"
     assert why["env"] == "virtual environment"
-    assert "unknown kind of file (.png)" in why["image.png"]
+    assert "picture (.png), which needs text recognition" in why["image.png"]
     assert "link to a folder" in why["loop"]
     assert why["dead.txt"] == "dead link"
     assert why["pipe.txt"] == "not a regular file"
@@ -413,3 +413,15 @@ TITLES = (
 def test_titles_that_programs_write_are_none(title):
     assert usable(title) == ""
     assert usable(f"On {title} as a title of a text") != ""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.zip", "archive (.zip)"), ("a.md.gz", "archive (.gz)"), ("b.TAR", "archive (.tar)"),
+     ("c.mp3", "recording (.mp3)"), ("d.jpg", "picture (.jpg)")],
+)  # fmt: skip
+def test_what_is_no_text_is_called_by_its_kind_also_where_it_is_named(tmp_path, name, kind) -> None:
+    (tmp_path / name).write_bytes(b"\x1f\x8b\x08\x00")
+    for path, chosen in ((tmp_path, {}), (tmp_path / name, {}), (tmp_path, {"include": ["*.*"]})):
+        (skipped,) = read(path, **chosen)
+        assert isinstance(skipped, Skipped) and skipped.reason.startswith(kind)

@@ -18,8 +18,7 @@ from rag_embed import field
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput, class_of
 from rag_embed.fields import Fields
-from rag_embed.filters import METADATA, And, Field, Filter, Not, Or
-from rag_embed.filters.dictionaries import compare
+from rag_embed.filters import METADATA, And, Field, Filter, Not, Or, compare
 from rag_embed.values import time_of
 
 
