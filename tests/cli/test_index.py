@@ -77,8 +77,8 @@ def test_what_was_skipped_is_told_by_kind(run, folder) -> None:
     for name in ("a.png", "b.png", "c.png", "d.gif"):
         (folder / name).write_bytes(b"\x89")
     told = run("index", folder, "--to", "kb", "--exclude", "*.pdf").err
-    assert "skipped handbook/a.png and 2 more: unknown kind of file (.png)" in told
-    assert "skipped handbook/d.gif: unknown kind of file (.gif)" in told and ".pdf" not in told
+    assert "skipped handbook/a.png and 2 more: picture (.png), which needs text" in told
+    assert "skipped handbook/d.gif: picture (.gif), which" in told and ".pdf" not in told
     ignored = folder / ".gitignore"
     ignored.write_text("*.txt")
     report = run("index", folder, "--to", "new", "--json").json
