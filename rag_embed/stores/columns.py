@@ -35,21 +35,22 @@ _READERS = 64
 
 @dataclass(eq=False)
 class PerReader(Generic[Sum]):
-    """A statistic of the rows that somebody may read and not everybody, and of those for everybody.
+    """A statistic of the rows that somebody may read and not everybody, and of those for everybody."""
 
-    Attributes:
-        measured: The statistic of the rows in some slots.
-    """
-
-    measured: Callable[[Rows], Sum]
     _known: dict[Principal | None, Running[Sum]] = field(default_factory=dict)
 
-    def of(self, whom: Principal | None, members: Mask) -> Sum:
-        """The statistic of some slots, which are all of these rows in one version; None for everybody's."""
+    def of(self, whom: Principal | None, members: Mask, measured: Callable[[Rows], Sum]) -> Sum:
+        """The statistic of some slots, which are all of these rows in one version.
+
+        Args:
+            whom: Who asks; None for everybody.
+            members: The slots.
+            measured: The statistic of the rows in some slots; not kept, as it holds who keeps this.
+        """
         before = self._known.pop(whom, None)
         if len(self._known) >= _READERS:
             self._known.pop(next(iter(self._known)))
-        now = (before.moved if before else Running.of)(members, self.measured)
+        now = (before.moved if before else Running.of)(members, measured)
         self._known[whom] = now
         return now.value
 
@@ -65,7 +66,7 @@ class Matrix:
     def __init__(self, space: str, dim: int) -> None:
         self.sources = (f"v_{space}",)
         self.filled = Growing(np.bool_)
-        self.moments = PerReader(self._moments)
+        self._moments = PerReader[Moments]()
         self.most = None
         self._dim = dim
         self._rows = Growing(np.float32, dim)
@@ -119,7 +120,11 @@ class Matrix:
             if self._codes is not None:
                 self._codes.put(slots, rows)
 
-    def _moments(self, rows: Rows) -> Moments:
+    def moments(self, whom: Principal | None, members: Mask) -> Moments:
+        """See `PerReader`."""
+        return self._moments.of(whom, members, self._measured)
+
+    def _measured(self, rows: Rows) -> Moments:
         first = self._rows.upto(len(rows))
         same = len(rows) == 0 or rows[-1] == len(rows) - 1
         return Moments.of(first if same else self._rows.upto(int(rows[-1]) + 1)[rows])

@@ -15,11 +15,11 @@ from rag_embed.stores.byte_rows import flat_bytes
 from rag_embed.stores.columns import PerReader
 from rag_embed.stores.growing import Growing
 from rag_embed.stores.resident import Resident
-from rag_embed.stores.roster import Rows, room
+from rag_embed.stores.roster import Mask, Rows, room
 from rag_embed.stores.sampled_tokens import SAMPLE
 from rag_embed.stores.schema import token_columns
 from rag_embed.stores.snapshot import Snapshot
-from rag_embed.types import TokenBits
+from rag_embed.types import Principal, TokenBits
 
 _ID = 4
 """Bytes of a token's id."""
@@ -36,7 +36,7 @@ class HeldTokens:
     def __init__(self, space: str, dim: int) -> None:
         self.sources = tuple(token_columns(space))
         self.filled = Growing(np.bool_)
-        self.frequencies = PerReader(self._frequencies)
+        self._frequencies = PerReader[Frequencies]()
         self.most = None
         self._width = -(-dim // 8)
         self._parts: list[_Read] = []
@@ -57,7 +57,11 @@ class HeldTokens:
         places = self._places.upto(int(slots.max(initial=-1)) + 1)[slots].tolist()
         return [self._parts[part].row(row) for part, row in places]
 
-    def _frequencies(self, rows: Rows) -> Frequencies:
+    def frequencies(self, whom: Principal | None, members: Mask) -> Frequencies:
+        """See `columns.PerReader`."""
+        return self._frequencies.of(whom, members, self._counted)
+
+    def _counted(self, rows: Rows) -> Frequencies:
         return Frequencies.of([one.ids for one in self.at(rows)])
 
 

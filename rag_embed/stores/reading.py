@@ -10,19 +10,20 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.maths.frequencies import Frequencies
 from rag_embed.maths.moments import Moments
-from rag_embed.stores.columns import PerReader
 from rag_embed.stores.resident import Resident
-from rag_embed.stores.roster import Rows
+from rag_embed.stores.roster import Mask, Rows
 from rag_embed.types import Principal
 
 T = TypeVar("T")
 Sum = TypeVar("Sum", Moments, Frequencies)
 
 
-def statistic(resident: Resident, known: PerReader[Sum], whom: Principal | None) -> Sum:
+def statistic(
+    resident: Resident, known: Callable[[Principal | None, Mask], Sum], whom: Principal | None
+) -> Sum:
     """Of chunks in memory: those for somebody that are not for everybody, or those that are."""
     with resident.roster.lock:
-        return known.of(whom, resident.of(whom))
+        return known(whom, resident.of(whom))
 
 
 def known_places(resident: Resident, ids: Sequence[str]) -> Rows:

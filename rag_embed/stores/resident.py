@@ -108,10 +108,10 @@ class Resident:
             live[slots[known]] = False
         slots, known = self.roster.slots(numbers)
         strange = numbers[~known]
-        given_up = len(self.roster) - int(np.count_nonzero(known))
+        live[slots[known]] = True
+        given_up = len(self.roster) - int(np.count_nonzero(live))
         if given_up > len(snapshot) // _GIVEN_UP + _SPARE:
             return Resident.loaded(snapshot)
-        live[slots[known]] = True
         if not len(strange):
             return Resident(self.roster, snapshot, live, self.recent.among(live))
         if len(strange) <= FEW:

@@ -36,7 +36,7 @@ class SampledTokens:
         self._numbers = Growing(np.uint32)
         self._numbered = 0
         self._known: dict[int, npt.NDArray[np.int32]] = {}
-        self._frequencies = PerReader(self._counted)
+        self._frequencies = PerReader[Frequencies]()
 
     @classmethod
     def of(cls, resident: Resident, space: str) -> SampledTokens:
@@ -55,7 +55,7 @@ class SampledTokens:
             lacking = [slot for slot in chosen.tolist() if slot not in self._known]
             if lacking:
                 self._read(resident, lacking)
-            return self._frequencies.of(whom, members)
+            return self._frequencies.of(whom, members, self._counted)
 
     def _sample(self, resident: Resident, members: Mask) -> Mask:
         """Those of some slots that count: ids with the smallest numbers, all or an eighth less, and so on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -50,7 +50,7 @@ class Snapshot:
 
     Attributes:
         uri: Where the index is, for error messages.
-        opened: Gives a handle of ``chunks`` at this version.
+        opened: Gives the handle of ``chunks`` at this version, always the same.
         version: The version.
         fields: The declared fields.
         marked: Gives the marks of ``chunks`` at another version.
@@ -101,7 +101,8 @@ class Snapshot:
     @cached_property
     def resident(self) -> Resident | None:
         """The chunks in memory; None when they are too many."""
-        return self.held.at(self) if len(self) <= self.most else None
+        # They hold what they are read from: if it were this, both would wait for the collector of garbage.
+        return self.held.at(replace(self)) if len(self) <= self.most else None
 
     @cached_property
     def columns(self) -> Mapping[str, pa.Field]:
@@ -241,19 +242,16 @@ class Snapshot:
 
     def passing(self, where: Filter | None) -> list[str]:
         """Ids of the chunks that match a resolved filter, in any order."""
-        judged = self.judged(where)
-        if judged is not None:
+        if (judged := self.judged(where)) is not None:
             return judged
-        search = narrowed(self.table.search(), self.condition(where)).select(["id"])
-        ids: list[str] = self.read(search)["id"].to_pylist()
+        found = self.read(narrowed(self.table.search(), self.condition(where)).select(["id"]))
+        ids: list[str] = found["id"].to_pylist()
         return ids
 
     @cached_property
     def _scan(self) -> Scan:
-        def read(columns: Sequence[str]) -> pa.Table:
-            return self.read(self.table.search().select(list(columns)))
-
-        return Scan(read, self.fields)
+        other = replace(self)  # as in `resident`
+        return Scan(lambda names: other.read(other.table.search().select(names)), self.fields)
 
     @cached_property
     def _judge(self) -> Judge:
@@ -271,13 +269,12 @@ class Snapshot:
     def evenly(self, rows: int, column: str, where: Expr | None) -> pa.Table:
         """A column of evenly spaced rows, of all if there are no more."""
         if where is None:
-            step = max(1, -(-len(self) // rows))
-            offsets = list(range(0, len(self), step))
-            return self.read(self.table.take_offsets(offsets).select([column]))
+            offsets = range(0, len(self), max(1, -(-len(self) // rows)))
+            return self.read(self.table.take_offsets(list(offsets)).select([column]))
         search = self.table.search().where(where).select(["id"]).with_row_id(True)
         row_ids = self.read(search)["_rowid"].to_pylist()
-        step = max(1, -(-len(row_ids) // rows))
-        return self.read(self.table.take_row_ids(row_ids[::step]).select([column]))
+        row_ids = row_ids[:: max(1, -(-len(row_ids) // rows))]
+        return self.read(self.table.take_row_ids(row_ids).select([column]))
 
     def mean_bytes(self, column: str, rows: int) -> float:
         """Mean size of a column's bytes, over so many evenly spaced rows; 0 where there are none."""

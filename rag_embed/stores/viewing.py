@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -125,7 +125,7 @@ class LanceViewing:
         there = newest[0]
         snapshot = Snapshot(
             self._uri,
-            partial(opened, self._database, "chunks", chunks),
+            cache(partial(opened, self._database, "chunks", chunks)),
             chunks,
             self._fields,
             self._marks,
