@@ -29,6 +29,7 @@ from rag_embed.encoders.cache import cache_folder, write_atomically
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.models import ModelFiles
 from rag_embed.encoders.ov import openvino as ov
+from rag_embed.encoders.ov import unreported
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.quantised import quantised
 from rag_embed.encoders.runner import Graph, Runner
@@ -220,12 +221,15 @@ def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Mode
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Tracing warns of values it takes as constant; the comparison with torch is what counts."""
+    """Tracing warns of values it takes as constant; the comparison with torch is what counts.
+
+    Nor is anyone else told of it: see `ov.unreported`.
+    """
     logger = logging.getLogger("transformers")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unreported():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -2,6 +2,7 @@
 
 On import it sends an event from a forked process, without asking, where its telemetry package is
 installed. Without that package it uses an empty stub of its own; here it never finds the package.
+Who has imported it before has told it where the package is: `unreported` is for what follows then.
 
 Its binding looks numpy up at the first use of an array. When two threads come first together, one
 waits for the other's lock, which waits for the interpreter's: forever. So one thread comes first here.
@@ -10,6 +11,8 @@ What converts models takes as long to import as all the rest; `conversion` impor
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 _MODULES = cast("dict[str, Any]", sys.modules)
@@ -24,6 +27,22 @@ if _LEFT_OUT:
     del _MODULES["openvino.tools.ovc"]
 
 openvino.Tensor(np.zeros(1, dtype=np.float32))
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """While this lasts, no conversion is told to anyone: it would be in a dozen events, each from a fork."""
+    telemetry = _MODULES.get("openvino_telemetry")
+    if telemetry is None:
+        yield
+        return
+    from openvino.tools.ovc.telemetry_stub import Telemetry as Stub
+
+    told, telemetry.Telemetry = telemetry.Telemetry, Stub
+    try:
+        yield
+    finally:
+        telemetry.Telemetry = told
 
 
 def ran(request: Any, *inputs: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:  # noqa: ANN401

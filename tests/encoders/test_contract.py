@@ -25,7 +25,7 @@ class TestSentenceEncoder(EncoderContract):
 class TestOpenVINOEncoder(EncoderContract):
     @pytest.fixture
     def encoder(self, tiny, cache):
-        pytest.importorskip("openvino")
+        pytest.importorskip("rag_embed.encoders.ov")
         from rag_embed.encoders import OpenVINOEncoder
 
         return OpenVINOEncoder(str(tiny))

@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
+from types import SimpleNamespace
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -22,7 +23,7 @@ from rag_embed.encoders.minilm import DEFAULT
 from rag_embed.errors import BadInput, ModelUnavailable, UnfaithfulEncoder, UnsupportedModel
 from rag_embed.testing.encoder import ODD, TEXTS
 
-pytest.importorskip("openvino")
+pytest.importorskip("rag_embed.encoders.ov")
 from rag_embed.encoders import OpenVINOEncoder, conversion
 from rag_embed.encoders.quantised import quantised
 
@@ -121,6 +122,29 @@ def test_a_model_is_converted_once(tiny, tmp_path, monkeypatch, nothing_shared):
     np.testing.assert_array_equal(OpenVINOEncoder(str(tiny)).encode_document(TEXTS), first)
     left = [path.name for path in (tmp_path / "openvino").iterdir()]
     assert len(left) == 1  # no drafts
+
+
+def test_nobody_is_told_of_a_conversion(tiny, tmp_path, monkeypatch, nothing_shared):
+    """Nor where OpenVINO was imported first by another, and has found its telemetry."""
+    from openvino.tools.ovc import convert_impl, telemetry_utils
+
+    assert sys.modules["openvino_telemetry"] is None, "the tests themselves would report"
+    told = []
+
+    class Telemetry:
+        def __init__(self, **_):
+            self.backend = SimpleNamespace(app_name="OVC")
+
+        def __getattr__(self, name):
+            return lambda *given: told.append((name, *given))
+
+    found = SimpleNamespace(Telemetry=Telemetry)
+    monkeypatch.setitem(sys.modules, "openvino_telemetry", found)
+    for module in (convert_impl, telemetry_utils):
+        monkeypatch.setattr(module, "tm", found)
+    monkeypatch.setenv("RAG_EMBED_CACHE", str(tmp_path))
+    OpenVINOEncoder(str(tiny))
+    assert [*tmp_path.rglob("model.xml")] and not told and found.Telemetry is Telemetry
 
 
 def test_an_unwritable_cache_converts_every_time(tiny, tmp_path, monkeypatch, nothing_shared):

@@ -40,7 +40,7 @@ class TestLookedUp(SparseEncoderContract):
 class TestOpenVINOSparseEncoder(SparseEncoderContract):
     @pytest.fixture
     def encoder(self, splade, cache):
-        pytest.importorskip("openvino")
+        pytest.importorskip("rag_embed.encoders.ov")
         return OpenVINOSparseEncoder(str(splade))
 
 
@@ -70,7 +70,7 @@ def rows(vectors: list[SparseVector], terms: int) -> np.ndarray:
 def test_weights_are_those_of_the_library(
     tiny, tmp_path, cache, build_splade, pooling, activation
 ) -> None:
-    pytest.importorskip("openvino")
+    pytest.importorskip("rag_embed.encoders.ov")
     folder = build_splade(tmp_path, tiny, pooling=pooling, activation=activation)
     expected = library(folder, TEXTS)
     torch_encoder = SparseEncoder(str(folder), device="cpu")
@@ -147,7 +147,7 @@ def test_it_is_made_again_by_its_recipe_and_its_pickle(splade, tmp_path, monkeyp
 
 
 def test_a_converted_model_starts_without_torch(splade, cache) -> None:
-    pytest.importorskip("openvino")
+    pytest.importorskip("rag_embed.encoders.ov")
     load_sparse(str(splade))
     code = (
         "import sys; from rag_embed.encoders import load_sparse; "

@@ -8,7 +8,7 @@ import pytest
 from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
 from rag_embed.testing.encoder import ODD, TEXTS
 
-pytest.importorskip("openvino")
+pytest.importorskip("rag_embed.encoders.ov")
 
 
 @pytest.fixture(params=["torch", "openvino"])
