@@ -76,3 +76,8 @@ def kb(tmp_path) -> str:
         ]
     )
     return str(tmp_path / "kb")
+
+
+def documents(kb: str) -> list[str]:
+    """Ids of all that an index holds."""
+    return sorted(Index.open(kb, encoder=HashEncoder(64)).store.document_ids())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from serving.listening import Server, serving
 
 from rag_embed import Document, Index
 
@@ -54,3 +57,18 @@ def foxes(tmp_path_factory) -> str:
         ]
     )
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def server(handbook) -> Iterator[Server]:
+    """Serves the handbook; nothing can be written."""
+    with serving(handbook) as one:
+        yield one
+
+
+@pytest.fixture
+def notes(tmp_path) -> str:
+    """Path of an index to write into."""
+    index = Index.create(tmp_path / "notes", fields={"year": int})
+    index.add([Document("old", "Old news."), Document("ann", "Of Ann.", user="ann")])
+    return str(tmp_path / "notes")
