@@ -4,7 +4,8 @@ No model: vectors are random points of a space of 16 dimensions in 384, texts ar
 First, documents of ten chunks are added to an index and to one of a tenth of its size, in turns, and
 replaced. Then documents of one chunk are added one by one, while another process searches all the time;
 before and after, it searches alone. In the end both indexes, this one and one that was built in one go, are
-optimized, and again when old versions may go; then their sizes are compared.
+optimized, and again when old versions may go; then their sizes are compared. Last, one process adds and
+searches in turns, and says what memory it takes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -161,14 +162,17 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def stream(store: LanceStore, place: Path, adds: int) -> Iterator[dict[str, float]]:
-    """Adds of one chunk each, and twenty times what the disk and the memory hold."""
+def stream(
+    store: LanceStore, place: Path, adds: int, then: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, float]]:
+    """Adds of one chunk each, with what follows each, and twenty times what the disk and the memory hold."""
     watch = Watch()
     for i in range(adds):
         some = made(5_000_000 + i, 1, 1)
         with watch:
             store.replace(some.documents, some.rows)
             store.tidy()
+        then()
         if (i + 1) % max(1, adds // 20) == 0:
             files, size = on_disk(place)
             mean = 1000 * statistics.fmean(watch.wall[-adds // 20 :])
@@ -230,8 +234,18 @@ def streamed(bench: Bench) -> Iterator[Table]:
     yield Table(f"{adds:,} documents added one by one", {"": "", "figure": ".2f"}, rows)
 
 
+def memory(bench: Bench) -> Iterator[Table]:
+    adds, random = bench.options.adds, np.random.default_rng(1)
+    with TemporaryDirectory() as folder:
+        store = bulk(place := Path(folder, "kb"), bench.options.chunks)
+        course = list(stream(store, place, adds, lambda: searched(store, random)))
+    rows = [[one["adds"], one["rss"], one["files"]] for one in course[1::2]]
+    columns = {"adds, each with a search": ",d", "MB of memory": ",.0f", "data files": ",d"}
+    yield Table("a process that adds and searches in turns", columns, rows)
+
+
 SUITE = Suite(
-    {"single": single, "stream": streamed},
+    {"single": single, "stream": streamed, "memory": memory},
     options={
         "--chunks": {"type": int, "default": 100_000, "help": "of the large index"},
         "--turns": {"type": int, "default": 200, "help": "documents added in turns"},

@@ -16,6 +16,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
+from rag_embed.stores.arenas import share_arenas
 from rag_embed.stores.forked import used
 from rag_embed.stores.options import check_options
 from rag_embed.stores.places import local
@@ -38,11 +39,16 @@ SAME = {
 
 _INDEX_BYTES = 256 * 2**20
 _METADATA_BYTES = 64 * 2**20
-_SESSION = PerProcess(
-    lambda: lancedb.Session(
+
+
+def _session() -> lancedb.Session:
+    share_arenas()  # before its threads make some
+    return lancedb.Session(
         index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=_METADATA_BYTES
     )
-)
+
+
+_SESSION = PerProcess(_session)
 """What LanceDB keeps in memory of all indexes that a process opens; by itself it takes gigabytes."""
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from lancedb.index import BTree
 
+from rag_embed.stores.arenas import give_back
 from rag_embed.stores.tables import PATIENCE, SAME, at_once, given_way
 
 COMMITS = 64
@@ -127,7 +128,8 @@ def optimized(table: Any, local: bool) -> None:  # noqa: ANN401
         with given_way():
             age = _superseded(table) if local else PATIENCE
             table.optimize(cleanup_older_than=age, delete_unverified=local)
-            return
+            break
+    give_back()
 
 
 def _files(search: Any) -> npt.NDArray[np.uint64]:  # noqa: ANN401
