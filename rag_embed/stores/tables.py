@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import lancedb
@@ -39,17 +40,22 @@ SAME = {
 
 _INDEX_BYTES = 256 * 2**20
 _METADATA_BYTES = 64 * 2**20
+_METADATA_BYTES_OF_FOLDERS = 8 * 2**20
 
 
-def _session() -> lancedb.Session:
+def _session(metadata_bytes: int) -> lancedb.Session:
     share_arenas()  # before its threads make some
     return lancedb.Session(
-        index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=_METADATA_BYTES
+        index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=metadata_bytes
     )
 
 
-_SESSION = PerProcess(_session)
+_SESSION = PerProcess(partial(_session, _METADATA_BYTES))
 """What LanceDB keeps in memory of all indexes that a process opens; by itself it takes gigabytes."""
+
+_SESSION_OF_FOLDERS = PerProcess(partial(_session, _METADATA_BYTES_OF_FOLDERS))
+"""The same of those in folders: reading again what a file says of itself costs no request, and each of these
+many small pieces holds a page of memory, though all around it was given back."""
 
 
 def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> Any:  # noqa: ANN401
@@ -66,12 +72,14 @@ def connect(uri: str | os.PathLike[str], options: Mapping[str, str] | None) -> A
     keep_secret(options)
     with explained("open the folder", uri):
         used()
+        alone = local(os.fspath(uri)) is not None
         in_memory = os.fspath(uri).startswith("memory://")  # one for all of a session
+        session = None if in_memory else (_SESSION_OF_FOLDERS if alone else _SESSION).get()
         return lancedb.connect(
             uri,
-            read_consistency_interval=None if local(os.fspath(uri)) is None else timedelta(0),
+            read_consistency_interval=timedelta(0) if alone else None,
             storage_options=dict(options) if options else None,
-            session=None if in_memory else _SESSION.get(),
+            session=session,
         )
 
 
