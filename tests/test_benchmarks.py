@@ -135,7 +135,7 @@ def data(tmp_path_factory) -> Path:
     [
         "quality --sets ports fairs",
         "tokens --sets ports fairs --parts gain --weights 0.25",
-        "rerank --sets ports --queries 5",
+        "rerank --sets ports --queries 5 --train fairs --layers 1",
         "routing --sets ports fairs --parts sets mixed",
         "situated --sets ports fairs --parts ways --ways titled isolated",
         "speed --sets ports fairs --sizes 50 --queries 9 --encoded 20 --callers 2 --peers lancedb",

@@ -2,6 +2,8 @@
 
 *Default*: they stay as they are, without token evidence; *tokens* with it; *maxsim, bits*: the same bits, each
 word counting the same; models that are named, alone and added with a weight of 0.5.
+
+*Own*: a re-ranker trained on a part of a set's labels, measured on the others and on sets that it has not seen.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 
 from benchmarks.common import NINE, Bench, Row, Suite, gain, mean, ndcgs, turns
 from benchmarks.records import Table
+from benchmarks.suites._own_reranker import own
 from rag_embed import Index, Query
 from rag_embed.encoders import CrossEncoderReranker, MultiVectorEncoder
 from rag_embed.protocols import Reranker, Retriever
@@ -90,11 +93,14 @@ def candidates(bench: Bench) -> Iterator[Table]:
 
 
 SUITE = Suite(
-    {"candidates": candidates},
+    {"candidates": candidates, "own": own},
     sets=NINE,
     options={
         "--queries": {"type": int, "default": 100, "help": "of each set"},
         "--cross-encoder": {"help": "name or path of a cross-encoder"},
+        "--train": {"nargs": "+", "default": ["policyqa_ctx", "squad_train"], "help": "sets"},
+        "--pairs": {"type": int, "default": 500, "help": "of each set that is trained on"},
+        "--layers": {"type": int, "default": 3, "help": "of the re-ranker that is trained"},
         "--multi-vector": {"help": "name or path of a ColBERT-style model"},
     },
 )

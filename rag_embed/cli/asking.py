@@ -55,7 +55,9 @@ By = Annotated[
 ]
 Rerank = Annotated[
     str | None,
-    typer.Option(help="Name or folder of a cross-encoder that scores the best 40 hits again."),
+    typer.Option(
+        help="Name or folder of a cross-encoder that scores the best 40 hits again; see train-reranker."
+    ),
 ]
 BestChunks = Annotated[
     int | None,
@@ -123,10 +125,7 @@ def found(
         raise BadInput("--rerank and --best-chunks both decide the order; leave one of them out.")
     retriever = index.retriever
     if rerank is not None:
-        from rag_embed.encoders import CrossEncoderReranker  # needs torch
-
-        rows = stored_rows(index.store)
-        retriever = Reranked(retriever, CrossEncoderReranker(rerank), rows=rows)
+        retriever = Reranked.by(retriever, rerank, rows=stored_rows(index.store))
     if best_chunks is not None:
         best = ranking.BestChunks(best_chunks)
         retriever = Reranked(

@@ -16,32 +16,38 @@ from rich.progress import Progress as Bar
 from rag_embed.cli.show import NOT_BETTER, emit, err, facts, out
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
-from rag_embed.types import OnProgress, Progress
+from rag_embed.types import Document, OnProgress, Progress
 
 if TYPE_CHECKING:
     from rag_embed.encoders.adapter_card import Card
+    from rag_embed.evaluation import Collection
     from rag_embed.training.sources import Source
 
-_SOURCE = "An index, or a folder with corpus.jsonl, queries.jsonl and qrels."
+SOURCE = Annotated[
+    Path, typer.Argument(help="An index, or a folder with corpus.jsonl, queries.jsonl and qrels.")
+]
+QUERIES = Annotated[
+    Path | None, typer.Argument(help="The queries, a file such as queries.jsonl; for an index.")
+]
+QRELS = Annotated[
+    Path | None,
+    typer.Argument(help="Their relevant documents, a file such as qrels.tsv; for an index."),
+]
+HELD_OUT = Annotated[float, typer.Option(help="Share of the pairs that is held out to report on.")]
 _OUT = Annotated[Path, typer.Option("--out", help="Folder of the adapter and its card.")]
-_DEVICE = Annotated[
+DEVICE = Annotated[
     str | None,
     typer.Option(help="Device to train on: cuda, mps or cpu.", show_default="the best there is"),
 ]
-_JSON = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
-_SEED = Annotated[int, typer.Option(help="Seed of splits, order and dropout.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
+SEED = Annotated[int, typer.Option(help="Seed of splits, order and dropout.")]
 
 
 def train_expert(
-    source: Annotated[Path, typer.Argument(help=_SOURCE)],
+    source: SOURCE,
     to: _OUT,
-    queries: Annotated[
-        Path | None, typer.Argument(help="The queries, a file such as queries.jsonl; for an index.")
-    ] = None,
-    qrels: Annotated[
-        Path | None,
-        typer.Argument(help="Their relevant documents, a file such as qrels.tsv; for an index."),
-    ] = None,
+    queries: QUERIES = None,
+    qrels: QRELS = None,
     made: Annotated[
         int | None,
         typer.Option(
@@ -59,12 +65,10 @@ def train_expert(
     learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 2e-4,
     batch: Annotated[int, typer.Option(help="Pairs per step.")] = 32,
     rank: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
-    held_out: Annotated[
-        float, typer.Option(help="Share of the pairs that is held out to report on.")
-    ] = 0.25,
-    seed: _SEED = 0,
-    device: _DEVICE = None,
-    as_json: _JSON = False,
+    held_out: HELD_OUT = 0.25,
+    seed: SEED = 0,
+    device: DEVICE = None,
+    as_json: JSON = False,
 ) -> None:
     """Train a query encoder for your kind of question; no document is encoded again.
 
@@ -83,7 +87,7 @@ def train_expert(
         raise BadInput("There are no labelled queries here: give some, or --pseudo 1000.")
     sides = material.split(made=count, held_out=held_out, seed=seed)
     schedule = Schedule(epochs, learning_rate, seed=seed)
-    with _progress("training") as progress:
+    with progressing("training") as progress:
         card = train(
             material.corpus,
             sides,
@@ -95,7 +99,7 @@ def train_expert(
             device=device,
             progress=progress,
         )
-    _report(card, to, as_json)
+    report(card, to, as_json)
 
 
 def train_situated(
@@ -125,12 +129,10 @@ def train_situated(
     learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 1e-4,
     pull: Annotated[float, typer.Option(help="Weight of staying near the untrained vector.")] = 1.0,
     rank: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
-    held_out: Annotated[
-        float, typer.Option(help="Share of the pairs that is held out to report on.")
-    ] = 0.2,
-    seed: _SEED = 0,
-    device: _DEVICE = None,
-    as_json: _JSON = False,
+    held_out: HELD_OUT = 0.2,
+    seed: SEED = 0,
+    device: DEVICE = None,
+    as_json: JSON = False,
 ) -> None:
     """Train how a chunk is read within its document, beside its own vector.
 
@@ -154,7 +156,7 @@ def train_situated(
         cuts, pairs = read_chunk_set(source)
         kind = f"{len(pairs)} labelled"
     schedule = Schedule(epochs, learning_rate, evaluations=2, seed=seed)
-    with _progress("training") as progress:
+    with progressing("training") as progress:
         card = train(
             cuts,
             split(pairs, held_out=held_out, seed=seed),
@@ -166,33 +168,47 @@ def train_situated(
             device=device,
             progress=progress,
         )
-    _report(card, to, as_json)
+    report(card, to, as_json)
 
 
 def _source(source: Path, queries: Path | None, qrels: Path | None) -> Source:
-    from rag_embed import evaluation as ev
     from rag_embed.encoders import load
     from rag_embed.training.sources import Source
-    from rag_embed.types import Document
+
+    index, labels = read(source, queries, qrels)
+    if index is not None:
+        return Source.of_index(index, labels)
+    assert labels is not None  # where there is no index there is a collection
+    err.print(f"encoding {len(labels.documents)} documents ...")
+    return Source.of_collection(labels, load())
+
+
+def read(
+    source: Path, queries: Path | None, qrels: Path | None
+) -> tuple[Index | None, Collection | None]:
+    """The index that a source is, and the labels: those of its documents, or the collection that it is.
+
+    Raises:
+        BadInput: One file of labels is missing, or cannot be read.
+    """
+    from rag_embed import evaluation as ev
 
     if (queries is None) != (qrels is None):
         raise BadInput("Give both queries and qrels, or neither.")
-    if (source / "settings.lance").is_dir():
-        index = Index.open(source)
+    if not (source / "settings.lance").is_dir():
         if queries is None or qrels is None:
-            return Source.of_index(index)
-        documents = tuple(Document(id, "") for id in index.store.document_ids())
-        return Source.of_index(index, ev.read_labels(documents, queries, qrels, name=source.name))
+            return None, ev.read_collection(source)
+        return None, ev.read_files(source / "corpus.jsonl", queries, qrels, name=source.name)
+    index = Index.open(source)
     if queries is None or qrels is None:
-        collection = ev.read_collection(source)
-    else:
-        collection = ev.read_files(source / "corpus.jsonl", queries, qrels, name=source.name)
-    err.print(f"encoding {len(collection.documents)} documents ...")
-    return Source.of_collection(collection, load())
+        return index, None
+    documents = tuple(Document(id, "") for id in index.store.document_ids())
+    return index, ev.read_labels(documents, queries, qrels, name=source.name)
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[OnProgress]:
+def progressing(title: str) -> Iterator[OnProgress]:
+    """A bar of steps on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bar(
         *columns, TextColumn("steps{task.fields[best]}"), TimeElapsedColumn(), console=err
@@ -208,7 +224,8 @@ def _progress(title: str) -> Iterator[OnProgress]:
         yield progress
 
 
-def _report(card: Card, folder: Path, as_json: bool) -> None:
+def report(card: Card, folder: Path, as_json: bool) -> None:
+    """Print a card, and leave with `NOT_BETTER` where nothing was installed."""
     if as_json:
         emit({**asdict(card), "installed": card.installed, "folder": str(folder)})
     else:

@@ -1,4 +1,4 @@
-"""What a trained adapter says about itself: data, sizes, settings, and the gain that was measured."""
+"""What a trained adapter or re-ranker says of itself: data, sizes, settings, and the gain that was measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rag_embed.encoders.adapter import CARD, replaced
 from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import Difference
 
-Kind: TypeAlias = Literal["expert", "situated", "merged"]
+Kind: TypeAlias = Literal["expert", "situated", "merged", "reranker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Card:
     """One training run.
 
     Attributes:
-        kind: ``"expert"`` adapts queries, ``"situated"`` chunks, ``"merged"`` is made of experts.
+        kind: ``"expert"`` adapts queries, ``"situated"`` chunks, ``"merged"`` is made of experts;
+            ``"reranker"`` is a cross-encoder.
         name: Of the adapter.
         data: Where the pairs come from.
         base: Model that was adapted.
@@ -34,7 +35,7 @@ class Card:
         seconds: The training took.
         history: Per evaluation: step, mean loss, validation score.
         metric: Of ``before``, ``after``, ``gain`` and the validation scores.
-        before: The model without the adapter, on the held-out side.
+        before: The model without the adapter, or the search without the re-ranker, on the held-out side.
         after: With it.
         gain: The difference over the same queries, with its 95 % interval.
         others: Gain on further sets, by name.
@@ -71,7 +72,8 @@ class Card:
         count = f"{self.pairs['held_out']} held-out queries"
         if self.installed:
             return f"better: {change} on {count}."
-        return f"not installed, no better than its model: {change} on {count}."
+        than = "the search without it" if self.kind == "reranker" else "its model"
+        return f"not installed, no better than {than}: {change} on {count}."
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write ``card.json``."""
@@ -99,3 +101,16 @@ class Card:
                 f"{os.fspath(folder)!r} holds no {CARD} as training writes it "
                 f"({type(error).__name__}: {error}); pass the folder of a trained adapter."
             ) from error
+
+
+def trained(folder: str) -> Mapping[str, Any] | None:
+    """How a trained re-ranker was measured: its `Card.settings`; None for any other model.
+
+    Raises:
+        BadInput: The folder holds no model, since what was trained was no better.
+    """
+    if not (Path(folder) / CARD).is_file() or (card := Card.read(folder)).kind != "reranker":
+        return None
+    if not card.installed:
+        raise BadInput(f"{folder!r} holds no re-ranker: {card.verdict}")
+    return card.settings

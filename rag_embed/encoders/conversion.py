@@ -12,7 +12,6 @@ import logging
 import math
 import shutil
 import tempfile
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from rag_embed.encoders.ov import openvino as ov
 from rag_embed.encoders.ov import unreported
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.quantised import quantised
+from rag_embed.encoders.quiet import without_warnings
 from rag_embed.encoders.runner import Graph, Runner
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
@@ -225,15 +225,8 @@ def quiet() -> Iterator[None]:
 
     Nor is anyone else told of it: see `ov.unreported`.
     """
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), unreported():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with without_warnings(), unreported():
+        yield
 
 
 def kept_graph(model: ov.Model, reference: Vectors, folder: Path) -> None:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.base.modules import Transformer
-from tokenizers import Tokenizer
 
 from rag_embed.encoders.batching import batches
+from rag_embed.encoders.cross_layout import PairTokens, refuse_others
 from rag_embed.encoders.loading import budget, loaded
-from rag_embed.encoders.model_kind import Kind
 from rag_embed.encoders.models import resolve
 from rag_embed.encoders.remade import Remade
-from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable
 from rag_embed.processes import PerProcess
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
-
-_HEADS = ("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration")
 
 
 class CrossEncoderReranker(Remade):
@@ -60,7 +55,7 @@ class CrossEncoderReranker(Remade):
         trust_remote_code: bool = False,
     ) -> None:
         files = resolve(model, revision)
-        _refuse_others(model, files.path)
+        refuse_others(model, files.path)
         own = loaded(CrossEncoder, files, device, trust_remote_code)
         self._set(own, model, read, token_budget)
 
@@ -94,22 +89,28 @@ class CrossEncoderReranker(Remade):
         self.read = read
         self.max_tokens = int(model.max_seq_length or model.tokenizer.model_max_length)
         self.token_budget = budget(token_budget, model.device.type)
-        definition = tokenizer.to_str()
-        self._tokens = Tokens(definition, self.max_tokens)
-        self._pairs = Tokenizer.from_str(definition)
-        self._pairs.no_padding()
-        self._pairs.enable_truncation(self.max_tokens)
+        self._tokens = PairTokens(tokenizer.to_str(), self.max_tokens)
         self._turn = PerProcess(Lock)
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """See `protocols.Reranker`."""
+        pairs = self.pairs(query, hits)
+        position = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
+        return self.scores(list(position))[[position[pair] for pair in pairs]]
+
+    def pairs(self, query: Query, hits: Sequence[Hit]) -> list[tuple[str, str]]:
+        """The query with what is read of each hit."""
         clipped = self._tokens.clipped
         text = clipped(query.text)
-        pairs = [(text, clipped(self.read(hit))) for hit in hits]
-        position = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
-        return self._scores(list(position))[[position[pair] for pair in pairs]]
+        return [(text, clipped(self.read(hit))) for hit in hits]
 
-    def _scores(self, pairs: list[tuple[str, str]]) -> Scores:
+    @property
+    def transformer(self) -> torch.nn.Module:
+        """Tokens in, logits out."""
+        return cast(torch.nn.Module, self.model.transformers_model)
+
+    def scores(self, pairs: list[tuple[str, str]]) -> Scores:
+        """``(len(pairs),)`` logits of queries with texts that are no longer than `PairTokens.clipped`."""
         scores = np.empty(len(pairs), dtype=np.float32)
         if not self._plain:
             for i, pair in enumerate(pairs):
@@ -117,7 +118,7 @@ class CrossEncoderReranker(Remade):
             return scores
         prompt = (self.model.prompts or {}).get(self.model.default_prompt_name or "") or ""
         prompted = [(prompt + query, text) for query, text in pairs]
-        lengths = [len(one.ids) for one in self._pairs.encode_batch_fast(prompted)]
+        lengths = [len(one.ids) for one in self._tokens.encoded(prompted)]
         for padded, members in batches(lengths, self.token_budget):
             length = min(padded, self.max_tokens)
             padding = {"padding": "max_length", "truncation": "longest_first", "max_length": length}
@@ -143,15 +144,3 @@ class CrossEncoderReranker(Remade):
                 **options,
             )
         return found
-
-
-def _refuse_others(name: str, path: Path) -> None:
-    """Loading anything else would put a head with random weights on it."""
-    kind = Kind.of(path)
-    trained = any(head.endswith(_HEADS) for head in kind.architectures)
-    if kind.library == "CrossEncoder" or (not kind.library and trained):
-        return
-    raise ModelUnavailable(
-        f"{name!r} is no cross-encoder but {kind}: it has no trained head that scores a pair. "
-        "Use a model such as 'cross-encoder/ms-marco-MiniLM-L6-v2'."
-    )

@@ -1,6 +1,7 @@
 """From queries to ranked hits: legs that score, fusion, relevance, diversity."""
 
 from rag_embed.ranking.best_chunks import BestChunks
+from rag_embed.ranking.excerpts import Excerpts, excerpt
 from rag_embed.ranking.foreign_leg import ForeignLeg, Found
 from rag_embed.ranking.hybrid import POOL, Hybrid
 from rag_embed.ranking.joining import Passage, cover, passages
@@ -19,6 +20,7 @@ __all__ = [
     "BestChunks",
     "Calibration",
     "DenseLeg",
+    "Excerpts",
     "ForeignLeg",
     "Found",
     "FunctionReranker",
@@ -35,6 +37,7 @@ __all__ = [
     "WEIGHTS",
     "cover",
     "default",
+    "excerpt",
     "passages",
     "readable",
     "scores_of_order",

@@ -8,6 +8,7 @@ a cross-encoder (`rag_embed.encoders.CrossEncoderReranker`), a multi-vector mode
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,10 +16,13 @@ from functools import partial
 import numpy as np
 
 from rag_embed.arguments import set_counts
+from rag_embed.encoders.adapter_card import trained
+from rag_embed.encoders.precision import Precision
 from rag_embed.errors import BadInput
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
+from rag_embed.ranking.excerpts import Excerpts
 from rag_embed.ranking.grouping import Groups
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors, check_queries
@@ -101,6 +105,42 @@ class Reranked:
     spread: bool = True
     rows: Rows | None = None
     name: str = RERANK
+
+    @classmethod
+    def by(
+        cls,
+        retriever: Retriever,
+        model: str | os.PathLike[str],
+        *,
+        rows: Rows | None = None,
+        device: str | None = None,
+        precision: Precision = "auto",
+    ) -> Reranked:
+        """A retriever, and a cross-encoder behind it by its name or folder.
+
+        One that `training.train_reranker` wrote has the depth and weight that it was measured with, and reads
+        as much of a chunk. Any other decides alone and reads all.
+
+        Args:
+            retriever: Finds the candidates.
+            model: See `encoders.load_reranker`.
+            rows: For queries that ask for diversity.
+            device: Ask for torch on this device.
+            precision: Ask for OpenVINO in this precision.
+
+        Raises:
+            BadInput: Training wrote no model into the folder, since it was no better.
+            ModelUnavailable: The model cannot be loaded, or is no cross-encoder with one score.
+        """
+        from rag_embed.encoders import load_reranker
+
+        name = os.fspath(model)
+        told = trained(name)
+        loaded = load_reranker(name, device=device, precision=precision)
+        if told is None:
+            return cls(retriever, loaded, rows=rows)
+        reads = Excerpts(loaded, told["characters"])
+        return cls(retriever, reads, told["depth"], told["weight"], rows=rows)
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "depth")

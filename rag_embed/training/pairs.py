@@ -70,7 +70,8 @@ def labelled(
         >>> labelled(Collection("c", (entry,), {"q": "how to close"}, {"q": {"a#1": 1}}))
         [Pair(query='how to close', chunks=('a#1',), documents=('a',), ignored=(), text='')]
     """
-    owner = {d.id: str(d.metadata.get("doc_id", d.id)) for d in collection.documents}
+    owner = {id: id for id in chunks or ()}  # labels of an index need not repeat its documents
+    owner |= {d.id: str(d.metadata.get("doc_id", d.id)) for d in collection.documents}
     pairs = []
     for id in collection.judged:
         right = [one for one, grade in collection.qrels[id].items() if grade > 0 and one in owner]

@@ -93,6 +93,37 @@ def test_labels_of_an_index(train, kb, tmp_path) -> None:
     assert none.code == 1 and "--pseudo 1000" in none.err
 
 
+def test_a_reranker_of_an_index(train, tmp_path) -> None:
+    """Drafts hold more words of the query; what was agreed answers. A search is told it by its folder."""
+    index = Index.create(tmp_path / "papers", weights={"dense": 0.01, "lexical": 0.99})
+    draft, final = (
+        "Number {0} is a draft, number {0} is not agreed.",
+        "Number {0} is final and agreed.",
+    )
+    kinds = {"a": draft, "b": final}
+    index.add(
+        Document(f"{kind}{i}", text.format(i))
+        for i in range(1000, 1060)
+        for kind, text in kinds.items()
+    )
+    rows = [json.dumps({"_id": f"q{i}", "text": f"number {i}"}) for i in range(1000, 1060)]
+    (tmp_path / "queries.jsonl").write_text("\n".join(rows))
+    rows = [f"q{i}\tb{i}\t1" for i in range(1000, 1060)]
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(rows))
+    labels = (tmp_path / "queries.jsonl", tmp_path / "qrels.tsv")
+    few = ("--layers", 1, "--depth", 2, "--learning-rate", "1e-3", "--seed", 1, "--device", "cpu")
+    done = train("train-reranker", "papers", *labels, "--out", "mine", "--json", *few)
+    assert done.code == 0, done.err
+    assert done.json["kind"] == "reranker" and done.json["data"] == "papers: 60 labelled"
+    asked = ("search", "papers", "number 1007", "--json", "-k", 1)
+    plain, better = train(*asked).json, train(*asked, "--rerank", "mine").json
+    assert plain["hits"][0]["doc_id"] == "a1007"
+    assert better["hits"][0]["doc_id"] == "b1007"
+    assert [part["leg"] for part in better["hits"][0]["parts"]][-1] == "rerank"
+    none = train("train-reranker", "papers", "--out", "mine")
+    assert none.code == 1 and "give queries and qrels" in none.err
+
+
 def test_situated(train, kb, tmp_path) -> None:
     options = ("--epochs", 1, "--pseudo", 40, "--device", "cpu", "--json")
     done = train("train-situated", kb, "--out", "late", *options)

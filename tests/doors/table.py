@@ -111,7 +111,7 @@ SPELT = (
 )
 AGAIN = {way: "`RagEmbedRetriever` of the same" for way in WAYS[2:]}
 BEST = "Reranked(index.retriever, BestChunks(2), depth=400, spread=False)"
-CROSS = 'Reranked(index.retriever, CrossEncoderReranker("a-cross-encoder"))'
+CROSS = 'Reranked.by(index.retriever, "a-cross-encoder")'
 
 OPTIONS = (
     Row("fewer or more", "searching.md", Asked("k=2", "-k 2")),

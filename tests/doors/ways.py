@@ -21,14 +21,12 @@ from llama_index.retrievers.rag_embed import RagEmbedRetriever as LlamaRetriever
 from llama_index.retrievers.rag_embed import to_documents as llama_documents
 
 from rag_embed import Document, Index, Query, cli, field
-from rag_embed.encoders import CrossEncoderReranker
 from rag_embed.ranking import BestChunks, Reranked
 
 KNOWN = {
     "field": field,
     "Reranked": Reranked,
     "BestChunks": BestChunks,
-    "CrossEncoderReranker": CrossEncoderReranker,
     "MetadataFilter": MetadataFilter,
     "FilterOperator": FilterOperator,
 }

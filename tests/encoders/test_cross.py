@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +13,8 @@ import numpy as np
 import pytest
 
 from rag_embed import Document, Index, Query
-from rag_embed.encoders import CrossEncoderReranker, HashEncoder
-from rag_embed.errors import ModelUnavailable
+from rag_embed.encoders import CrossEncoderReranker, HashEncoder, load_reranker
+from rag_embed.errors import BadInput, ModelUnavailable, UnsupportedModel
 from rag_embed.ranking.rerank import Reranked
 from rag_embed.testing.encoder import ODD, TEXTS
 from rag_embed.types import Chunk, Hit
@@ -157,3 +159,55 @@ def test_it_is_pickled_as_the_call_that_made_it(reranker) -> None:
     assert len(pickled) < 1000
     query, found = Query("who closes a file?"), hits(TEXTS)
     np.testing.assert_array_equal(again.rerank(query, found), reranker.rerank(query, found))
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8", "auto"])
+def test_openvino_gives_the_scores_of_torch(cross, reranker, precision) -> None:
+    fast = load_reranker(str(cross), precision=precision)
+    query, found = Query("who closes a file?"), hits([*TEXTS, *ODD.values(), *TEXTS])
+    expected = reranker.rerank(query, found)
+    scores = fast.rerank(query, found)
+    assert scores.dtype == np.float32
+    if precision == "f32":
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+    assert np.corrcoef(scores, expected)[0, 1] > 0.99
+    alone = np.concatenate([fast.rerank(query, [hit]) for hit in found])
+    np.testing.assert_allclose(alone, scores, atol=0.02 * np.ptp(expected))
+    with ThreadPoolExecutor(4) as pool:
+        for again in pool.map(lambda _: fast.rerank(query, found), range(8)):
+            np.testing.assert_array_equal(again, scores)
+    assert fast.rerank(query, []).shape == (0,)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fast)).rerank(query, found), scores)
+
+
+def test_a_converted_one_starts_without_torch(cross, cache) -> None:
+    load_reranker(str(cross))
+    script = (
+        "import sys\n"
+        "from rag_embed.encoders import load_reranker\n"
+        f"print(type(load_reranker({str(cross)!r})).__name__)\n"
+        "print([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["OpenVINOReranker", "[]"], done.stderr
+
+
+def test_what_openvino_cannot_score_runs_with_torch(tiny, cross, tmp_path) -> None:
+    """A prompt of the model is not read by what runs without the library: it is not left out silently."""
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(
+        str(cross), device="cpu", prompts={"ask": "find: "}, default_prompt_name="ask"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save_pretrained(str(tmp_path / "asks"))
+    assert isinstance(load_reranker(str(tmp_path / "asks")), CrossEncoderReranker)
+    with pytest.raises(UnsupportedModel, match="Use CrossEncoderReranker"):
+        load_reranker(str(tmp_path / "asks"), precision="f32")
+    with pytest.raises(UnsupportedModel, match="one score"):
+        load_reranker(str(write_cross(tmp_path / "three", tiny, labels=3)), precision="f32")
+    with pytest.raises(ModelUnavailable, match="no cross-encoder but SentenceTransformer"):
+        load_reranker(str(tiny))
+    with pytest.raises(BadInput, match="a device or a precision"):
+        load_reranker(str(cross), device="cpu", precision="f32")

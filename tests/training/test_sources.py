@@ -71,6 +71,8 @@ def test_labels_of_an_index_name_documents(index) -> None:
     assert source.group_by == "document" and len(source.pairs) == 12
     view = index.store.view()
     assert set(source.pairs[3].chunks) == {c.id for c in view.document_chunks("d3")}
+    short = Collection.of({f"number {i}": [f"d{i}"] for i in range(12)})
+    assert Source.of_index(index, short).pairs == source.pairs
     with_made = source.split(made=200)
     plain = source.split()
     assert with_made.held_out == plain.held_out and len(with_made.train) > len(plain.train)

@@ -1,0 +1,90 @@
+"""``rag-embed train-reranker``: a small cross-encoder from your own labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag_embed.cli.show import err
+from rag_embed.cli.train import (
+    DEVICE,
+    HELD_OUT,
+    JSON,
+    QRELS,
+    QUERIES,
+    SEED,
+    SOURCE,
+    progressing,
+    read,
+    report,
+)
+from rag_embed.errors import BadInput
+from rag_embed.index import Index
+
+
+def train_reranker(
+    source: SOURCE,
+    to: Annotated[Path, typer.Option("--out", help="Folder of the re-ranker and its card.")],
+    queries: QUERIES = None,
+    qrels: QRELS = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the re-ranker.", show_default="the name of --out")
+    ] = None,
+    layers: Annotated[
+        int, typer.Option(help="Layers of the model that are kept; a query costs as many.")
+    ] = 3,
+    depth: Annotated[int, typer.Option(help="Hits of a search that are scored again.")] = 20,
+    characters: Annotated[
+        int, typer.Option(help="Characters read of a chunk: its sentences nearest to the query.")
+    ] = 320,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Name or folder of a stronger cross-encoder to learn from as well."),
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option(help="Epochs at most; fewer when validation stops rising.")
+    ] = 2,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 1e-4,
+    batch: Annotated[int, typer.Option(help="Queries per step.")] = 16,
+    held_out: HELD_OUT = 0.25,
+    seed: SEED = 0,
+    device: DEVICE = None,
+    as_json: JSON = False,
+) -> None:
+    """Train a small cross-encoder that scores the best hits of a search again.
+
+    Kept only if the search is better with it on documents that training has not seen; exit code 5 if not.
+    An interrupted run goes on where it stopped when the same line is repeated.
+    """
+    from rag_embed.encoders import load_reranker
+    from rag_embed.training.loop import Schedule
+    from rag_embed.training.reranker import train_reranker as train
+    from rag_embed.training.reranker_recipe import RerankerRecipe
+    from rag_embed.training.sources import Source
+
+    index, labels = read(source, queries, qrels)
+    if labels is None:
+        raise BadInput("A re-ranker learns from labelled queries: give queries and qrels.")
+    if index is None:
+        err.print(f"indexing {len(labels.documents)} documents ...")
+        index = Index.in_memory(chunk_tokens=None, tokens=True)
+        index.add(labels.documents)
+    material = Source.of_index(index, labels)
+    if material.left_out:
+        err.print(material.left_out, markup=False)
+    schedule = Schedule(epochs, learning_rate, seed=seed)
+    with progressing("training") as progress:
+        card = train(
+            index,
+            material.split(held_out=held_out, seed=seed),
+            to,
+            name=name or to.resolve().name,
+            data=f"{source.resolve().name}: {len(material.pairs)} labelled",
+            recipe=RerankerRecipe(layers, depth, characters, batch=batch, schedule=schedule),
+            teacher=None if teacher is None else load_reranker(teacher, device=device),
+            device=device,
+            progress=progress,
+        )
+    report(card, to, as_json)

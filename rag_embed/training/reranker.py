@@ -1,0 +1,276 @@
+"""`train_reranker`: a small cross-encoder of one's own, for the hits of one's own search.
+
+It begins as the first layers of the model that the index has, with a new head, and learns to tell what answers
+a query from the other hits of the search: those are hard, and they are what it will be asked about. A teacher,
+a stronger re-ranker or a judge, may say more of them than labels do (Hofstätter et al., Improving Efficient
+Neural Ranking Models with Cross-Architecture Knowledge Distillation, 2020).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sentence_transformers import CrossEncoder
+from sentence_transformers.util import batch_to_device
+from transformers import AutoConfig, PreTrainedModel
+
+from rag_embed.encoders.adapter_card import Card
+from rag_embed.encoders.cross import CrossEncoderReranker
+from rag_embed.encoders.loading import loaded
+from rag_embed.encoders.models import ModelFiles, resolve
+from rag_embed.encoders.quiet import without_warnings
+from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.index import Index
+from rag_embed.maths.resampling import paired_bootstrap
+from rag_embed.protocols import Reranker
+from rag_embed.ranking.excerpts import Excerpts
+from rag_embed.training.corpus import K
+from rag_embed.training.found import FoundHits, found_hits
+from rag_embed.training.loop import fit
+from rag_embed.training.lora import fill
+from rag_embed.training.losses import softmax_loss
+from rag_embed.training.reranker_recipe import RerankerRecipe
+from rag_embed.training.splits import Split
+from rag_embed.types import OnProgress, Scores
+
+_MODEL = "model.safetensors"
+_RIGHT = 2
+"""Right hits of a query in one step; a long document has many chunks, and one answers."""
+
+_PAIRS = 64
+"""Pairs that go through the model at once."""
+
+
+def train_reranker(
+    index: Index,
+    split: Split,
+    folder: str | os.PathLike[str],
+    *,
+    name: str = "reranker",
+    data: str = "",
+    recipe: RerankerRecipe | None = None,
+    model: str | None = None,
+    teacher: Reranker | None = None,
+    device: str | None = None,
+    progress: OnProgress | None = None,
+) -> Card:
+    """Train a cross-encoder, and keep it in ``folder`` if the search is better with it on the held-out side.
+
+    Steps, and how much it counts beside the search, are chosen on the validation side; the held-out side is
+    looked at once. Repeating an interrupted call goes on where it stopped, with the same result. Shared
+    documents alone are read; see `Source.of_index`, which makes the pairs.
+
+    Args:
+        index: Is searched; its hits are what is told apart.
+        split: Labelled pairs whose chunks are in the index; queries made of its texts may be in training only.
+        folder: Gets ``card.json``, and the model if it is better: for `Reranked.by`, or any `CrossEncoder`.
+        name: Of the re-ranker.
+        data: Says where the pairs come from.
+        recipe: How it is trained.
+        model: Name or folder of the model that it begins as; that of the index by default.
+        teacher: Is asked once about the hits of each training query, which it gets whole.
+        device: As in `SentenceEncoder`.
+        progress: Called after every step.
+
+    Returns:
+        The card. ``card.installed`` is False if the interval of the gain reaches down to 0.
+
+    Raises:
+        BadInput: For no training query the search finds both what answers it and something else; or a query to
+            choose or report on was made of a text.
+        ModelUnavailable: The index has no model that a cross-encoder can begin as; name one.
+        SpaceMismatch: The model of that name is not the one of the index.
+    """
+    recipe, folder = recipe or RerankerRecipe(), Path(folder)
+    started = time.perf_counter()
+    if any(pair.text for pair in split.validation + split.held_out):
+        raise BadInput(
+            "A re-ranker is chosen and judged by labelled queries: one that was made of a text is found by its "
+            "own words, so the search cannot be better. Give labels."
+        )
+    files = _base(index, model)
+    cross = _begun(files, recipe, device)
+    sides = (split.train, split.validation, split.held_out)
+    train, validation, held = (found_hits(index, pairs, recipe.depth) for pairs in sides)
+    task = _Lists(cross, recipe, train, validation, teacher)
+    mark = _fingerprint(files, split, recipe, train, task.said)
+    fitted = fit(task, recipe.schedule, folder=folder, fingerprint=mark, progress=progress)
+    fill(task.parameters, fitted.best)
+    weight, _ = task.chosen()
+    plain = np.array([one.ndcg() for one in held])
+    raw = task.scored(held)
+    ours = np.array([one.ndcg(some, weight) for one, some in zip(held, raw, strict=True)])
+    card = Card(
+        kind="reranker",
+        name=name,
+        data=data,
+        base=files.name,
+        weights=files.weights,
+        pairs=split.pairs,
+        documents=split.documents,
+        settings={**asdict(recipe), "weight": weight, "taught_by": type(teacher).__name__},
+        steps=fitted.step,
+        strength=1.0,
+        seconds=round(time.perf_counter() - started, 1),
+        history=fitted.history,
+        metric=f"ndcg@{K}",
+        before=float(plain.mean()),
+        after=float(ours.mean()),
+        gain=paired_bootstrap(ours, plain),
+    )
+    if card.installed:
+        cross.save_pretrained(str(folder), create_model_card=False)
+    else:
+        (folder / _MODEL).unlink(missing_ok=True)  # an older one does not stay
+    card.write(folder)
+    return card
+
+
+class _Lists:
+    """The `loop.Task` of a re-ranker: lists of hits, each with a right one."""
+
+    def __init__(
+        self,
+        cross: CrossEncoder,
+        recipe: RerankerRecipe,
+        train: Sequence[FoundHits],
+        validation: Sequence[FoundHits],
+        teacher: Reranker | None,
+    ) -> None:
+        self._cross = cross
+        self._reader = CrossEncoderReranker.wrap(cross)
+        self._excerpts = Excerpts(self._reader, recipe.characters)
+        self._recipe = recipe
+        self._train = [one for one in train if one.right.any() and not one.right.all()]
+        self._validation = validation
+        if not self._train:
+            raise BadInput(
+                f"For none of {len(train)} training queries the search finds both what answers it and "
+                f"something else among {recipe.depth} hits: there is nothing to tell apart. Add labels."
+            )
+        self.said = [_targets(teacher, one, recipe) for one in self._train]
+        self.parameters = {
+            name: one for name, one in sorted(cross.named_parameters()) if one.requires_grad
+        }
+        self.steps = -(-len(self._train) // recipe.batch)
+
+    def losses(self, epoch: int, step: int, /) -> Iterator[torch.Tensor]:
+        """See `loop.Task`; a part is as many queries as go through the model at once."""
+        seed, size = self._recipe.schedule.seed, self._recipe.batch
+        order = np.random.default_rng([seed, epoch]).permutation(len(self._train))
+        batch = order[step * size : (step + 1) * size]
+        queries = max(1, _PAIRS // (self._recipe.negatives + _RIGHT))
+        self._cross.train()
+        for start in range(0, len(batch), queries):
+            some = batch[start : start + queries]
+            chosen = [self._chosen(i, np.random.default_rng([seed, epoch, i])) for i in some]
+            rows = self._forward(list(zip(some, chosen, strict=True)))
+            yield sum(map(self._loss, some, chosen, rows), torch.zeros(())) / len(batch)
+
+    def score(self) -> float:
+        """See `loop.Task`."""
+        return self.chosen()[1]
+
+    def chosen(self) -> tuple[float, float]:
+        """The weight that the validation side likes best, the smaller of equals, and its mean nDCG@10."""
+        raw = self.scored(self._validation)
+        means = {
+            weight: float(
+                np.mean([o.ndcg(r, weight) for o, r in zip(self._validation, raw, strict=True)])
+            )
+            for weight in sorted(self._recipe.weights)
+        }
+        best = max(means, key=lambda weight: round(means[weight], 6))
+        return best, means[best]
+
+    def scored(self, some: Sequence[FoundHits]) -> list[Scores]:
+        """What the model says of hits."""
+        self._cross.eval()
+        return [self._reader.rerank(o.query, self._excerpts.cut(o.query, o.hits)) for o in some]
+
+    def _chosen(self, i: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+        """Places of the hits that are told apart this time, right ones first."""
+        right = self._train[i].right
+        wrong = np.flatnonzero(~right)
+        near = rng.permutation(wrong[:10])[: (self._recipe.negatives + 1) // 2]
+        others = rng.permutation(np.setdiff1d(wrong, near))[: self._recipe.negatives - len(near)]
+        return np.concatenate([np.flatnonzero(right)[:_RIGHT], near, others])
+
+    def _forward(self, lists: Sequence[tuple[int, npt.NDArray[np.intp]]]) -> Sequence[torch.Tensor]:
+        pairs = []
+        for i, places in lists:
+            one = self._train[i]
+            hits = self._excerpts.cut(one.query, [one.hits[j] for j in places])
+            pairs += self._reader.pairs(one.query, hits)
+        features = batch_to_device(self._cross.preprocess(pairs), self._cross.device)
+        rows: torch.Tensor = self._cross(features)["scores"][:, 0].float().cpu()
+        return torch.split(rows, [len(places) for _, places in lists])
+
+    def _loss(self, i: int, places: npt.NDArray[np.intp], row: torch.Tensor) -> torch.Tensor:
+        right = torch.from_numpy(self._train[i].right[places])
+        loss = softmax_loss(row[None], right[None], temperature=1.0)[0]
+        said = self.said[i]
+        if said is None:
+            return loss
+        target = torch.softmax(torch.from_numpy(said[places]), 0)
+        follow = torch.nn.functional.kl_div(torch.log_softmax(row, 0), target, reduction="sum")
+        return (1 - self._recipe.taught) * loss + self._recipe.taught * follow
+
+
+def _targets(teacher: Reranker | None, one: FoundHits, recipe: RerankerRecipe) -> Scores | None:
+    """What a teacher says of a query's hits, spread over [0, 1] and divided by the temperature."""
+    said = None if teacher is None else teacher.rerank(one.query, one.hits)
+    if said is None:
+        return None
+    width = max(float(np.ptp(said)), 1e-9)
+    spread: Scores = ((said - said.min()) / width / recipe.temperature).astype(np.float32)
+    return spread
+
+
+def _base(index: Index, model: str | None) -> ModelFiles:
+    """The files of the model that a cross-encoder begins as."""
+    own = index.spaces.own.signature
+    files = resolve(own.model if model is None else model)
+    if model is None and files.weights != own.weights:
+        raise SpaceMismatch(
+            f"The index was encoded by {own.model!r} with weights {own.weights[:12]}..., the model of that "
+            f"name here has {files.weights[:12]}...; name the model to begin with."
+        )
+    return files
+
+
+def _begun(files: ModelFiles, recipe: RerankerRecipe, device: str | None) -> CrossEncoder:
+    """The first layers of a model with a new head; what stands for words stays as it is."""
+    layers = min(recipe.layers, AutoConfig.from_pretrained(files.path).num_hidden_layers)
+    kind = partial(CrossEncoder, num_labels=1, config_kwargs={"num_hidden_layers": layers})
+    with torch.random.fork_rng(), without_warnings():
+        torch.manual_seed(recipe.schedule.seed)
+        cross: CrossEncoder = loaded(kind, files, device, trust_remote_code=False)
+    cast(PreTrainedModel, cross.transformers_model).get_input_embeddings().requires_grad_(False)
+    return cross
+
+
+def _fingerprint(
+    files: ModelFiles,
+    split: Split,
+    recipe: RerankerRecipe,
+    train: Sequence[FoundHits],
+    said: Sequence[Scores | None],
+) -> str:
+    lists: list[Mapping[str, object]] = [
+        {"query": one.query.text, "hits": [(hit.id, hit.text) for hit in one.hits]} for one in train
+    ]
+    told = [None if some is None else some.tolist() for some in said]
+    settings = [files.weights, asdict(split), asdict(recipe), lists, told]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

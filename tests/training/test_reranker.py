@@ -1,0 +1,192 @@
+"""Training a re-ranker: the search is better with it on unseen documents, or there is none."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rag_embed import Document, Index, Query
+from rag_embed.encoders import HashEncoder, load_reranker
+from rag_embed.encoders.adapter_card import Card
+from rag_embed.errors import BadInput, ModelUnavailable
+from rag_embed.evaluation import Collection
+from rag_embed.ranking import FunctionReranker, Reranked
+from rag_embed.testing import RerankerContract
+from rag_embed.training.found import found_hits
+from rag_embed.training.loop import Schedule
+from rag_embed.training.reranker import train_reranker
+from rag_embed.training.reranker_recipe import RerankerRecipe
+from rag_embed.training.sources import Source
+
+QUICK = RerankerRecipe(layers=1, depth=2, schedule=Schedule(2, 1e-3, seed=1))
+"""Enough to learn to tell two kinds of texts apart: a few seconds."""
+
+TOPICS = 60
+
+
+def twins(i: int) -> list[Document]:
+    """A draft, which a search likes better for its words, and what was agreed, which answers."""
+    word = f"{i * 7919 % 9000:04}"
+    draft = f"Number {word} is a draft, number {word} is not agreed."
+    return [Document(f"a{i}", draft), Document(f"b{i}", f"Number {word} is final and agreed.")]
+
+
+def labels(which: str = "b", topics=range(TOPICS)) -> Collection:
+    rng = random.Random(0)
+    named = {i: f"{rng.choice(which)}{i}" for i in topics}
+    return Collection.of({f"number {i * 7919 % 9000:04}": [id] for i, id in named.items()})
+
+
+def made(encoder, *more: Document) -> Index:
+    kb = Index.in_memory(encoder=encoder, weights={"dense": 0.01, "lexical": 0.99})
+    kb.add([*(one for i in range(TOPICS) for one in twins(i)), *more])
+    return kb
+
+
+@pytest.fixture(scope="module")
+def kb(encoder) -> Index:
+    return made(encoder)
+
+
+def sides_of(kb: Index, collection: Collection):
+    return Source.of_index(kb, collection).split(held_out=0.4)
+
+
+@pytest.fixture(scope="module")
+def sides(kb):
+    return sides_of(kb, labels())
+
+
+@pytest.fixture(scope="module")
+def trained(kb, sides, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "final"
+    return folder, train_reranker(kb, sides, folder, name="final", data="a test", recipe=QUICK)
+
+
+def test_the_search_is_better_on_documents_it_has_not_seen(trained, sides) -> None:
+    folder, card = trained
+    assert card.installed and card.gain.low > 0 and card.after > card.before + 0.05
+    assert card.kind == "reranker" and card.pairs == sides.pairs and card.data == "a test"
+    assert card.settings["weight"] in QUICK.weights and card.steps > 0
+    assert Card.read(folder).gain == card.gain
+    assert "checkpoint.safetensors" not in {file.name for file in folder.iterdir()}
+
+
+def test_its_folder_does_what_was_measured(trained, kb, sides) -> None:
+    """Opened by its name, in front of the search: depth, weight and reading are those of the card."""
+    folder, card = trained
+    again = Reranked.by(kb.retriever, folder, precision="f32")
+    assert (again.depth, again.weight) == (QUICK.depth, card.settings["weight"])
+    scores = []
+    for one in found_hits(kb, sides.held_out, QUICK.depth):
+        [hits] = again.retrieve([one.query])
+        order = [hit.id for hit in hits]
+        same = replace(one, hits=tuple(hits), right=np.zeros(len(hits), bool))
+        assert sorted(order) == sorted(hit.id for hit in one.hits)
+        scores.append(same.ndcg())
+    assert np.mean(scores) == pytest.approx(card.after, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits(trained, kb, sides, tmp_path) -> None:
+    again = train_reranker(kb, sides, tmp_path / "again", recipe=QUICK)
+    model = "model.safetensors"
+    assert (tmp_path / "again" / model).read_bytes() == (trained[0] / model).read_bytes()
+    assert again.history == trained[1].history
+    other = replace(QUICK, schedule=Schedule(1, 1e-3, seed=2))
+    assert train_reranker(kb, sides, tmp_path / "other", recipe=other).history != again.history
+
+
+def test_what_cannot_be_learned_is_not_kept(kb, tmp_path) -> None:
+    """Either twin is named, by chance; what an earlier run left does not stay."""
+    (tmp_path / "model.safetensors").write_bytes(b"of an earlier run")
+    recipe = replace(QUICK, schedule=Schedule(1, 1e-4))
+    card = train_reranker(kb, sides_of(kb, labels("ab")), tmp_path, recipe=recipe)
+    assert not card.installed and "no better than the search without it" in card.verdict
+    assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
+    with pytest.raises(BadInput, match="holds no re-ranker: not installed"):
+        Reranked.by(kb.retriever, tmp_path)
+
+
+def test_private_documents_are_never_read(trained, encoder, tmp_path) -> None:
+    """Beside ann's texts and questions the same bits are learned as without them."""
+    mine = [replace(one, id=f"my-{one.id}", user="ann") for i in range(TOPICS) for one in twins(i)]
+    beside = made(encoder, *mine, Document("ours", "Number 7919 is final too.", readers=("staff",)))
+    asked = labels()
+    queries = {**asked.queries, "p": "number 0000 of mine", "u": "number 7919 for me"}
+    qrels = {**asked.qrels, "p": {"my-b0": 1}, "u": {"b1": 1}}
+    private = Collection("all", (), queries, qrels, users={"u": "ann"})
+    source = Source.of_index(beside, private)
+    assert "Left out 2 labels: 1 that only private documents answer, 1 that" in source.left_out
+    train_reranker(beside, source.split(held_out=0.4), tmp_path, recipe=QUICK)
+    model = "model.safetensors"
+    assert (tmp_path / model).read_bytes() == (trained[0] / model).read_bytes()
+
+
+def test_a_teacher_is_followed(kb, sides, tmp_path) -> None:
+    """Labels of training name either twin; who knows better is asked about training queries alone."""
+    read = []
+
+    def knows(query: str, texts: list[str]) -> list[float]:
+        read.append(query)
+        return [float("final" in text) for text in texts]
+
+    noise = sides_of(kb, labels("ab"))
+    plain = {pair.query for pair in sides.train}
+    unknown = tuple(pair for pair in noise.train if pair.query in plain)
+    split = replace(sides, train=unknown)
+    taught = replace(QUICK, taught=1.0)
+    card = train_reranker(kb, split, tmp_path, recipe=taught, teacher=FunctionReranker(knows))
+    assert card.installed and card.settings["taught_by"] == "FunctionReranker"
+    assert set(read) <= plain
+
+
+def test_a_model_can_be_named(encoder, tmp_path) -> None:
+    hashed = Index.in_memory(encoder=HashEncoder(), weights={"dense": 0.01, "lexical": 0.99})
+    hashed.add(one for i in range(TOPICS) for one in twins(i))
+    split = sides_of(hashed, labels())
+    with pytest.raises(ModelUnavailable):
+        train_reranker(hashed, split, tmp_path, recipe=QUICK)
+    card = train_reranker(hashed, split, tmp_path, recipe=QUICK, model=encoder.signature.model)
+    assert card.installed and card.base == encoder.signature.model
+
+
+def test_made_queries_neither_choose_nor_judge(kb, sides, tmp_path) -> None:
+    cut = replace(sides, held_out=tuple(replace(one, text="made") for one in sides.held_out))
+    with pytest.raises(BadInput, match="Give labels"):
+        train_reranker(kb, cut, tmp_path, recipe=QUICK)
+
+
+def test_nothing_to_tell_apart_is_said(encoder, tmp_path) -> None:
+    kb = Index.in_memory(encoder=encoder)
+    kb.add(Document(f"d{i}", f"text {i}") for i in range(9))
+    asked = Collection.of({f"text {i}": [f"d{i}"] for i in range(9)})
+    with pytest.raises(BadInput, match="nothing to tell apart"):
+        train_reranker(kb, sides_of(kb, asked), tmp_path, recipe=replace(QUICK, depth=1))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"layers": 0}, {"taught": 2.0}, {"temperature": 0.0}, {"weights": ()}], ids=str
+)
+def test_a_recipe_is_checked(wrong) -> None:
+    with pytest.raises(BadInput):
+        RerankerRecipe(**wrong)
+
+
+class TestTrained(RerankerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make(cls, trained):
+        return lambda kb: Reranked.by(kb.retriever, trained[0]).reranker
+
+
+def test_other_libraries_read_it(trained) -> None:
+    from sentence_transformers import CrossEncoder
+
+    pair = ("number 7919", "Number 7919 is final and agreed.")
+    score = CrossEncoder(str(trained[0]), device="cpu").predict([pair])[0]
+    assert 0 < score < 1
+    found = load_reranker(str(trained[0]), device="cpu")
+    assert found.rerank(Query("number 7919"), []).shape == (0,)
