@@ -15,13 +15,14 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@$(MAKE) -j2 lint pytest
 
-# Two workers with one thread each; a file's tests stay together, as they share what they built.
+# Two workers with one thread each; a file's tests stay together, as they share what they built. Files are run as
+# they are found, the small doctests last: by their number of tests, the longest of all, which are one test, would be.
 # Modules are compiled when one imports them first, as most are never imported, and kept, though the
 # environment may say otherwise: each process that a test starts would compile them anew.
 pytest: export OMP_NUM_THREADS = 1
 pytest: export PYTHONDONTWRITEBYTECODE =
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Users forgotten while others work, kills, failing disks, load, almost right inputs; two hours.
 torture: $(VENV)/.dev

@@ -49,7 +49,7 @@ def test_a_forked_process_ends_though_openvino_was_used_before(used: str) -> Non
 import os, sys
 from rag_embed.encoders import OpenVINOEncoder
 encoder = OpenVINOEncoder()
-encoder.encode_document(["a fox " * i for i in range(200)])
+encoder.encode_document(["a fox " * i for i in range(40)])
 child = os.fork()
 if not child:
     {used}

@@ -69,14 +69,10 @@ def expected_total(store: EventStore, user: str) -> npt.NDArray[np.float64]:
 
 def state(store: EventStore, users: Iterable[str]) -> dict[str, Any]:
     """All that a store knows of some users, to compare."""
+    histories = {user: store.history(user) for user in users}
     return {
-        user: (
-            store.history(user).events,
-            store.history(user).keys.tobytes(),
-            store.history(user).values.tobytes(),
-            store.total(user).to_bytes(),
-        )
-        for user in users
+        user: (one.events, one.keys.tobytes(), one.values.tobytes(), store.total(user).to_bytes())
+        for user, one in histories.items()
     }
 
 
@@ -233,8 +229,8 @@ class EventStoreContract(EventSearchContract):
             assert [(e.time, e.id) for e in store.history(user).events] == mine
             assert store.total(user).count == len(mine)
             if mine:
-                atol = 1e-7 * max(1.0, np.abs(expected_total(store, user)).max())
-                direction = expected_total(store, user)
-                direction /= np.linalg.norm(direction)
+                expected_sum = expected_total(store, user)
+                atol = 1e-7 * max(1.0, np.abs(expected_sum).max())
+                direction = expected_sum / np.linalg.norm(expected_sum)
                 found = store.total(user).direction
                 np.testing.assert_allclose(found, direction, atol=max(atol, 1e-5))

@@ -18,9 +18,8 @@ from rag_embed.ranking.weights import WEIGHTS
 from rag_embed.types import Progress
 
 
-def documents(n: int = 4) -> list[Document]:
-    some = sorted(topics)[:n]
-    return [Document(name, topics[name], title=name) for name in some]
+def documents(longest: int = 4000) -> list[Document]:
+    return [Document(name, topics[name][:longest], title=name) for name in sorted(topics)[:4]]
 
 
 def kept(index: Index) -> dict[str, tuple[bytes, bytes]]:
@@ -75,7 +74,7 @@ def keep(kb: Path) -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path) -> None:
     kb = tmp_path / "kb"
-    some = documents()
+    some = documents(longest=20_000)  # more than one batch
     Index.create(kb, tokens=False).add(some)
     child = Child(keep, kb)
     done, total = map(int, child.line().split("/"))

@@ -206,7 +206,8 @@ def test_patched_equals_rebuilt(few, taken) -> None:
         assert answers(view) == answers(fresh)
         assert read_from_tables(view) == read_from_tables(fresh)
         for old, before in looked:
-            assert answers_again(old) == {key: before[key] for key in answers_again(old)}
+            again = answers_again(old)
+            assert again == {key: before[key] for key in again}
 
 
 def answers_again(view: LanceView) -> dict[str, object]:
