@@ -21,6 +21,7 @@ from rag_embed.stores.arenas import share_arenas
 from rag_embed.stores.forked import used
 from rag_embed.stores.options import check_options
 from rag_embed.stores.places import local
+from rag_embed.stores.read_ahead import bound_read_ahead
 from rag_embed.stores.schema import field_columns
 from rag_embed.stores.store_errors import explained, keep_secret
 
@@ -45,6 +46,7 @@ _METADATA_BYTES_OF_FOLDERS = 8 * 2**20
 
 def _session(metadata_bytes: int) -> lancedb.Session:
     share_arenas()  # before its threads make some
+    bound_read_ahead()
     return lancedb.Session(
         index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=metadata_bytes
     )
