@@ -8,6 +8,7 @@ import pytest
 from serving.listening import Server, serving
 
 from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
 
 HANDBOOK = (
     "# Leave\n\nThirty days a year.\n\n## Sickness\n\nCall us before ten, and bring a note after "
@@ -69,6 +70,6 @@ def server(handbook) -> Iterator[Server]:
 @pytest.fixture
 def notes(tmp_path) -> str:
     """Path of an index to write into."""
-    index = Index.create(tmp_path / "notes", fields={"year": int})
+    index = Index.create(tmp_path / "notes", encoder=HashEncoder(64), fields={"year": int})
     index.add([Document("old", "Old news."), Document("ann", "Of Ann.", user="ann")])
     return str(tmp_path / "notes")

@@ -200,7 +200,7 @@ def test_the_document_is_shown_around_the_passage(server) -> None:
 
 
 def test_a_long_document_is_shown_in_parts() -> None:
-    index = Index.in_memory(chunk_tokens=100)
+    index = Index.in_memory(encoder=HashEncoder(16), chunk_tokens=100)
     text = "\n\n".join(f"Paragraph {n} tells of {'words ' * 30}." for n in range(600))
     index.add(Document("long", text))
     library = Library.of({"x": index})
