@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.cli.checks import Check
+from rag_embed.cli.foreign import checked as languages
 from rag_embed.cli.show import emit, out, told
 from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.index import Index
@@ -23,7 +25,7 @@ from rag_embed.indexing.settings import read as read_settings
 from rag_embed.reading import read
 from rag_embed.stores.places import place
 from rag_embed.texts import titled
-from rag_embed.types import DENSE, Chunk, Document, Signature
+from rag_embed.types import DENSE, Document, Signature
 
 _PACKAGES = ("numpy", "lancedb", "pyarrow", "torch", "sentence-transformers")
 _EXTRAS = {
@@ -147,6 +149,7 @@ def _whole(kb: str, recall: bool, traces: str | None) -> list[Check]:
     """All that is asked of an index."""
     checks = [_checked(kb, lambda: _index(kb))]
     if checks[0].state != "bad":
+        checks.append(_checked("languages", lambda: languages(kb)))
         checks.append(_checked("long texts", lambda: _cut_chunks(kb)))
         if recall:
             checks.append(_checked("recall", lambda: _recall(kb)))
@@ -258,7 +261,7 @@ def _cut_chunks(kb: str) -> Check:
     view = index.store.view()
     ids = list(index.store.document_ids())
     signature = index.spaces.own.signature
-    shown = titled if signature.chunks.startswith("titled") else _plain
+    shown = titled if signature.chunks.startswith("titled") else attrgetter("text")
     texts = (shown(chunk) for id in ids[:_LOOKED_AT] for chunk in view.document_chunks(id))
     lengths = _lengths(index.spaces.own.encoder, signature.document_prompt, texts)
     what = f"chunks of the first {_LOOKED_AT} documents" if len(ids) > _LOOKED_AT else "chunks"
@@ -274,10 +277,6 @@ def _cut_documents(corpus: Path, model: str | None) -> Check:
     lengths = _lengths(encoder, encoder.signature.document_prompt, texts)
     advice = "Index them in chunks, as is the default; or extend the model (rag-embed extend)"
     return _cut(str(corpus), encoder.signature, lengths, "documents", advice)
-
-
-def _plain(chunk: Chunk) -> str:
-    return chunk.text
 
 
 def _lengths(encoder: Tokens, prompt: str, texts: Iterable[str]) -> list[int]:

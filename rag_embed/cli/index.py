@@ -14,6 +14,7 @@ import typer
 
 from rag_embed.cli.asking import weighed
 from rag_embed.cli.doctor import empty_fields
+from rag_embed.cli.foreign import noted
 from rag_embed.cli.making import Engine, Shape, made, opened
 from rag_embed.cli.reporting import advance, tell
 from rag_embed.cli.show import counted, documents_bar, emit, err
@@ -196,6 +197,7 @@ def index(
             )
             done = report.documents + len(report.skipped)
             shown.update(task, total=done, completed=done)
+    report = noted(kb, report)
     seconds = time.perf_counter() - started
     empty = empty_fields(kb)
     if as_json:

@@ -9,9 +9,10 @@ import time
 
 import pytest
 from cli.conftest import documents
+from many_languages import PASSAGES
 
 from rag_embed import encoders
-from rag_embed.encoders import HashEncoder
+from rag_embed.encoders import HashEncoder, load
 from rag_embed.encoders.recipe import Recipe
 
 
@@ -200,3 +201,21 @@ def test_watching_goes_on_until_it_is_stopped(run, folder, tmp_path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert "leave out --dry-run" in run("index", folder, "--to", "kb", "--watch", "--dry-run").err
+
+
+def test_a_language_that_the_model_hardly_knows_is_told_once(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(encoders, "load", lambda *_args, **_options: load())
+    folder = tmp_path / "texte"
+    folder.mkdir()
+    for number, (passage, _) in enumerate(PASSAGES["german"]):
+        (folder / f"{number}.txt").write_text(passage)
+    done = run("index", folder, "--to", "kb")
+    said = " ".join(done.err.split())
+    assert (
+        "100% of the chunks are in German, of whose most frequent words all-MiniLM-L6-v2 knows 7%"
+        in said
+    )
+    assert "words are found" in said and "--model" in said
+    [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "languages"]
+    assert check["state"] == "note" and "German" in check["detail"]
+    assert "German" not in run("index", folder, "--to", "kb").err  # nothing has come
