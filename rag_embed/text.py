@@ -52,6 +52,23 @@ def printable(text: str) -> str:
     return ACTING.sub(_spelt, text.replace("\r\n", "\n"))
 
 
+def amount(number: int, noun: str) -> str:
+    """A count with its noun, in the right number.
+
+    Args:
+        number: How many.
+        noun: For one of them, regular in English.
+
+    Examples:
+        >>> amount(1, "document"), amount(0, "query"), amount(2000, "copy")
+        ('1 document', '0 queries', '2000 copies')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    many = f"{noun[:-1]}ies" if noun[-1] == "y" and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{number} {many}"
+
+
 def storable(text: str) -> str:
     r"""Lone surrogates, which cannot be encoded, become U+FFFD; offsets stay.
 

@@ -9,6 +9,7 @@ from rag_embed.cli.show import told
 from rag_embed.errors import RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.copies import Copies, copies
+from rag_embed.text import amount
 
 _SHOWN = 20
 _NAMED = 5
@@ -30,23 +31,33 @@ def _found(index: Index) -> list[Check]:
         {**asdict(one), "ids": list(one.ids), "bytes": round(each * one.chunks)} for one in groups
     ]
     if not groups:
-        return [Check("copies", "ok", f"none among {stats['documents']} documents", {"groups": []})]
+        return [
+            Check(
+                "copies",
+                "ok",
+                f"none among {amount(stats['documents'], 'document')}",
+                {"groups": []},
+            )
+        ]
     more = sum(len(one.ids) - 1 for one in groups)
     chunks = sum(one.chunks for one in groups)
     checks = [
         Check(
             "copies",
             "note",
-            f"{more} of {stats['documents']} documents {'says' if more == 1 else 'say'} nearly the same as "
-            f"another one: {chunks} of {stats['chunks']} chunks, about {each * chunks:,.0f} bytes. Leave them "
-            "out where they come from (--exclude, or rag-embed delete), or search with --group-by text.",
+            f"{more} of {amount(stats['documents'], 'document')} {'says' if more == 1 else 'say'} nearly "
+            f"the same as another one: {chunks} of {amount(stats['chunks'], 'chunk')}, about "
+            f"{each * chunks:,.0f} bytes. Leave them out where they come from (--exclude, or rag-embed "
+            "delete), or search with --group-by text.",
             {"groups": listed},
         )
     ]
     checks += [Check("copies", "note", _line(one, each)) for one in groups[:_SHOWN]]
     if len(groups) > _SHOWN:
         checks.append(
-            Check("copies", "note", f"{len(groups) - _SHOWN} more groups; --json lists all")
+            Check(
+                "copies", "note", f"{amount(len(groups) - _SHOWN, 'more group')}; --json lists all"
+            )
         )
     return checks
 
@@ -56,5 +67,5 @@ def _line(one: Copies, each: float) -> str:
     others = f" and {len(one.ids) - _NAMED} more" if len(one.ids) > _NAMED else ""
     owner = f" of {one.user}" if one.user is not None else ""
     alike = "the same text" if one.least == 1.0 else f"{one.least:.0%} the same"
-    cost = f"{one.chunks} {'chunk' if one.chunks == 1 else 'chunks'}, about {each * one.chunks:,.0f} bytes"
+    cost = f"{amount(one.chunks, 'chunk')}, about {each * one.chunks:,.0f} bytes"
     return f"{named}{others}{owner}: {alike}; {cost}"

@@ -10,6 +10,7 @@ from rag_embed.errors import RagEmbedError
 from rag_embed.index import Index
 from rag_embed.indexing.repairing import altered, incomplete, repair
 from rag_embed.stores.inspection import Inspection, inspected
+from rag_embed.text import amount
 
 _SHOWN = 20
 
@@ -24,7 +25,7 @@ def deep(kb: str) -> list[Check]:
         for one in found.damages[:_SHOWN]
     ]
     if len(found.damages) > _SHOWN:
-        checks.append(Check("files", "bad", f"{len(found.damages) - _SHOWN} more are damaged"))
+        checks.append(Check("files", "bad", f"damaged: {len(found.damages) - _SHOWN} more"))
     if not found.damages:
         checks.append(Check("files", "ok", _compared(found)))
     if found.unknown:
@@ -32,8 +33,8 @@ def deep(kb: str) -> list[Check]:
             Check(
                 "checksums",
                 "note",
-                f"{len(found.unknown)} files have none, such as {found.unknown[0]}: they were written by an "
-                "earlier rag_embed, or by a process that died. The next write gives them one.",
+                f"{amount(len(found.unknown), 'file')} without, such as {found.unknown[0]}: written by an "
+                "earlier rag_embed, or by a process that died. The next write makes them.",
             )
         )
     with suppress(RagEmbedError):  # that it cannot be opened is told beside this

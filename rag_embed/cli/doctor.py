@@ -24,6 +24,7 @@ from rag_embed.index import Index
 from rag_embed.indexing.settings import read as read_settings
 from rag_embed.reading import read
 from rag_embed.stores.places import place
+from rag_embed.text import amount
 from rag_embed.texts import titled
 from rag_embed.types import DENSE, Document, Signature
 
@@ -197,11 +198,11 @@ def _index(kb: str) -> Check:
         return Check(
             kb,
             "bad",
-            f"{half} of {len(ids)} documents are incomplete: their writing was interrupted. "
+            f"Incomplete since their writing was interrupted: {half} of {amount(len(ids), 'document')}. "
             "Run the same rag-embed index again; it finishes them.",
         )
     facts = ", ".join(
-        f"{stats[name]} {name}" for name in ("documents", "chunks", "versions", "bytes")
+        amount(stats[f"{one}s"], one) for one in ("document", "chunk", "version", "byte")
     )
     facts += (
         f"; {index.spaces.own.signature.model}; relevance by {index.experts.calibration.fitted_to}"
@@ -238,8 +239,8 @@ def _traces(kb: str, text: str) -> Check:
     scan = scanned(place(kb), wanted, contexts)
     places = list(dict.fromkeys(f"{one.where} {one.column}".strip() for one in scan.found))
     covered = (
-        f"{len(scan.files)} files, and the rows of {len(scan.tables)} tables in "
-        f"{sum(len(one.versions) for one in scan.tables)} versions"
+        f"{amount(len(scan.files), 'file')}, and the rows of {amount(len(scan.tables), 'table')} in "
+        f"{amount(sum(len(one.versions) for one in scan.tables), 'version')}"
     )
     unseen = "; ".join([*NOT_COVERED, *(f"{file}, which is not there" for file in missing)])
     finding = f"found in {', '.join(places)}" if places else "found nowhere"

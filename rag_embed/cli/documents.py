@@ -12,6 +12,7 @@ from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import emit, err, out
 from rag_embed.events import check_user
 from rag_embed.index import Index
+from rag_embed.text import amount
 from rag_embed.types import ANYONE
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
@@ -74,6 +75,6 @@ def delete(
     """Delete documents by their ids; what is unknown is no error."""
     owner = check_user(user) if user is not None else None if groups else ANYONE
     count = Index.open(kb).delete(ids, user=owner, groups=groups or ())
-    err.print(f"deleted {count} documents")
+    err.print(f"deleted {amount(count, 'document')}")
     if not count:
         raise typer.Exit(3)

@@ -29,6 +29,7 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.index import Index
 from rag_embed.protocols import Retriever
+from rag_embed.text import amount
 from rag_embed.types import DENSE, Document, Grouping, Principal, group_names
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def evaluate(
             collection, left_out = found.needed(), found.told
         else:
             collection, left_out = _collection(source, queries, qrels), ""
-            err.print(f"indexing {len(collection.documents)} documents ...")
+            err.print(f"indexing {amount(len(collection.documents), 'document')} ...")
             index = Index.create(folder, chunk_tokens=chunk_tokens or None)
             index.add(collection.documents)
         if left_out:

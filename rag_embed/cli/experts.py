@@ -13,6 +13,7 @@ from rich.text import Text
 from rag_embed.cli.asking import weighed
 from rag_embed.cli.show import counted, emit, err, out
 from rag_embed.index import Index
+from rag_embed.text import amount
 
 app = typer.Typer(no_args_is_help=True, help="Experts that a router may choose for a query.")
 
@@ -81,7 +82,8 @@ def add_space(
     with counted("encoding", "chunks") as progress:
         done = index.experts.add_space(name, model, situate=situate, progress=progress)
     err.print(
-        f"added {name}: {done} chunks encoded; tune the router again to let it answer", markup=False
+        f"added {name}: {amount(done, 'chunk')} encoded; tune the router again to let it answer",
+        markup=False,
     )
 
 

@@ -14,6 +14,7 @@ from rag_embed.cli.asking import Groups, User, Where
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import emit, emit_line, err, facts, out
 from rag_embed.index import Index
+from rag_embed.text import amount
 from rag_embed.types import Document
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
@@ -80,7 +81,7 @@ def export(
         for one in _documents(kb, where, user, groups):
             _write(one, opened)
             count += 1
-    err.print(f"wrote {count} documents")
+    err.print(f"wrote {amount(count, 'document')}")
     if not count:
         raise typer.Exit(3)
 

@@ -19,6 +19,7 @@ from rag_embed.personal.exchange import exported, read_events
 from rag_embed.personal.influence import Moved
 from rag_embed.personal.profiles import Profile
 from rag_embed.stores.places import place
+from rag_embed.text import amount
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 User = Annotated[str, typer.Argument(metavar="USER", help="Id of the user.")]
@@ -43,7 +44,7 @@ def remember(
     if half_life is not None:
         index.users.fade(half_life)
     count = index.users.profiles.remember(read_events(events, user))
-    err.print(f"remembered {count} events")
+    err.print(f"remembered {amount(count, 'event')}")
 
 
 def forget(
@@ -74,8 +75,9 @@ def forget(
                 f"places, which {os.fspath(certificate)!r} lists. Forget again, and report it."
             )
         count = seen.erased
-        err.print(f"scanned {len(seen.scan.files)} files, found nothing")
-    err.print(f"forgot {count} {'events' if event else 'documents, events and weights'}")
+        err.print(f"scanned {amount(len(seen.scan.files), 'file')}, found nothing")
+    what = amount(count, "event") if event else f"{count} in all: documents, events and weights"
+    err.print(f"forgot {what}")
     if not count:
         raise typer.Exit(3)
 

@@ -16,6 +16,7 @@ from rag_embed.errors import BadInput
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
 from rag_embed.personal.setting import PoolingName, grid
+from rag_embed.text import amount
 from rag_embed.types import Document
 
 
@@ -103,7 +104,7 @@ def tune(
     left_out = len(labels.queries) - len(asked)
     if left_out and what is not What.RELEVANCE:
         lacking = "a relevant document" + (" or a user_id" if what is What.PERSONAL else "")
-        err.print(f"{left_out} queries were left out: they lack {lacking}", markup=False)
+        err.print(f"left out {amount(left_out, 'query')} without {lacking}", markup=False)
     if as_json:
         emit({**_json(verdict), "used": used})
     else:

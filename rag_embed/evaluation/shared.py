@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.protocols import Store
+from rag_embed.text import amount
 from rag_embed.types import Principal, group_names
 
 
@@ -38,7 +39,7 @@ class Shared:
         other = "a user" if self.user is None else "another user"
         absent = f", {self.unknown} whose documents are not in the index" if self.unknown else ""
         return (
-            f"Left out {self.private + self.asked + self.unknown} labels: {self.private} that only "
+            f"Left out {amount(self.private + self.asked + self.unknown, 'label')}: {self.private} that only "
             f"{hidden} documents answer, {self.asked} that name {other}{absent}."
         )
 

@@ -10,6 +10,7 @@ import numpy as np
 from rag_embed.evaluation.outcomes import Evaluation
 from rag_embed.evaluation.significance import Comparison, Row
 from rag_embed.maths.metrics import Metric
+from rag_embed.text import amount
 
 AVERAGE = "average"
 """How the row over all collections is called."""
@@ -86,7 +87,7 @@ def in_words(evaluations: Sequence[Evaluation], comparison: Comparison) -> str:
         won, lost = int((gains > 0).sum()), int((gains < 0).sum())
         said.append(
             f"{system} {verdict} {comparison.baseline}: "
-            f"{won} queries won, {lost} lost, {gains.size - won - lost} even."
+            f"{amount(won, 'query')} won, {lost} lost, {gains.size - won - lost} even."
         )
     return " ".join(said)
 
@@ -164,6 +165,6 @@ def _collection(evaluation: Evaluation) -> Table:
         ("system", *(Metric.parse(metric).label for metric in metrics), "ms/query"),
         tuple(rows),
         labels=1,
-        note=f"{len(evaluation.query_ids)} queries{left_out}; {evaluation.documents} documents. "
-        f"Median time per query in batches of {evaluation.batch}.",
+        note=f"{amount(len(evaluation.query_ids), 'query')}{left_out}; "
+        f"{amount(evaluation.documents, 'document')}. Median time per query in batches of {evaluation.batch}.",
     )

@@ -23,6 +23,7 @@ from rag_embed.protocols import Store
 from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.selection import Selection
 from rag_embed.reading.walk import walk
+from rag_embed.text import amount
 from rag_embed.types import Document, Skipped, group_names
 
 _LOOKED_UP = 1000
@@ -176,15 +177,15 @@ class Files:
         for name, count in self._numbered.items():
             if count:
                 yield (
-                    f"{count} records of {name!r} have no id and are named by their line: when a line goes, "
-                    "all behind it become others. Give each record an 'id'."
+                    f"Named by their line since they have no id: {amount(count, 'record')} of {name!r}. When a "
+                    "line goes, all behind it become others. Give each record an 'id'."
                 )
         for old, new in self._moved:
             ids = [f"{old.name}{id[len(new.name) :]}" for id in self._below(new)]
             if ids and (twice := len(store.known(ids[:_LOOKED_UP]))):
                 yield (
-                    f"{twice} files of the folder {old.name!r}, which was {old.place!r} and is not there "
-                    f"any more, are in {new.place!r} too. If that folder was moved, they are in the "
+                    f"In {new.place!r} too: {amount(twice, 'file')} of the folder {old.name!r}, which was "
+                    f"{old.place!r} and is not there any more. If that folder was moved, they are in the "
                     f"index twice: take the old ones out by pruning {old.place!r} with allow_empty "
                     f"(rag-embed index {shlex.quote(old.place)} --to KB --prune --allow-empty). Before the "
                     "next move, give the folder its old name (--name)."

@@ -12,6 +12,7 @@ from rag_embed.protocols import Store
 from rag_embed.stores.inspection import Damage, inspected
 from rag_embed.stores.places import place
 from rag_embed.stores.rereading import with_view
+from rag_embed.text import amount
 from rag_embed.types import Document
 
 _MANY = 256
@@ -58,7 +59,9 @@ def repair(
         some = again[start : start + _MANY]
         add(with_view(store, lambda view, some=some: view.documents(some)))  # type: ignore[misc]
     if again:
-        done.append(f"Chunks of {len(again)} documents were computed again from their text.")
+        done.append(
+            f"Chunks of {amount(len(again), 'document')} were computed again from the text."
+        )
     left = tuple(one for one in inspected(uri).damages if one.part != "older")
     return Repair(tuple(done), left)
 

@@ -24,6 +24,7 @@ from rag_embed.indexing.reported import AddReport, Change
 from rag_embed.indexing.roots import Root, scope_root
 from rag_embed.protocols import Store
 from rag_embed.stores.rereading import with_view
+from rag_embed.text import amount
 from rag_embed.types import Document, OnProgress, Skipped
 
 _READ = 1000
@@ -160,17 +161,16 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
     if silent and not mode.allow_empty:
         source, count = silent.most_common(1)[0]
         raise BadInput(
-            f"Nothing could be read from {source!r}, of which the index holds {count} documents, so "
+            f"Nothing could be read from {source!r}, of which the index holds {amount(count, 'document')}, so "
             "none was deleted: it may be out of reach. If it is meant to be empty, say so with "
             "allow_empty (--allow-empty)."
         )
     kept = (
-        f"{count} documents of {name!r} did not come and were kept all the same, since not all of it "
-        "could be read."
+        f"Kept although missing: {amount(count, 'document')} of {name!r}, since not all of it could be read."
         for name, count in unsure.items()
     )
     there = (
-        f"{len(left)} documents stay although their files were left out this time, such as {one!r}: "
+        f"Kept although left out this time: {amount(len(left), 'document')}, such as {one!r}: "
         "pruning follows files that are gone. If they are to go, delete them (rag-embed delete KB ID)."
         for one in left[:1]
     )

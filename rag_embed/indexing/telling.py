@@ -6,6 +6,7 @@ from rag_embed.errors import RagEmbedError
 from rag_embed.protocols import Store
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import with_view
+from rag_embed.text import amount
 
 
 def told(store: Store, model: str) -> str:
@@ -24,7 +25,7 @@ def told(store: Store, model: str) -> str:
     facts = [repr(uri) if uri else "in memory", model]
     if not uri or local(uri) is not None:
         try:
-            facts.append(f"{with_view(store, len):,} chunks")
+            facts.append(amount(with_view(store, len), "chunk"))
         except RagEmbedError:
             facts.append("cannot be read")
     return f"Index({', '.join(facts)})"

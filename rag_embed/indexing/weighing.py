@@ -11,6 +11,7 @@ from rag_embed.indexing.assembly import mixture_of
 from rag_embed.indexing.settings import IndexSettings, read, write
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.protocols import Store
+from rag_embed.text import amount
 
 
 class Weighing:
@@ -89,6 +90,6 @@ class Weighing:
             )
         if users := [user for user, one in known.own_weights.items() if one.get(name)]:
             raise BadInput(
-                f"The weights of {len(users)} users count {name!r}, such as those of {users[0]!r}; use "
-                "index.experts.weigh(None, user=...) first."
+                f"The weights of {amount(len(users), 'user')} count {name!r}, such as those of {users[0]!r}; "
+                "use index.experts.weigh(None, user=...) first."
             )

@@ -16,6 +16,7 @@ from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.personal.pooling import AttentionPooling
 from rag_embed.protocols import Encoder, EventStore
+from rag_embed.text import amount
 from rag_embed.types import Vectors
 
 _BATCH = 4096
@@ -54,7 +55,7 @@ class Profile:
         Examples:
             >>> event = UserEvent("1", "ann", "red wine", 0.0)
             >>> Profile("ann", 1, {"event": 1}, 0.0, 0.0, None, (event,), (1.0,))
-            Profile of 'ann', 1 events from 1970-01-01 to 1970-01-01: event 1; foremost 'red wine' (1.00)
+            Profile of 'ann', 1 event from 1970-01-01 to 1970-01-01: event 1; foremost 'red wine' (1.00)
         """
         if self.first is None or self.last is None:
             return f"Profile of {self.user!r}: nothing is known"
@@ -63,9 +64,7 @@ class Profile:
         shown = zip(self.foremost, self.shares, strict=True)
         most = ", ".join(f"{event.text[:_LETTERS]!r} ({share:.2f})" for event, share in shown)
         span = " to ".join(days)
-        return (
-            f"Profile of {self.user!r}, {self.count} events from {span}: {kinds}; foremost {most}"
-        )
+        return f"Profile of {self.user!r}, {amount(self.count, 'event')} from {span}: {kinds}; foremost {most}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rag_embed.serving.finding import where_to
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Parameter, Text, Whole
 from rag_embed.serving.tool import Answer, Tool
+from rag_embed.text import amount
 
 _ABOUT = (
     "What there is to search: collections with their fields and how many documents and passages they "
@@ -87,7 +88,9 @@ def _row(shelf: Shelf, asked: Mapping[str, Any]) -> dict[str, Any]:
 def _lines(library: Library, row: Mapping[str, Any], several: bool, filtered: bool) -> list[str]:
     fields = ", ".join(f"{name} ({kind})" for name, kind in row["fields"].items())
     passing = f", {row['matching']} pass the filters" if filtered else ""
-    counts = f"{row['documents']} documents in {row['passages']} passages{passing}"
+    counts = (
+        f"{amount(row['documents'], 'document')} in {amount(row['passages'], 'passage')}{passing}"
+    )
     head = f"{row['name']}: {counts}; fields: {fields or 'none'}, doc_id, title"
     shelf = library.shelf(row["name"])
     named = [line(shelf, several, one["id"], under(one["title"], ())) for one in row["listed"]]

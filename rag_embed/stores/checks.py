@@ -13,7 +13,7 @@ import numpy as np
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.fields import READERS, Fields
 from rag_embed.protocols.storing import NONE
-from rag_embed.text import unusable
+from rag_embed.text import amount, unusable
 from rag_embed.texts import titled
 from rag_embed.types import PAGE_STARTS, Audience, ChunkRows, Document, TokenBits, Vectors
 from rag_embed.values import plain
@@ -230,5 +230,5 @@ def check_filled(lacking: Sequence[str]) -> None:
     """
     if lacking:
         raise StoreError(
-            f"{len(lacking)} chunks lack values of the new space, {lacking[0]!r} first; fill them."
+            f"{amount(len(lacking), 'chunk')} without values of the new space, {lacking[0]!r} first; fill them."
         )

@@ -20,6 +20,7 @@ from rag_embed.stores.making import lacking_columns, make_chunks, stored_setting
 from rag_embed.stores.recovery import drop_orphans, recover
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import connect, made
+from rag_embed.text import amount
 
 
 def go_back(uri: str) -> list[str]:
@@ -59,7 +60,9 @@ def remake(uri: str, damages: Sequence[Damage]) -> list[str]:
         documents = made(database, "documents")
         if "documents" not in gone and documents is not None:
             count = drop_orphans(database.open_table("chunks"), documents)
-            said += [f"{count} chunks of documents that are none were deleted."] if count else []
+            said += (
+                [f"Deleted {amount(count, 'chunk')} of documents that are none."] if count else []
+            )
     return said
 
 

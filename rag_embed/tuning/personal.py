@@ -22,6 +22,7 @@ from rag_embed.maths.metrics import Metric
 from rag_embed.maths.resampling import Difference, paired_bootstrap
 from rag_embed.personal.setting import Setting
 from rag_embed.protocols import QueryTransform, Retriever
+from rag_embed.text import amount
 from rag_embed.types import Query
 
 NAME = "personal"
@@ -73,7 +74,7 @@ def tune_personal(
     mean = partial(_user_means, labelled, users)
     if len(users) < MIN_USERS:
         reason = (
-            f"Off: the labels are of {len(users)} users. At least {MIN_USERS} are needed to tell a "
+            f"Off: the labels are of {amount(len(users), 'user')}. At least {MIN_USERS} are needed to tell a "
             "personal gain from a general one."
         )
         base = float(mean(none).mean())

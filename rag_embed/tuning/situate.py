@@ -26,6 +26,7 @@ from rag_embed.situated.composed import encoded
 from rag_embed.situated.expressions import FULL, STANDARD, situated
 from rag_embed.situated.space import written
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.text import amount
 from rag_embed.training.clozed import clozed
 from rag_embed.types import DENSE, ChunkRows, Cut, Document, Grouping, Query, Vectors, doc_id_of
 
@@ -89,7 +90,7 @@ def choose(
         asked = [(text, ids) for text, ids in right.items() if ids]
     if len(asked) < _FEWEST:
         raise BadInput(
-            f"Only {len(asked)} queries could be made or were given; {_FEWEST} are the least that "
+            f"Only {amount(len(asked), 'query')} could be made or came; {_FEWEST} are the least that "
             "say something. Give more documents or labels, or choose by name."
         )
     mixture = weights or BASIS

@@ -57,7 +57,7 @@ def test_interrupted_write(run, kb) -> None:
     store = Index.open(kb, encoder=HashEncoder(64)).store
     store._chunks.delete("doc_id = 'old'")
     done = run("doctor", kb, "--json")
-    assert done.code == 1 and "1 of 5 documents are incomplete" in done.json[-1]["detail"]
+    assert done.code == 1 and "interrupted: 1 of 5 documents" in done.json[-1]["detail"]
     Index.open(kb, encoder=HashEncoder(64)).delete(["old"])
     assert run("doctor", kb).code == 0
 

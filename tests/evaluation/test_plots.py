@@ -118,7 +118,7 @@ def test_wrong_names() -> None:
 
 def test_without_matplotlib_the_install_line_is_given(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtra, match=r"rag-embed\[plots\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[plots\]"):
         difference_plot([ONE], CHANGED, PLAIN)
 
 

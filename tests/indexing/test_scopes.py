@@ -61,7 +61,9 @@ class TestScopes:
         ]
         report = index.sync([documents[0], *skipped], scope="all")
         assert report.deleted == 1 and ids(index) == ["d0", "d4", "folder/a.md", "r1"]
-        assert [note.partition(" did")[0] for note in report.notes] == ["3 documents of 'all'"]
+        assert [note.partition(", since")[0] for note in report.notes] == [
+            "Kept although missing: 3 documents of 'all'"
+        ]
 
     def test_whose_an_id_is(self, index, folder) -> None:
         index.add([Document("a", "x"), Document("b", "x")])

@@ -89,5 +89,5 @@ def test_a_folder_that_is_out_of_reach_loses_nothing(folder) -> None:
 
 def test_the_package_is_asked_for(folder, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "watchfiles", None)
-    with pytest.raises(MissingExtra, match=r"rag-embed\[watch\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[watch\]"):
         next(watch(Index.in_memory(encoder=HashEncoder()), folder))

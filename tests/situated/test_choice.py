@@ -98,7 +98,7 @@ def test_more_candidates_need_more_evidence() -> None:
 def test_too_little_is_refused() -> None:
     encoder = HashEncoder()
     splitter = TokenSplitter(encoder, 20, 0)
-    with pytest.raises(BadInput, match="Only 1 queries"):
+    with pytest.raises(BadInput, match="Only 1 query could"):
         choose(
             policies(), splitter, encoder, Collection.of({"x": ["subject1"], "y": ["elsewhere"]})
         )

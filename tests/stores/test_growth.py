@@ -53,7 +53,7 @@ def test_what_was_grown_is_searched_after_adopting(store) -> None:
     before = store.view()
     store.grow(NEW, ["dense"])
     assert store.lacking() == ["a#0-3", "a#4-7", "b#0-5"]
-    with pytest.raises(StoreError, match="3 chunks lack values"):
+    with pytest.raises(StoreError, match="3 chunks without values"):
         store.adopt({})
     some = ["b#0-5"]
     store.fill(some, rows(some), kept(some))

@@ -153,7 +153,7 @@ def test_what_is_replaced_deleted_or_forgotten_is_found_no_more(store) -> None:
 def test_room_is_made_beside_chunks_and_filled_bit_by_bit(bare) -> None:
     put(bare, *map(name, TEXTS[:3]), weighed=False)
     bare.grow({}, [], {"terms": TERMS})
-    with pytest.raises(StoreError, match="3 chunks lack values"):
+    with pytest.raises(StoreError, match="3 chunks without values"):
         bare.adopt({})
     bare.fill(["t1#0-2"], {}, {}, {"terms": [sparse("t1")]})
     bare.grow({}, [], {"terms": TERMS})  # again, as after a crash
