@@ -58,7 +58,7 @@ _RAISED = (OSError, RuntimeError, ValueError, pa.ArrowException)
 _MISREAD = (JSONDecodeError, UnicodeError)
 _PANICS = ("PanicException", "RustPanic")
 
-_LEFT = re.compile(r"(?<=\.)( \d+ documents were written without their chunks.*)")
+_LEFT = re.compile(r"(?<=\.)( \d+ documents? without chunks.*)")
 """What a write says that could not be undone; see `writing`. Advice in place of an error keeps it."""
 
 _SHORTEST = 6

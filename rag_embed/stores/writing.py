@@ -27,6 +27,7 @@ from rag_embed.fields import READERS
 from rag_embed.stores.schema import audience_of
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.tables import upsert
+from rag_embed.text import amount
 from rag_embed.types import Audience
 
 BATCH = 10_000
@@ -96,8 +97,8 @@ class LanceWriter:
                 self._withdraw(left := documents.filter(new)["id"].to_pylist())
             except Exception:  # the first error says why
                 raise OSError(
-                    f"{error}. {len(left)} documents were written without their chunks and could not be taken "
-                    f"back, such as {left[0]!r}: add or delete these documents again"
+                    f"{error}. {amount(len(left), 'document')} without chunks, such as {left[0]!r}, could not "
+                    "be taken back: add or delete again what is so"
                 ) from error
             raise
         if new.true_count < len(ids):

@@ -206,7 +206,9 @@ def test_a_document_that_could_not_be_taken_back_is_told_of(store, monkeypatch) 
     write(store, document(0))
     refusing(monkeypatch, "chunks", "add")
     refusing(monkeypatch, "documents", "delete")
-    with pytest.raises(StoreError, match=r"disk is full.* 1 documents .* as 'd1': add or delete"):
+    with pytest.raises(
+        StoreError, match=r"disk is full.* 1 document without.* as 'd1', .*: add or delete"
+    ):
         write(store, document(1))
     assert store.known(["d1"]) == {"d1": ("", EVERYBODY)}
     monkeypatch.undo()
