@@ -26,6 +26,7 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from rag_embed.stores.event_schema import KEYS
+from rag_embed.stores.manifests import manifests
 from rag_embed.stores.tables import SAME, names_of
 from rag_embed.text import storable
 
@@ -81,6 +82,10 @@ def purge(table: Any, local: bool) -> None:  # noqa: ANN401
         except (OSError, RuntimeError, ValueError):
             if not local or not _drop_unreadable(Path(table.uri)):
                 raise
+            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+        if local and (older := manifests(Path(table.uri))[1:]):
+            for path in older:  # LanceDB says nothing where the disk refuses to delete one
+                path.unlink(missing_ok=True)
             table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
     if local:
         for path in Path(table.uri).rglob("*"):

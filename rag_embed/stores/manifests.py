@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag_embed.errors import StoreError
+from rag_embed.stores.deletions import deleted_rows
 
 _MAGIC = b"LANC"
 _TAIL = struct.Struct("<QHH4s")
@@ -40,10 +41,12 @@ class Named:
     Attributes:
         path: Below the folder of the table.
         size: In bytes; None where the manifest does not say it.
+        deleted: How many rows it says are deleted, if that is what it is for.
     """
 
     path: str
     size: int | None
+    deleted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
-    """Files of a version that are not there, or have another size; each with what is wrong.
+    """Files of a version that are not there, or not whole; each with what is wrong.
 
     Args:
         manifest: The version.
@@ -164,7 +167,18 @@ def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
             continue
         if file.size not in (None, size):
             found.append(f"{file.path} has {size} of {file.size} bytes")
+        elif file.deleted and (told := _cut_short(table / file.path, file.deleted)):
+            found.append(f"{file.path} {told}")
     return found
+
+
+def _cut_short(path: Path, deleted: int) -> str:
+    """What is wrong with a file of deletions; nothing where it is whole."""
+    try:
+        found = deleted_rows(path)
+    except ValueError as error:
+        return f"is damaged ({error})"
+    return "" if found == deleted else f"names {found} of {deleted} deleted rows"
 
 
 @lru_cache(maxsize=1024)  # the next version has nearly all of them
@@ -185,8 +199,8 @@ def _fragment(content: bytes) -> Fragment:
             told = dict(_message(_bytes(value)))
             kind = _KINDS[_number(told.get(1, 0))]
             name = f"{number}-{_number(told.get(2, 0))}-{_number(told.get(3, 0))}.{kind}"
-            files.append(Named(f"_deletions/{name}", None))
             deleted = _number(told.get(4, 0))
+            files.append(Named(f"_deletions/{name}", None, deleted))
     return Fragment(number, rows, deleted, tuple(files))
 
 

@@ -6,18 +6,22 @@ import re
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from children import READY, Child
+from lancedb.table import LanceTable
 
 from rag_embed import Chunk, Document
 from rag_embed.filters import field
 from rag_embed.stores import erasing, forgetting
 from rag_embed.stores.lance import LanceStore
+from rag_embed.stores.manifests import manifests
 from rag_embed.stores.memory import MemoryStore
+from rag_embed.stores.traces import scanned
 from rag_embed.testing.store_data import DIM, vector
 from rag_embed.types import ChunkRows, TokenBits
 
@@ -239,3 +243,27 @@ def test_others_may_write_meanwhile(tmp_path) -> None:
     expected = {f"shared/{1000 + n + i}" for n in (0, 100) for i in range(12)}
     assert expected <= set(found) and len(found) == 80 + 12 + 48
     assert not any(re.match(ANN, id) for id in found)
+
+
+def test_a_version_that_a_disk_refused_to_delete_goes_too(tmp_path, monkeypatch) -> None:
+    """LanceDB says nothing of it, and whoever looked at all versions for traces found its rows missing."""
+    store, real = made(tmp_path / "kb"), LanceTable.optimize
+
+    def optimize(own, *given, **options):
+        older = {path: path.read_bytes() for path in manifests(Path(own.uri))}
+        result = real(own, *given, **options)
+        if (options.get("cleanup_older_than"), own.name) == (timedelta(0), "chunks") and older:
+            lost.append(1)
+            for path, content in older.items():
+                if len(lost) == 1:
+                    path.write_bytes(content)
+        return result
+
+    lost: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(LanceTable, "optimize", optimize)
+        store.forget(ANN)
+    assert lost and traces(tmp_path / "kb") == []
+    for table in Path(store.uri).glob("*.lance"):
+        assert len(manifests(table)) == 1
+    assert scanned(store.uri, [SECRET.encode()]).found == ()
