@@ -125,13 +125,12 @@ def tuned(what: str) -> Callable[[Index], object]:
 def expert(index: Index) -> None:
     """An adapter of the index's encoder, its numbers all 0, beside the index."""
     folder = Path(index.store.uri).parent / "law"
-    if not folder.exists():
-        zeros = {"layer": (np.zeros((2, 16), np.float32), np.zeros((16, 2), np.float32))}
-        write_adapter(Adapter(ENCODER.signature, zeros), folder)
-        own = ENCODER.signature
-        told = ("expert", "law", "", own.model, own.weights, {"held_out": 1}, {}, {})
-        gain = Difference(1.0, 0.5, 1.0, 0.01)
-        Card(*told, 1, 1.0, 0.0, (), "ndcg@10", 0.0, 1.0, gain).write(folder)
+    zeros = {"layer": (np.zeros((2, 16), np.float32), np.zeros((16, 2), np.float32))}
+    write_adapter(Adapter(ENCODER.signature, zeros), folder)  # again, where the first was killed
+    own = ENCODER.signature
+    told = ("expert", "law", "", own.model, own.weights, {"held_out": 1}, {}, {})
+    gain = Difference(1.0, 0.5, 1.0, 0.01)
+    Card(*told, 1, 1.0, 0.0, (), "ndcg@10", 0.0, 1.0, gain).write(folder)
     index.experts.add(folder)
 
 
