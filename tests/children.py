@@ -36,8 +36,9 @@ class Child:
         """The next line that it prints; nothing where it has ended."""
         return self._said.readline().rstrip("\n")
 
-    def tell(self, line: str = "") -> None:
-        os.write(self._in.fileno(), f"{line}\n".encode())
+    def tell(self, line: str | bytes = "") -> None:
+        content = line if isinstance(line, bytes) else line.encode()
+        os.write(self._in.fileno(), content + b"\n")
 
     def kill(self) -> str:
         """What it had still printed; it may have ended before."""

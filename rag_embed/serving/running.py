@@ -24,6 +24,22 @@ def serve_stdio(library: Library) -> None:
     anyio.run(run)
 
 
+def agents_application(library: Library, port: int, token: str) -> App:
+    """An ASGI application that speaks the Model Context Protocol at ``/mcp``, for callers on this machine.
+
+    Args:
+        library: What its callers see.
+        port: The port that it is reached at.
+        token: What callers must send; at least 16 characters.
+
+    Raises:
+        BadInput: The token is too short to be one.
+    """
+    check_token(token)
+    inner = server(library).streamable_http_app(host=HOST, json_response=True)
+    return Meant(Known(inner, token), port)
+
+
 def serve_http(library: Library, port: int, token: str, started: Callable[[str], None]) -> None:
     """Serve callers on this machine over streamable HTTP until the process is told to stop.
 
@@ -39,7 +55,6 @@ def serve_http(library: Library, port: int, token: str, started: Callable[[str],
     check_token(token)
 
     def app(port: int) -> App:
-        inner = server(library).streamable_http_app(host=HOST, json_response=True)
-        return Meant(Known(inner, token), port)
+        return agents_application(library, port, token)
 
     listen(app, port, started=lambda port: started(f"http://{HOST}:{port}/mcp"))

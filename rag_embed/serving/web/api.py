@@ -211,14 +211,14 @@ def problems(
         if isinstance(error, Problem):
             return told({"error": error.detail}, error.status_code)
         assert isinstance(error, HTTPException)
-        path, reason = brief(request.url.path), error.detail
+        path, reason = request.scope["path"], error.detail  # a URL is made of UTF-8 alone
         if error.status_code == 404:
-            near = get_close_matches(request.url.path, paths, 1)
+            near = get_close_matches(path, paths, 1)
             hint = f"Did you mean {near[0]}?" if near else f"There are {listed(paths)}."
-            reason = f"There is nothing at {path}. {hint}"
+            reason = f"There is nothing at {brief(path)}. {hint}"
         elif error.status_code == 405:
             allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
-            reason = f"{path} takes {', '.join(allowed)}, got {brief(request.method)}."
+            reason = f"{brief(path)} takes {', '.join(allowed)}, got {brief(request.method)}."
         return told({"error": reason}, error.status_code)
 
     async def failed(_: Request, error: Exception) -> Response:
