@@ -28,13 +28,16 @@ def deleted_rows(path: Path) -> int:
     """How many rows a file of deletions names.
 
     Raises:
-        ValueError: It is cut short.
+        ValueError: It is cut short, or no such file.
         FileNotFoundError: There is none.
     """
     content = path.read_bytes()
     if path.suffix == ".bin":
         return _in_bitmap(content)
-    return int(pa.ipc.open_file(pa.py_buffer(content)).read_all().num_rows)  # ArrowInvalid is one
+    try:
+        return int(pa.ipc.open_file(pa.py_buffer(content)).read_all().num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _in_bitmap(content: bytes) -> int:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from rag_embed.stores.event_schema import KEYS
-from rag_embed.stores.manifests import manifests
+from rag_embed.stores.manifests import manifests, read_manifest
+from rag_embed.stores.sums import WRITTEN
 from rag_embed.stores.tables import SAME, names_of
+from rag_embed.stores.upkeep import tidied
 from rag_embed.text import storable
 
 MARK = "forgetting"
@@ -78,19 +81,32 @@ def purge(table: Any, local: bool) -> None:  # noqa: ANN401
         # It warns of other writers, who wait for the lock, and of readers, who search again.
         warnings.filterwarnings("ignore", message="optimize.cleanup_older_than=0")
         try:
-            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+            tidied(table, timedelta(0), local)
         except (OSError, RuntimeError, ValueError):
             if not local or not _drop_unreadable(Path(table.uri)):
                 raise
-            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
-        if local and (older := manifests(Path(table.uri))[1:]):
-            for path in older:  # LanceDB says nothing where the disk refuses to delete one
-                path.unlink(missing_ok=True)
-            table.optimize(cleanup_older_than=timedelta(0), delete_unverified=local)
+            tidied(table, timedelta(0), local)
     if local:
-        for path in Path(table.uri).rglob("*"):
-            if path.is_file() and _PASSING.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        for path in _strays(Path(table.uri)):
+            path.unlink(missing_ok=True)
+
+
+def _strays(folder: Path) -> Iterator[Path]:
+    """Files of a table that its newest version does not name.
+
+    Killed writers leave some; and where the disk refuses to delete one, LanceDB says nothing.
+    """
+    newest = manifests(folder)[0]
+    content, latest = newest.read_bytes(), read_manifest(newest)
+    named = {folder / file.path for file in latest.files}
+    for path in folder.rglob("*"):
+        kind, *below = path.relative_to(folder).parts
+        if not path.is_file() or path in named or path.name.encode() in content:
+            continue
+        if (kind == "_indices" and below[0] in latest.marks) or path.suffix == ".json":
+            continue
+        if _PASSING.fullmatch(path.name) or (kind in WRITTEN and path != newest):
+            yield path
 
 
 def _drop_unreadable(folder: Path) -> int:

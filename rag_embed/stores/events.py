@@ -59,7 +59,15 @@ from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import connect, latest, let_go, passing, upsert, whole_names_of
+from rag_embed.stores.tables import (
+    connect,
+    latest,
+    let_go,
+    names_of,
+    passing,
+    upsert,
+    whole_names_of,
+)
 from rag_embed.stores.upkeep import Upkeep
 from rag_embed.types import Signature, Vectors
 
@@ -113,7 +121,7 @@ class LanceEvents:
             half_life = self._fixed(first, signature, half_life)
         self._none = DecayedSum.empty(signature.dim, half_life)
         self._schema = event_schema(signature, half_life)
-        for name in names:
+        for name in sorted(names_of(self._database)):  # half of a mark tells as much
             if name.startswith("erasing_"):
                 with explained("finish forgetting", self.uri), turn(self.uri, bucket_of(name)):
                     self._rewrite(bucket_of(name))
@@ -186,11 +194,11 @@ class LanceEvents:
         name = _bucket(check_user(user))
         self._sums.forget(user)
         with explained("forget events", self.uri), turn(self.uri, name):
-            names = self._names()
-            known = self.history(user) if name in names else empty(self.dim)
+            names = names_of(self._database)
+            known = self.history(user) if name in self._names() else empty(self.dim)
             gone, stays = known.split({e.id for e in known.events} if ids is None else set(ids))
             if not len(gone) and mark_of(name) not in names:
-                if ids is None and name in names:
+                if ids is None and name in self._names():
                     purge(self._table(name), self._local)  # what a write that died left behind
                 return 0
             self._database.create_table(mark_of(name), schema=_MARK, exist_ok=True)

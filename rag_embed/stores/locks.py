@@ -77,8 +77,10 @@ def _held(folder: Path, name: str) -> Iterator[None]:
         with suppress(OSError):  # the note informs and decides nothing
             note.write_text(json.dumps(_holder()), encoding="utf-8")
         before = latest(folder, _TABLES.get(name, (name,)))
-        yield
-        settle(before)
+        try:
+            yield
+        finally:  # what was written before an error is looked at too
+            settle(before)
     finally:
         lock.release()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -149,7 +150,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
-    """Files of a version that are not there, or not whole; each with what is wrong.
+    """Files of a version that are not there, or have another size; each with what is wrong.
 
     Args:
         manifest: The version.
@@ -167,13 +168,27 @@ def missing(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
             continue
         if file.size not in (None, size):
             found.append(f"{file.path} has {size} of {file.size} bytes")
-        elif file.deleted and (told := _cut_short(table / file.path, file.deleted)):
-            found.append(f"{file.path} {told}")
     return found
 
 
-def _cut_short(path: Path, deleted: int) -> str:
-    """What is wrong with a file of deletions; nothing where it is whole."""
+def cut_short(manifest: Manifest, known: Collection[str] = ()) -> list[str]:
+    """Files of deletions, whose sizes no manifest says, that are not whole; each with what is wrong.
+
+    Args:
+        manifest: The version.
+        known: Files that are not looked at.
+    """
+    found = []
+    for file in manifest.files:
+        if not file.deleted or file.path in known:
+            continue
+        with suppress(FileNotFoundError):  # see `missing`
+            if told := _short(manifest.path.parents[1] / file.path, file.deleted):
+                found.append(f"{file.path} {told}")
+    return found
+
+
+def _short(path: Path, deleted: int) -> str:
     try:
         found = deleted_rows(path)
     except ValueError as error:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rag_embed.errors import StoreError
-from rag_embed.stores.manifests import manifests, missing, read_manifest
-from rag_embed.stores.sums import SUMS, Sums, sealed, unsealed
+from rag_embed.stores.manifests import Manifest, cut_short, manifests, missing, read_manifest
+from rag_embed.stores.sums import SUMS, Sums, read_sums, sealed, unsealed
 
 ASIDE = ".torn"
 """Behind the name of a version's file that was set aside."""
@@ -75,9 +75,11 @@ def settle(before: Latest) -> None:
 
 
 def _unread(path: Path, sums: Sums) -> list[str]:
+    """What is wrong with a version; a search index that is not whole would be read, and is not built again."""
     try:
-        return wrong(path, sums)
-    except OSError as error:
+        written = read_manifest(path)
+        return missing(written, sums.known) + cut_short(written, sums.known)
+    except (OSError, StoreError) as error:
         return [str(error)]
 
 
@@ -114,21 +116,40 @@ def set_aside(table: Path, versions: Sequence[Path]) -> None:
     (table / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
 
 
-def wrong(path: Path, before: Sums | None = None) -> list[str]:
+def check_latest(table: Path) -> None:
+    """Look at the latest version before those that it takes the place of are dropped.
+
+    Raises:
+        StoreError: It is not whole; `settle` takes it back.
+    """
+    if found := _unread(manifests(table)[0], Sums({})):
+        raise StoreError(f"The disk lost what was written to {table.name}: {found[0]}.")
+
+
+def wrong(path: Path) -> list[str]:
     """What is wrong with a version: its manifest, or files with rows or deletions that it names.
 
     Args:
         path: Of the manifest.
-        before: Checksums of files that are not looked at again.
 
     Raises:
         OSError: It cannot be read now, which says nothing of what was written.
     """
     try:
-        found = missing(read_manifest(path), () if before is None else before.known)
+        written = read_manifest(path)
+        found = missing(written) + cut_short(written, _as_written(written))
     except (FileNotFoundError, StoreError) as error:
         return [str(error)]
     return [one for one in found if not one.startswith("_indices/")]
+
+
+def _as_written(version: Manifest) -> list[str]:
+    """Files of deletions that have the size they were written with, by their checksums."""
+    files = [file.path for file in version.files if file.deleted]
+    table = version.path.parents[1]
+    known = read_sums(table).known if files else {}
+    sizes = {file: (table / file).stat().st_size for file in files if file in known}
+    return [file for file, size in sizes.items() if size == known[file].size]
 
 
 def _sync(table: Path, fresh: Iterable[str]) -> None:

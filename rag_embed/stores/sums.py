@@ -19,7 +19,8 @@ from pathlib import Path
 SUMS = "sums"
 """Name of the file; it goes with its table."""
 
-_WRITTEN = ("data", "_versions", "_deletions", "_transactions", "_indices")
+WRITTEN = ("data", "_versions", "_deletions", "_transactions", "_indices")
+"""Folders of a table."""
 _ENDS = (".lance", ".manifest", ".arrow", ".bin", ".txn")
 _PASSING = re.compile(r"^\.tmp|#")
 _BLOCK = 1 << 22
@@ -140,7 +141,7 @@ def _line(path: str, one: Sum) -> bytes:
 
 def _files(table: Path) -> Iterator[str]:
     """The files of a table that are written once, by path below its folder."""
-    for folder in _WRITTEN:
+    for folder in WRITTEN:
         yield from _within(table / folder, folder)
 
 

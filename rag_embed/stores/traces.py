@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import whole_names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,7 +121,7 @@ def scanned(uri: str, traces: Sequence[bytes], beside: Iterable[str] = ()) -> Sc
             import lancedb
 
             database = lancedb.connect(uri)
-            for name in database.list_tables().tables:
+            for name in whole_names_of(database):
                 table, places = _table(database, name, traces)
                 tables.append(table)
                 found |= dict.fromkeys(places)
@@ -135,7 +136,7 @@ def versions(uri: str) -> dict[str, tuple[int, ...]]:
         database = lancedb.connect(uri)
         return {
             name: tuple(one["version"] for one in database.open_table(name).list_versions())
-            for name in database.list_tables().tables
+            for name in whole_names_of(database)
         }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from lancedb.index import BTree
 
 from rag_embed.stores.arenas import give_back
+from rag_embed.stores.settling import check_latest
 from rag_embed.stores.tables import PATIENCE, SAME, at_once, given_way
 
 COMMITS = 64
@@ -33,6 +35,7 @@ LOOSE = 1024
 KEEP = timedelta(seconds=30)
 """How long a version stays that another one took the place of, at least; a search takes less."""
 
+_NEVER = timedelta(days=36500)
 _MARGIN = timedelta(seconds=5)
 _ROWS = 1024
 _SHARE = 64
@@ -127,9 +130,28 @@ def optimized(table: Any, local: bool) -> None:  # noqa: ANN401
     for _ in range(_TRIES):
         with given_way():
             age = _superseded(table) if local else PATIENCE
-            table.optimize(cleanup_older_than=age, delete_unverified=local)
+            tidied(table, age, local)
             break
     give_back()
+
+
+def tidied(table: Any, age: timedelta, local: bool) -> None:  # noqa: ANN401
+    """Small files merged, search indexes brought up to date; once these are seen to be whole, old versions go.
+
+    LanceDB does both in one call, and looks at nothing: of what a disk lost, no version would be left.
+
+    Args:
+        table: The table.
+        age: From which on versions are dropped.
+        local: Whether a lock guards writers, and the caller holds it.
+
+    Raises:
+        StoreError: What was written is not whole; whoever holds the lock takes it back, see `settling`.
+    """
+    if local:
+        table.optimize(cleanup_older_than=_NEVER)
+        check_latest(Path(table.uri))
+    table.optimize(cleanup_older_than=age, delete_unverified=local)
 
 
 def _files(search: Any) -> npt.NDArray[np.uint64]:  # noqa: ANN401

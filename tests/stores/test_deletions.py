@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rag_embed import Document
 from rag_embed.errors import StoreError
 from rag_embed.stores.deletions import deleted_rows
 from rag_embed.stores.lance import LanceStore
-from rag_embed.stores.manifests import manifests, missing, read_manifest
+from rag_embed.stores.manifests import cut_short, manifests, missing, read_manifest
 from rag_embed.testing.store_data import DIM, write
 
 
@@ -33,13 +34,19 @@ def test_what_lancedb_writes_is_counted_and_every_cut_is_found(tmp_path, deleted
     for where in deleted:
         table.delete(where)
     latest = read_manifest(manifests(tmp_path / "t.lance")[0])
-    assert missing(latest) == []
+    assert missing(latest) == cut_short(latest) == []
     [path] = [tmp_path / "t.lance" / one.path for one in latest.files if one.deleted]
     assert path.suffix == kind and deleted_rows(path) == 200_000 - table.count_rows()
     whole = path.read_bytes()
     for size in {*range(0, 40), *range(0, len(whole), len(whole) // 50 + 1), len(whole) - 1}:
         path.write_bytes(whole[:size])
-        assert missing(latest), size
+        assert cut_short(latest), size
+    chance = random.Random(0)
+    for _ in range(100):  # which bytes are others is for the checksum to say: here none may raise
+        content = bytearray(whole)
+        content[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        cut_short(latest)
 
 
 def bitmap(*containers: list[tuple[int, int]]) -> bytes:
