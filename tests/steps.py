@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -184,8 +185,8 @@ def models() -> list[Model]:
     return found
 
 
-def opened(folder: Path) -> Index:
-    index = Index.at(folder / "kb", encoder=ENCODER, chunk_tokens=12)
+def opened(folder: Path, **making: Any) -> Index:
+    index = Index.at(folder / "kb", encoder=ENCODER, chunk_tokens=12, **making)
     with suppress(BadInput):  # where there is no such space
         index.spaces.know("small", HashEncoder(8))
     return index

@@ -28,6 +28,7 @@ from lancedb.index import BTree
 
 from rag_embed.stores.event_schema import KEYS
 from rag_embed.stores.manifests import manifests, read_manifest
+from rag_embed.stores.settling import sync_deletions
 from rag_embed.stores.sums import WRITTEN
 from rag_embed.stores.tables import SAME, names_of
 from rag_embed.stores.upkeep import tidied
@@ -89,6 +90,7 @@ def purge(table: Any, local: bool) -> None:  # noqa: ANN401
     if local:
         for path in _strays(Path(table.uri)):
             path.unlink(missing_ok=True)
+        sync_deletions(Path(table.uri))
 
 
 def _strays(folder: Path) -> Iterator[Path]:

@@ -32,6 +32,7 @@ from rag_embed.stores.schema import (
     chunk_schema,
     space_columns,
 )
+from rag_embed.stores.settling import sync_from_now_on
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
     TABLES,
@@ -91,6 +92,8 @@ def make(
     database = connect(uri, options)
     with explained("create the index", uri):
         check_none(finished_settings(database, uri), uri)
+    if own.durable:
+        sync_from_now_on(local(uri))
     with explained("create the index", uri), turn(uri):
         check_none(stored_settings(database), uri)
         stored = create_tables(database, uri, own)

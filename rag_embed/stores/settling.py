@@ -57,7 +57,7 @@ def settle(before: Latest) -> None:
             continue
         fresh, sums = sealed(table)
         if table.parent in _durable:
-            _sync(table, fresh)
+            _sync(table, fresh, new=last is None)
         written[table] = [*takewhile(lambda path, last=last: path != last, manifests(table))]  # type: ignore[misc]
         for path in written[table]:
             if found := _unread(path, sums):
@@ -116,14 +116,21 @@ def set_aside(table: Path, versions: Sequence[Path]) -> None:
     (table / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
 
 
-def check_latest(table: Path) -> None:
+def check_latest(table: Path, sync: bool) -> None:
     """Look at the latest version before those that it takes the place of are dropped.
+
+    Args:
+        table: Its folder.
+        sync: Whether it may have been written just now, and a power cut would take it: it is synced.
 
     Raises:
         StoreError: It is not whole; `settle` takes it back.
     """
-    if found := _unread(manifests(table)[0], Sums({})):
+    path = manifests(table)[0]
+    if found := _unread(path, Sums({})):
         raise StoreError(f"The disk lost what was written to {table.name}: {found[0]}.")
+    if sync or table.parent in _durable:
+        _sync(table, [f"_versions/{path.name}", *(one.path for one in read_manifest(path).files)])
 
 
 def wrong(path: Path) -> list[str]:
@@ -152,10 +159,20 @@ def _as_written(version: Manifest) -> list[str]:
     return [file for file, size in sizes.items() if size == known[file].size]
 
 
-def _sync(table: Path, fresh: Iterable[str]) -> None:
-    paths = [table / path for path in fresh]
-    folders = {parent for path in paths for parent in (path.parent, table, table.parent)}
-    for path in [*paths, *sorted(folders)]:
+def sync_deletions(table: Path) -> None:
+    """What was deleted from a table does not come back by a power cut."""
+    _sync_each([table, *(path for path in table.rglob("*") if path.is_dir())])
+
+
+def _sync(table: Path, fresh: Iterable[str], new: bool = False) -> None:
+    """Files, then the folders that name them; that of the index too where it may be new."""
+    paths, top = [table / path for path in fresh], table.parent.parent if new else table.parent
+    folders = {one for path in paths for one in path.parents if one.is_relative_to(top)}
+    _sync_each([*paths, *sorted(folders, reverse=True)])
+
+
+def _sync_each(paths: Iterable[Path]) -> None:
+    for path in paths:
         number = os.open(path, os.O_RDONLY)
         try:
             os.fsync(number)

@@ -150,7 +150,7 @@ def tidied(table: Any, age: timedelta, local: bool) -> None:  # noqa: ANN401
     """
     if local:
         table.optimize(cleanup_older_than=_NEVER)
-        check_latest(Path(table.uri))
+        check_latest(Path(table.uri), sync=age < KEEP)
     table.optimize(cleanup_older_than=age, delete_unverified=local)
 
 
