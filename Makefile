@@ -24,11 +24,12 @@ pytest: export PYTHONDONTWRITEBYTECODE =
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# Users forgotten while others work, kills, failing disks, load, almost right inputs; two hours.
+# Users forgotten while others work, kills, failing disks, power cuts, load, almost right inputs; two hours.
 torture: $(VENV)/.dev
 	FORGETS=1000 $(BIN)/python -m pytest -s tests/test_forgetting_storm.py
 	KILLS=500 $(BIN)/python -m pytest -s tests/test_kills.py
 	FAULTS=2000 $(BIN)/python -m pytest -s tests/test_faults.py
+	CUTS=1000 $(BIN)/python -m pytest -s tests/test_power.py
 	LOAD=600 $(BIN)/python -m pytest -s tests/test_load.py
 	FUZZ=1000000 $(BIN)/python -m pytest -s tests/test_fuzz.py
 

@@ -81,7 +81,8 @@ static void kept(int number) /* after a file or folder was synced */
         DIR *listed = opendir(path);
         while (listed && (entry = readdir(listed)))
             if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-                fprintf(out, "%lu %s\n", (unsigned long)entry->d_ino, entry->d_name);
+                fprintf(out, "%lu %s%s\n", (unsigned long)entry->d_ino, entry->d_name,
+                        entry->d_type == DT_DIR ? "/" : "");
         if (listed)
             closedir(listed);
     } else {

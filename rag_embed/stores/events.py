@@ -57,6 +57,7 @@ from rag_embed.stores.locks import turn
 from rag_embed.stores.newest import stamp
 from rag_embed.stores.options import StorageOptions
 from rag_embed.stores.places import local, place
+from rag_embed.stores.recovery import recover_events
 from rag_embed.stores.rereading import reread
 from rag_embed.stores.store_errors import explained
 from rag_embed.stores.tables import (
@@ -113,6 +114,7 @@ class LanceEvents:
         self._sums = EventSums()
         self._upkeep = Upkeep(self._local)
         self._database = connect(self.uri, storage_options)
+        recover_events(self.uri, self._names())
         names = self._names()
         first = next((name for name in names if name.startswith("events_")), None)
         if first is None:

@@ -6,13 +6,14 @@ the version before it is the latest again. Search indexes are no reason, since t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rag_embed.stores.files import FILES
 from rag_embed.stores.locks import turn
-from rag_embed.stores.manifests import manifests, read_manifest
+from rag_embed.stores.manifests import manifests, read_manifest, version_of
 from rag_embed.stores.places import local
 from rag_embed.stores.settling import set_aside, wrong
 from rag_embed.stores.store_errors import explained
@@ -27,26 +28,30 @@ MOMENTS = 60.0
 """Seconds within which they were written: systems write to the disk what they hold after half a minute."""
 
 
-def recover(uri: str, most: int | None = AUTOMATIC, names: Sequence[str] = ()) -> list[str]:
+def recover(
+    uri: str,
+    most: int | None = AUTOMATIC,
+    names: Sequence[str] = (*TABLES, FILES),
+    lock: str = "writing",
+) -> list[str]:
     """Set aside the latest versions of tables that are not whole, if there is one that is.
 
     Args:
         uri: Of the index.
         most: How many versions of a table at most; None for all.
-        names: Of the tables; all but those of events where there are none.
+        names: Of the tables; all but those of events by default.
+        lock: What their writers hold, see `locks.turn`.
 
     Returns:
         What was done, a sentence for each table.
     """
     folder = local(uri)
-    tables = (
-        [] if folder is None else [folder / f"{one}.lance" for one in names or (*TABLES, FILES)]
-    )
+    tables = [] if folder is None else [folder / f"{one}.lance" for one in names]
     said = list[str]()
     with explained("go back to the last whole version of the index", uri):
         if not any(_torn(table, most) for table in tables):
             return said
-        with turn(uri):
+        with turn(uri, lock):
             for table in tables:  # looked at again: a writer may have been at work
                 if torn := _torn(table, most):
                     set_aside(table, [path for path, _ in torn])
@@ -57,8 +62,18 @@ def recover(uri: str, most: int | None = AUTOMATIC, names: Sequence[str] = ()) -
     return said
 
 
+def recover_events(uri: str, names: Iterable[str]) -> None:
+    """Do so for the tables of events among some, which are opened when they are needed; a warning tells."""
+    for name in names:
+        if name.startswith("events_") and (said := recover(uri, names=[name], lock=name)):
+            warnings.warn(f"The index at {uri!r} was damaged. {' '.join(said)}", stacklevel=5)
+
+
 def _torn(table: Path, most: int | None) -> list[tuple[Path, str]]:
-    """The latest versions that are not whole, with what is wrong; none where no version is whole."""
+    """The latest versions that are not whole, with what is wrong.
+
+    None where no version is whole, but for a table that an index need not have, and that was just being made.
+    """
     torn: list[tuple[Path, str]] = []
     for path in manifests(table):
         found = wrong(path)
@@ -67,7 +82,8 @@ def _torn(table: Path, most: int | None) -> list[tuple[Path, str]]:
         if not found:
             return torn if most is None or (_late(torn, most) and _rows(path)) else []
         torn.append((path, found[0]))
-    return []
+    made_now = torn and version_of(torn[-1][0]) == 1 and table.stem not in TABLES
+    return torn if made_now and _late(torn, AUTOMATIC if most is None else most) else []
 
 
 def _rows(version: Path) -> bool:

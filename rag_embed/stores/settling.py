@@ -12,10 +12,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rag_embed.errors import StoreError
 from rag_embed.stores.manifests import Manifest, cut_short, manifests, missing, read_manifest
+from rag_embed.stores.places import local
 from rag_embed.stores.sums import SUMS, Sums, read_sums, sealed, unsealed
 
 ASIDE = ".torn"
@@ -56,9 +57,13 @@ def settle(before: Latest) -> None:
         if not table.is_dir():
             continue
         fresh, sums = sealed(table)
+        written[table] = [*takewhile(lambda path, last=last: path != last, manifests(table))]  # type: ignore[misc]
+        names = [f"_versions/{path.name}" for path in written[table]]
+        if again := sums.known.keys() & set(names):  # of versions that a power cut took
+            unsealed(table, again)
+            fresh += sealed(table)[0]
         if table.parent in _durable:
             _sync(table, fresh, new=last is None)
-        written[table] = [*takewhile(lambda path, last=last: path != last, manifests(table))]  # type: ignore[misc]
         for path in written[table]:
             if found := _unread(path, sums):
                 torn[path] = found[0]
@@ -159,16 +164,28 @@ def _as_written(version: Manifest) -> list[str]:
     return [file for file, size in sizes.items() if size == known[file].size]
 
 
+def synced(table: Any) -> None:  # noqa: ANN401
+    """Sync the latest version of a table, if its index is durable; what is written to others relies on it."""
+    folder = local(table.uri)
+    if folder is not None and folder.parent in _durable:
+        path, known = manifests(folder)[0], read_sums(folder).known
+        names = [f"_versions/{path.name}", *(one.path for one in read_manifest(path).files)]
+        _sync(folder, [one for one in names if one not in known])
+
+
 def sync_deletions(table: Path) -> None:
     """What was deleted from a table does not come back by a power cut."""
     _sync_each([table, *(path for path in table.rglob("*") if path.is_dir())])
 
 
 def _sync(table: Path, fresh: Iterable[str], new: bool = False) -> None:
-    """Files, then the folders that name them; that of the index too where it may be new."""
+    """Files, then the folders that name them, that of the index too where it may be new.
+
+    A version comes last: of what was synced by then none is named that is not there.
+    """
     paths, top = [table / path for path in fresh], table.parent.parent if new else table.parent
     folders = {one for path in paths for one in path.parents if one.is_relative_to(top)}
-    _sync_each([*paths, *sorted(folders, reverse=True)])
+    _sync_each([*paths, *sorted(folders, key=lambda one: one.name == "_versions")])
 
 
 def _sync_each(paths: Iterable[Path]) -> None:

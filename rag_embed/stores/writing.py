@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from rag_embed.fields import READERS
 from rag_embed.stores.schema import audience_of
+from rag_embed.stores.settling import synced
 from rag_embed.stores.snapshot import among
 from rag_embed.stores.tables import upsert
 from rag_embed.text import amount
@@ -90,6 +91,7 @@ class LanceWriter:
         new = pa.array([id not in stored for id in ids], pa.bool_())
         if new.true_count:
             self._announce(documents.filter(new))
+            synced(self._documents)
         try:
             added = self._swap(rows, ids)
         except Exception as error:
@@ -102,6 +104,7 @@ class LanceWriter:
                 ) from error
             raise
         if new.true_count < len(ids):
+            synced(self._chunks)
             upsert(self._documents, "id", documents.filter(pc.invert(new)), self._alone)
         return added
 
@@ -124,6 +127,7 @@ class LanceWriter:
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents; returns how many there were."""
         self._chunks.delete(among(ids, "doc_id"))
+        synced(self._chunks)
         return int(self._documents.delete(among(ids)).num_deleted_rows)
 
     def _swap(self, rows: pa.Table, ids: Sequence[str]) -> bool:
