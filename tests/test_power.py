@@ -31,6 +31,10 @@ CREATE = -1
 
 CC = shutil.which("cc") if sys.platform.startswith("linux") else None
 
+COLUMNS = ("keep_tokens", "add_space", "drop_space")
+"""Steps that change what chunks have: where the settings are from before, an error says how to repair that; as
+it does where the first documents are lost, since nobody goes back to an index without any by himself."""
+
 Note = tuple[str, int, str, str]
 """What was noted, ``"file"``, ``"folder"`` or ``"deleted"``; the number of the file or folder on the disk; the
 name of the copy; of what is deleted the name in that folder."""
@@ -247,9 +251,9 @@ def test_any_other_index_is_as_it_was_before_or_after(worker, tmp_path) -> None:
     """Any part of what was not synced is lost; the same call then finishes it."""
     chance = random.Random(os.environ.get("SEED", "0"))
     held, done = models(), recorded(worker, tmp_path, durable=False)
-    empty_before = 2  # no version without rows is gone back to: a user decides
+    done = [one for one in done[2:] if name_of(one.step) not in COLUMNS]
     for number in range(CUTS):
-        one = chance.choice(done[empty_before:])
+        one = chance.choice(done)
         place = tmp_path / str(number)
         one.scatter(chance, place)
         try:
