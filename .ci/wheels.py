@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 import tomllib
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,6 +95,9 @@ def lowest(*folders: Path) -> dict[str, str]:
     for folder in folders:
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
         for requirement in project["dependencies"]:
+            marker = Requirement(requirement).marker
+            if marker is not None and not marker.evaluate():
+                continue  # not for this Python
             match = re.fullmatch(r"([\w.-]+)>=([\d.]+).*", requirement)
             if match is None:
                 sys.exit(f"{folder.name}: no lower bound in {requirement!r}")

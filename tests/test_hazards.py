@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 ELSEWHERE = {
     "writers of one new id leave two rows": "test_concurrent_writers_of_the_same_documents_leave_one_copy",
     "so they do without a lock": "test_writers_without_a_lock_leave_one_copy",
-    "a handle from before another's commit writes twice, deletes and updates nothing": "test_a_handle_opened_before_others_wrote_still_writes_and_deletes",
+    "a handle of an old version": "test_a_handle_opened_before_others_wrote_still_writes_and_deletes",
     "a reader sees what was": "test_what_another_process_wrote_is_seen_at_once",
     "an id twice in one batch": "test_repeated_ids_in_one_call_are_reported",
     "a table cannot be pickled or copied": "test_another_process_opens_it_from_another_folder",
@@ -39,7 +39,7 @@ ELSEWHERE = {
     "unknown options are swallowed": "test_a_misspelled_option_is_refused",
     "a batch is many single calls": "test_a_batch_answers_like_single_queries",
     "metadata comes back as something else": "test_what_comes_back_is_what_was_stored",
-    "options of a call are dropped in one of invoke and ainvoke": "test_options_of_a_call_are_those_of_the_index_however_it_is_called",
+    "options are dropped": "test_options_of_a_call_are_those_of_the_index_however_it_is_called",
     "asynchronous searches differ or are lacking": "test_every_search_has_its_async_twin",
     "relevance below 0 or above 1": "test_scores_fall_and_relevance_is_between_0_and_1",
     "delete without ids": "test_delete_needs_ids",
