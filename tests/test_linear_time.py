@@ -145,6 +145,13 @@ def test_a_long_name_of_a_column_is_not_repeated_whole(tmp_path) -> None:
     assert len(document.text) < 100 * file.stat().st_size
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_in_rows(tmp_path, quote) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(f"a\t{quote * 8000}<table>{quote * 7000}a\tb\n1\t2\n")
+    assert [one.metadata["format"] for one in read(path)] == ["rows"]
+
+
 def test_one_long_line_in_front_matter_is_not_parsed(monkeypatch) -> None:
     import yaml
 

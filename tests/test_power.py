@@ -3,7 +3,7 @@
 ``power.c`` is preloaded into a process that does the steps, and notes what is synced. From its journal the disk
 is made as it was after any of these notes: files as they were when they were last synced, folders with the
 entries that they had then, and deletions there at once or not. With ``durable=True`` what a call has
-written is there when it returns; without, the index opens as it was before or after.
+written is there when it returns; before that the index opens as it was before or after it.
 ``CUTS=1000 python -m pytest -s tests/test_power.py`` tries more of them.
 """
 
@@ -30,10 +30,6 @@ CREATE = -1
 """The step before the first: the index is made."""
 
 CC = shutil.which("cc") if sys.platform.startswith("linux") else None
-
-COLUMNS = ("keep_tokens", "add_space", "drop_space")
-"""Steps that change what chunks have: where the settings are from before, an error says how to repair that; as
-it does where the first documents are lost, since nobody goes back to an index without any by himself."""
 
 Note = tuple[str, int, str, str]
 """What was noted, ``"file"``, ``"folder"`` or ``"deleted"``; the number of the file or folder on the disk; the
@@ -101,31 +97,6 @@ class Disk:
                     disk.folders[number] = {one: n for one, n in entries.items() if one != name}
         return disk
 
-    def scattered(self, after: Disk, synced: Disk, chance: random.Random) -> Disk:
-        """What it may keep of what was done since: of what was not synced, some deletions, the first of what
-        came to each folder, and of a file all, half or nothing.
-
-        Args:
-            after: All that is there.
-            synced: What is kept for certain.
-            chance: Decides on the rest.
-        """
-        disk = Disk(self.root, dict(self.files), dict(self.folders))
-        for number, content in after.files.items():
-            certain = synced.files.get(number) == content or self.files.get(number) == content
-            parts = [content, content[: len(content) // 2], b"", self.files.get(number, b"")]
-            disk.files[number] = content if certain else chance.choice(parts)
-        for number, entries in after.folders.items():
-            old, kept = self.folders.get(number, {}), synced.folders.get(number, {})
-            new = sorted(entries.keys() - old.keys(), key=entries.__getitem__)
-            first = {*new[: chance.randint(0, len(new))], *(kept.keys() & entries.keys())}
-            disk.folders[number] = {name: one for name, one in entries.items() if name not in new}
-            disk.folders[number] |= {name: entries[name] for name in new if name in first}
-            for name in sorted(old.keys() - entries.keys()):
-                if name in kept and chance.random() < 0.5:
-                    disk.folders[number][name] = old[name]
-        return disk
-
     def write(self, folder: Path) -> None:
         """Make a folder of it; a file that was never synced is empty."""
         self._write(self.root, folder)
@@ -191,21 +162,14 @@ class Recorded:
     Attributes:
         step: Its number.
         before: The disk before it; all of it is kept.
-        after: All that is there after it.
         notes: What was noted.
         journal: Where the copies are.
     """
 
     step: int
     before: Disk
-    after: Disk
     notes: list[Note]
     journal: Path
-
-    def scatter(self, chance: random.Random, folder: Path) -> None:
-        """Make the folder as it may be where power is cut after the step, of which any part was kept."""
-        synced = self.before.after(self.notes, self.journal, deletes=False)
-        self.before.scattered(self.after, synced, chance).write(folder)
 
     def cut(self, at: int, deletes: bool, folder: Path) -> None:
         """Make the folder as it is when power is cut after so many notes."""
@@ -219,7 +183,7 @@ def recorded(worker: Worker, folder: Path, durable: bool) -> list[Recorded]:
     for step in range(CREATE, len(STEPS)):
         before, journal = Disk.of(folder / "index"), folder / f"journal {step}"
         notes = worker.notes(folder / "index", step, durable, journal)
-        found.append(Recorded(step, before, Disk.of(folder / "index"), notes, journal))
+        found.append(Recorded(step, before, notes, journal))
     return found
 
 
@@ -245,23 +209,6 @@ def test_what_a_durable_index_has_written_is_there(worker, tmp_path, deletes) ->
         cuts[name_of(one.step)] += 1
         shutil.rmtree(place)
     print(f"{cuts.total()} cuts: {dict(cuts)}")
-
-
-def test_any_other_index_is_as_it_was_before_or_after(worker, tmp_path) -> None:
-    """Any part of what was not synced is lost; the same call then finishes it."""
-    chance = random.Random(os.environ.get("SEED", "0"))
-    held, done = models(), recorded(worker, tmp_path, durable=False)
-    done = [one for one in done[2:] if name_of(one.step) not in COLUMNS]
-    for number in range(CUTS):
-        one = chance.choice(done)
-        place = tmp_path / str(number)
-        one.scatter(chance, place)
-        try:
-            _check(place, held, one.step, whole=False)
-        except BaseException as error:
-            raise AssertionError(f"{name_of(one.step)}, cut {number}") from error
-        shutil.rmtree(place)
-    print(f"{CUTS} cuts of an index that is not durable")
 
 
 def _check(folder: Path, held: list[Model], step: int, whole: bool) -> None:

@@ -80,7 +80,8 @@ def _torn(table: Path, most: int | None) -> list[tuple[Path, str]]:
         if most is None and differing(table, [f"_versions/{path.name}"]):
             found = [f"{path.name} has other bytes than were written", *found]
         if not found:
-            return torn if most is None or (_late(torn, most) and _rows(path)) else []
+            enough = table.stem not in TABLES or _rows(path)
+            return torn if most is None or (_late(torn, most) and enough) else []
         torn.append((path, found[0]))
     made_now = torn and version_of(torn[-1][0]) == 1 and table.stem not in TABLES
     return torn if made_now and _late(torn, AUTOMATIC if most is None else most) else []
