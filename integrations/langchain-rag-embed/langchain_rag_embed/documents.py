@@ -16,6 +16,9 @@ from rag_embed import Document, Hit
 from rag_embed.errors import BadInput, belongs, class_of
 from rag_embed.values import plain
 
+UNSHOWN = frozenset({"front_matter", "indexed_from"})
+"""Metadata that a model has no use for: its values are there beside it, or it is bookkeeping of the index."""
+
 
 class RagEmbedDocument(LangChainDocument):
     """A chunk as a LangChain document, and beside its metadata what was said of it for one query.
@@ -23,6 +26,9 @@ class RagEmbedDocument(LangChainDocument):
     It is equal to every other one of the same chunk, whatever the query, and to a plain document
     with the same id, text and metadata; so what merges the answers to several queries sees one
     chunk once. LangChain's `dumps` writes the scores, and its `loads` makes a plain document of it.
+
+    A prompt that is given documents shows their `str` or, of a list, their `repr`. Both show what a plain
+    document shows, without the metadata that rag_embed keeps for itself, `UNSHOWN`.
 
     Attributes:
         score: Fused score, higher is better; comparable within one query only.
@@ -41,6 +47,12 @@ class RagEmbedDocument(LangChainDocument):
         """Whoever reads it back has LangChain, but maybe not this package."""
         return LangChainDocument.lc_id()
 
+    def __str__(self) -> str:
+        return str(_shown(self))
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        yield from _shown(self).__repr_args__()
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RagEmbedDocument) or type(other) is LangChainDocument:
             return _stays(self) == _stays(other)
@@ -48,6 +60,11 @@ class RagEmbedDocument(LangChainDocument):
 
     def __hash__(self) -> int:
         return hash((self.id, self.page_content))
+
+
+def _shown(document: LangChainDocument) -> LangChainDocument:
+    told = {key: value for key, value in document.metadata.items() if key not in UNSHOWN}
+    return LangChainDocument(id=document.id, page_content=document.page_content, metadata=told)
 
 
 def _stays(document: LangChainDocument) -> tuple[Any, ...]:

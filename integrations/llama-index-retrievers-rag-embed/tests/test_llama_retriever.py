@@ -92,7 +92,7 @@ def test_with_leaves_the_original_and_the_other_options(index, retriever) -> Non
         {"k": -1},
         {"diversity": 2.0},
         {"group_by": "page"},
-        {"where": {"year": 1}},
+        {"where": {"year": {"$near": 1}}},
         {"previous": "a turn"},
     ],
 )
@@ -192,6 +192,12 @@ def test_language_models_see_where_a_file_is_and_no_bookkeeping(tmp_path) -> Non
     for mode in (MetadataMode.LLM, MetadataMode.EMBED):
         shown = found.node.get_content(mode).partition("\n\n")[0].splitlines()
         assert sorted(shown) == ["file_path: notes/bees.md", "year: 2021"]
+
+
+def test_what_is_printed_of_a_node_leaves_out_what_legs_said(retriever) -> None:
+    found = retriever.retrieve("red fox")
+    for shown in (str(found[0]), str(found)):
+        assert "The red fox runs fast." in shown and "explanation" not in shown
 
 
 def test_own_documents_are_no_llama_documents() -> None:

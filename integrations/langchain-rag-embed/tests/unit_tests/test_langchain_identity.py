@@ -17,13 +17,18 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import FakeListLLM
 from langchain_core.load import dumps, loads
+from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_rag_embed import (
     RagEmbedDocument,
     RagEmbedDocumentIndex,
     RagEmbedRetriever,
     RagEmbedVectorStore,
+    to_documents,
 )
+
+from rag_embed import Index
+from rag_embed.encoders import HashEncoder
 
 QUESTIONS = ["red fox", "mice in the snow", "Who comes near the barn?"]
 
@@ -129,7 +134,28 @@ def test_langchain_writes_the_scores_and_reads_a_plain_document(twice):
 
 
 def test_a_prompt_shows_neither_scores_nor_reasons(twice):
-    assert str(twice[0]) == str(twice[1]) and "score" not in str(twice[0])
+    one, other = twice
+    assert str(one) == str(other) and str([one]) == str([other])
+    for shown in (str(one), str([one])):
+        assert one.page_content in shown and "score" not in shown and "dense" not in shown
+    prompt = ChatPromptTemplate.from_template("{context}").invoke({"context": twice}).to_string()
+    assert "explanation" not in prompt and "relevance" not in prompt and "route" not in prompt
+
+
+def test_a_prompt_shows_what_a_file_says_once_and_the_metadata_keeps_all(tmp_path):
+    (tmp_path / "trips").mkdir()
+    written = "---\ntitle: Trains\nyear: 2024\n---\nTrains run every hour.\n"
+    (tmp_path / "trips" / "trains.md").write_text(written)
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add_files(tmp_path / "trips")
+    [found] = RagEmbedRetriever(index=index, k=1).invoke("trains")
+    for shown in (str(found), str([found])):
+        assert "front_matter" not in shown and "indexed_from" not in shown
+        assert "'year': 2024" in shown and shown.count("'Trains'") == 1
+    assert found.metadata["front_matter"] == "title: Trains\nyear: 2024\n"
+    assert found.metadata["indexed_from"] == "trips/trains.md"
+    [again] = to_documents([found])
+    assert again.metadata == found.metadata
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])

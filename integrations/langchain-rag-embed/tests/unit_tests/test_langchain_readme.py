@@ -13,7 +13,7 @@ README = Path(__file__).parents[2] / "README.md"
 def test_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
-    assert len(code) == 3
+    assert len(code) == 4
     exec(compile("\n".join(code), str(README), "exec"), {})
 
 

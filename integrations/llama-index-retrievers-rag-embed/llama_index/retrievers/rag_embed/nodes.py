@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import Any
 
+from llama_index.core.bridge.pydantic import Field
 from llama_index.core.schema import (
     BaseNode,
     NodeRelationship,
@@ -45,8 +46,8 @@ class RagEmbedNode(NodeWithScore):
     """
 
     relevance: float
-    explanation: list[dict[str, Any]]
-    route: dict[str, Any] | None = None
+    explanation: list[dict[str, Any]] = Field(repr=False)
+    route: dict[str, Any] | None = Field(default=None, repr=False)
 
     @classmethod
     def class_name(cls) -> str:
