@@ -234,13 +234,20 @@ def report(card: Card, folder: Path, as_json: bool) -> None:
             "pairs": _sides(card.pairs),
             "documents": _sides(card.documents),
             "best step": f"{card.steps} of {card.history[-1][0]}",
-            "strength": card.strength,
+            **_chosen(card),
             "seconds": card.seconds,
             "outcome": card.verdict,
         }
         out.print(facts(card.name, rows))
     if not card.installed:
         raise typer.Exit(NOT_BETTER)
+
+
+def _chosen(card: Card) -> dict[str, object]:
+    """What validation chose."""
+    if card.kind == "reranker":
+        return {"weight beside the search": card.settings["weight"]}
+    return {"strength": card.strength}
 
 
 def _sides(counts: object) -> str:

@@ -45,7 +45,7 @@ def train_reranker(
     ] = None,
     epochs: Annotated[
         int, typer.Option(help="Epochs at most; fewer when validation stops rising.")
-    ] = 2,
+    ] = 6,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 1e-4,
     batch: Annotated[int, typer.Option(help="Queries per step.")] = 16,
     held_out: HELD_OUT = 0.25,

@@ -197,7 +197,16 @@ class _Lists:
     def scored(self, some: Sequence[FoundHits]) -> list[Scores]:
         """What the model says of hits."""
         self._cross.eval()
-        return [self._reader.rerank(o.query, self._excerpts.cut(o.query, o.hits)) for o in some]
+        with self._precision():
+            return [
+                self._reader.rerank(one.query, self._excerpts.cut(one.query, one.hits))
+                for one in some
+            ]
+
+    def _precision(self) -> torch.autocast:
+        """bf16 on a CPU that computes in it, which takes little more than half the time; f32 elsewhere."""
+        native = self._cross.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+        return torch.autocast("cpu", torch.bfloat16, enabled=native)
 
     def _chosen(self, i: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
         """Places of the hits that are told apart this time, right ones first."""
@@ -214,7 +223,8 @@ class _Lists:
             hits = self._excerpts.cut(one.query, [one.hits[j] for j in places])
             pairs += self._reader.pairs(one.query, hits)
         features = batch_to_device(self._cross.preprocess(pairs), self._cross.device)
-        rows: torch.Tensor = self._cross(features)["scores"][:, 0].float().cpu()
+        with self._precision():
+            rows: torch.Tensor = self._cross(features)["scores"][:, 0].float().cpu()
         return torch.split(rows, [len(places) for _, places in lists])
 
     def _loss(self, i: int, places: npt.NDArray[np.intp], row: torch.Tensor) -> torch.Tensor:

@@ -38,7 +38,7 @@ class RerankerRecipe:
     taught: float = 0.5
     temperature: float = 0.1
     weights: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0)
-    schedule: Schedule = field(default_factory=lambda: Schedule(2, 1e-4))
+    schedule: Schedule = field(default_factory=lambda: Schedule(6, 1e-4))
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "layers", "depth", "characters", "negatives", "batch")
