@@ -72,7 +72,7 @@ class Index:
         """Open the index at a place, or make it where there is none; arguments as in `create`.
 
         Raises:
-            BadInput: The index that is there was made otherwise, or an argument is wrong.
+            BadInput: As in `create`, or the index that is there was made otherwise.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
         return cls(*opened_or_made(lambda: reopened(path, making), lambda: made(path, making)))
@@ -87,7 +87,7 @@ class Index:
                 each with a default: see `indexing.opening.Making`.
 
         Raises:
-            BadInput: An argument is wrong.
+            BadInput: An argument is wrong, or the folder holds files which are no index's.
             IndexExists: There is an index already.
         """
         return cls(*made(path, making))

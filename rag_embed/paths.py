@@ -1,8 +1,16 @@
-"""Where a path leads, said once and for good."""
+"""Where a path leads, said once and for good; and whether a folder is an index, or holds other files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+_OWN = frozenset({"encoder.json", "router.json", "router.safetensors"})
+_OWN_KINDS = (".lance", ".lock", ".holder")
+_MOST = 1000
+"""Foreign files that are counted."""
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
@@ -16,3 +24,41 @@ def absolute(path: str | os.PathLike[str]) -> str:
         '/data/kb'
     """
     return os.path.abspath(os.path.expanduser(path))
+
+
+def is_index(path: Path) -> bool:
+    """Whether a folder is an index of rag_embed: its files are no documents."""
+    return (path / "chunks.lance").is_dir() and (path / "documents.lance").is_dir()
+
+
+def foreign(folder: Path) -> str:
+    """How many files in a folder are no index's, in words with an example; empty where there are none.
+
+    Hidden files and folders do not count, nor does what the making of an index left when it was interrupted.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "notes.md").write_text("text")
+        ...     _ = Path(folder, ".DS_Store").write_text("")
+        ...     foreign(Path(folder))
+        "1 file, such as 'notes.md'"
+    """
+    found = list(islice(_foreign(folder), _MOST + 1))
+    if not found:
+        return ""
+    count = f"more than {_MOST}" if len(found) > _MOST else f"{len(found)}"
+    return f"{count} file{'s' if len(found) > 1 else ''}, such as {found[0]!r}"
+
+
+def _foreign(top: Path) -> Iterator[str]:
+    for path, folders, files in os.walk(top):
+        inside = (one for one in sorted(folders) if not _own(one) and one != "lost+found")
+        folders[:] = [one for one in inside if not is_index(Path(path, one))]
+        for one in sorted(files):
+            if not _own(one):
+                yield os.path.relpath(os.path.join(path, one), top)
+
+
+def _own(name: str) -> bool:
+    return name.startswith(".") or name in _OWN or name.endswith(_OWN_KINDS)

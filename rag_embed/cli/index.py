@@ -29,6 +29,7 @@ from rag_embed.indexing.watching import Chosen
 from rag_embed.reading import paths, read
 from rag_embed.reading.files import holds_many
 from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores.places import check_free, place
 from rag_embed.types import Document
 
 _SAMPLE = 2000
@@ -170,6 +171,7 @@ def index(
     def new() -> Index:
         nonlocal fresh
         if dry_run:
+            check_free(place(to))
             return Index.in_memory(encoder=HashEncoder(), fields=shape.fields)
         sample = _sample(there, chosen) if situate == "auto" else None
         kb = made(to, shape, sample)
@@ -262,7 +264,6 @@ def _no_empty_index_left(to: str) -> Iterator[None]:
 def _discard(to: str) -> None:
     """Remove an index without documents, and its folder where nothing else is in it."""
     from rag_embed.stores.discarding import discarded
-    from rag_embed.stores.places import place
 
     if discarded(to):
         remove_note(to)

@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> bool:
     """Write a cache file in one step; False where the cache cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             file.write(content)
         Path(file.name).replace(path)
     except OSError:

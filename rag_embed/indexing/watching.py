@@ -13,9 +13,8 @@ from typing_extensions import Unpack
 from rag_embed.errors import MissingExtra
 from rag_embed.indexing.folders import Looking
 from rag_embed.indexing.reported import AddReport
-from rag_embed.paths import absolute
+from rag_embed.paths import absolute, is_index
 from rag_embed.reading import paths as files_of
-from rag_embed.reading.walk import is_index
 
 
 class Chosen(TypedDict):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rag_embed.errors import BadInput, MissingExtra
+from rag_embed.paths import foreign, is_index
 from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
@@ -25,7 +26,7 @@ from rag_embed.reading.text import (
     read_plain,
 )
 from rag_embed.reading.unread import UNREAD
-from rag_embed.reading.walk import first_name, is_index, walk
+from rag_embed.reading.walk import MOVE, first_name, walk
 from rag_embed.text import shown, unusable
 from rag_embed.types import Document, Skipped
 
@@ -130,7 +131,8 @@ def checked(path: str | os.PathLike[str]) -> Path:
     if not os.path.lexists(top):
         raise BadInput(f"There is no file or folder {str(top)!r}; check the path.")
     if is_index(top):
-        raise BadInput(f"{str(top)!r} is an index, not a folder of documents.")
+        others = f" It holds {found} too: {MOVE}." if (found := foreign(top)) else ""
+        raise BadInput(f"{str(top)!r} is an index, not a folder of documents.{others}")
     return top
 
 

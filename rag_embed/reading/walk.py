@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rag_embed.paths import absolute
+from rag_embed.paths import absolute, foreign, is_index
 from rag_embed.reading.ignoring import Levels, ignored, levels_above, levels_of
 from rag_embed.reading.selection import Selection
 from rag_embed.text import shown
@@ -23,6 +23,10 @@ _LOCKS = frozenset(
 )  # fmt: skip
 _MADE = (".min.js", ".min.css", ".js.map", ".css.map", ".mjs.map")
 _KEYS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", "id_rsa", "id_ecdsa", "id_ed25519")
+
+_INDEX = "an index of rag_embed"
+MOVE = "move what is no index's into a folder of its own"
+"""What to do where an index and documents lie in one folder."""
 
 
 class _Place(NamedTuple):
@@ -70,7 +74,9 @@ def walk(
             continue
         full = f"{name}/{below}" if name and below else name or below
         reason = _excluded(place, folder, real, absolute(top)) if below else None
-        if reason is not None:
+        if reason == _INDEX and (others := foreign(path)):
+            yield Skipped(shown(full), f"holds an index and {others}, not read; {MOVE}")
+        elif reason is not None:
             yield Skipped(shown(full), reason, by_rule=True)
         elif folder:
             inside, problems = _listed(place, chosen, full, absolute(top))
@@ -78,11 +84,6 @@ def walk(
             waiting.extend(inside)
         else:
             yield path, full
-
-
-def is_index(path: Path) -> bool:
-    """Whether a folder is an index of rag_embed: its files are no documents."""
-    return (path / "chunks.lance").is_dir() and (path / "documents.lance").is_dir()
 
 
 def _listed(
@@ -123,7 +124,7 @@ def _folder(path: Path) -> str | None:
     if path.name in _OTHERS_WORK or path.name.endswith(".egg-info"):
         return "holds installed or generated files"
     if is_index(path):
-        return "an index of rag_embed"
+        return _INDEX
     return "virtual environment" if (path / "pyvenv.cfg").exists() else None
 
 

@@ -134,7 +134,7 @@ class LanceStore:
             storage_options: Credentials and region of an object store.
 
         Raises:
-            BadInput: The path is empty.
+            BadInput: The path is empty, or a folder that holds files which are no index's.
             IndexExists: There is an index already.
             StoreError: The place cannot be written.
         """

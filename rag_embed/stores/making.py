@@ -23,7 +23,7 @@ from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.inspection import small_ones
 from rag_embed.stores.key_values import put, put_first, read_all
 from rag_embed.stores.locks import let_writer_finish, turn
-from rag_embed.stores.places import local
+from rag_embed.stores.places import check_free, local
 from rag_embed.stores.recovery import drop_orphans, recover
 from rag_embed.stores.renewing import FORMAT, check_readable, is_current, renewed, with_groups
 from rag_embed.stores.schema import (
@@ -86,12 +86,14 @@ def make(
         options: Of the connection.
 
     Raises:
+        BadInput: It is a folder that holds files which are no index's.
         IndexExists: There is an index already.
         StoreError: The place cannot be written.
     """
     database = connect(uri, options)
     with explained("create the index", uri):
         check_none(finished_settings(database, uri), uri)
+    check_free(uri)
     if own.durable:
         sync_from_now_on(local(uri))
     with explained("create the index", uri), turn(uri):

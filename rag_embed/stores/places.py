@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from rag_embed.errors import BadInput
-from rag_embed.paths import absolute
+from rag_embed.paths import absolute, foreign
 
 _FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>.*)", re.IGNORECASE | re.DOTALL)
 
@@ -49,3 +49,16 @@ def place(path: str | os.PathLike[str]) -> str:
 def local(place: str) -> Path | None:
     """The folder that a place is; None for an object store."""
     return None if "://" in place else Path(place)
+
+
+def check_free(uri: str) -> None:
+    """Refuse to make an index among other files, which would never be read as documents again.
+
+    Raises:
+        BadInput: It is a folder that holds files which are no index's.
+    """
+    if (folder := local(uri)) is not None and (others := foreign(folder)):
+        raise BadInput(
+            f"{uri!r} holds {others}, which are no index's: an index there would keep them from being read "
+            f"as documents. Name another folder, such as {str(folder / 'kb')!r}."
+        )

@@ -23,6 +23,14 @@ def test_an_index_inside_the_folder_is_left_out(run, folder) -> None:
     assert report["unchanged"] == 2
 
 
+def test_no_index_is_made_among_documents_nor_tried(run, folder) -> None:
+    before = sorted(folder.rglob("*"))
+    for more in ([], ["--dry-run"]):
+        done = run("index", folder, "--to", folder, *more)
+        assert done.code == 1 and "holds 3 files" in done.err and "handbook/kb" in done.err
+    assert sorted(folder.rglob("*")) == before
+
+
 @pytest.fixture
 def two(tmp_path):
     """Two folders with equal file names."""

@@ -243,3 +243,31 @@ class TestNames:
         assert index.add_files(folder, prune=True).documents == 1
         with pytest.raises(BadInput, match="is an index"):
             index.add_files(folder / "kb")
+
+    def test_no_index_is_made_among_documents(self, tmp_path) -> None:
+        folder = filled(tmp_path / "work", {"a.md": "x", "sub/b.md": "x", ".DS_Store": "x"})
+        before = sorted(folder.rglob("*"))
+        for making in (Index.at, Index.create):
+            with pytest.raises(BadInput, match=r"holds 2 files, such as 'a.md'.*work/kb'"):
+                making(folder, encoder=HashEncoder(16))
+        assert sorted(folder.rglob("*")) == before
+        within = Index.at(folder / "kb", encoder=HashEncoder(16))
+        assert within.add_files(folder).added == 2
+
+    def test_an_index_is_made_where_nothing_lies_that_counts(self, tmp_path) -> None:
+        folder = filled(tmp_path / "kb", {".gitignore": "x", ".git/config": "x"})
+        (folder / "lost+found").mkdir()
+        (folder / "chunks.lance").mkdir()  # left by a creation that was interrupted
+        (folder / "writing.lock").touch()
+        assert Index.at(folder, encoder=HashEncoder(16)).add([Document("a", "x")]).added == 1
+
+    def test_documents_beside_an_index_are_told_of(self, tmp_path) -> None:
+        folder = filled(tmp_path / "work", {"a.md": "x"})
+        Index.create(folder / "mixed", encoder=HashEncoder(16))
+        filled(folder / "mixed", {"b.md": "x", "sub/c.md": "x"})
+        report = Index.at(tmp_path / "kb", encoder=HashEncoder(16)).add_files(folder)
+        (told,) = report.failed
+        assert told.source == "work/mixed"
+        assert told.reason.startswith("holds an index and 2 files, such as 'b.md', not read; move")
+        with pytest.raises(BadInput, match="is an index.* It holds 2 files, such as 'b.md' too"):
+            Index.open(tmp_path / "kb", encoder=HashEncoder(16)).add_files(folder / "mixed")
