@@ -51,13 +51,6 @@ def test_documents_come_in_line_by_line(notes) -> None:
         *_, taken = added(server, b'{"id": "ann", "text": "Taken."}')
         assert taken["added"] == taken["replaced"] == 0
         assert "belongs to another owner" in taken["reasons"][0]["reason"]
-        *_, wrong = added(server, b'{"id": "w", "text": "x", "metadata": {"year": "soon"}}')
-        assert "year" in wrong["error"] and notes not in wrong["error"]
-        two = b'{"id": "before", "text": "Before."}\n{"id": "w", "text": "x", "metadata": {"year": "soon"}}'
-        *_, said = added(server, two)
-        assert "the last may not be kept: send all again" in said["error"]
-        read = server.post("read", {"id": "before"})
-        assert read.status_code == 422  # as it was told
         gone = server.post("delete", {"ids": ["a", "ann", "unknown"]})
         assert gone.json() == {"deleted": 1}
         text = server.client.get("/metrics").text
@@ -77,6 +70,20 @@ def test_documents_come_in_line_by_line(notes) -> None:
     assert index.contents.document("7").metadata == {"colour": "tawny"}
     assert index.contents.document("old").text == "New news."
     assert index.contents.document("ann", user="ann").text == "Of Ann."
+
+
+def test_a_value_that_does_not_fit_costs_no_document(notes, tmp_path) -> None:
+    lines = [
+        {"id": "before", "text": "Before."},
+        {"id": "w", "text": "Between.", "metadata": {"year": "soon", "colour": "red"}},
+        {"id": "after", "text": "After.", "metadata": {"year": 2024}},
+    ]
+    with serving(notes, "--write") as server:
+        *_, report = added(server, "\n".join(map(json.dumps, lines)).encode())
+        assert (report["added"], report["skipped"], report["partly"]) == (3, 0, 1)
+        (told,) = report["reasons"]
+        assert told["source"] == "w" and "without this value" in told["reason"]
+    assert Index.open(notes).contents.document("w").metadata == {"colour": "red"}
 
 
 def test_what_is_written_belongs_to_the_user_of_the_server(notes) -> None:

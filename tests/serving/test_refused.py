@@ -24,7 +24,14 @@ PROBLEMS = [
     ("POST", "/api/search", b"[1]", "application/json", 400, "JSON object, got a list"),
     ("POST", "/api/search", b"null", "application/json", 400, "JSON object, got null"),
     ("POST", "/api/search", b"{}", "text/plain", 415, "Send application/json"),
-    ("POST", "/api/search", b"query=x", "application/x-www-form-urlencoded", 415, "Send app"),
+    (
+        "POST",
+        "/api/search",
+        b"query=x",
+        "application/x-www-form-urlencoded",
+        415,
+        "x-www-form-urlencoded",
+    ),
     ("POST", "/api/search", b" " * (2 << 20), "application/json", 413, "at most 1048576 bytes"),
     (
         "POST",

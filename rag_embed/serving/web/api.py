@@ -33,6 +33,9 @@ AT_ONCE = 4
 LARGEST = 1 << 20
 """Bytes of a body at most; that of add has a limit for each line instead."""
 
+_SHOWN = 100
+"""Characters of a content type that are repeated; what it ends with tells."""
+
 _LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
 
 
@@ -188,7 +191,7 @@ def _check_type(request: Request, kinds: Sequence[str]) -> None:
     """A page of another site can send forms and plain text unasked, and nothing else."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in kinds:
-        got = brief(kind) if kind else "none"
+        got = ascii(kind)[:_SHOWN] if kind else "none"
         raise Problem(415, f"Send {kinds[0]} and name it as Content-Type, got {got}.")
 
 

@@ -43,7 +43,7 @@ _LINE = {
     "properties": {
         **{
             name: {"type": "integer"}
-            for name in ("done", "added", "replaced", "unchanged", "chunks", "skipped")
+            for name in ("done", "added", "replaced", "unchanged", "chunks", "skipped", "partly")
         },
         "reasons": {"type": "array", "items": {"type": "object"}},
         "error": {"type": "string"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,10 @@ import anyio.to_thread
 from starlette.responses import Response
 
 from rag_embed.errors import BadInput, RagEmbedError
+from rag_embed.index import Index
+from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.reported import AddReport
+from rag_embed.indexing.sync import added
 from rag_embed.protocols import View
 from rag_embed.reading import documents_of
 from rag_embed.serving.finding import where_to
@@ -25,7 +28,8 @@ from rag_embed.serving.parameters import Parameter
 from rag_embed.serving.tool import FAILED, Answer, Tool
 from rag_embed.serving.web.parameters import Texts
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Audience, Document, Progress, Skipped
+from rag_embed.telemetry.observing import observed, written
+from rag_embed.types import Audience, Document, OnProgress, Progress, Skipped
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ LONGEST_LINE = 16 << 20
 """Bytes of a document's line at most."""
 
 _TOLD = 100
-"""Skipped documents that the last line names; all are counted."""
+"""What is skipped, and values that are left out, of which the last line tells; all are counted."""
 
 _EVERY = 1.0
 """Seconds between two lines of progress. A caller that sends everything before it reads anything must not
@@ -125,7 +129,7 @@ class Adding(Response):
         lines = _lines(partial(anyio.from_thread.run, coming))
         try:
             documents = map(self._owned, documents_of(lines))
-            report = self._shelf.index.add(documents, progress=progress)
+            report = _added(self._shelf.index, documents, progress)
         except _Gone:
             return
         except BadInput as error:
@@ -154,20 +158,29 @@ class Adding(Response):
         return Document(one.id, one.text, one.title, one.metadata, *mine)
 
 
+@observed("add", written)
+def _added(
+    index: Index, documents: Iterable[Document | Skipped], progress: OnProgress
+) -> AddReport:
+    """Add documents as files are added: what cannot be stored of one is left out, and told."""
+    return added(index.spaces.ingest(lenient=True), unmarked(documents), progress)
+
+
 def _grouped(view: View) -> bool:
     return view.private and view.grouped
 
 
 def reported(report: AddReport) -> dict[str, Any]:
     """What adding did, for a program."""
-    skipped = [{"source": one.source, "reason": one.reason} for one in report.skipped[:_TOLD]]
+    told = [*report.skipped, *report.partly][:_TOLD]
     return {
         "added": report.added,
         "replaced": report.replaced,
         "unchanged": report.unchanged,
         "chunks": report.chunks,
         "skipped": len(report.skipped),
-        "reasons": skipped,
+        "partly": len({one.source for one in report.partly}),
+        "reasons": [{"source": one.source, "reason": one.reason} for one in told],
     }
 
 
