@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from functools import wraps
+from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
-from rag_embed.errors import BadInput
+from typing_extensions import get_protocol_members
+
+from rag_embed.errors import BadInput, class_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _ELSEWHERE = {
     "k": "topk n limit nresults numresults similaritytopk maxresults size",
@@ -163,6 +166,90 @@ def check_named(what: str, given: Sequence[object], example: str) -> None:
     """
     if given:
         raise TypeError(f"{what}() takes its options by name: {what}({example}).")
+
+
+def lacking(given: object, wanted: type) -> str | None:
+    """What an object has not that a Protocol asks for, as a part of a message; None where it has all.
+
+    Args:
+        given: Anything.
+        wanted: A Protocol.
+    """
+    if isinstance(given, type):
+        return f"{given.__qualname__} is a class: call it, and give what it makes"
+    if isinstance(given, str | bytes):
+        return f"{given[:40]!r} is a {class_of(given)}"
+    missing = [name for name in _members(wanted) if not hasattr(given, name)]
+    if not missing:
+        return None
+    told = f"{class_of(given)} has no {' and no '.join(missing[:4])}"
+    inside = wanted.__name__.lower()
+    return f"{told}; give its .{inside}" if hasattr(given, inside) else told
+
+
+def check_is(what: str, given: T, wanted: type) -> T:
+    """What is no implementation of a Protocol is refused where it is given, not where it is first used.
+
+    Args:
+        what: Its name, for the message.
+        given: Anything.
+        wanted: The Protocol.
+
+    Raises:
+        BadInput: It lacks a member, or is a class.
+
+    Examples:
+        >>> from rag_embed.protocols import Reranker
+        >>> check_is("reranker", None, Reranker)
+        Traceback (most recent call last):
+        ...
+        rag_embed.errors.BadInput: reranker is a rag_embed.protocols.Reranker; NoneType has no rerank.
+    """
+    if told := lacking(given, wanted):
+        room = ".".join(wanted.__module__.split(".")[:2])
+        raise BadInput(f"{what} is a {room}.{wanted.__name__}; {told}.")
+    return given
+
+
+def check_calls(what: str, given: object) -> None:
+    """Refuse what is no function.
+
+    Raises:
+        BadInput: It cannot be called.
+    """
+    if not callable(given):
+        raise BadInput(f"{what} is a function, got {class_of(given)}.")
+
+
+@cache
+def _members(wanted: type) -> list[str]:
+    return sorted(get_protocol_members(wanted))
+
+
+def made_by(makers: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """For a constructor that nobody calls: arguments that do not fit are answered with what is called.
+
+    Args:
+        makers: A sentence that names it.
+
+    Raises:
+        TypeError: The arguments do not fit.
+    """
+
+    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+        takes = signature(function)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                takes.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(makers) from error
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorated
 
 
 def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
 
+from rag_embed.arguments import check_is, made_by
 from rag_embed.events import check_user
 from rag_embed.filters import field
 from rag_embed.indexing import erasing
-from rag_embed.indexing.assembly import Situate
 from rag_embed.indexing.contents import Contents, listed
 from rag_embed.indexing.documents import Given, several
 from rag_embed.indexing.evidence import Mode
 from rag_embed.indexing.experts import Experts
 from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.folders import Files, Looking
-from rag_embed.indexing.opening import Making, Place, Shape, held, made, opened, reopened
+from rag_embed.indexing.opening import Making, Opening, Place, Shape, held, made, opened, reopened
 from rag_embed.indexing.origin import unmarked
 from rag_embed.indexing.own_legs import as_found, matched
 from rag_embed.indexing.reported import AddReport
@@ -27,7 +27,7 @@ from rag_embed.indexing.sync import Scope, added, synced
 from rag_embed.indexing.telling import told
 from rag_embed.indexing.users import Users
 from rag_embed.indexing.workers import Workers
-from rag_embed.protocols import ChunkEncoder, Encoder, Retriever, Splitter, Store
+from rag_embed.protocols import ChunkEncoder, Retriever, Splitter, Store
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
 from rag_embed.telemetry.observing import Observed, gone, observed, written
@@ -60,8 +60,11 @@ class Index:
         'The fox is red.'
     """
 
+    @made_by(
+        "An Index is opened by Index.open(path), made by Index.create(path) or Index.in_memory()."
+    )
     def __init__(self, store: Store, splitter: Splitter, space: ChunkEncoder) -> None:
-        self.store = store
+        self.store = check_is("store", store, Store)
         self.spaces = Spaces(store, space, splitter)
         self.experts = Experts(store, self.spaces)
         self.users = Users(store, space)
@@ -93,29 +96,20 @@ class Index:
         return cls(*made(path, making))
 
     @classmethod
-    def open(
-        cls,
-        path: Place,
-        *,
-        encoder: Encoder | str | None = None,
-        situate: Situate | None = None,
-        splitter: Splitter | None = None,
-        storage_options: Mapping[str, str] | None = None,
-    ) -> Index:
+    def open(cls, path: Place, **opening: Unpack[Opening]) -> Index:
         """Open an index.
 
         Args:
             path: Where it was created.
-            encoder: What it was built with, if only your program can make it.
-            situate: What it was built with, such as a writer of contexts; without it nothing can be added.
-            splitter: What it was built with, if any; without it nothing can be added.
-            storage_options: Credentials and region of an object store.
+            **opening: ``encoder``, ``situate``, ``splitter``, ``storage_options``, as far as only your
+                program knows them: see `indexing.opening.Opening`.
 
         Raises:
+            BadInput: An argument is wrong, or does not fit the index.
             NoIndex: There is none.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
-        return cls(*opened(path, encoder, situate, splitter, storage_options))
+        return cls(*opened(path, opening))
 
     @classmethod
     def in_memory(cls, **shape: Unpack[Shape]) -> Index:
@@ -306,10 +300,11 @@ class Index:
         Raises:
             BadInput: ``events`` is one str, or ``user`` no id.
         """
+        check_user(user)
         if events is not None:
             return self.users.forget(user, events)
         self.experts.forget(user, self.contents.matching(field("user_id") == user, user=user))
-        erased = erasing.forget(self.store, self.spaces.at_hand, check_user(user))
+        erased = erasing.forget(self.store, self.spaces.at_hand, user)
         return erased["documents"] + erased["events"] + erased["learned"]
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_is, set_counts
 from rag_embed.chunking.breaks import pieces
 from rag_embed.chunking.code import code_outline, has_grammar
 from rag_embed.chunking.light import SYNTAXES, light_outline
@@ -81,6 +81,7 @@ class TokenSplitter:
     overlap: int = 0
 
     def __post_init__(self) -> None:
+        check_is("TokenSplitter.encoder", self.encoder, Tokens)
         set_counts(self, 1, "max_tokens")
         set_counts(self, 0, "overlap")
         limit = self.max_tokens

@@ -15,8 +15,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rag_embed.arguments import count
-from rag_embed.errors import BadInput
+from rag_embed.arguments import check_is, count
+from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.outcomes import Evaluation, Outcome
 from rag_embed.filters import Filter
@@ -73,6 +73,7 @@ def from_retriever(
         fresh: As in `Query`.
         by: As in `Query`.
     """
+    check_is("retriever", retriever, Retriever)
     asked = Query("", 0, where, user, min_relevance, diversity, group_by, groups=groups)
     return _Retrieved(retriever, depth, replace(asked, fresh=fresh, by=by))
 
@@ -173,6 +174,12 @@ def _check(
 ) -> None:
     if not systems:
         raise BadInput("No system to measure; give at least one as {name: system}.")
+    for name, system in systems.items():
+        if not callable(system):
+            raise BadInput(
+                f"System {name!r} is a function from queries to ids of documents, got {class_of(system)}; of a "
+                "retriever from_retriever(...) makes one."
+            )
     if not metrics:
         raise BadInput("No metric to measure; give at least one, like 'ndcg@10'.")
     if not collection.judged:

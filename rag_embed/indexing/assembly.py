@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
+from rag_embed.arguments import lacking
 from rag_embed.encoders.absent import Absent
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.encoders.splade import weighs_terms
-from rag_embed.errors import BadInput, SpaceMismatch, adapter_of, class_of
+from rag_embed.errors import BadInput, SpaceMismatch, adapter_of
 from rag_embed.indexing.recipes import by_name, encoder_of, space_by
 from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, Files, SparseEncoder, TokenSpace
@@ -26,8 +27,6 @@ _log = logging.getLogger(__name__)
 Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
 """How much of its document a chunk's vector sees: a name (`situated.expressions`), or for example
 ``described(write)``."""
-
-_ENCODER = ("signature", "encode_query", "encode_document", "token_spans")
 
 _WRAPPERS = {
     "langchain_rag_embed": "EmbeddingsEncoder",
@@ -48,12 +47,12 @@ def loaded(encoder: Encoder | SparseEncoder | str | None) -> Encoder:
             "encoder, then index.experts.add_space('splade', model)."
         )
     if encoder is not None and not isinstance(encoder, str):
-        if lacking := [name for name in _ENCODER if not hasattr(encoder, name)]:
+        if told := lacking(encoder, Encoder):
             adapter = adapter_of(encoder)
             remedy = f"; wrap it in {adapter}.{_WRAPPERS[adapter]}" if adapter else ""
             raise BadInput(
                 "encoder is the name or path of a sentence-transformers model, or an Encoder; "
-                f"{class_of(encoder)} has no {' and no '.join(lacking)}{remedy}."
+                f"{told}{remedy}."
             )
         return encoder
     from rag_embed import encoders  # keeps `import rag_embed` light

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rag_embed.arguments import count
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.filters import Filter
 from rag_embed.indexing.settings import read
 from rag_embed.indexing.spaces import Spaces
@@ -52,6 +52,8 @@ class Contents:
     ) -> list[Document]:
         """Those of the documents that the user sees, as they were added, in the order of ``ids``.
 
+        `matching` lists the ids that there are: ``contents.documents(contents.matching())`` is all of them.
+
         Args:
             ids: Ids of documents.
             user: Sees shared documents and this user's own; ``None`` sees shared ones only.
@@ -64,7 +66,7 @@ class Contents:
     def matching(
         self, where: Filter | None = None, *, user: str | None = None, groups: Sequence[str] = ()
     ) -> list[str]:
-        """Ids of the documents with a chunk that matches and that the user sees, sorted.
+        """Ids of the documents with a chunk that matches and that the user sees, sorted; all by default.
 
         Raises:
             BadInput: The filter does not fit the fields.
@@ -99,14 +101,14 @@ class Contents:
         Raises:
             BadInput: ``before`` or ``after`` is no count.
         """
-        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        chunk = _chunk(chunk)
         first = chunk.ordinal - count("before", before, 0)
         last = chunk.ordinal + count("after", after, 0)
         return [one for one in self._beside(chunk) if first <= one.ordinal <= last]
 
     def section(self, chunk: Chunk | Hit) -> list[Chunk]:
         """All chunks under the same headings, in reading order; the document if it has none."""
-        chunk = chunk.chunk if isinstance(chunk, Hit) else chunk
+        chunk = _chunk(chunk)
         depth = len(chunk.headings)
         return [one for one in self._beside(chunk) if one.headings[:depth] == chunk.headings]
 
@@ -137,7 +139,7 @@ class Contents:
         The index remembers where its folders lie; a document that came from elsewhere is cited by what its
         metadata says. See `types.Citation`.
         """
-        chunk = hit.chunk if isinstance(hit, Hit) else hit
+        chunk = _chunk(hit)
         name, _, below = str(chunk.metadata.get("path", "")).partition("/")
         root = read(self._store).roots.get(name)
         place = str(Path(root.place, below)) if root is not None and root.place and below else ""
@@ -161,8 +163,23 @@ def listed(what: str, ids: Sequence[str]) -> list[str]:
     """Ids as a list; one str alone is refused, since its letters would be taken for ids.
 
     Raises:
-        BadInput: It is one str.
+        BadInput: It is one str, or no list.
     """
-    if isinstance(ids, str):
-        raise BadInput(f"{what} takes a list of ids, got one str; wrap it in a list.")
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise BadInput(
+            f"{what} takes a list of ids, got {class_of(ids)}; give [id]. contents.matching() lists those "
+            "that there are."
+        )
     return list(ids)
+
+
+def _chunk(given: Chunk | Hit) -> Chunk:
+    """A chunk, or that of a hit.
+
+    Raises:
+        BadInput: It is neither.
+    """
+    chunk = given.chunk if isinstance(given, Hit) else given
+    if not isinstance(chunk, Chunk):
+        raise BadInput(f"Expected a hit or its chunk, got {class_of(chunk)}.")
+    return chunk

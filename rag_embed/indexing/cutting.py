@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rag_embed.arguments import check_is
 from rag_embed.chunking import TokenSplitter
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.errors import BadInput, ModelUnavailable, class_of
@@ -52,7 +53,7 @@ def chosen(
         raise BadInput(
             f"A splitter decides by itself where to cut; leave out {' and '.join(sizes)}."
         )
-    return given, {CLASS: class_of(given)}
+    return check_is("splitter", given, Splitter), {CLASS: class_of(given)}
 
 
 def again(
@@ -69,8 +70,10 @@ def again(
     Raises:
         BadInput: One is given, and the index was made without.
     """
+    if CLASS in settings and given is not None:
+        return check_is("splitter", given, Splitter)
     if CLASS in settings:
-        return given or AbsentSplitter(
+        return AbsentSplitter(
             f"The documents of the index at {place!r} are cut by a {settings[CLASS]}, which only the "
             f"program that built it can make: pass it, Index.open({place!r}, splitter=...). Searching "
             "works without it."

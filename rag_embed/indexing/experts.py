@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from rag_embed.arguments import check_is
 from rag_embed.errors import BadInput
 from rag_embed.indexing import expert_list, installed
 from rag_embed.indexing.assembly import Situate
@@ -43,8 +44,6 @@ class Experts:
         spaces: Its vector spaces.
 
     Attributes:
-        router: Decides weights per query; None where the same ones serve all. One that is set lives as
-            long as the process; `Index.tune` learns one that is kept, `tuning.reset` removes it.
         fresh: How much newer documents count; None, until `Index.tune` finds a gain, for not at all.
 
     Examples:
@@ -60,10 +59,23 @@ class Experts:
         self._store = store
         self._spaces = spaces
         self._legs = ExpertLegs(store, spaces)
-        self.router: Router | None = installed.at_hand(store)
+        self._router: Router | None = installed.at_hand(store)
         self._weighing = Weighing(store, spaces)
         known = read(store)
         self._fitted, self.fresh = known.calibration, known.fresh
+
+    @property
+    def router(self) -> Router | None:
+        """Decides weights per query; None where the same ones serve all.
+
+        One that is set lives as long as the process; `Index.tune` learns one that is kept, `tuning.reset`
+        removes it.
+        """
+        return self._router
+
+    @router.setter
+    def router(self, router: Router | None) -> None:
+        self._router = None if router is None else check_is("router", router, Router)
 
     def list(self) -> tuple[Expert, ...]:
         """All experts, in the order in which they were added; what is attached last."""
@@ -165,12 +177,12 @@ class Experts:
         Weights that count it are kept with the index: where it is opened later, the leg is attached
         again before the first search, or the weights are taken back, ``weigh(None)``.
         """
-        self._check_free(leg.name)
+        self._check_free(check_is("leg", leg, Leg).name)
         return self._legs.attach(leg)
 
     def attach_stage(self, stage: SecondStage) -> Expert:
         """Let a second stage look at the best candidates until the process ends; see `attach_leg`."""
-        self._check_free(stage.name)
+        self._check_free(check_is("stage", stage, SecondStage).name)
         return self._legs.attach_stage(stage)
 
     def remove(self, name: str) -> None:
@@ -294,7 +306,12 @@ class Experts:
         return self.get(expert.name)
 
     def _check_free(self, name: str) -> None:
-        if not name or name in _TAKEN or any(one.name == name for one in self.list()):
+        if (
+            not isinstance(name, str)
+            or not name
+            or name in _TAKEN
+            or any(one.name == name for one in self.list())
+        ):
             raise BadInput(
                 f"An expert needs a name that is free, got {name!r}; remove the other one first."
             )

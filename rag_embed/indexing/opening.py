@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias, TypedDict
 
 from rag_embed.analysis import Analyzer
-from rag_embed.arguments import check_options
-from rag_embed.errors import BadInput, IndexExists, NoIndex
+from rag_embed.arguments import check_options, lacking
+from rag_embed.errors import BadInput, IndexExists, NoIndex, class_of
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.indexing import erasing
 from rag_embed.indexing.assembly import (
@@ -88,9 +88,26 @@ class Making(Shape, total=False):
     storage_options: Mapping[str, str] | None
 
 
+class Opening(TypedDict, total=False):
+    """What `Index.open` takes beside the place; everything else is kept in the index.
+
+    Attributes:
+        encoder: What the index was built with, if only your program can make it.
+        situate: What it was built with, such as a writer of contexts; without it nothing can be added.
+        splitter: What it was built with, if any; without it nothing can be added.
+        storage_options: Credentials and region of an object store.
+    """
+
+    encoder: Encoder | str | None
+    situate: Situate | None
+    splitter: Splitter | None
+    storage_options: Mapping[str, str] | None
+
+
 def made(path: Place, making: Making) -> Parts:
     """An empty index; see `Index.create`."""
     check_options("create()", making, Making.__optional_keys__)
+    _check_place(path)
     if not isinstance(path, str | os.PathLike):
         return _made_in(path, making)
     _check_lasting(path)
@@ -111,6 +128,11 @@ def made(path: Place, making: Making) -> Parts:
     )
     leave_note(store.uri, plain_model(settings.recipes[DENSE][ENCODER]))
     return store, splitter, space
+
+
+def _check_place(path: object) -> None:
+    if not isinstance(path, str | os.PathLike) and (told := lacking(path, Store)):
+        raise BadInput(f"An index lies in a folder, at a URI or in a Store; {told}.")
 
 
 def _check_lasting(path: str | os.PathLike[str]) -> None:
@@ -138,14 +160,16 @@ def held(shape: Shape) -> Parts:
     return store, splitter, space
 
 
-def opened(
-    path: Place,
-    encoder: Encoder | str | None,
-    situate: Situate | None,
-    splitter: Splitter | None,
-    storage_options: Mapping[str, str] | None,
-) -> Parts:
+def opened(path: Place, opening: Opening) -> Parts:
     """An index that is there; see `Index.open`."""
+    if kept := sorted(opening.keys() & (Making.__optional_keys__ - Opening.__optional_keys__)):
+        raise BadInput(
+            f"open() takes no {kept[0]}, which an index keeps from when it was made: leave it out, or "
+            "Index.at(path, ...) opens an index only if it was made so."
+        )
+    check_options("open()", opening, Opening.__optional_keys__)
+    _check_place(path)
+    encoder, storage_options = opening.get("encoder"), opening.get("storage_options")
     named = path if isinstance(path, str | os.PathLike) else None
     load = loading_ahead(None if encoder else named)
     if isinstance(path, str | os.PathLike):
@@ -163,9 +187,9 @@ def opened(
             raise NoIndex(f"This {where} holds no index yet", "make one with Index.create")
     settings = read(store, where)
     given = loaded(encoder) if encoder else None
-    own, space = space_again(settings, given, situate, where, store.files, load)
+    own, space = space_again(settings, given, opening.get("situate"), where, store.files, load)
     erasing.finish(store, (space,))
-    return store, again(settings.splitter, own, splitter, where), space
+    return store, again(settings.splitter, own, opening.get("splitter"), where), space
 
 
 def reopened(path: Place, making: Making) -> Parts:
@@ -178,10 +202,12 @@ def reopened(path: Place, making: Making) -> Parts:
     situate, fields = making.get("situate"), making.get("fields")
     parts = opened(
         path,
-        making.get("encoder"),
-        None if situate == "auto" else situate,
-        making.get("splitter"),
-        making.get("storage_options"),
+        {
+            "encoder": making.get("encoder"),
+            "situate": None if situate == "auto" else situate,
+            "splitter": making.get("splitter"),
+            "storage_options": making.get("storage_options"),
+        },
     )
     store, _, space = parts
     known = read(store)
@@ -234,7 +260,9 @@ def _shaped(
     shape: Shape,
 ) -> tuple[Splitter, ChunkEncoder, IndexSettings, dict[str, bytes]]:
     """How documents are cut and chunks encoded, and what a new index remembers and keeps of it."""
-    model = loaded(shape.get("encoder"))
+    model, analyzer = loaded(shape.get("encoder")), shape.get("analyzer")
+    if analyzer is not None and not isinstance(analyzer, Analyzer):
+        raise BadInput(f"analyzer is an Analyzer(language='english'), got {class_of(analyzer)}.")
     sizes: dict[str, Any] = {
         name: shape[name] for name in ("chunk_tokens", "chunk_overlap") if name in shape
     }

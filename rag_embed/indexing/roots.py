@@ -166,9 +166,9 @@ def _again(root: Root, known: Root, moved: bool) -> Root:
 
 
 def _check_name(name: str) -> None:
-    if not name or "/" in name or unusable(name):
+    if not isinstance(name, str) or not name or "/" in name or unusable(name):
         raise BadInput(
-            f"The name of a folder is a text without '/' and control characters, got {shown(name)!r}; "
+            f"The name of a folder is a text without '/' and control characters, got {shown(str(name))!r}; "
             "give it another one (--name)."
         )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any, TypeAlias, cast
 
+from rag_embed.arguments import check_is
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.indexing.assembly import Situate, check_same, loaded, space_of
 from rag_embed.indexing.backfill import backfill, of_space
@@ -183,7 +184,7 @@ class Spaces:
             if situate is not None:
                 raise BadInput(f"A sparse model reads {READS}: leave situate out, got {situate!r}.")
             return self.sparse.add(name, weighs, self.all().values(), progress)
-        model = loaded(encoder)
+        model = loaded(check_is("encoder", encoder, Encoder) if encoder is None else encoder)
         way = situate or without_tokens(self.own).signature.chunks
         try:
             space = space_of(way, model, tokens=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from rag_embed.arguments import check_is
 from rag_embed.errors import BadInput
-from rag_embed.events import UserEvent, owned
+from rag_embed.events import UserEvent, check_user, owned
 from rag_embed.indexing.personalisation import bend_of, events_of, personal, profiles_of, setting_of
 from rag_embed.personal.influence import Moved, moved_by
 from rag_embed.personal.profiles import Profile, Profiles
@@ -61,6 +62,7 @@ class Users:
 
     def around(self, retriever: Retriever) -> Retriever:
         """The retriever made personal; the very same one while the strength is 0."""
+        check_is("retriever", retriever, Retriever)
         if not self.setting.strength:
             return retriever
         return personal(retriever, self._store, self._space, self.profiles, self.setting)
@@ -84,6 +86,7 @@ class Users:
         """Erase some events of a user; returns how many there were."""
         if isinstance(events, str):
             raise BadInput("forget() takes a list of event ids, got one str; wrap it in a list.")
+        check_user(user)
         known = events_of(self._store, self._space)
         return 0 if known is None else known.forget(user, events)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_is, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.attention import shrunk
 from rag_embed.maths.vectors import unit
@@ -43,6 +43,8 @@ class Affinity:
     space: str = DENSE
 
     def __post_init__(self) -> None:
+        check_is("Affinity.store", self.store, Store)
+        check_is("Affinity.histories", self.histories, Histories)
         set_counts(self, 1, "nearest")
         if not self.prior >= 0:
             raise BadInput(f"Affinity takes prior >= 0, got {self.prior}.")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag_embed.analysis import Analyzer
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_is, set_counts
 from rag_embed.chunking import sentence_starts
 from rag_embed.protocols import Reranker
 from rag_embed.types import Hit, Query, Scores
@@ -90,6 +90,7 @@ class Excerpts:
     analyzer: Analyzer = field(default_factory=Analyzer)
 
     def __post_init__(self) -> None:
+        check_is("Excerpts.reranker", self.reranker, Reranker)
         set_counts(self, 1, "characters")
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_is, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.protocols import (
     Answers,
@@ -84,6 +84,8 @@ class Hybrid:
         set_counts(self, 0, "depth")
         if not self.legs:
             raise BadInput("Hybrid needs a leg, got none.")
+        for leg in self.legs:
+            check_is("Hybrid.legs", leg, Leg)
         names = list(self.mixture)
         if len(names) < len(self.legs) + len(self.stages):
             raise BadInput(f"Each leg and second stage needs a name of its own, got only {names}.")

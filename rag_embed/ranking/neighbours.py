@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from rag_embed.arguments import check_is
 from rag_embed.protocols import Store
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import Hit, Query, Scores
@@ -26,6 +27,9 @@ class Neighbours:
     """
 
     store: Store
+
+    def __post_init__(self) -> None:
+        check_is("Neighbours.store", self.store, Store)
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
         """See `protocols.Reranker`."""

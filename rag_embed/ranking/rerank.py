@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_calls, check_is, is_number, set_counts
 from rag_embed.encoders.adapter_card import trained
 from rag_embed.encoders.precision import Precision
 from rag_embed.errors import BadInput
@@ -39,7 +39,7 @@ Rows = Callable[[Sequence[str]], Vectors]
 
 def stored_rows(store: Store, space: str = DENSE) -> Rows:
     """The rows a store keeps of its chunks, for `Reranked.rows`."""
-    return partial(_rows, store, space)
+    return partial(_rows, check_is("store", store, Store), space)
 
 
 def _rows(store: Store, space: str, ids: Sequence[str]) -> Vectors:
@@ -84,7 +84,7 @@ class Reranked:
         name: Of the part; give two re-rankers that are nested two names.
 
     Raises:
-        BadInput: ``depth`` or ``weight`` is out of range.
+        BadInput: ``depth`` or ``weight`` is out of range, or a part is none.
 
     Examples:
         >>> from rag_embed import Document, Index
@@ -143,8 +143,13 @@ class Reranked:
         return cls(retriever, reads, told["depth"], told["weight"], rows=rows)
 
     def __post_init__(self) -> None:
+        check_is("Reranked.retriever", self.retriever, Retriever)
+        check_is("Reranked.reranker", self.reranker, Reranker)
+        if self.rows is not None:
+            check_calls("Reranked.rows", self.rows)
         set_counts(self, 1, "depth")
-        if self.weight is not None and not 0.0 < self.weight < math.inf:
+        weight = self.weight
+        if weight is not None and not (is_number(weight) and 0.0 < weight < math.inf):
             raise BadInput(f"Reranked.weight must be a number > 0, or None, got {self.weight!r}.")
 
     def retrieve(self, queries: Sequence[Query], /) -> list[list[Hit]]:

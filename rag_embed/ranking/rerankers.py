@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag_embed.arguments import check_calls
 from rag_embed.errors import BadInput
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
@@ -27,6 +28,10 @@ class FunctionReranker:
 
     score: Callable[[str, list[str]], Sequence[float]]
     read: Read = read_titled
+
+    def __post_init__(self) -> None:
+        check_calls("FunctionReranker.score", self.score)
+        check_calls("FunctionReranker.read", self.read)
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores:
         """See `protocols.Reranker`.

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from rag_embed.arguments import check_is
 from rag_embed.filters import And, Filter, field
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Retriever, View
@@ -39,10 +40,16 @@ class RetrieverLeg:
     Attributes:
         name: Shown in explanations, and the key of its weight.
         retriever: Finds chunks by the ids of this index, higher scores first.
+
+    Raises:
+        BadInput: The retriever is none.
     """
 
     name: str
     retriever: Retriever
+
+    def __post_init__(self) -> None:
+        check_is("retriever", self.retriever, Retriever)
 
     def ask(self, view: View, queries: Sequence[Query], /) -> ListedAnswers:
         """See `protocols.Leg`."""

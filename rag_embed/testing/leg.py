@@ -112,7 +112,11 @@ class LegContract(OverIndex):
         assert leg.ask(view, []).top([], 5) == []
 
     def test_unknown_chunks_are_refused_or_score_finitely(self, leg: Leg, index: Index) -> None:
-        """A chunk that is not there is an error, or scores as one that says nothing."""
+        """A chunk that is not there is a `BadInput`, or has a finite score, such as one that says nothing.
+
+        Which chunks there are a leg asks its view, ``view.chunks(ids)``: a table of its own that has no such
+        key raises another error, which nobody who searches could tell from a fault.
+        """
         answers, where = _asked(leg, index)
         answers.top(where, 5)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
@@ -142,9 +142,9 @@ class Query:
         Raises:
             BadInput: It is no list, but one query; or an option is out of range.
         """
-        if isinstance(queries, str | Query):
+        if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
             raise BadInput(
-                f"search_many() takes a list of queries, got one {class_of(queries)}; search() takes one."
+                f"search_many() takes a list of queries, got {class_of(queries)}; search() takes one."
             )
         return [cls.of(query, options) for query in queries]
 
