@@ -78,6 +78,6 @@ class Commands(TyperGroup):
         except UsageError as error:
             amend(error)
             raise
-        except KeyboardInterrupt:
-            typer.echo(_STOPPED, err=True)
+        except KeyboardInterrupt as stop:
+            typer.echo(stop.args[0] if stop.args else _STOPPED, err=True)
             raise typer.Exit(130) from None

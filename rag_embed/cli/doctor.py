@@ -17,6 +17,7 @@ from rich.text import Text
 
 from rag_embed.chunking.splitter import Tokens
 from rag_embed.cli.checks import Check
+from rag_embed.cli.declared import empty_fields, meant
 from rag_embed.cli.foreign import checked as languages
 from rag_embed.cli.show import emit, out, told
 from rag_embed.errors import BadInput, RagEmbedError
@@ -109,7 +110,7 @@ def doctor(
     else:
         table = Table(title=f"Python {platform.python_version()}, {platform.machine()}")
         for column in ("", "what", "finding"):
-            table.add_column(column)
+            table.add_column(column, overflow="fold")
         marks = {"ok": "[green]✓[/green]", "note": "[yellow]·[/yellow]", "bad": "[red]✗[/red]"}
         for check in checks:
             table.add_row(marks[check.state], Text(check.name), Text(check.detail))
@@ -210,6 +211,7 @@ def _index(kb: str) -> Check:
     empty = empty_fields(index)
     if empty:
         facts += f"; no document has the declared fields {', '.join(empty)}"
+        facts += "".join(meant(index, name) for name in empty)
     return Check(kb, "note" if empty else "ok", facts)
 
 
@@ -247,13 +249,6 @@ def _traces(kb: str, text: str) -> Check:
     return Check(
         "traces", "bad" if places else "ok", f"{finding}; read {covered}. Not read: {unseen}."
     )
-
-
-def empty_fields(index: Index) -> list[str]:
-    """Declared fields that no document has, so that no filter on them finds anything."""
-    stats = index.contents.stats()
-    filled = stats.get("filled", {}) if stats["documents"] else {}
-    return [name for name, chunks in filled.items() if not chunks]
 
 
 def _cut_chunks(kb: str) -> Check:

@@ -72,9 +72,18 @@ def delete(
         ),
     ] = None,
 ) -> None:
-    """Delete documents by their ids; what is unknown is no error."""
+    """Delete documents by their ids; what is unknown is named, and no error."""
     owner = check_user(user) if user is not None else None if groups else ANYONE
-    count = Index.open(kb).delete(ids, user=owner, groups=groups or ())
+    index = Index.open(kb)
+    before = index.store.audiences(ids)
+    count = index.delete(ids, user=owner, groups=groups or ())
     err.print(f"deleted {amount(count, 'document')}")
+    after = index.store.audiences(ids)
+    for id in dict.fromkeys(ids):
+        if id in after or id not in before:
+            stays = (
+                "belongs to others, and stays" if id in after else "is no document of this index"
+            )
+            err.print(f"{id!r} {stays}", markup=False)
     if not count:
         raise typer.Exit(3)

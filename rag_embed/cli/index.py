@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.asking import weighed
-from rag_embed.cli.doctor import empty_fields
+from rag_embed.cli.declared import empty_fields, meant
 from rag_embed.cli.foreign import noted
 from rag_embed.cli.making import Engine, Shape, made, opened
 from rag_embed.cli.reporting import advance, tell
@@ -32,6 +32,7 @@ from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.places import check_free, place
 from rag_embed.types import Document
 
+_NOTHING = "stopped; nothing was written yet."
 _SAMPLE = 2000
 """Documents that the best way to situate chunks is looked for among."""
 
@@ -178,7 +179,8 @@ def index(
         fresh = True
         return kb
 
-    kb = opened_or_made(lambda: opened(to, shape), new)
+    with _nothing_written_yet():
+        kb = opened_or_made(lambda: opened(to, shape), new)
     with _no_empty_index_left(to) if fresh else nullcontext():
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
@@ -215,7 +217,8 @@ def index(
     else:
         tell(report, seconds, to, dry_run)
         for name in empty:
-            err.print(f"no document has a value in the declared field {name!r}", markup=False)
+            without = f"no document has a value in the declared field {name!r}{meant(kb, name)}"
+            err.print(without, markup=False)
     if fresh and not report.documents and not watch:
         _discard(to)
         raise BadInput(f"Nothing could be added, so there is no index at {to!r}. {_remedy(report)}")
@@ -255,20 +258,33 @@ def _no_empty_index_left(to: str) -> Iterator[None]:
     """Remove an index that was made a moment ago if nothing could be written to it."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         with suppress(RagEmbedError, OSError):  # what went wrong before is what is told
-            _discard(to)
+            if _discard(to) and isinstance(error, KeyboardInterrupt):
+                error.args = (_NOTHING,)
         raise
 
 
-def _discard(to: str) -> None:
-    """Remove an index without documents, and its folder where nothing else is in it."""
+@contextmanager
+def _nothing_written_yet() -> Iterator[None]:
+    """Let whoever stops it hear so."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.args = (_NOTHING,)
+        raise
+
+
+def _discard(to: str) -> bool:
+    """Remove an index without documents, and its folder where nothing else is in it; whether it had none."""
     from rag_embed.stores.discarding import discarded
 
-    if discarded(to):
-        remove_note(to)
-        with suppress(OSError):  # an object store, or a folder with other files
-            Path(place(to)).rmdir()
+    if not discarded(to):
+        return False
+    remove_note(to)
+    with suppress(OSError):  # an object store, or a folder with other files
+        Path(place(to)).rmdir()
+    return True
 
 
 def _declared(text: str) -> tuple[str, str]:

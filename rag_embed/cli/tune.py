@@ -136,7 +136,9 @@ def _json(verdict: Verdict[Any]) -> dict[str, Any]:
 
 def _print(verdict: Verdict[Any], metric: str) -> None:
     if verdict.tried:
-        table = Table("tried", metric)
+        table = Table()
+        for column in ("tried", metric):
+            table.add_column(column, overflow="fold")
         for one in verdict.tried:
             table.add_row(Text(one.name), f"{one.value:.4f}")
         out.print(table)

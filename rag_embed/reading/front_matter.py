@@ -32,6 +32,8 @@ _NUMBER = re.compile(
     r"[-+]?(?:0|[1-9]\d{0,17})(\.\d{0,30})?(e[-+]?\d{1,2})?", re.ASCII | re.IGNORECASE
 )
 _BLANK = " \t"
+_OPENING = tuple("[{\"'&*!|>%@`")
+"""What a value begins with that YAML reads as more than a text."""
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -98,6 +100,29 @@ def values_of(front: str) -> Values:
             values = {key.strip(): rest.strip()}
         found.update(values or {})
     return found
+
+
+def fault_of(front: str) -> tuple[int, str]:
+    r"""The line of the file where a front matter cannot be read as it is meant, and why; or ``(0, "")``.
+
+    A text that YAML would have in quotes, such as one with a colon, is read as it is meant.
+
+    Examples:
+        >>> fault_of("year: 2020\ntags: [fox, sea\n")
+        (3, 'front matter is no valid YAML: the value is read as text, or not at all')
+        >>> fault_of("title: Foxes: a study\n")
+        (0, '')
+    """
+    if len(front) > _LONGEST:
+        return 1, f"front matter of more than {_LONGEST} characters: its values are not read"
+    if _yaml(front) is not None or _toml(front) is not None:
+        return 0, ""
+    for block in _blocks(front):
+        value = block.partition(":")[2].strip()
+        if _yaml(block) is None and ("\n" in value or value.startswith(_OPENING)):
+            line = front.count("\n", 0, front.index(block)) + 2
+            return line, "front matter is no valid YAML: the value is read as text, or not at all"
+    return 0, ""
 
 
 def title_of(front: str) -> str:

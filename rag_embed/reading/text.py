@@ -10,7 +10,7 @@ from pathlib import Path
 from rag_embed.chunking.light import SYNTAXES, light_outline
 from rag_embed.reading.base import Reader, made, read_text
 from rag_embed.reading.decoding import is_utf8
-from rag_embed.reading.front_matter import front_matter, title_of, values_of
+from rag_embed.reading.front_matter import fault_of, front_matter, title_of, values_of
 from rag_embed.reading.titles import first_heading
 from rag_embed.types import Document, Skipped
 
@@ -134,6 +134,9 @@ def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
     if front and isinstance(one, Document):
         values = {key: value for key, value in values_of(front).items() if key != "title"}
         one = replace(one, metadata={**values, **one.metadata})
+        line, fault = fault_of(front)
+        if fault:
+            yield Skipped(f"{name}:{line}", fault, partly=True)
     yield one
 
 

@@ -60,14 +60,16 @@ def fit_weights(
     found, judged = _asked(hybrid, test)
     after, now = utilities(found, judged, [best, before], metric).T
     gain = paired_bootstrap(after, now, seed=seed)
+    own = f"{_words(before)}, as it is"
+    same = dict(best) == dict(before)
     tried = (
-        Tried(_words(best), float(after.mean()), gain),
-        Tried(_words(before), float(now.mean())),
+        Tried(own if same else _words(best), float(after.mean()), gain),
+        *([] if same else [Tried(own, float(now.mean()))]),
     )
     reason = (
         f"{metric} on {len(found)} queries held out: {after.mean():.4f} with {_words(best)}, "
         f"{now.mean():.4f} with {_words(before)}; {told(gain)}."
-        if dict(best) != dict(before)
+        if not same
         else f"By {metric} no other weights were better on the half of the choice; {_words(before)} stay."
     )
     return Verdict(NAME, best, gain, gain.low > 0, reason, tried)

@@ -210,6 +210,15 @@ def test_traces_of_a_text(run, kb) -> None:
         assert run(*wrong).code == 1
 
 
+def test_places_are_told_whole_however_long_they_are(run, tmp_path) -> None:
+    kb = tmp_path / ("deep" * 20) / ("deeper" * 20)
+    Index.create(kb, encoder=HashEncoder(64)).add([Document("a", "A red fox.")])
+    done = run("doctor", kb, "--deep")
+    assert "…" not in done.out
+    rows = (line.split("│") for line in done.out.splitlines() if line.count("│") == 4)
+    assert str(kb) in "".join(row[2].strip() for row in rows)
+
+
 def test_copies_are_told_with_what_they_cost(run, tmp_path) -> None:
     text = "Parents may stay at home for thirty days of every year, with full pay. " * 8
     near = text.replace("thirty", "forty", 1)

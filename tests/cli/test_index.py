@@ -170,6 +170,7 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
     said = " ".join(done.err.split())
     assert told in said and "it is indexed without this value" in said and "skipped" not in said
     hits = run("search", "kb", "fox", "--where=tags=red fox", "--json").json["hits"]
+    assert "'colour'; did" not in said
     assert {hit["doc_id"] for hit in hits} == {"notes/old.md", "notes/new.md", "notes/odd.md"}
     assert run("index", notes, "--to", "kb", "--strict").code == 4
     again = run("index", notes, "--to", "kb", "--json").json
@@ -181,6 +182,23 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
         assert [hit["doc_id"] for hit in hits] == ["notes/new.md"]
     [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "kb"]
     assert check["state"] == "note" and check["detail"].endswith("declared fields colour")
+
+
+def test_a_field_that_is_misspelt_is_told_with_what_was_meant(run, tmp_path) -> None:
+    (tmp_path / "a.md").write_text("---\ndepartment: law\n---\nFoxes.\n")
+    done = run("index", tmp_path / "a.md", "--to", "kb", "--field=departement:str")
+    assert "field 'departement'; did you mean 'department'?" in done.err
+    [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "kb"]
+    assert check["detail"].endswith("declared fields departement; did you mean 'department'?")
+
+
+def test_what_is_gone_is_deleted_without_a_complaint(run, folder) -> None:
+    run("index", folder, "--to", "kb")
+    gone = folder / "leave.md"
+    gone.unlink()
+    done = run("index", gone, "--to", "kb", "--prune", "--allow-empty", "--json").json
+    assert done["deleted"] == 1 and done["reasons"] == {"not there any more": 1}
+    assert [one["by_rule"] for one in done["skipped"]] == [True]
 
 
 def test_watching_goes_on_until_it_is_stopped(run, folder, tmp_path) -> None:

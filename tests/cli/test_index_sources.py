@@ -148,6 +148,10 @@ def test_the_line_that_takes_out_a_moved_folder_can_be_run(run, folder) -> None:
     folder = folder.rename(folder.parent / "the handbook")
     added = run("index", folder, "--to", "kb", "--json").json["added"]
     moved = folder.rename(folder.parent / "manual")
+    [note] = run("index", moved, "--to", "kb", "--dry-run", "--json").json["notes"]
+    name = shlex.split(re.search(r"\((--name .*)\)", note)[1])
+    again = run("index", moved, "--to", "kb", *name, "--dry-run", "--json").json
+    assert again["unchanged"] == added and not again["planned"] and not again["notes"]
     [note] = run("index", moved, "--to", "kb", "--json").json["notes"]
     line = re.search(r"\(rag-embed (.*?--allow-empty)\)", note)[1]
     words = ["kb" if word == "KB" else word for word in shlex.split(line)]

@@ -219,7 +219,8 @@ def test_ctrl_c_leaves_a_whole_index_and_says_how_to_go_on(run, tmp_path, monkey
     def stopped(index: Index, *paths: object, progress=None, **options: object) -> object:
         def told(now) -> None:
             progress(now)
-            raise KeyboardInterrupt
+            if now.chunks:
+                raise KeyboardInterrupt
 
         return add_files(index, *paths, progress=told, **options)
 
@@ -230,3 +231,15 @@ def test_ctrl_c_leaves_a_whole_index_and_says_how_to_go_on(run, tmp_path, monkey
     monkeypatch.setattr(Index, "add_files", add_files)
     report = run("index", folder, "--to", "kb", "--json").json
     assert report["added"] + report["unchanged"] == 300 == len(Index.open("kb").contents.matching())
+
+
+def test_ctrl_c_before_the_first_batch_says_that_nothing_was_written(
+    run, folder, monkeypatch
+) -> None:
+    def stopped(*_: object, **options: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Index, "add_files", stopped)
+    done = run("index", folder, "--to", "kb")
+    assert done.code == 130 and done.err.strip().endswith("stopped; nothing was written yet.")
+    assert not (folder.parent / "kb").exists()

@@ -217,6 +217,7 @@ def test_delete(run, kb) -> None:
     assert run("delete", kb, "own", "old", "--user", "ben").code == 3
     done = run("delete", kb, "own", "old", "nowhere", "--user", "ann")
     assert done.code == 0 and "deleted 1 document\n" in done.err
+    assert "'old' belongs to others, and stays\n'nowhere' is no document of this index" in done.err
     assert "own" not in found(run("search", kb, "red fox", "--user", "ann", "--json"))
     assert "deleted 2 documents" in run("delete", kb, "old", "new").err
     assert "old" not in found(run("search", kb, "red fox", "--json"))

@@ -68,8 +68,12 @@ def test_a_folder_without_weights_is_refused(tmp_path):
 
 
 def test_a_model_that_is_nowhere_names_the_remedies(monkeypatch):
-    with pytest.raises(ModelUnavailable, match=r"(?s)path.*HF_HUB_OFFLINE.*\[offline\]"):
+    with pytest.raises(ModelUnavailable, match=r"(?s)path.*HF_HUB_OFFLINE\.$"):
         resolve("nobody/no-such-model")
+    monkeypatch.setattr("rag_embed.encoders.models._WHEEL", "no_such_package")
+    monkeypatch.setenv("HF_HUB_CACHE", "/nowhere")
+    with pytest.raises(ModelUnavailable, match=r"(?s)path.*HF_HUB_OFFLINE.*\[offline\]"):
+        resolve("all-MiniLM-L6-v2", "no-such-revision")
 
 
 def test_a_remembered_hash_does_not_let_a_changed_file_through(tmp_path):

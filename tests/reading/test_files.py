@@ -258,7 +258,7 @@ def test_markdown(tmp_path, text, title, rest):
 )
 def test_values_of_front_matter(tmp_path, front, values):
     write(tmp_path, {"doc.md": f"---\n{front}---\nText"})
-    (document,) = read(tmp_path, name="n")
+    (document,) = (one for one in read(tmp_path, name="n") if isinstance(one, Document))
     own = {"path": "n/doc.md", "format": "markdown", "front_matter": front}
     assert document.metadata == values | own
 
@@ -377,6 +377,23 @@ class TestARepository:
         problem, hidden, document = read(tmp_path)
         assert "nothing was ignored by it" in problem.reason and not problem.by_rule
         assert (hidden.source, document.id) == (".gitignore", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("front", "line"),
+    [
+        ("title: [unclosed\nyear: 2020\n", 2),
+        ("# of us\nyear: 2020\ntags: [a, b\n", 4),
+        ("by: 'Ann\n", 2),
+        ("about: a: b\n  more\nyear: 2020\n", 2),
+        ("x: " + "y" * 20_000 + "\n", 1),
+    ],
+)
+def test_front_matter_that_cannot_be_read_is_told(tmp_path, front, line):
+    write(tmp_path, {"doc.md": f"---\n{front}---\nText", "fine.md": "---\na: b: c\n---\nText"})
+    told = [one for one in read(tmp_path, name="n") if isinstance(one, Skipped)]
+    assert [(one.source, one.partly) for one in told] == [(f"n/doc.md:{line}", True)]
+    assert told[0].reason.startswith("front matter")
 
 
 def test_front_matter_in_toml(tmp_path):

@@ -83,7 +83,10 @@ def test_labels_that_say_nothing_change_nothing(index, labels) -> None:
     rng = np.random.default_rng(1)
     wrong = {q: {f"d{rng.integers(120)}": 1} for q in labels.queries}
     noise = Collection("noise", labels.documents, labels.queries, wrong)
-    assert not fit_weights(index.experts.hybrid(), noise).kept
+    verdict = fit_weights(index.experts.hybrid(), noise)
+    assert not verdict.kept
+    names = [one.name for one in verdict.tried]
+    assert len(set(names)) == len(names) and names[-1].endswith(", as it is")
     with pytest.raises(BadInput, match="no query with a relevant document"):
         fit_weights(
             index.experts.hybrid(), Collection("none", labels.documents, labels.queries, {})
@@ -112,7 +115,7 @@ def test_labels_whose_documents_are_not_there_are_counted() -> None:
     known = {f"what of {one}?": [one] for one in ("bees", "wasps", "frogs", "roses")}
     told = index.tune("weights", Collection.of({**known, "slugs": ["slugz"]})).reason
     assert told.endswith(
-        "Left out 1 labels: 0 that only private documents answer, 0 that name a user, "
+        "Left out 1 label: 0 that only private documents answer, 0 that name a user, "
         "1 whose documents are not in the index."
     )
     with pytest.raises(BadInput, match="3 whose documents are not in the index"):
