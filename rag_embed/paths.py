@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 _OWN = frozenset({"encoder.json", "router.json", "router.safetensors"})
+_OF_SYSTEMS = frozenset({"Thumbs.db", "desktop.ini", "lost+found"})
 _OWN_KINDS = (".lance", ".lock", ".holder")
 _MOST = 1000
 """Foreign files that are counted."""
@@ -34,7 +35,8 @@ def is_index(path: Path) -> bool:
 def foreign(folder: Path) -> str:
     """How many files in a folder are no index's, in words with an example; empty where there are none.
 
-    Hidden files and folders do not count, nor does what the making of an index left when it was interrupted.
+    Hidden files and folders do not count, nor what systems leave, nor what is left of the making of an index
+    that was interrupted.
 
     Examples:
         >>> import tempfile
@@ -53,7 +55,7 @@ def foreign(folder: Path) -> str:
 
 def _foreign(top: Path) -> Iterator[str]:
     for path, folders, files in os.walk(top):
-        inside = (one for one in sorted(folders) if not _own(one) and one != "lost+found")
+        inside = (one for one in sorted(folders) if not _own(one))
         folders[:] = [one for one in inside if not is_index(Path(path, one))]
         for one in sorted(files):
             if not _own(one):
@@ -61,4 +63,4 @@ def _foreign(top: Path) -> Iterator[str]:
 
 
 def _own(name: str) -> bool:
-    return name.startswith(".") or name in _OWN or name.endswith(_OWN_KINDS)
+    return name.startswith(".") or name in _OWN | _OF_SYSTEMS or name.endswith(_OWN_KINDS)

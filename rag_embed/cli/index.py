@@ -155,7 +155,6 @@ def index(
     started = time.perf_counter()
     there = [one for one in sources if one.exists()] if allow_empty else sources
     chosen = Chosen(include=include, exclude=exclude, ignore_files=ignore_files)
-    total = _expected(there, chosen)
     fresh = False
     shape = Shape(
         model=model,
@@ -180,6 +179,7 @@ def index(
         return kb
 
     with _nothing_written_yet():
+        total = _expected(there, chosen)
         kb = opened_or_made(lambda: opened(to, shape), new)
     with _no_empty_index_left(to) if fresh else nullcontext():
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:

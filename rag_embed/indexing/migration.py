@@ -58,4 +58,6 @@ def _take_in(store: Store, folder: Path) -> None:
             stacklevel=4,
         )
         return
-    store.files.put({ROUTER: packed({name: arrays[name] for name in ARRAYS}, told)})
+    store.files.put(
+        {ROUTER: packed({name: one for name, one in arrays.items() if name in ARRAYS}, told)}
+    )

@@ -255,7 +255,7 @@ class TestNames:
         assert within.add_files(folder).added == 2
 
     def test_an_index_is_made_where_nothing_lies_that_counts(self, tmp_path) -> None:
-        folder = filled(tmp_path / "kb", {".gitignore": "x", ".git/config": "x"})
+        folder = filled(tmp_path / "kb", {".gitignore": "x", ".git/config": "x", "Thumbs.db": "x"})
         (folder / "lost+found").mkdir()
         (folder / "chunks.lance").mkdir()  # left by a creation that was interrupted
         (folder / "writing.lock").touch()
