@@ -131,7 +131,7 @@ def checked(path: str | os.PathLike[str]) -> Path:
     if not os.path.lexists(top):
         raise BadInput(f"There is no file or folder {str(top)!r}; check the path.")
     if is_index(top):
-        others = f" It holds {found} too: {MOVE}." if (found := foreign(top)) else ""
+        others = f" Besides it holds {found}: {MOVE}." if (found := foreign(top)) else ""
         raise BadInput(f"{str(top)!r} is an index, not a folder of documents.{others}")
     return top
 

@@ -59,6 +59,6 @@ def check_free(uri: str) -> None:
     """
     if (folder := local(uri)) is not None and (others := foreign(folder)):
         raise BadInput(
-            f"{uri!r} holds {others}, which are no index's: an index there would keep them from being read "
-            f"as documents. Name another folder, such as {str(folder / 'kb')!r}."
+            f"{uri!r} holds what is no index's, {others}: an index there would keep it from being read as "
+            f"documents. Name another folder, such as {str(folder / 'kb')!r}."
         )

@@ -248,7 +248,9 @@ class TestNames:
         folder = filled(tmp_path / "work", {"a.md": "x", "sub/b.md": "x", ".DS_Store": "x"})
         before = sorted(folder.rglob("*"))
         for making in (Index.at, Index.create):
-            with pytest.raises(BadInput, match=r"holds 2 files, such as 'a.md'.*work/kb'"):
+            with pytest.raises(
+                BadInput, match=r"holds what is .*, 2 files, such as 'a.md'.*work/kb'"
+            ):
                 making(folder, encoder=HashEncoder(16))
         assert sorted(folder.rglob("*")) == before
         within = Index.at(folder / "kb", encoder=HashEncoder(16))
@@ -269,5 +271,7 @@ class TestNames:
         (told,) = report.failed
         assert told.source == "work/mixed"
         assert told.reason.startswith("holds an index and 2 files, such as 'b.md', not read; move")
-        with pytest.raises(BadInput, match="is an index.* It holds 2 files, such as 'b.md' too"):
+        with pytest.raises(
+            BadInput, match="is an index.* Besides it holds 2 files, such as 'b.md'"
+        ):
             Index.open(tmp_path / "kb", encoder=HashEncoder(16)).add_files(folder / "mixed")
