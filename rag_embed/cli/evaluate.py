@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from rag_embed.tuning.router_report import Routed
 
 
+WHOLE = "rag_embed"
+"""How the whole search is called beside its legs."""
+
+
 class Options(TypedDict, total=False):
     """What every query of `systems` is asked with."""
 
@@ -65,6 +69,13 @@ def evaluate(
         typer.Argument(help="Their relevant documents, a file such as qrels.tsv; for an index."),
     ] = None,
     metric: Annotated[str, typer.Option(help="Metric that systems are compared by.")] = "ndcg@10",
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="System that all others are compared with, such as lexical.",
+            show_default="dense; default with --router",
+        ),
+    ] = None,
     chunk_tokens: Annotated[
         int | None,
         typer.Option(
@@ -128,6 +139,8 @@ def evaluate(
         if left_out:
             err.print(left_out, markup=False)
         routing = _routing(index, collection, metric, seed) if router else None
+        if baseline and not routing:
+            ev.check_system("baseline", baseline, systems(index))
         measured = (
             routing[1].evaluation
             if routing
@@ -150,7 +163,8 @@ def evaluate(
         signature, cut = asdict(index.spaces.own.signature), index.spaces.cut
     report = ev.make_report(
         [measured],
-        baseline="default" if routing else DENSE,
+        baseline=baseline or ("default" if routing else DENSE),
+        system="soft" if routing else WHOLE,
         metric=metric,
         seed=seed,
         settings={
@@ -162,7 +176,7 @@ def evaluate(
         },
     )
     if to is not None:
-        _write(report, to, "soft" if routing else "rag_embed")
+        _write(report, to, "soft" if routing else WHOLE)
         if routing is not None:
             _draw(*routing, metric, to)
     if as_json:
@@ -175,7 +189,7 @@ def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]
     """Every leg of an index alone, and the retriever that `Index.search` asks."""
     whole = index.experts.hybrid()
     alone = {leg.name: whole.alone(leg.name) for leg in whole.legs}
-    retrievers: Mapping[str, Retriever] = {**alone, "rag_embed": index.retriever}
+    retrievers: Mapping[str, Retriever] = {**alone, WHOLE: index.retriever}
     return {name: ev.from_retriever(one, **options) for name, one in retrievers.items()}
 
 

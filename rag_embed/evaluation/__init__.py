@@ -18,7 +18,7 @@ from rag_embed.evaluation.report import (
 )
 from rag_embed.evaluation.run import DEFAULT_METRICS, System, evaluate, from_retriever
 from rag_embed.evaluation.shared import Shared, shared
-from rag_embed.evaluation.significance import Comparison, Row, average, compare
+from rag_embed.evaluation.significance import Comparison, Row, average, check_system, compare, gains
 from rag_embed.evaluation.verdict import Tried, Verdict
 
 __all__ = [
@@ -35,9 +35,11 @@ __all__ = [
     "Tried",
     "Verdict",
     "average",
+    "check_system",
     "compare",
     "evaluate",
     "from_retriever",
+    "gains",
     "make_report",
     "read_collection",
     "read_files",

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.outcomes import Evaluation
-from rag_embed.evaluation.significance import Comparison, Row, compare
+from rag_embed.evaluation.significance import Comparison, Row, compare, gains
 from rag_embed.evaluation.tables import Table, tables
 from rag_embed.maths.resampling import Difference, Estimate
 
@@ -34,6 +34,8 @@ class Report:
         title: Heading.
         evaluations: One per collection.
         comparison: Of all systems, by the main metric.
+        system: The one that is compared with each of the others; None for none.
+        gains: How much better it is than each of them, see `significance.gains`.
         settings: What the caller wants to be on record (models, versions, date);
             JSON-serialisable.
     """
@@ -42,16 +44,19 @@ class Report:
     evaluations: tuple[Evaluation, ...]
     comparison: Comparison
     settings: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = None
+    gains: tuple[Row, ...] = ()
 
     def tables(self) -> list[Table]:
         """The report's tables as strings."""
-        return tables(self.evaluations, self.comparison)
+        return tables(self.evaluations, self.comparison, self.system, self.gains)
 
 
 def make_report(
     evaluations: Sequence[Evaluation],
     *,
     baseline: str | None = None,
+    system: str | None = None,
     metric: str = "ndcg@10",
     title: str = "Retrieval evaluation",
     settings: Mapping[str, Any] | None = None,
@@ -64,6 +69,8 @@ def make_report(
     Args:
         evaluations: One per collection, all with the same systems.
         baseline: System the others are compared with; the first one when None.
+        system: One that is compared with each of the others too, such as the whole search with each leg
+            alone; None for none.
         metric: The main metric; the others are reported as means.
         title: Heading.
         settings: Kept and shown as they are; JSON-serialisable.
@@ -80,7 +87,10 @@ def make_report(
     except TypeError as error:
         raise BadInput(f"Report settings must be JSON-serialisable: {error}.") from None
     comparison = compare(evaluations, baseline, metric, resamples=resamples, seed=seed, level=level)
-    return Report(title, tuple(evaluations), comparison, settings)
+    more: tuple[Row, ...] = ()
+    if system is not None:
+        more = gains(evaluations, system, metric, resamples=resamples, seed=seed, level=level)
+    return Report(title, tuple(evaluations), comparison, settings, system, more)
 
 
 def to_rich(report: Report) -> Group:
@@ -161,6 +171,8 @@ def to_json(report: Report) -> str:
         "title": report.title,
         "settings": dict(report.settings),
         "comparison": asdict(report.comparison),
+        "system": report.system,
+        "gains": [asdict(row) for row in report.gains],
         "evaluations": [evaluation.to_dict() for evaluation in report.evaluations],
     }
     return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
@@ -184,7 +196,15 @@ def read_report(text: str) -> Report:
         compared = dict(data["comparison"])
         compared["rows"] = tuple(_row(entry) for entry in compared["rows"])
         evaluations = tuple(Evaluation.from_dict(entry) for entry in data["evaluations"])
-        return Report(data["title"], evaluations, Comparison(**compared), data["settings"])
+        more = tuple(_row(entry) for entry in data["gains"])
+        return Report(
+            data["title"],
+            evaluations,
+            Comparison(**compared),
+            data["settings"],
+            data["system"],
+            more,
+        )
     except (KeyError, TypeError) as error:
         raise BadInput(f"The report is incomplete ({error}); measure again.") from None
 

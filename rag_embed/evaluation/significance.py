@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rag_embed.errors import BadInput
-from rag_embed.evaluation.outcomes import Evaluation
+from rag_embed.evaluation.outcomes import Evaluation, Outcome
 from rag_embed.maths.metrics import Metric
 from rag_embed.maths.resampling import (
     Difference,
@@ -94,8 +94,7 @@ def compare(
     """
     names = _systems(evaluations)
     baseline = names[0] if baseline is None else baseline
-    if baseline not in names:
-        raise BadInput(f"The baseline {baseline!r} was not measured; choose of {', '.join(names)}.")
+    check_system("baseline", baseline, names)
     metric = str(Metric.parse(metric))
     rows: list[Row] = []
     for evaluation in evaluations:
@@ -148,6 +147,55 @@ def _rows(
         queries = int(np.sum([row.size for row in scores]))
         rows.append(Row(collection, name, queries, mean, difference))
     return rows
+
+
+def gains(
+    evaluations: Sequence[Evaluation],
+    system: str,
+    metric: str = "ndcg@10",
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[Row, ...]:
+    """How much better one system is than each of the others, per collection and on average.
+
+    Arguments and errors as in `compare`, with ``system`` in the place of the baseline.
+
+    Returns:
+        Rows of the others; ``difference`` is that of the system *from* this one, above 0 where the system is
+        better.
+    """
+    names = _systems(evaluations)
+    check_system("system", system, names)
+    parts: list[tuple[str | None, Sequence[Evaluation]]] = [
+        (evaluation.collection, [evaluation]) for evaluation in evaluations
+    ]
+    rows: list[Row] = []
+    if len(parts) > 1:
+        parts.append((None, evaluations))
+    metric = str(Metric.parse(metric))
+    for collection, some in parts:
+        for other in names:
+            if other != system:
+                pair = [replace(one, systems=_only(one, system, other)) for one in some]
+                ours, theirs = _rows(pair, collection, other, metric, resamples, seed, level)
+                rows.append(replace(theirs, difference=ours.difference))
+    return tuple(rows)
+
+
+def check_system(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that no system has.
+
+    Raises:
+        BadInput: None has it.
+    """
+    if name not in (names := list(known)):
+        raise BadInput(f"The {what} {name!r} was not measured; choose of {', '.join(names)}.")
+
+
+def _only(evaluation: Evaluation, *systems: str) -> Mapping[str, Outcome]:
+    return {name: evaluation.systems[name] for name in systems}
 
 
 def _systems(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from rag_embed.evaluation.outcomes import Evaluation
 from rag_embed.evaluation.significance import Comparison, Row
 from rag_embed.maths.metrics import Metric
+from rag_embed.maths.resampling import Difference
 from rag_embed.text import amount
 
 AVERAGE = "average"
@@ -35,13 +36,28 @@ class Table:
     note: str = ""
 
 
-def tables(evaluations: Sequence[Evaluation], comparison: Comparison) -> list[Table]:
-    """All tables: overview (with several collections), differences, then every collection."""
+def tables(
+    evaluations: Sequence[Evaluation],
+    comparison: Comparison,
+    system: str | None = None,
+    gains: Sequence[Row] = (),
+) -> list[Table]:
+    """All tables: overview (with several collections), differences, then every collection.
+
+    Args:
+        evaluations: One per collection.
+        comparison: Of all systems with a baseline.
+        system: One that is compared with each of the others.
+        gains: Of it, see `significance.gains`; where the only other system is the baseline, the differences
+            say it already.
+    """
     result = []
     if len(evaluations) > 1:
         result.append(_overview(evaluations, comparison))
     if len(evaluations[0].systems) > 1:
         result.append(_differences(evaluations, comparison))
+    if system is not None and {row.system for row in gains} - {comparison.baseline}:
+        result.append(_gains(evaluations, comparison, system, gains))
     return result + [_collection(evaluation) for evaluation in evaluations]
 
 
@@ -69,27 +85,34 @@ def signed(value: float) -> str:
 def in_words(evaluations: Sequence[Evaluation], comparison: Comparison) -> str:
     """Which systems are better than the baseline, and on how many queries: a sentence each."""
     whole = None if len(evaluations) > 1 else evaluations[0].collection
-    said = []
-    for system in evaluations[0].systems:
-        found = comparison.row(system, whole).difference
-        if found is None:
-            continue
-        gains = np.concatenate(
-            [
-                one.scores(system, comparison.metric)
-                - one.scores(comparison.baseline, comparison.metric)
-                for one in evaluations
-            ]
-        )
-        better = "better" if found.value > 0 else "worse"
-        sure = found.p < 1 - comparison.level
-        verdict = f"is {better} than" if sure else "is not beyond chance better or worse than"
-        won, lost = int((gains > 0).sum()), int((gains < 0).sum())
-        said.append(
-            f"{system} {verdict} {comparison.baseline}: "
-            f"{amount(won, 'query')} won, {lost} lost, {gains.size - won - lost} even."
-        )
-    return " ".join(said)
+    found = {name: comparison.row(name, whole).difference for name in evaluations[0].systems}
+    return " ".join(
+        _verdict(evaluations, comparison, system, comparison.baseline, one)
+        for system, one in found.items()
+        if one is not None
+    )
+
+
+def _verdict(
+    evaluations: Sequence[Evaluation],
+    comparison: Comparison,
+    system: str,
+    other: str,
+    found: Difference,
+) -> str:
+    """Whether a system is better than another, and on how many queries."""
+    metric = comparison.metric
+    gained = np.concatenate(
+        [one.scores(system, metric) - one.scores(other, metric) for one in evaluations]
+    )
+    better = "better" if found.value > 0 else "worse"
+    sure = found.p < 1 - comparison.level
+    verdict = f"is {better} than" if sure else "is not beyond chance better or worse than"
+    won, lost = int((gained > 0).sum()), int((gained < 0).sum())
+    return (
+        f"{system} {verdict} {other}: "
+        f"{amount(won, 'query')} won, {lost} lost, {gained.size - won - lost} even."
+    )
 
 
 def _overview(evaluations: Sequence[Evaluation], comparison: Comparison) -> Table:
@@ -142,6 +165,39 @@ def _differences(evaluations: Sequence[Evaluation], comparison: Comparison) -> T
         note=f"{in_words(evaluations, comparison)} "
         f"Paired bootstrap over queries, {comparison.resamples} resamples, "
         f"seed {comparison.seed}; p is two-sided and not corrected for {len(rows)} comparison(s).",
+    )
+
+
+def _gains(
+    evaluations: Sequence[Evaluation],
+    comparison: Comparison,
+    system: str,
+    gains: Sequence[Row],
+) -> Table:
+    """How much better a system is than each of the others, and in words than the best of them."""
+    whole = None if len(evaluations) > 1 else evaluations[0].collection
+    rows = []
+    best: tuple[float, str, Difference] | None = None
+    for row in gains:
+        found = row.difference
+        if found is None:
+            continue
+        name = AVERAGE if row.collection is None else row.collection
+        numbers = (f"{row.mean.value:.3f}", signed(found.value))
+        interval = f"{signed(found.low)} to {signed(found.high)}"
+        rows.append((name, row.system, str(row.queries), *numbers, interval, p_value(found.p)))
+        if row.collection == whole and (best is None or row.mean.value > best[0]):
+            best = row.mean.value, row.system, found
+    note = ""
+    if best is not None:
+        told = _verdict(evaluations, comparison, system, best[1], best[2])
+        note = f"{best[1]} is the best of the others. {told}"
+    return Table(
+        f"{Metric.parse(comparison.metric).label}: what {system} gains over each of the others",
+        ("collection", "other", "queries", "its mean", "gain", _percent(comparison), "p"),
+        tuple(rows),
+        labels=2,
+        note=note,
     )
 
 

@@ -6,7 +6,19 @@ is plain text or Markdown (from HTML); cutting it is the business of `rag_embed.
 
 from rag_embed.reading.files import paths, read
 from rag_embed.reading.jsonl import documents_of
+from rag_embed.reading.markdown import Markdown, is_markdown, markdown
 from rag_embed.reading.on_page import Box, boxes
 from rag_embed.reading.text import AS_WRITTEN, LANGUAGES
 
-__all__ = ["AS_WRITTEN", "LANGUAGES", "Box", "boxes", "documents_of", "paths", "read"]
+__all__ = [
+    "AS_WRITTEN",
+    "LANGUAGES",
+    "Box",
+    "Markdown",
+    "boxes",
+    "documents_of",
+    "is_markdown",
+    "markdown",
+    "paths",
+    "read",
+]

@@ -11,6 +11,7 @@ from rag_embed.paths import foreign, is_index
 from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
+from rag_embed.reading.markdown import MARKDOWN
 from rag_embed.reading.notebook import read_notebook
 from rag_embed.reading.office import KINDS, read_office
 from rag_embed.reading.pdf import read_pdf
@@ -37,7 +38,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".adoc", ".asciidoc"), light_reader("asciidoc")),
     **dict.fromkeys((".tex", ".latex"), light_reader("tex")),
     ".org": light_reader("org"),
-    **dict.fromkeys((".md", ".markdown", ".mdx"), read_markdown),
+    **dict.fromkeys(MARKDOWN, read_markdown),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_html),
     **dict.fromkeys((".jsonl", ".ndjson"), read_jsonl),
     **dict.fromkeys((".csv", ".tsv"), read_rows),

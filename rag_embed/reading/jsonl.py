@@ -38,7 +38,7 @@ def documents_of(lines: Iterable[bytes], name: str = "") -> Iterator[Document | 
 
     Examples:
         >>> list(documents_of([b'{"id": 7, "text": "Foxes."}', b"[]"]))[1]
-        Skipped(source='line 2', reason='expected a JSON object, got list', by_rule=False)
+        Skipped(source='line 2', reason='expected a JSON object, got list', by_rule=False, partly=False)
     """
     for number, line in enumerate(lines, 1):
         if number == 1:

@@ -10,8 +10,8 @@ from pathlib import Path
 from rag_embed.chunking.light import SYNTAXES, light_outline
 from rag_embed.reading.base import Reader, made, read_text
 from rag_embed.reading.decoding import is_utf8
-from rag_embed.reading.front_matter import fault_of, front_matter, title_of, values_of
-from rag_embed.reading.titles import first_heading
+from rag_embed.reading.front_matter import fault_of
+from rag_embed.reading.markdown import markdown
 from rag_embed.types import Document, Skipped
 
 LANGUAGES = {
@@ -127,14 +127,11 @@ def read_markdown(path: Path, name: str) -> Iterator[Document | Skipped]:
     if isinstance(found, Skipped):
         yield found
         return
-    front, text = front_matter(found.text)
-    own = {"format": "markdown", **({"front_matter": front} if front else {})}
-    title = title_of(front) or first_heading(text)
-    one = made(path, name, found._replace(text=text), title, **own)
-    if front and isinstance(one, Document):
-        values = {key: value for key, value in values_of(front).items() if key != "title"}
-        one = replace(one, metadata={**values, **one.metadata})
-        line, fault = fault_of(front)
+    said = markdown(found.text)
+    one = made(path, name, found._replace(text=said.text), said.title)
+    if isinstance(one, Document):
+        one = replace(one, metadata={**said.metadata, **one.metadata})
+        line, fault = fault_of(said.front)
         if fault:
             yield Skipped(f"{name}:{line}", fault, partly=True)
     yield one

@@ -42,6 +42,24 @@ def test_table(run, labelled) -> None:
     assert done.code == 0 and "Recall@1" in done.out and "lexical" in done.out
 
 
+def test_the_whole_search_is_compared_with_each_leg_alone(run, labelled) -> None:
+    done = run("eval", labelled)
+    told = " ".join(done.out.split())
+    assert "what rag_embed gains over each of the others" in told
+    assert "is the best of the others. rag_embed is not beyond chance" in told
+    report = run("eval", labelled, "--json").json
+    legs = {name for name in report["evaluations"][0]["systems"] if name != "rag_embed"}
+    assert {row["system"] for row in report["gains"]} == legs >= {"dense", "lexical"}
+    assert all({"low", "high", "p"} <= row["difference"].keys() for row in report["gains"])
+
+
+def test_a_baseline_of_ones_own(run, labelled) -> None:
+    done = run("eval", labelled, "--baseline", "lexical", "--json")
+    assert done.json["comparison"]["baseline"] == "lexical"
+    wrong = run("eval", labelled, "--baseline", "bm25")
+    assert wrong.code == 1 and "'bm25' was not measured" in wrong.err and "lexical" in wrong.err
+
+
 def test_index_with_labels(run, labelled) -> None:
     assert run("index", labelled / "corpus.jsonl", "--to", "kb").code == 0
     labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")

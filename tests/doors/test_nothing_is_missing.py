@@ -132,6 +132,7 @@ EXPERTS = {
     "attach": None,  # a program's own retriever
     "attach_leg": None,  # a program's own leg
     "attach_stage": None,  # a program's own stage
+    "router": "tune",
     "legs": None,  # for programs that ask them
     "hybrid": None,  # for programs that wrap it
     "forget": "forget",

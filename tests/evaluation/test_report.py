@@ -13,6 +13,7 @@ from rag_embed.evaluation import (
     Outcome,
     average,
     compare,
+    gains,
     make_report,
     read_report,
     to_html,
@@ -157,6 +158,41 @@ def test_markdown_tables_are_whole(report) -> None:
         assert len(bars) == 1
     assert "odd \\[b\\]\\|\\<i\\>" in text
     assert "- weights: \\[0.65, 0.35\\]" in text
+
+
+@pytest.mark.parametrize("evaluations", [BOTH, BOTH[:1]])
+def test_gains_are_the_bootstrap_of_one_system_against_each_other(evaluations) -> None:
+    """Whether the whole search is better than one leg alone was answered for the baseline only."""
+    found = gains(evaluations, "better", "nDCG@10", resamples=500, seed=4)
+    names = [None, "alpha", "beta_1"] if len(evaluations) > 1 else ["alpha"]
+    assert {(row.collection, row.system) for row in found} == {
+        (name, other) for name in names for other in (SYSTEMS[0], SYSTEMS[2])
+    }
+    mine, other = (evaluations[0].scores(name, "ndcg@10") for name in ("better", SYSTEMS[2]))
+    row = next(one for one in found if (one.collection, one.system) == ("alpha", SYSTEMS[2]))
+    assert row.difference == paired_bootstrap(mine, other, resamples=500, seed=4)
+    assert row.mean == bootstrap([other], resamples=500, seed=4) and row.difference.value < 0
+    with pytest.raises(BadInput, match="'nothing' was not measured"):
+        gains(evaluations, "nothing")
+
+
+def test_a_report_says_whether_a_system_is_better_than_the_best_of_the_others() -> None:
+    report = make_report(BOTH[:1], baseline="plain", system="better", resamples=500)
+    assert [row.system for row in report.gains] == ["plain", SYSTEMS[2]]
+    [table] = [one for one in report.tables() if "what better gains" in one.title]
+    assert [row[1] for row in table.rows] == ["plain", SYSTEMS[2]]
+    assert table.note.startswith(f"{SYSTEMS[2]} is the best of the others. better is worse than ")
+    assert [f"{report.gains[0].difference.value:+.3f}", "plain"] == [
+        table.rows[0][4],
+        table.rows[0][1],
+    ]
+    data = json.loads(to_json(report))
+    assert data["system"] == "better" and data["gains"][1]["system"] == SYSTEMS[2]
+    assert read_report(to_json(report)).gains == report.gains
+    alone = make_report(BOTH[:1], system="better", resamples=500)
+    assert len(alone.tables()) == 3
+    two = [evaluation("alpha", 60, 1, SYSTEMS[:2])]  # the differences say it already
+    assert len(make_report(two, system="better", resamples=500).tables()) == 2
 
 
 def test_json_round_trip_and_schema(report) -> None:

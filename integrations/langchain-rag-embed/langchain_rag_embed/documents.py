@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from langchain_core.documents import Document as LangChainDocument
 
 from rag_embed import Document, Hit
 from rag_embed.errors import BadInput, belongs, class_of
+from rag_embed.reading import is_markdown, markdown
 from rag_embed.values import plain
 
 UNSHOWN = frozenset({"front_matter", "indexed_from"})
@@ -180,6 +182,10 @@ def to_documents(
 ) -> Iterator[Document]:
     """What a LangChain loader or splitter yields, for `rag_embed.Index.add`.
 
+    Where the source is a Markdown file, ``format`` says so, which cuts it at headings, and front matter is
+    parted from the text, as `rag_embed.reading.read` does: its values are metadata where no such key is there,
+    and its title, else the first heading, is the title where the metadata has none.
+
     A document keeps its id. One without an id gets one that depends on itself alone, so that it is
     the same in whatever batches documents come and whichever others are gone: its source and a hash
     of text and metadata. A changed document is then another one; `rag_embed.Index.sync` removes the
@@ -229,7 +235,27 @@ def to_documents(
             named.add(id)
         else:
             id = "#".join(filter(None, (source, _hashed(document))))
-        yield to_document(document, id, title_key=title_key, user=user, readers=readers)
+        made = to_document(document, id, title_key=title_key, user=user, readers=readers)
+        yield _parted(made, title_key) if is_markdown(source) else made
+
+
+def _parted(document: Document, title_key: str | None) -> Document:
+    """The document of a Markdown file, without its front matter."""
+    if document.metadata.get("format", "markdown") != "markdown":
+        return document
+    said = markdown(document.text)
+    return replace(
+        document,
+        text=said.text,
+        title=document.title or (said.title if title_key is not None else ""),
+        metadata={**said.metadata, **document.metadata},
+    )
+
+
+def body_of(document: LangChainDocument) -> str:
+    """A document's text as an index that was fed by `to_documents` has it."""
+    text, source = document.page_content, document.metadata.get("source")
+    return markdown(text).text if isinstance(source, str) and is_markdown(source) else text
 
 
 def names_of(document: LangChainDocument) -> tuple[str, ...]:

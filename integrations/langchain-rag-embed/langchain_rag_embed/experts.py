@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.retrievers import BaseRetriever
 
-from langchain_rag_embed.documents import RagEmbedDocument, names_of
+from langchain_rag_embed.documents import RagEmbedDocument, body_of, names_of
 from rag_embed.errors import BadInput, class_of
 from rag_embed.ranking import ForeignLeg, Found
 
@@ -73,7 +73,7 @@ class _Asked:
 
 
 def _found(document: LangChainDocument) -> Found:
-    return Found(document.page_content, document.id or "", names_of(document), _score_of(document))
+    return Found(body_of(document), document.id or "", names_of(document), _score_of(document))
 
 
 def _score_of(document: LangChainDocument) -> float | None:

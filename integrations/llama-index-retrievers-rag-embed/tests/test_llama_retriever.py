@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from conformance_data import filters, where
+from llama_index.core import SimpleDirectoryReader
 from llama_index.core.schema import Document as LlamaDocument
-from llama_index.core.schema import MetadataMode, QueryBundle
+from llama_index.core.schema import MetadataMode, QueryBundle, TextNode
 from llama_index.retrievers.rag_embed import RagEmbedRetriever, to_documents, to_node
 
 from rag_embed import Document, Index, field
@@ -172,7 +173,7 @@ def test_a_reader_feeds_the_index() -> None:
         LlamaDocument(id_="c", text="plain", metadata={"file_name": "c.md", "format": "text"}),
     ]
     documents = {one.id: one for one in to_documents(loaded)}
-    assert (documents["a"].title, documents["a"].metadata["format"]) == ("a.md", "markdown")
+    assert (documents["a"].title, documents["a"].metadata["format"]) == ("Files", "markdown")
     assert (documents["b"].title, documents["b"].metadata["language"]) == ("B", "python")
     assert documents["c"].metadata == loaded[2].metadata
     assert loaded[0].metadata == {"file_name": "a.md"}
@@ -180,6 +181,37 @@ def test_a_reader_feeds_the_index() -> None:
     assert index.add(to_documents(loaded, user="ada")).added == 3
     assert index.search("open", user="ada")[0].chunk.headings == ("Files",)
     assert index.search("open") == []
+
+
+def test_front_matter_of_markdown_files_is_metadata(tmp_path) -> None:
+    """It stayed in the passage's text, and neither its title nor its values were known."""
+    text = "---\ntitle: Trips by train\nyear: 2024\ntags: [rail]\nfile_name: x\n---\nTrains run.\n"
+    (tmp_path / "travel.md").write_text(text)
+    (tmp_path / "plain.txt").write_text(text)
+    loaded = SimpleDirectoryReader(str(tmp_path)).load_data()
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents(loaded))
+    assert index.add(to_documents(SimpleDirectoryReader(str(tmp_path)).load_data())).unchanged == 2
+    by_year = RagEmbedRetriever(index, k=1, where={"year": 2024})
+    [found] = by_year.retrieve("trains")
+    assert found.text == "Trains run."
+    about = found.node.metadata
+    assert about["rag_embed"]["title"] == "Trips by train" and about["tags"] == ["rail"]
+    assert about["file_name"] == "travel.md" and about["front_matter"] in text
+    shown = found.node.get_content(MetadataMode.LLM)
+    assert "year: 2024" in shown and "title: " not in shown and "format" not in shown
+    whole = next(
+        one.text for one in to_documents(loaded) if one.metadata["file_name"] == "plain.txt"
+    )
+    assert whole == text  # only Markdown has front matter
+
+
+def test_a_node_keeps_its_front_matter_and_is_found_as_itself() -> None:
+    node = TextNode(id_="n", text="---\nyear: 2024\n---\nTrains.", metadata={"file_name": "a.md"})
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents([node]))
+    found = RagEmbedRetriever(index, k=1).retrieve("trains")[0].node
+    assert (found.node_id, found.text) == (node.node_id, node.text)
 
 
 def test_language_models_see_where_a_file_is_and_no_bookkeeping(tmp_path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_rag_embed import to_documents
+from langchain_core.retrievers import BaseRetriever
+from langchain_rag_embed import RagEmbedRetriever, as_leg, to_documents
 
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
@@ -106,6 +107,47 @@ def test_any_loader_feeds_an_index():
     assert index.add(to_documents(Loader().lazy_load())).added == 2
     assert index.add(to_documents(Loader().lazy_load())).unchanged == 2
     assert index.search("foxes", k=1)[0].chunk.title == "Foxes"
+
+
+def test_front_matter_of_markdown_files_is_metadata():
+    """It stayed in the passage's text, and neither its title nor its values were known."""
+    text = "---\ntitle: Trips by train\nyear: 2024\nsource: x\n---\n# Rails\n\nTrains run.\n"
+    documents = [page(text, source="notes/travel.md"), page(text, source="notes/travel.txt")]
+    made, plain = to_documents(documents, part_keys=[])
+    assert (made.id, made.title, made.text) == (
+        "notes/travel.md",
+        "Trips by train",
+        "# Rails\n\nTrains run.\n",
+    )
+    assert made.metadata == {
+        "year": 2024,
+        "format": "markdown",
+        "front_matter": "title: Trips by train\nyear: 2024\nsource: x\n",
+        "source": "notes/travel.md",
+    }
+    assert (plain.title, plain.text, plain.metadata) == ("", text, {"source": "notes/travel.txt"})
+    [own] = to_documents([page(text, source="a.md", title="Own", year=1999)])
+    assert own.title == "Own" and own.metadata["year"] == 1999
+    assert next(to_documents(documents[:1], title_key=None)).title == ""
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents(documents[:1]))
+    [found] = RagEmbedRetriever(index=index, where={"year": 2024}).invoke("trains")
+    assert found.metadata["rag_embed"]["headings"] == ["Rails"] and "---" not in str(found)
+    assert index.add(to_documents(documents[:1])).unchanged == 1
+
+
+def test_a_leg_finds_markdown_whose_front_matter_was_parted():
+    loaded = [page("---\nyear: 2024\n---\nTrains run.\n", source="travel.md")]
+
+    class Other(BaseRetriever):
+        def _get_relevant_documents(self, query, *, run_manager):
+            return [one.model_copy(update={"metadata": {"source": "copy.md"}}) for one in loaded]
+
+    index = Index.in_memory(encoder=HashEncoder())
+    index.add(to_documents(loaded))
+    index.experts.attach_leg(as_leg("other", Other()))
+    index.experts.weigh({"dense": 0.5, "other": 0.5})
+    assert [part.leg for part in index.search("trains")[0].parts] == ["dense", "other"]
 
 
 def test_documents_are_read_lazily():

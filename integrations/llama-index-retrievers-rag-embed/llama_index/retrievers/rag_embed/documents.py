@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -14,7 +15,7 @@ from llama_index.core.schema import Document as LlamaDocument
 from llama_index.retrievers.rag_embed.serialised import dumped, kind_of
 
 from rag_embed.errors import BadInput, belongs, class_of
-from rag_embed.reading import LANGUAGES
+from rag_embed.reading import LANGUAGES, is_markdown, markdown
 from rag_embed.types import Document, Skipped
 
 BESIDE = "_llama_index"
@@ -30,6 +31,7 @@ SHOWN = {
 }
 """What a part of a document has from it, beside its metadata."""
 
+_HIDDEN = ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys")
 _MEDIA = ("image_resource", "audio_resource", "video_resource", "image", "image_path", "image_url")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -40,7 +42,9 @@ def to_documents(
     """What any LlamaIndex reader or node parser yields, for ``Index.add``; lazily.
 
     The title is the metadata's ``title``, else its ``file_name``. Where the file's name tells that
-    it is Markdown or code, ``format`` is added, so that it is cut at headings or definitions. What
+    it is Markdown or code, ``format`` is added, so that it is cut at headings or definitions. The front
+    matter of a Markdown document is parted from its text, as `rag_embed.reading.read` does: its values
+    are metadata where no such key is there, and its title, else the first heading, is the title. What
     LlamaIndex hides of the metadata from language and embedding models stays hidden in what is
     found; a node that no document was made of, and that is not cut, is found as itself.
 
@@ -71,7 +75,7 @@ def to_documents(
             raise BadInput(
                 f"Expected a LlamaIndex document or node, got {class_of(one)}.{belongs(one)}"
             )
-        document = to_document(one, user=user, readers=readers)
+        document = _parted(one, to_document(one, user=user, readers=readers))
         if document.text.strip() or document.title.strip() or not _media(one):
             yield document
         else:
@@ -103,6 +107,30 @@ def to_document(
     )
 
 
+def _parted(node: BaseNode, document: Document) -> Document:
+    """A Markdown file's document without its front matter; anything else, and what is no file, as it is."""
+    if not isinstance(node, LlamaDocument) or document.metadata.get("format") != "markdown":
+        return document
+    said = markdown(document.text)
+    title = node.metadata.get("title")
+    beside = dict(document.metadata.get(BESIDE, {}))
+    if said.front and "front_matter" not in node.metadata:
+        for key in _HIDDEN:
+            beside[key] = [*beside.get(key, []), "front_matter"]
+    return replace(
+        document,
+        text=said.text,
+        title=title if isinstance(title, str) else said.title or document.title,
+        metadata={**said.metadata, **document.metadata, **({BESIDE: beside} if beside else {})},
+    )
+
+
+def body_of(node: BaseNode) -> str:
+    """A node's text as an index that was fed by `to_documents` has it."""
+    text, name = node.get_content(MetadataMode.NONE), node.metadata.get("file_name")
+    return markdown(text).text if isinstance(name, str) and is_markdown(name) else text
+
+
 def _beside(node: BaseNode, text: str, added: list[str]) -> dict[str, Any]:
     """What `nodes.to_node` needs beside text and metadata; nothing for a plain document.
 
@@ -113,8 +141,7 @@ def _beside(node: BaseNode, text: str, added: list[str]) -> dict[str, Any]:
     """
     is_document = isinstance(node, LlamaDocument)
     beside = dumped(node, SHOWN if is_document else None)
-    for models in ("embed", "llm"):
-        key = f"excluded_{models}_metadata_keys"
+    for key in _HIDDEN:
         if hidden := [*beside.get(key, []), *added]:
             beside[key] = hidden
     if is_document:
@@ -169,8 +196,7 @@ def is_uuid4(id: str) -> bool:
 
 def _syntax(name: str) -> dict[str, str]:
     """What a file's name tells about how to cut it."""
-    suffix = PurePath(name).suffix.lower()
-    if suffix in (".md", ".markdown", ".mdx"):
+    if is_markdown(name):
         return {"format": "markdown"}
-    language = LANGUAGES.get(suffix)
+    language = LANGUAGES.get(PurePath(name).suffix.lower())
     return {"format": "code", "language": language} if language else {}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import MetadataMode, NodeWithScore
-from llama_index.retrievers.rag_embed.documents import names_of
+from llama_index.core.schema import NodeWithScore
+from llama_index.retrievers.rag_embed.documents import body_of, names_of
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.ranking import ForeignLeg, Found
@@ -68,5 +68,4 @@ class _Asked:
 
 
 def _found(one: NodeWithScore) -> Found:
-    text = one.node.get_content(MetadataMode.NONE)
-    return Found(text, one.node.node_id, names_of(one.node), one.score)
+    return Found(body_of(one.node), one.node.node_id, names_of(one.node), one.score)
