@@ -143,8 +143,9 @@ class Query:
             BadInput: It is no list, but one query; or an option is out of range.
         """
         if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
+            one = "one " if isinstance(queries, str | Query) else ""
             raise BadInput(
-                f"search_many() takes a list of queries, got {class_of(queries)}; search() takes one."
+                f"search_many() takes a list of queries, got {one}{class_of(queries)}; search() takes one."
             )
         return [cls.of(query, options) for query in queries]
 

@@ -88,5 +88,5 @@ class TestWhatComesFromAFramework:
             Index.in_memory(encoder=embeddings)
         with pytest.raises(BadInput, match=r"wrap it in .*rag_embed\.EmbeddingEncoder"):
             Index.in_memory(encoder=MockEmbedding(embed_dim=4))
-        with pytest.raises(BadInput, match="int has no signature"):
+        with pytest.raises(BadInput, match="int has no encode_document and no .* and no signature"):
             Index.in_memory(encoder=7)
