@@ -21,6 +21,7 @@ from rag_embed.protocols.searching import (
     Evidence,
     LearnedRouter,
     Leg,
+    LevelledAnswers,
     QueryTransform,
     Reranker,
     Retriever,
@@ -61,6 +62,7 @@ __all__ = [
     "TokensRead",
     "Totals",
     "VectorAnswers",
+    "LevelledAnswers",
     "VectorLeg",
     "View",
 ]

@@ -45,6 +45,15 @@ class Answers(Protocol):
         ...
 
 
+@runtime_checkable
+class LevelledAnswers(Answers, Protocol):
+    """Answers of a leg that knows what a score is worth by itself, not among the others of its query."""
+
+    def levels(self, query: int, raw: Scores, /) -> Scores:
+        """Raw scores of one query on one scale for all queries and corpora, in the same order."""
+        ...
+
+
 class Leg(Protocol):
     """A source of evidence that scores chunks for a query. Implementations: `rag_embed.ranking`.
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import best
-from rag_embed.protocols import Answers, Evidence
+from rag_embed.protocols import Answers, Evidence, LevelledAnswers
 from rag_embed.ranking.steps import timed
 from rag_embed.types import Part, Scores
 
@@ -201,11 +201,20 @@ class Fusion:
             raise BadInput(f"Second stage {name!r} must give one finite score per candidate.")
         return raw, _normalised(asked, query, raw)
 
+    def _levels(self, name: str, query: int, raw: Scores) -> Scores | None:
+        """What a leg's raw scores are worth by themselves; None where it does not know."""
+        asked = self.answers[name]
+        said = asked.said
+        return said.levels(asked.place[query], raw) if isinstance(said, LevelledAnswers) else None
+
     def _scored(
         self, query: int, ids: list[str], raw: Mapping[str, Scores], look: bool
     ) -> list[Scored]:
         """All candidates, best first."""
         weights, scaled = self.weights[query], self.scaled(query, raw)
+        levels = {
+            name: some for name in raw if (some := self._levels(name, query, raw[name])) is not None
+        }
         looks: dict[str, dict[str, tuple[float, float]]] = {}
 
         def looked(name: str, first: list[str]) -> Scores | None:
@@ -225,7 +234,8 @@ class Fusion:
             i = place[id]
             found = [(name, float(raw[name][i]), float(scaled[name][i])) for name in raw]
             found += [(name, *one[id]) for name, one in looks.items() if id in one]
-            return tuple(Part(*one, weights.get(one[0], 0.0)) for one in found)
+            known = {name: float(some[i]) for name, some in levels.items()}
+            return tuple(Part(*one, weights.get(one[0], 0.0), known.get(one[0])) for one in found)
 
         ranked = zip(order.tolist(), total[order].tolist(), strict=True)
         return [Scored(ids[i], score, said) for i, score in ranked]

@@ -9,7 +9,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
-from rag_embed.maths.bm25 import ceiling
+from rag_embed.maths.bm25 import ceiling, idf
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import QueryEncoder, TokenReader, View
 from rag_embed.types import DENSE, LEXICAL, Principal, Query, Scores, TokenRows, Vectors
@@ -18,6 +18,9 @@ Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
 
 _POWER = 1.5
+
+A_FEW = 10
+"""Chunks below which the level of a lexical score does not depend on how many there are."""
 
 REACHED, FOR_BEST = 0.25, 100.0
 """The best lexical score that a query is expected to reach in a large corpus, as a share of
@@ -172,10 +175,25 @@ class LexicalAnswers:
         best = self.best[query]
         if not best:
             return raw
+        count, most = self._most(query)
+        lacking = max(REACHED * most - best, 0.0)
+        return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)
+
+    def levels(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.LevelledAnswers`: by the words of the query, over the root of the largest idf.
+
+        So it lies between the score for each word, in which questions from elsewhere rise as a corpus grows,
+        and the share of what could be reached, in which right hits fall. Among a few chunks it is that share.
+        """
+        count, most = self._most(query)
+        scale = idf(max(count, A_FEW), np.float64(1)) ** 0.5
+        return (raw / most * scale).astype(np.float32) if most else raw
+
+    def _most(self, query: int) -> tuple[int, float]:
+        """How many chunks the query could find, and the score that none of them can exceed."""
         count = self.view.count(self.asking[query])
         words = len(self.view.analyzer.words(self.texts[query]))
-        lacking = max(REACHED * ceiling(count, words) - best, 0.0)
-        return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)
+        return count, ceiling(count, words) if count else 0.0
 
 
 def grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:

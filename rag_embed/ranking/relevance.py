@@ -1,8 +1,9 @@
 """Relevance: what the legs say, turned into a number in [0, 1] that means the same for every query.
 
-Two facts go in. The fused score tells which of a corpus's chunks fits best; it is relative to
+Three facts go in. The fused score tells which of a corpus's chunks fits best; it is relative to
 the corpus, so a question from another world has a best chunk too. The cosine tells whether the two
-are about the same thing at all, but its level depends on the model.
+are about the same thing at all, but its level depends on the model, which may never have met a name or a
+code. And the level of the BM25 score tells whether the question's words are there at all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from rag_embed.encoders.minilm import FINGERPRINTS
 from rag_embed.errors import BadInput
@@ -23,12 +25,13 @@ BASIS: Mapping[str, float] = {DENSE: 0.5, LEXICAL: 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``relevance = 1 / (1 + exp(-(score * s + cosine * c + intercept)))``: Platt scaling (1999).
+    """``relevance = 1 / (1 + exp(-(score * s + cosine * c + level * w + intercept)))``: Platt scaling (1999).
 
     Attributes:
-        score: Weight of the fused score ``s``, > 0.
+        score: Weight of the fused score ``s``, >= 0.
         cosine: Weight of the raw cosine ``c``; 0 where its level is unknown.
         intercept: The even chance lies where the weighted sum is ``-intercept``.
+        level: Weight of the level ``w`` of the lexical score, see `Part.level`.
         leg: Name of the leg whose raw score the cosine is.
         weights: The mixture whose fused score it is, by leg. It stays as it was fitted when hits are
             ranked by other weights, and no second stage is in it since only the best candidates
@@ -43,6 +46,7 @@ class Calibration:
     score: float
     cosine: float
     intercept: float
+    level: float = 0.0
     leg: str = DENSE
     weights: Mapping[str, float] = field(default_factory=lambda: dict(BASIS), hash=False)
     fitted_to: str = "labels of this index"
@@ -51,32 +55,43 @@ class Calibration:
     def legs(self) -> frozenset[str]:
         """Names of the legs that it needs to hear."""
         named = {name for name, weight in self.weights.items() if weight}
-        return frozenset(named | {self.leg} if self.cosine else named)
+        named |= {self.leg} if self.cosine else set()
+        return frozenset(named | {LEXICAL} if self.level else named)
 
-    def basis(self, parts: Sequence[Part]) -> tuple[float, float]:
-        """Fused score and cosine of a hit; a leg that it has no part of says nothing.
+    def basis(self, parts: Sequence[Part]) -> tuple[float, float, float]:
+        """Fused score, cosine and lexical level of a hit; a leg that it has no part of says nothing.
 
         Args:
             parts: What was said about the hit.
         """
         score = sum(self.weights.get(part.leg, 0.0) * part.normalised for part in parts)
-        return score, next((part.raw for part in parts if part.leg == self.leg), 0.0)
+        cosine = next((part.raw for part in parts if part.leg == self.leg), 0.0)
+        return (
+            score,
+            cosine,
+            next((part.level or 0.0 for part in parts if part.leg == LEXICAL), 0.0),
+        )
 
-    def relevance(self, score: float, cosine: float) -> float:
+    def relevance(self, score: float, cosine: float, level: float = 0.0) -> float:
         """Probability that a hit answers the query."""
-        exponent = -(self.score * score + self.cosine * cosine + self.intercept)
+        exponent = -(
+            self.score * score + self.cosine * cosine + self.level * level + self.intercept
+        )
         return 1.0 / (1.0 + math.exp(min(max(exponent, -60.0), 60.0)))
 
 
-ANY_MODEL = Calibration(
-    9.91, 0.0, -8.13, fitted_to="public data sets, of no model in particular: cosines do not count"
-)
+_NO_MODEL = "public data sets, of no model in particular: cosines do not count"
+_THIS_MODEL = "public data sets with all-MiniLM-L6-v2"
+
+ANY_MODEL = Calibration(2.80, 0.0, -4.50, 5.13, fitted_to=_NO_MODEL)
 """Before there are labels, for models whose cosines nobody has measured."""
 
-_MINILM = Calibration(5.93, 4.26, -6.19, fitted_to="public data sets with all-MiniLM-L6-v2")
+MEASURED = dict.fromkeys(FINGERPRINTS, Calibration(0.36, 4.76, -4.93, 5.21, fitted_to=_THIS_MODEL))
+"""By fingerprint of the space; fitted by ``python -m benchmarks relevance --parts fit``."""
 
-MEASURED = dict.fromkeys(FINGERPRINTS, _MINILM)
-"""By fingerprint of the space; fitted by ``python -m benchmarks relevance``."""
+_ANY_WITHOUT_WORDS = Calibration(9.91, 0.0, -8.13, fitted_to=_NO_MODEL)
+_WITHOUT_WORDS = dict.fromkeys(FINGERPRINTS, Calibration(5.93, 4.26, -6.19, fitted_to=_THIS_MODEL))
+"""The same where no leg has a level: fitted to questions of Wikipedia and of programmers alone."""
 
 LIKELY, HARDLY = 0.5, 0.2
 """From the first on a hit most likely answers, below the second hardly."""
@@ -102,9 +117,11 @@ def default(fingerprint: str, weights: Mapping[str, float] = BASIS) -> Calibrati
         {'dense': 0.75, 'lexical': 0.25}
     """
     weights = {name: weights[name] for name in BASIS if weights.get(name)} or weights
-    curve = MEASURED.get(fingerprint, ANY_MODEL)
+    words = LEXICAL in weights
+    any_model = ANY_MODEL if words else _ANY_WITHOUT_WORDS
+    curve = (MEASURED if words else _WITHOUT_WORDS).get(fingerprint, any_model)
     if not weights.get(curve.leg):
-        curve = ANY_MODEL
+        curve = any_model
     scale = sum(BASIS.values()) / sum(weights.values())
     return replace(curve, weights={name: scale * one for name, one in weights.items() if one})
 
@@ -122,7 +139,10 @@ def meaning(relevance: float) -> str:
 
 
 def fitted(
-    scores: Sequence[float], cosines: Sequence[float], labels: Sequence[bool]
+    scores: Sequence[float],
+    cosines: Sequence[float],
+    labels: Sequence[bool],
+    levels: Sequence[float] | None = None,
 ) -> Calibration:
     """Fit a calibration to judged hits: Newton's method on the log-likelihood.
 
@@ -136,6 +156,7 @@ def fitted(
         scores: ``(n,)`` fused scores.
         cosines: ``(n,)`` raw cosines; all 0 leaves them out.
         labels: ``(n,)`` whether that hit answered its query.
+        levels: ``(n,)`` of the lexical scores; None leaves them out.
 
     Raises:
         BadInput: There are not both kinds of labels, or higher scores go with worse answers.
@@ -154,20 +175,34 @@ def fitted(
             "queries.jsonl without one in qrels.tsv, in Python Collection.of({..., 'price of tea': []})."
         )
     target = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    features = np.stack([scores, cosines, np.ones(len(y))], axis=1).astype(np.float64)
-    ridge = RIDGE * np.diag([1.0, 1.0, 0.0])
-    theta = np.zeros(3)
-    for _ in range(_STEPS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(features @ theta, -60, 60)))
-        gradient = features.T @ (p - target) + ridge @ theta
-        hessian = (features * (p * (1 - p))[:, None]).T @ features + ridge + 1e-12 * np.eye(3)
-        step = np.linalg.solve(hessian, gradient)
-        theta -= step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-10:
-            break
-    if theta[0] <= 0:
+    lexical = np.zeros(len(y)) if levels is None else levels
+    features = np.stack([scores, cosines, lexical, np.ones(len(y))], axis=1).astype(np.float64)
+    theta = _likeliest(features, target)
+    if theta[0] <= 0:  # beside how much of the words is there, it may tell nothing more
+        features[:, 0] = 0.0
+        theta = _likeliest(features, target)
+    if theta[0] <= 0 and theta[2] <= 0:
         raise BadInput(
             f"Higher scores went with worse answers among {positives} right hits and {negatives} wrong "
             "ones. Check the labels; if they are right, label more queries that nothing answers."
         )
-    return Calibration(float(theta[0]), float(theta[1]), float(theta[2]))
+    score, cosine, level, intercept = theta.tolist()
+    return Calibration(score, cosine, intercept, level)
+
+
+def _likeliest(
+    features: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Coefficients, the last of a constant, by Newton's method."""
+    count = features.shape[1]
+    ridge = RIDGE * np.diag([*[1.0] * (count - 1), 0.0])
+    theta = np.zeros(count)
+    for _ in range(_STEPS):
+        p = 1.0 / (1.0 + np.exp(-np.clip(features @ theta, -60, 60)))
+        gradient = features.T @ (p - target) + ridge @ theta
+        hessian = (features * (p * (1 - p))[:, None]).T @ features + ridge + 1e-12 * np.eye(count)
+        step = np.linalg.solve(hessian, gradient)
+        theta -= step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
+        if np.abs(step).max() < 1e-10:
+            break
+    return theta

@@ -48,8 +48,8 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
     if not found:
         raise BadInput("No labelled query finds anything; add documents first.")
     answers = np.array([right for _, right in found])
-    scores, cosines = np.array([basis.basis(hit.parts) for hit, _ in found]).T
-    whole = fitted(scores.tolist(), cosines.tolist(), answers.tolist())
+    scores, cosines, levels = np.array([basis.basis(hit.parts) for hit, _ in found]).T
+    whole = fitted(scores.tolist(), cosines.tolist(), answers.tolist(), levels.tolist())
     whole = replace(whole, leg=basis.leg, weights=basis.weights)
     before = (np.array([hit.relevance for hit, _ in found]) - answers) ** 2
     after = np.full(len(answers), np.nan)
@@ -58,8 +58,8 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
         rest, held = fold != one, fold == one
         if len({*answers[rest].tolist()}) < 2:
             continue
-        fit = fitted(*(column[rest].tolist() for column in (scores, cosines, answers)))
-        after[held] = _errors(fit, scores[held], cosines[held], answers[held])
+        fit = fitted(*(column[rest].tolist() for column in (scores, cosines, answers, levels)))
+        after[held] = _errors(fit, np.stack([scores, cosines, levels], axis=1)[held], answers[held])
     measured = ~np.isnan(after)
     if measured.sum() < FOLDS:
         reason = f"{len(answers)} labelled queries are too few to judge the fit."
@@ -74,10 +74,8 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
     return Verdict(NAME, whole, gain, gain.low > 0, reason, tried)
 
 
-def _errors(
-    calibration: Calibration, scores: np.ndarray, cosines: np.ndarray, answers: np.ndarray
-) -> np.ndarray:
+def _errors(calibration: Calibration, known: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """``(n,)`` squared distances of relevance to the truth."""
-    relevance = [calibration.relevance(s, c) for s, c in zip(scores, cosines, strict=True)]
+    relevance = [calibration.relevance(*one) for one in known.tolist()]
     errors: np.ndarray = (np.array(relevance) - answers) ** 2
     return errors

@@ -188,12 +188,14 @@ class Part:
         raw: Its own score (cosine, BM25).
         normalised: The score on the common scale of the fusion.
         weight: The weight the fusion gave this leg for this query.
+        level: What the raw score is worth by itself, on one scale for all queries, where the leg knows (BM25).
     """
 
     leg: str
     raw: float
     normalised: float
     weight: float
+    level: float | None = None
 
     @property
     def contribution(self) -> float:

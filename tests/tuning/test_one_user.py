@@ -117,7 +117,7 @@ def test_a_leg_that_one_user_counts(kb) -> None:
     assert weights_in(index, "ann")["twin"] == 1.0
     assert "twin" not in {part.leg for part in index.search("number")[0].parts if part.weight}
     with pytest.raises(
-        BadInput, match="The weights of 1 users count 'twin', such as those of 'ann'"
+        BadInput, match="The weights of 1 user count 'twin', such as those of 'ann'"
     ):
         index.experts.remove("twin")
     assert weights_in(opened(kb), "ann") == START  # what is attached is not there: the standard

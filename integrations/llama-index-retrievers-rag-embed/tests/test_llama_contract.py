@@ -37,7 +37,7 @@ class Asked:
 
 
 def part(said) -> Part:
-    return Part(said["leg"], said["raw"], said["normalised"], said["weight"])
+    return Part(**{name: said[name] for name in ("leg", "raw", "normalised", "weight", "level")})
 
 
 class TestContract(RetrieverContract):
