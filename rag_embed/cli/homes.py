@@ -118,7 +118,7 @@ HOMES = {
     "delete": Home(
         "documents",
         "delete",
-        "Delete documents by their ids; what is unknown is no error.",
+        "Delete documents by their ids; what is unknown is named, and no error.",
         "Documents",
         (
             "rag-embed delete kb handbook/old.md",

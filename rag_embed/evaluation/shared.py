@@ -92,7 +92,7 @@ def shared(
         >>> report = index.add([Document("a", "The sea."), Document("n", "A note.", user="ann")])
         >>> found = shared(Collection.of({"sea": ["a"], "note": ["n"]}), index.store)
         >>> found.labels.judged, found.told
-        (('sea',), 'Left out 1 labels: 1 that only private documents answer, 0 that name a user.')
+        (('sea',), 'Left out 1 label: 1 that only private documents answer, 0 that name a user.')
     """
     if not isinstance(labels, Collection):
         raise BadInput(

@@ -30,6 +30,7 @@ def pilots() -> Pilots:
         utilities=np.array([[1, 0], [0, 1], [1, 1], [0.5, 0]] * 5, dtype=np.float32),
         gradients=np.zeros((20, 2), np.float32),
         hessians=np.zeros((20, 2, 2), np.float32),
+        sharpness=np.ones(20, np.float32),
     )
 
 
