@@ -67,6 +67,7 @@ def test_the_overview_of_commands_loads_none_of_them() -> None:
     assert not found & (HEAVY | {"numpy", "pyarrow", "pydantic", "rag_embed.types"})
     assert {name for name in found if name.startswith("rag_embed.cli.")} == {
         "rag_embed.cli.commands",
+        "rag_embed.cli.homes",
         "rag_embed.cli.mistakes",
     }
 

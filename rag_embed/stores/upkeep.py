@@ -136,9 +136,11 @@ def optimized(table: Any, local: bool) -> None:  # noqa: ANN401
 
 
 def tidied(table: Any, age: timedelta, local: bool) -> None:  # noqa: ANN401
-    """Small files merged, search indexes brought up to date; once these are seen to be whole, old versions go.
+    """Small files merged, search indexes brought up to date, old versions dropped.
 
-    LanceDB does both in one call, and looks at nothing: of what a disk lost, no version would be left.
+    LanceDB does all in one call, and looks at nothing. Where the version that was the latest goes too, its
+    successor is seen to be whole before: of what a disk lost, no version would be left. That takes a second
+    call, which merges the large file with the small one that only then has a search index too.
 
     Args:
         table: The table.
@@ -148,10 +150,13 @@ def tidied(table: Any, age: timedelta, local: bool) -> None:  # noqa: ANN401
     Raises:
         StoreError: What was written is not whole; whoever holds the lock takes it back, see `settling`.
     """
-    if local:
+    last_goes = local and not age
+    if last_goes:
         table.optimize(cleanup_older_than=_NEVER)
-        check_latest(Path(table.uri), sync=age < KEEP)
+        check_latest(Path(table.uri), sync=True)
     table.optimize(cleanup_older_than=age, delete_unverified=local)
+    if local and not last_goes:
+        check_latest(Path(table.uri), sync=False)
 
 
 def _files(search: Any) -> npt.NDArray[np.uint64]:  # noqa: ANN401
