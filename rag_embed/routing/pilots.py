@@ -27,11 +27,11 @@ class Pilots:
         documents: Ids of the documents that answer each; a measured query may share none of them.
         vectors: ``(n, dim)`` unit rows by the base encoder.
         utilities: ``(n, m)`` float32, nDCG@10 of each mixture.
-        gradients: ``(n, p)`` float32, see `maths.routing.listwise`: of the loss of ``sharpness`` times the
+        gradients: ``(n, p)`` float32, see `maths.weighing.listwise`: of the loss of ``sharpness`` times the
             fused scores, by the weights, at the default. All 0 for a query whose answer is not among the best
             candidates.
         hessians: ``(n, p, p)`` float32.
-        sharpness: ``(n,)`` float32, how many times fused scores are taken; see `maths.routing.sharpness`.
+        sharpness: ``(n,)`` float32, how many times fused scores are taken; see `maths.weighing.sharpness`.
 
     Raises:
         BadInput: The parts do not fit together.

@@ -20,11 +20,10 @@ from rag_embed.maths.routing import (
     Ties,
     centroids,
     expert_scores,
-    mixed,
     nearest,
-    pruned,
     wins,
 )
+from rag_embed.maths.weighing import mixed, pruned
 from rag_embed.routing.pilots import Pilots, model_name
 from rag_embed.types import Near, Query, Route, Signature, Vectors
 
@@ -47,7 +46,7 @@ class Soft:
         prices: What it costs to ask a leg, by name, such as milliseconds; one not named is always
             asked.
         least: A leg with a price is asked where it lowers the pilots' loss by at least so much for
-            each unit of its price; see `maths.routing.pruned`. 0 asks every leg that has weight.
+            each unit of its price; see `maths.weighing.pruned`. 0 asks every leg that has weight.
 
     Raises:
         BadInput: A setting is out of range.
@@ -109,7 +108,7 @@ class PilotRouter:
     """A `protocols.LearnedRouter` made of `Pilots`.
 
     *Soft*: per-query weights. Each of the nearest pilots says how the default weights should change so
-    that its answers rise (`maths.routing.listwise`); a ridge holds the default against them.
+    that its answers rise (`maths.weighing.listwise`); a ridge holds the default against them.
     *Paper*: one expert answers, the one whose centroids are nearest.
 
     Attributes:

@@ -14,7 +14,7 @@ import numpy as np
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection, answers, halves
 from rag_embed.evaluation.shared import shared
-from rag_embed.maths.routing import listwise, sharpness
+from rag_embed.maths.weighing import listwise, sharpness
 from rag_embed.ranking.hybrid import Hybrid
 from rag_embed.routing.pilots import Pilots, model_name
 from rag_embed.tuning.candidates import Candidates, gathered, utilities

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, minimize
 
 from rag_embed.errors import BadInput
-from rag_embed.maths.routing import centroids, expert_scores, listwise, mixed, nearest, wins
+from rag_embed.maths.routing import centroids, expert_scores, nearest, wins
+from rag_embed.maths.weighing import listwise, mixed, sharpness
 
 UTILITIES = np.array(
     [  # experts: A, B, C
@@ -141,3 +142,29 @@ def test_nearest_is_a_stable_sort(values, n) -> None:
     rounded = np.round(np.array(values), 6)
     expected = sorted(range(len(values)), key=lambda i: (-rounded[i], i))[:n]
     assert nearest(np.array(values), n).tolist() == expected
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 100.0))
+def test_sharpness_makes_up_for_any_factor(seed, factor) -> None:
+    rng = np.random.default_rng(seed)
+    scores = list(rng.normal(size=(9, 12)))
+    grades = list((rng.random((9, 12)) < 0.2).astype(float))
+    grades[0][0] = 1.0
+    found = sharpness(scores, grades)
+    assert sharpness([factor * one for one in scores], grades) * factor == pytest.approx(
+        found, 1e-5
+    )
+
+
+def test_sharpness_is_where_the_smoothed_loss_is_least() -> None:
+    rng = np.random.default_rng(3)
+    grades = [np.eye(12)[one] for one in rng.integers(0, 12, 40)]
+    scores = [rng.normal(size=12) + 1.5 * one for one in grades]
+
+    def loss(factor: float) -> float:
+        logits = [factor * one - np.logaddexp.reduce(factor * one) for one in scores]
+        shares = [(41 * one + 1 / 12) / 42 for one in grades]
+        return -sum(float(p @ x) for p, x in zip(shares, logits, strict=True))
+
+    best = minimize(lambda x: loss(x[0]), [1.0]).x[0]
+    assert sharpness(scores, grades) == pytest.approx(best, rel=1e-3)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from rag_embed import Index
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 from rag_embed.ranking import DenseLeg, Hybrid, LexicalLeg
@@ -116,6 +117,45 @@ def test_a_chance_word_is_not_relevance_because_there_is_no_better() -> None:
 
 
 CHANCE = "who painted the blue ceiling above an organ by candle light in winter"
+
+
+NOTES = {
+    "vpn": "Set PersistentKeepalive to 25. Error E-4711 means that your key has expired.",
+    "travel": "Hand in receipts within 30 days, in the travel portal.",
+    "badge": "Ask Wojciechowski at the help desk for a new badge.",
+    "kitchen": "The kitchen closes at nine. Hettich drawers must be cleaned weekly.",
+}
+
+
+@pytest.fixture(scope="module")
+def notes() -> Index:
+    index = Index.in_memory()
+    index.add([Document(name, text) for name, text in NOTES.items()])
+    return index
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("what does E-4711 mean?", "vpn"),
+        ("who is Wojciechowski?", "badge"),
+        ("what is PersistentKeepalive set to?", "vpn"),
+        ("Hettich", "kitchen"),
+    ],
+)
+def test_a_name_that_the_model_has_never_met_is_relevant(notes, asked, answer) -> None:
+    [hit] = notes.search(asked, k=1)
+    assert hit.chunk.doc_id == answer and hit.relevance > 0.3
+
+
+@pytest.mark.parametrize("asked", ["which GPU is best for gaming?", "what is the price per month?"])
+def test_a_question_from_elsewhere_is_not(notes, asked) -> None:
+    assert notes.search(asked, k=1)[0].relevance < 0.1
+
+
+def test_relevance_needs_no_words_where_no_leg_has_any(notes) -> None:
+    curve = default("", {"dense": 1.0})
+    assert curve.level == 0.0 and curve.legs == {"dense"}
 
 
 SAID = (

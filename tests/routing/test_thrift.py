@@ -12,7 +12,7 @@ import pytest
 
 from rag_embed import Index, Query
 from rag_embed.errors import BadInput
-from rag_embed.maths.routing import pruned
+from rag_embed.maths.weighing import pruned
 from rag_embed.protocols import QueryEncoder
 from rag_embed.ranking.legs import DenseLeg
 from rag_embed.routing.router import PilotRouter, Soft
