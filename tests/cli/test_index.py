@@ -187,7 +187,7 @@ def test_fields_of_front_matter(run, tmp_path) -> None:
 def test_a_field_that_is_misspelt_is_told_with_what_was_meant(run, tmp_path) -> None:
     (tmp_path / "a.md").write_text("---\ndepartment: law\n---\nFoxes.\n")
     done = run("index", tmp_path / "a.md", "--to", "kb", "--field=departement:str")
-    assert "field 'departement'; did you mean 'department'?" in done.err
+    assert "field 'departement'; did you mean 'department'?" in " ".join(done.err.split())
     [check] = [one for one in run("doctor", "kb", "--json").json if one["name"] == "kb"]
     assert check["detail"].endswith("declared fields departement; did you mean 'department'?")
 

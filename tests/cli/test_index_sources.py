@@ -27,7 +27,8 @@ def test_no_index_is_made_among_documents_nor_tried(run, folder) -> None:
     before = sorted(folder.rglob("*"))
     for more in ([], ["--dry-run"]):
         done = run("index", folder, "--to", folder, *more)
-        assert done.code == 1 and "3 files" in done.err and "handbook/kb" in done.err
+        said = done.err.replace("\n", "")  # a long path is folded
+        assert done.code == 1 and "3 files" in said and "handbook/kb" in said
     assert sorted(folder.rglob("*")) == before
 
 
