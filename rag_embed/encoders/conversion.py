@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -37,6 +37,9 @@ from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import UnfaithfulEncoder, UnsupportedModel
 from rag_embed.processes import PerProcess
 from rag_embed.types import Vectors
+
+if TYPE_CHECKING:
+    import torch
 
 R = TypeVar("R")
 
@@ -181,10 +184,40 @@ def _stored(folder: Path) -> tuple[ov.Model, Vectors] | None:
     return ov.Core().read_model(folder / "model.xml"), np.load(folder / "reference.npy")
 
 
+def traced(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    shapes: Sequence[ov.PartialShape],
+    files: ModelFiles,
+    instead: str,
+) -> ov.Model:
+    """OpenVINO's model of a module of torch.
+
+    Args:
+        module: In its mode for evaluation.
+        example: Its inputs, as it is traced with.
+        shapes: Of the inputs, -1 for what may be of any size.
+        files: The model, for the message.
+        instead: The class that runs it where this cannot.
+
+    Raises:
+        UnsupportedModel: It cannot be converted.
+    """
+    import torch
+    from openvino.tools.ovc import convert_model
+
+    try:
+        with torch.inference_mode(), quiet():
+            return convert_model(module, example_input=example, input=list(shapes))
+    except Exception as error:  # the converter raises whatever the traced model raises
+        raise UnsupportedModel(
+            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). Use {instead}."
+        ) from error
+
+
 def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Model, Vectors]:
     """Convert with torch, and keep the result where the cache can be written."""
     import torch
-    from openvino.tools.ovc import convert_model
 
     from rag_embed.encoders.sentence import SentenceEncoder
 
@@ -207,14 +240,7 @@ def _converted(files: ModelFiles, layout: Layout, folder: Path) -> tuple[ov.Mode
     mask = torch.ones_like(ids)
     mask[1, 8:] = 0
     free = [ov.PartialShape([-1, -1])] * 2
-    try:
-        with torch.inference_mode(), quiet():
-            model = convert_model(module, example_input=(ids, mask), input=free)
-    except Exception as error:  # the converter raises whatever the traced model raises
-        raise UnsupportedModel(
-            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
-            "Use SentenceEncoder."
-        ) from error
+    model = traced(module, (ids, mask), free, files, "SentenceEncoder")
     kept_graph(model, reference, folder)
     return model, reference
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rag_embed.encoders.batching import batches
-from rag_embed.encoders.conversion import Conversion, faithful, kept_graph, quiet
+from rag_embed.encoders.conversion import Conversion, faithful, kept_graph, traced
 from rag_embed.encoders.cross_layout import CrossLayout, PairTokens, refuse_others
 from rag_embed.encoders.models import ModelFiles, resolve
 from rag_embed.encoders.ov import openvino as ov
@@ -18,7 +18,6 @@ from rag_embed.encoders.precision import Precision, check_precision
 from rag_embed.encoders.probes import PROBES
 from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.runner import Graph
-from rag_embed.errors import UnsupportedModel
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores, Vectors
 
@@ -136,7 +135,6 @@ def _converted(
 ) -> tuple[ov.Model, Vectors]:
     """Convert with torch, and keep the result where the cache can be written."""
     import torch
-    from openvino.tools.ovc import convert_model
 
     from rag_embed.encoders.cross import CrossEncoderReranker
 
@@ -164,13 +162,6 @@ def _converted(
     mask[1, 8:] = 0
     types[:, 4:] = 1
     free = [ov.PartialShape([-1, -1])] * 3
-    try:
-        with torch.inference_mode(), quiet():
-            model = convert_model(module, example_input=(ids, mask, types), input=free)
-    except Exception as error:  # the converter raises whatever the traced model raises
-        raise UnsupportedModel(
-            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
-            "Use CrossEncoderReranker."
-        ) from error
+    model = traced(module, (ids, mask, types), free, files, "CrossEncoderReranker")
     kept_graph(model, reference, folder)
     return model, reference

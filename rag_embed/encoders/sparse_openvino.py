@@ -17,7 +17,7 @@ from rag_embed.encoders.conversion import (
     Conversion,
     faithful,
     kept_graph,
-    quiet,
+    traced,
 )
 from rag_embed.encoders.models import ModelFiles, prompt_of, resolve
 from rag_embed.encoders.ov import openvino as ov
@@ -29,7 +29,6 @@ from rag_embed.encoders.remade import Remade
 from rag_embed.encoders.runner import Graph
 from rag_embed.encoders.splade import Splade, check_sparse, sparse_recipe
 from rag_embed.encoders.tokens import Tokens
-from rag_embed.errors import UnsupportedModel
 from rag_embed.types import Signature, SparseVector, Vectors
 
 _FORMAT = 1
@@ -153,7 +152,6 @@ def _cosine(own: SparseVector, row: Vectors) -> float:
 def _converted(files: ModelFiles, layout: Splade, folder: Path) -> tuple[ov.Model, Vectors]:
     """Convert with torch, and keep the result where the cache can be written."""
     import torch
-    from openvino.tools.ovc import convert_model
 
     from rag_embed.encoders.sparse import SparseEncoder
 
@@ -179,13 +177,6 @@ def _converted(files: ModelFiles, layout: Splade, folder: Path) -> tuple[ov.Mode
 
     module = Weights(cast(torch.nn.Module, encoder.model.transformers_model)).eval()
     ids = torch.ones((1, 16), dtype=torch.long)
-    try:
-        with torch.inference_mode(), quiet():
-            model = convert_model(module, example_input=(ids,), input=[ov.PartialShape([1, -1])])
-    except Exception as error:  # the converter raises whatever the traced model raises
-        raise UnsupportedModel(
-            f"OpenVINO cannot convert {files.name!r} ({type(error).__name__}: {error}). "
-            "Use SparseEncoder."
-        ) from error
+    model = traced(module, (ids,), [ov.PartialShape([1, -1])], files, "SparseEncoder")
     kept_graph(model, reference, folder)
     return model, reference
