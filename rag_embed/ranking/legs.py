@@ -156,6 +156,7 @@ class LexicalAnswers:
     texts: list[str]
     asking: list[Principal]
     best: dict[int, float] = field(default_factory=dict)
+    most: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`."""
@@ -191,9 +192,11 @@ class LexicalAnswers:
 
     def _most(self, query: int) -> tuple[int, float]:
         """How many chunks the query could find, and the score that none of them can exceed."""
-        count = self.view.count(self.asking[query])
-        words = len(self.view.analyzer.words(self.texts[query]))
-        return count, ceiling(count, words) if count else 0.0
+        if query not in self.most:
+            count = self.view.count(self.asking[query])
+            words = len(self.view.analyzer.words(self.texts[query]))
+            self.most[query] = count, ceiling(count, words) if count else 0.0
+        return self.most[query]
 
 
 def grouped(where: Sequence[Filter | None]) -> list[tuple[Filter | None, list[int]]]:
