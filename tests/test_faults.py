@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from shims import library
 from steps import STEPS, check, check_all, models, opened
 
 from rag_embed import Index, RagEmbedError
@@ -45,8 +46,6 @@ ADVICE = {
 }
 TAKEN_BACK = "The disk lost what was written to .*look at the disk's room and health"
 """Of a write that cannot be read back."""
-
-CC = shutil.which("cc") if sys.platform.startswith("linux") else None
 
 
 @dataclass(frozen=True)
@@ -144,12 +143,7 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory) -> Iterator[Worker]:
-    if CC is None:
-        pytest.skip("there is no C compiler to make faults.c with, or no LD_PRELOAD")
-    shim = tmp_path_factory.mktemp("shim") / "faults.so"
-    source = Path(__file__).with_name("faults.c")
-    subprocess.run([CC, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
-    worker = Worker(shim)
+    worker = Worker(library("faults", tmp_path_factory.mktemp("shim")))
     yield worker
     worker.end()
 

@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from shims import library
 from steps import STEPS, Model, check, check_all, models, opened
 
 CUTS = int(os.environ.get("CUTS", "12"))
 CREATE = -1
 """The step before the first: the index is made."""
 
-CC = shutil.which("cc") if sys.platform.startswith("linux") else None
 
 Note = tuple[str, int, str, str]
 """What was noted, ``"file"``, ``"folder"`` or ``"deleted"``; the number of the file or folder on the disk; the
@@ -145,12 +145,7 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory) -> Iterator[Worker]:
-    if CC is None:
-        pytest.skip("a C compiler on Linux is needed")
-    shim = tmp_path_factory.mktemp("shim") / "power.so"
-    source = Path(__file__).with_name("power.c")
-    subprocess.run([CC, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
-    worker = Worker(shim)
+    worker = Worker(library("power", tmp_path_factory.mktemp("shim")))
     yield worker
     worker.end()
 
