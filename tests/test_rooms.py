@@ -71,3 +71,24 @@ def test_strangers_import_from_rooms(path) -> None:
             name.split(" as ")[0].strip(" .>") for name in re.sub(r"[()\n]", " ", names).split(",")
         } - {""}
         assert offered is None or wanted <= set(offered), f"rag_embed.{home}: {wanted}"
+
+
+def lines_of_code(path: Path) -> int:
+    """Those that are neither empty nor a comment, and in no docstring."""
+    text = path.read_text(encoding="utf-8")
+    said = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return sum(line[:1] not in ("", "#") and number not in said for number, line in lines)
+
+
+def test_a_file_is_short() -> None:
+    """Of code; what it says to those who read it may be longer."""
+    places = ("rag_embed", "benchmarks", "integrations", "tests", "examples")
+    files = [path for place in places for path in (ROOT / place).rglob("*.py")]
+    long = {str(path.relative_to(ROOT)): n for path in files if (n := lines_of_code(path)) >= 300}
+    assert len(files) > 500 and not long
