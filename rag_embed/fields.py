@@ -143,6 +143,44 @@ class Fields:
             )
         return value
 
+    def fitting(self, document: Document) -> tuple[dict[str, Any], list[str]]:
+        """`values` of a document that is stored, ``None`` too where one does not fit, and why it does not.
+
+        Examples:
+            >>> Fields({"year": "int"}).fitting(Document("d", "text", metadata={"year": "soon"}))[0]
+            {'year': None}
+        """
+        values: dict[str, Any] = {}
+        reasons = []
+        for name in self.types:
+            try:
+                values[name] = self._checked(document, name)
+            except BadInput as error:
+                values[name] = None
+                reasons.append(f"{error} Until then filters on {name!r} take it for missing.")
+        return values, reasons
+
+    def joined(self, more: Fields) -> Fields:
+        """These fields, and more of them.
+
+        Raises:
+            BadInput: One is declared already, as another type.
+
+        Examples:
+            >>> dict(Fields({"year": "int"}).joined(Fields({"lang": "str"})).types)
+            {'year': 'int', 'lang': 'str'}
+        """
+        for name, kind in more.types.items():
+            if (known := self.types.get(name, kind)) != kind:
+                raise BadInput(
+                    f"Field {name!r} is declared as {known}, and stays so; {kind} takes a new index."
+                )
+        return Fields({**self.types, **more.types})
+
+    def besides(self, known: Fields) -> Fields:
+        """Those that are not among others."""
+        return Fields({one: kind for one, kind in self.types.items() if one not in known.types})
+
     def resolved(self, where: Filter | None) -> Filter | None:
         """The filter on this index's columns, made simple: ``metadata.year`` is ``year`` if declared.
 
@@ -180,8 +218,9 @@ class Fields:
         if not name.startswith(METADATA):
             raise BadInput(
                 f"Cannot filter on {name!r}: it is not a declared field. Known: "
-                f"{sorted({**BUILT_IN, **self.types})}. Declare it with Index.create(..., "
-                f"fields={{...}}), or write field({METADATA + name!r}) to look into the metadata."
+                f"{sorted({**BUILT_IN, **self.types})}. Declare it, with "
+                f"index.contents.declare({{{name!r}: str}}) or its type, or write "
+                f"field({METADATA + name!r}) to look into the metadata."
             )
         return leaf
 

@@ -48,7 +48,7 @@ class Index:
         spaces: How documents are cut and chunks encoded.
         experts: What ranks: legs, second stages, their weights, a router.
         users: What is remembered of users, and how far it bends their queries.
-        contents: Documents and chunks, read as they were added.
+        contents: Documents and chunks, read as they were added, and what filters may use of them.
 
     Examples:
         >>> from rag_embed import Document, Index
@@ -73,6 +73,8 @@ class Index:
     @classmethod
     def at(cls, path: Place, **making: Unpack[Making]) -> Index:
         """Open the index at a place, or make it where there is none; arguments as in `create`.
+
+        Of ``fields``, those that the index lacks are declared; see `Contents.declare`.
 
         Raises:
             BadInput: As in `create`, or the index that is there was made otherwise.

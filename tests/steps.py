@@ -20,6 +20,7 @@ from rag_embed.encoders.adapter_card import Card
 from rag_embed.errors import BadInput
 from rag_embed.evaluation import Collection
 from rag_embed.events import UserEvent
+from rag_embed.filters import Compare
 from rag_embed.indexing.settings import read
 from rag_embed.maths.resampling import Difference
 from rag_embed.stores.inspection import inspected
@@ -60,6 +61,7 @@ class Model:
     calibrated: bool = False
     router: bool = False
     experts: frozenset[str] = frozenset()
+    declared: bool = False
 
     def having(self, *ids: str, edition: int = 0) -> Model:
         return replace(self, documents={**self.documents, **{id: text(id, edition) for id in ids}})
@@ -91,7 +93,8 @@ def text(id: str, edition: int) -> str:
 
 
 def document(id: str, edition: int = 0) -> Document:
-    return Document(id, text(id, edition), user="ann" if id.startswith("ann") else None)
+    user = "ann" if id.startswith("ann") else None
+    return Document(id, text(id, edition), metadata={"edition": edition}, user=user)
 
 
 def documents(*ids: str, edition: int = 0) -> list[Document]:
@@ -145,6 +148,11 @@ STEPS = [
         lambda m: m.having("d1", "d2", "d3", edition=3),
     ),
     Step("delete", lambda i: i.delete(["d4", "d5"]), lambda m: m.lacking("d4", "d5")),
+    Step(
+        "declare",
+        lambda i: i.contents.declare({"edition": int}),
+        lambda m: replace(m, declared=True),
+    ),
     Step("sync", synced(*SYNCED), lambda m: m.having(*SYNCED)),
     Step("sync less", synced("s1"), lambda m: m.lacking("s2", "s3")),
     Step("keep_tokens", lambda i: i.experts.keep_tokens(), lambda m: replace(m, tokens=True)),
@@ -210,6 +218,8 @@ def check(folder: Path, before: Model, after: Model) -> None:
         if chunk.doc_id in whole:
             assert chunk.text == stored[chunk.doc_id][chunk.start : chunk.end]
     assert len({chunk.id for chunk in chunks}) == len(chunks)
+    third = {chunk.doc_id for chunk in chunks if chunk.metadata["edition"] == 3}
+    assert set(view.matching(Compare("metadata.edition", "==", 3))) == third
     found = index.search("ordinary text", k=50)
     assert not any(SECRET in hit.text for hit in found)
     for user in ("ann", "bob"):
@@ -232,6 +242,7 @@ def learned(index: Index) -> dict[str, object]:
         "router": index.experts.router is not None,
         "calibrated": read(index.store).calibration is not None,
         "tokens": bool(index.spaces.own.signature.tokens),
+        "declared": "edition" in index.store.fields.types,
     }
 
 
@@ -241,6 +252,7 @@ def learning(model: Model) -> dict[str, object]:
         "router": model.router,
         "calibrated": model.calibrated,
         "tokens": model.tokens,
+        "declared": model.declared,
     }
 
 

@@ -208,11 +208,15 @@ def _index(kb: str) -> Check:
     facts += (
         f"; {index.spaces.own.signature.model}; relevance by {index.experts.calibration.fitted_to}"
     )
+    if begun := stats.get("declaring"):
+        facts += (
+            f"; to declare {', '.join(begun)} was begun and not finished, rag-embed declare does it"
+        )
     empty = empty_fields(index)
     if empty:
         facts += f"; no document has the declared fields {', '.join(empty)}"
         facts += "".join(meant(index, name) for name in empty)
-    return Check(kb, "note" if empty else "ok", facts)
+    return Check(kb, "note" if empty or begun else "ok", facts)
 
 
 def _recall(kb: str) -> Check:

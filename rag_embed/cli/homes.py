@@ -115,6 +115,16 @@ HOMES = {
             "rag-embed index notes --to kb --user ann --field year:int",
         ),
     ),
+    "declare": Home(
+        "declared",
+        "declare",
+        "Let filters use more of the metadata, of what is stored and of what comes; nothing is encoded.",
+        "Documents",
+        (
+            "rag-embed declare kb year:int",
+            "rag-embed declare kb day:date 'tags:list[str]'",
+        ),
+    ),
     "delete": Home(
         "documents",
         "delete",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.asking import weighed
-from rag_embed.cli.declared import empty_fields, meant
+from rag_embed.cli.declared import empty_fields, meant, typed
 from rag_embed.cli.foreign import noted
 from rag_embed.cli.making import Engine, Shape, made, opened
 from rag_embed.cli.reporting import advance, tell
@@ -21,6 +21,7 @@ from rag_embed.cli.show import counted, documents_bar, emit, err
 from rag_embed.cli.watching import follow
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, RagEmbedError
+from rag_embed.fields import Fields
 from rag_embed.index import Index
 from rag_embed.indexing import AddReport
 from rag_embed.indexing.folders import Looking
@@ -93,7 +94,7 @@ def index(
     ] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(help="Filterable metadata as name:type, for a new index; repeat it."),
+        typer.Option(help="Filterable metadata as name:type, also for what is stored; repeat it."),
     ] = None,
     language: Annotated[
         str | None,
@@ -163,7 +164,7 @@ def index(
         situate=situate,
         tokens=tokens,
         weights=dict(map(weighed, weight or [])),
-        fields=dict(map(_declared, field or [])),
+        fields=dict(map(typed, field or [])),
         language=language,
         durable=durable,
     )
@@ -185,6 +186,7 @@ def index(
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
                 kb.experts.keep_tokens(progress=told)
+        declared = AddReport() if dry_run else _declared(kb, shape)
         with documents_bar() as shown:
             task = shown.add_task("indexing", total=total, chunks=0, rate="")
             report = kb.add_files(
@@ -201,7 +203,7 @@ def index(
             )
             done = report.documents + len(report.skipped)
             shown.update(task, total=done, completed=done)
-    report = noted(kb, report)
+    report = declared + noted(kb, report)
     seconds = time.perf_counter() - started
     empty = empty_fields(kb)
     if as_json:
@@ -234,6 +236,12 @@ def index(
         follow(kb, sources, looking, as_json)
     if strict and report.failed:
         raise typer.Exit(4)
+
+
+def _declared(kb: Index, shape: Shape) -> AddReport:
+    """Declare fields that the index lacks; what of the stored documents does not fit."""
+    new = Fields.of(shape.fields).besides(kb.store.fields).types
+    return kb.contents.declare(new) if new else AddReport()
 
 
 def _remedy(report: AddReport) -> str:
@@ -285,10 +293,3 @@ def _discard(to: str) -> bool:
     with suppress(OSError):  # an object store, or a folder with other files
         Path(place(to)).rmdir()
     return True
-
-
-def _declared(text: str) -> tuple[str, str]:
-    name, colon, kind = text.partition(":")
-    if not colon:
-        raise BadInput(f"--field takes name:type, such as year:int; got {text!r}.")
-    return name, kind

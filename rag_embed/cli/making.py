@@ -15,10 +15,6 @@ from rag_embed.indexing.workers import Ray, Workers
 from rag_embed.situated.expressions import STANDARD, situated
 from rag_embed.types import Document
 
-_OTHERWISE = {
-    "--field": ' What is not declared is filtered as metadata.NAME: --where "metadata.year>=2020".'
-}
-
 
 class Engine(str, Enum):
     """Where workers run."""
@@ -84,7 +80,9 @@ def opened(to: str, shape: Shape) -> Index:
             "(rag-embed experts weigh KB dense=0.5 lexical=0.5), or build a new index."
         )
     _check("--weight", shape.weights or None, dict(kb.experts.weights))
-    _check("--field", shape.fields or None, dict(kb.store.fields.types))
+    known = kb.store.fields.types
+    again = {name: kind for name, kind in shape.fields.items() if name in known}
+    _check("--field", again or None, {name: known[name] for name in again})
     _check("--language", shape.language, kb.store.analyzer.language)
     _check("--durable", shape.durable, kb.store.settings()["store"].get("durable", False))
     return kb
@@ -94,7 +92,7 @@ def _check(option: str, asked: object, built: object) -> None:
     if asked is not None and asked != built:
         raise BadInput(
             f"The index was built with {_typed(option, built)}, not with {_typed(option, asked)}. "
-            f"Leave {option} out, or build a new index.{_OTHERWISE.get(option, '')}"
+            f"Leave {option} out, or build a new index."
         )
 
 

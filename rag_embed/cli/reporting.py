@@ -51,11 +51,11 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
         name = next(one for one, guess in report.guessed if guess == encoding)
         others = f" and {count - 1} more" if count > 1 else ""
         err.print(f"read {name}{others} as {encoding}, a guess", markup=False)
-    _reasons("read without a part:", report.partly)
-    _reasons("skipped", report.skipped)
+    reasons("read without a part:", report.partly)
+    reasons("skipped", report.skipped)
 
 
-def _reasons(what: str, told: Sequence[Skipped]) -> None:
+def reasons(what: str, told: Sequence[Skipped]) -> None:
     """A line for each reason, the most frequent first, with the first that it is given for."""
     first = {one.reason: one.source for one in reversed(told)}
     counts = Counter(one.reason for one in told).most_common()

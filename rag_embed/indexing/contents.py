@@ -1,4 +1,4 @@
-"""`Contents`: what an index holds, read as it was added, and what lies around a hit."""
+"""`Contents`: what an index holds, read as it was added, what filters know of it, what lies around a hit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 from rag_embed.arguments import count
 from rag_embed.errors import BadInput, class_of
+from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
+from rag_embed.indexing.reported import AddReport
 from rag_embed.indexing.settings import read
 from rag_embed.indexing.spaces import Spaces
 from rag_embed.protocols import Store
@@ -151,6 +153,37 @@ class Contents:
                 line = document.text.count("\n", 0, chunk.start) + 1
                 line += front.count("\n") + 2 if front else 0
         return Citation.of(chunk, place=place, line=line)
+
+    def declare(self, fields: FieldTypes) -> AddReport:
+        """Let filters use more of the metadata, of what is stored and of what comes; nothing is encoded.
+
+        Fields that are declared already stay. Programs that have the index open know of the new ones when they
+        open it again; until then they search as before, and add nothing.
+
+        Args:
+            fields: Names and types, as in ``Index.create(..., fields={"year": int})``.
+
+        Returns:
+            In ``partly``, values of stored documents that do not fit their type: filters take them for
+            missing, and their document keeps them.
+
+        Raises:
+            BadInput: A type is unknown, a name is taken, or it is declared as another type.
+
+        Examples:
+            >>> from rag_embed import Document, Index, field
+            >>> from rag_embed.encoders import HashEncoder
+            >>> index = Index.in_memory(encoder=HashEncoder())
+            >>> index.add(Document("a", "The fox is red.", metadata={"year": 2024})).added
+            1
+            >>> index.contents.declare({"year": int}).partly
+            ()
+            >>> index.contents.matching(field("year") >= 2020)
+            ['a']
+        """
+        told = self._store.declare(Fields.of(fields))
+        self._store.tidy()
+        return AddReport(partly=tuple(told))
 
     def stats(self) -> dict[str, Any]:
         """Counts, sizes, the signature of the index's own space, why chunks are situated so."""

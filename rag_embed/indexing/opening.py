@@ -28,6 +28,7 @@ from rag_embed.indexing.recipes import ENCODER, packed_space, plain_model, put
 from rag_embed.indexing.settings import INDEX, IndexSettings, read
 from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store
 from rag_embed.situated.expressions import STANDARD
+from rag_embed.stores.opening import declare_lacking
 from rag_embed.stores.places import local
 from rag_embed.types import DENSE, Document
 
@@ -193,13 +194,13 @@ def opened(path: Place, opening: Opening) -> Parts:
 
 
 def reopened(path: Place, making: Making) -> Parts:
-    """An index that is there and was made like this; see `Index.at`.
+    """An index that is there and was made like this; see `Index.at`. Fields that it lacks are declared.
 
     Raises:
         BadInput: It was made otherwise.
     """
     check_options("at()", making, Making.__optional_keys__)
-    situate, fields = making.get("situate"), making.get("fields")
+    situate, fields = making.get("situate"), Fields.of(making.get("fields") or {})
     parts = opened(
         path,
         {
@@ -215,7 +216,6 @@ def reopened(path: Place, making: Making) -> Parts:
     wanted: list[tuple[str, object, object]] = [
         ("situate", situate if situate == "auto" else None, measured),
         ("tokens", making.get("tokens"), bool(space.signature.tokens)),
-        ("fields", fields and dict(Fields.of(fields).types), dict(store.fields.types)),
         ("analyzer", making.get("analyzer"), store.analyzer),
         ("chunk_overlap", making.get("chunk_overlap"), known.splitter.get("overlap")),
         ("durable", making.get("durable"), store.settings().get("store", {}).get("durable", False)),
@@ -231,6 +231,7 @@ def reopened(path: Place, making: Making) -> Parts:
                 f"The index at {where!r} was made with {name}={own!r}, got {value!r}. Leave {name} "
                 "out, or make a new index elsewhere."
             )
+    declare_lacking(store, fields)
     return parts
 
 

@@ -16,6 +16,7 @@ from rag_embed.types import (
     ChunkRows,
     Document,
     Signature,
+    Skipped,
     SparseVector,
     TokenBits,
     Vectors,
@@ -153,6 +154,20 @@ class Store(Protocol):
 
     def document_ids(self) -> Iterable[str]:
         """Ids of all documents."""
+        ...
+
+    def declare(self, fields: Fields, /) -> Sequence[Skipped]:
+        """Let filters use more of the metadata, of what is stored and of what comes.
+
+        Fields that are declared already stay. A process that is killed in between leaves what filters
+        could use before; to call it again does it all.
+
+        Returns:
+            Values of stored documents that do not fit, which are taken for missing, and why.
+
+        Raises:
+            BadInput: One is declared already, as another type; nothing is changed then.
+        """
         ...
 
     def grow(

@@ -52,8 +52,8 @@ def dated(by: str, fields: Fields) -> str:
     known = fields.dates
     if not known:
         raise BadInput(
-            "fresh reads a declared field of dates, and this index has none: make a new one that declares "
-            "it, with Index.create(..., fields={'day': date}), in a shell with --field day:date."
+            "fresh reads a declared field of dates, and this index has none: declare "
+            "it, with index.contents.declare({'day': date}), or in a shell with rag-embed declare KB day:date."
         )
     if not by and len(known) > 1:
         raise BadInput(f"Name the field that fresh reads with by: one of {', '.join(known)}.")

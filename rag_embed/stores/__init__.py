@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rag_embed.stores.lance import LanceStore
     from rag_embed.stores.memory import MemoryStore
     from rag_embed.stores.memory_events import MemoryEvents
-    from rag_embed.stores.opening import opened_or_made
+    from rag_embed.stores.opening import declare_lacking, opened_or_made
     from rag_embed.stores.options import StorageOptions
     from rag_embed.stores.places import place
 
@@ -22,6 +22,7 @@ _HOMES = {
     "MemoryEvents": "stores.memory_events",
     "MemoryStore": "stores.memory",
     "StorageOptions": "stores.options",
+    "declare_lacking": "stores.opening",
     "opened_or_made": "stores.opening",
     "place": "stores.places",
 }
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryEvents",
     "MemoryStore",
     "StorageOptions",
+    "declare_lacking",
     "opened_or_made",
     "place",
 ]

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from rag_embed.errors import StoreError
+from rag_embed.fields import Fields
 from rag_embed.protocols.storing import NONE
 from rag_embed.stores.checks import (
     check_filled,
@@ -25,7 +26,7 @@ from rag_embed.stores.checks import (
 from rag_embed.stores.lance_settings import LanceSettings
 from rag_embed.stores.locks import turn
 from rag_embed.stores.rereading import reread
-from rag_embed.stores.schema import space_columns, space_values
+from rag_embed.stores.schema import declared_columns, space_columns, space_values
 from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
 from rag_embed.types import SparseVector, TokenBits, Vectors
@@ -190,18 +191,25 @@ def in_step(rows: pa.Table, table: Any, own: Mapping[str, Any], uri: str) -> pa.
         uri: For the message.
 
     Raises:
-        StoreError: Spaces were added or dropped since this process opened the index.
+        StoreError: Spaces were added or dropped since this process opened the index, or fields declared.
     """
-    known = {name for name in rows.schema.names if name.startswith(_PREFIXES)}
-    if known != _live(own):
-        raise StoreError(
-            f"The spaces of the index at {uri!r} changed since it was opened: it has "
-            f"{sorted({**own['spaces'], **own.get('sparse', NONE)})} now. Open it again, then write."
-        )
+    known = set(rows.schema.names)
+    if {name for name in known if name.startswith(_PREFIXES)} != _live(own):
+        spaces = sorted({**own["spaces"], **own.get("sparse", NONE)})
+        raise _out_of_step("spaces", uri, spaces)
+    if not known.issuperset(column.name for column in declared_columns(Fields(own["fields"]))):
+        raise _out_of_step("declared fields", uri, sorted(own["fields"]))
     for column in table.schema:
         if column.name not in rows.schema.names:
             rows = rows.append_column(column, pa.nulls(len(rows), column.type))
     return rows.select(table.schema.names)
+
+
+def _out_of_step(what: str, uri: str, now: Sequence[str]) -> StoreError:
+    return StoreError(
+        f"The {what} of the index at {uri!r} changed since it was opened: it has {now} now. Open it "
+        "again, then write."
+    )
 
 
 def _live(own: Mapping[str, Any]) -> set[str]:

@@ -24,6 +24,7 @@ from rag_embed.fields import Fields
 from rag_embed.protocols import HalfLife
 from rag_embed.protocols.storing import NONE
 from rag_embed.stores.checks import check_owners, row_values
+from rag_embed.stores.declaring import LanceDeclaring
 from rag_embed.stores.events import LanceEvents
 from rag_embed.stores.files import FILES, LanceFiles
 from rag_embed.stores.forgetting import LanceForgetting
@@ -50,6 +51,7 @@ from rag_embed.types import (
     ChunkRows,
     Document,
     Signature,
+    Skipped,
     SparseVector,
     TokenBits,
     Vectors,
@@ -76,7 +78,6 @@ class LanceStore:
         self.uri = uri
         self._options = storage_options = storage_options and StorageOptions(storage_options)
         self._reopen = partial(LanceStore.open, uri, storage_options=storage_options)
-        self.fields = Fields.of(settings["fields"])
         self.analyzer = read_analyzer(settings["analyzer"])
         self.cache_bytes = 512 * 2**20
         self.index_from = 100_000
@@ -91,7 +92,8 @@ class LanceStore:
         self._writer = LanceWriter(self._chunks, self._documents, local(uri))
         self._remembered = LanceSettings(uri, self._settings)
         self._growth = LanceGrowth(uri, self._chunks, self._remembered)
-        self._viewing = LanceViewing(uri, database, self.fields, self.analyzer, storage_options)
+        self._declaring = LanceDeclaring(uri, self._chunks, self._documents, self._remembered)
+        self._viewing = LanceViewing(uri, database, self.analyzer, storage_options)
         self._tending = LanceTending(uri, self._alone, self._tables, self._large, self._wordy)
         self._forgetting = LanceForgetting(uri, database, self._tables, self._viewing.let_go)
         self._know(settings)
@@ -102,6 +104,7 @@ class LanceStore:
 
     def _know(self, own: Mapping[str, Any]) -> None:
         """Take over the store's settings."""
+        self.fields = Fields.of(own["fields"])
         self.spaces: dict[str, int] = dict(own["spaces"])
         self.token_spaces: tuple[str, ...] = tuple(own["tokens"])
         self.sparse_spaces: dict[str, int] = dict(own.get("sparse", NONE))
@@ -180,7 +183,7 @@ class LanceStore:
     def view(self) -> LanceView:
         """See `protocols.Store`."""
         spaces = self.spaces, self.token_spaces, self.sparse_spaces
-        return self._viewing.latest(*spaces, self.cache_bytes)
+        return self._viewing.latest(self.fields, *spaces, self.cache_bytes)
 
     def known(self, ids: Sequence[str], /) -> dict[str, tuple[str, Audience]]:
         """See `protocols.Store`."""
@@ -246,6 +249,12 @@ class LanceStore:
         ids: list[str] = rows["id"].to_pylist()
         return ids
 
+    def declare(self, fields: Fields, /) -> list[Skipped]:
+        """See `protocols.Store`."""
+        own, told = self._declaring.declare(fields)
+        self._know(own)
+        return told
+
     def grow(
         self,
         spaces: Mapping[str, int],
@@ -307,4 +316,6 @@ class LanceStore:
         with explained("read the index", self.uri):
             tables, spaces = (self._chunks, self._documents), {**self.spaces, **self.sparse_spaces}
             counts = reread(lambda: counted(*tables, spaces, self.fields))
+            begun = self._declaring.unfinished()
+            counts |= {"declaring": begun} if begun else {}
             return {**counts, "bytes": size_on_disk(self.uri)}

@@ -47,6 +47,10 @@ class LanceSettings:
         """The store's own settings as they are now; other processes may have changed them."""
         return settings_of(read_all(self._table))
 
+    def change(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """`revise`, for whoever holds the lock."""
+        revise(self._table, change, self._alone)
+
     def put(self, values: Mapping[str, Any]) -> None:
         """Store some, for whoever holds the lock."""
-        revise(self._table, lambda _: values, self._alone)
+        self.change(lambda _: values)

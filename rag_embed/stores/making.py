@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from lancedb.index import BTree
 
 from rag_embed.analysis import VERSION, Analyzer
 from rag_embed.errors import IndexExists, NoIndex, StoreError
 from rag_embed.fields import Fields
+from rag_embed.stores.declaring import add_lacking, fill
 from rag_embed.stores.files import LanceFiles
 from rag_embed.stores.inspection import small_ones
 from rag_embed.stores.key_values import put, put_first, read_all
@@ -154,7 +156,10 @@ def _fit_together(database: Any, uri: str, own: Mapping[str, Any]) -> None:  # n
                 "`rag-embed doctor KB --repair` computes all chunks again from the stored text."
             )
         with_groups(database)
-        drop_orphans(chunks, database.open_table("documents"))
+        documents, fields = database.open_table("documents"), Fields(own["fields"])
+        add_lacking(chunks, fields, uuid4().hex)  # they may be from before a field was declared
+        fill(chunks, documents, fields, alone=local(uri) is not None)
+        drop_orphans(chunks, documents)
 
 
 def lacking_columns(chunks: Any, own: Mapping[str, Any]) -> list[str]:  # noqa: ANN401

@@ -38,6 +38,7 @@ from rag_embed.types import (
     ChunkRows,
     Document,
     Signature,
+    Skipped,
     SparseVector,
     TokenBits,
     Vectors,
@@ -197,6 +198,19 @@ class MemoryStore:
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         return list(self._view.stored)
+
+    @one_at_a_time
+    def declare(self, fields: Fields, /) -> list[Skipped]:
+        """See `protocols.Store`."""
+        wanted, new = self.fields.joined(fields), fields.besides(self.fields)
+        told: list[Skipped] = []
+        found: dict[str, Mapping[str, Any]] = {}
+        for id, (document, _) in self._view.stored.items():
+            found[id], reasons = new.fitting(document)
+            told += [Skipped(id, reason, partly=True) for reason in reasons]
+        self._view = self._view.declared(wanted, found)
+        self.fields = wanted
+        return told
 
     @one_at_a_time
     def grow(

@@ -206,6 +206,16 @@ class MemoryView:
             known_moments={},
         )
 
+    def declared(self, fields: Fields, values: Mapping[str, Mapping[str, Any]]) -> MemoryView:
+        """The same chunks, of which filters know more.
+
+        Args:
+            fields: All declared fields.
+            values: What is new of each document.
+        """
+        rows = {id: {**row, **values[row["doc_id"]]} for id, row in self.rows.items()}
+        return replace(self, fields=fields, rows=rows)
+
     def _check_there(self, ids: Sequence[str]) -> None:
         missing = [id for id in ids if id not in self.position]
         if missing:

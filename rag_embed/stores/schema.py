@@ -69,10 +69,22 @@ def chunk_schema(
         pa.field("end", pa.int64()),
         pa.field("metadata_json", pa.string()),
     ]
+    columns += declared_columns(fields)
+    return pa.schema(columns + space_columns(spaces, tokens, sparse))
+
+
+def declared_columns(fields: Fields, *, later: bool = False) -> list[pa.Field]:
+    """Columns of declared fields.
+
+    Args:
+        fields: The fields.
+        later: Whether they come to a table that has rows: a null says that a row is still to be looked at.
+    """
+    columns = []
     for name, kind in fields.types.items():
         value, has = field_columns(name)
-        columns += [pa.field(value, _ARROW[kind]), pa.field(has, pa.bool_(), nullable=False)]
-    return pa.schema(columns + space_columns(spaces, tokens, sparse))
+        columns += [pa.field(value, _ARROW[kind]), pa.field(has, pa.bool_(), nullable=later)]
+    return columns
 
 
 def space_columns(
@@ -144,6 +156,14 @@ def chunk_table(
         "end": [c.end for c in chunks],
         "metadata_json": _jsons(chunks),
     }
+    columns |= declared_values(values, fields)
+    columns |= space_values(rows.vectors, rows.tokens, rows.sparse)
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def declared_values(values: Sequence[Mapping[str, Any]], fields: Fields) -> dict[str, list[Any]]:
+    """Values of `declared_columns`, of rows with what `Fields.values` gave."""
+    columns = {}
     for name, kind in fields.types.items():
         column = [row[name] for row in values]
         value, has = field_columns(name)
@@ -151,8 +171,7 @@ def chunk_table(
         if kind == "list[str]":
             column = [None if one is None else packed(one) for one in column]
         columns[value] = column
-    columns |= space_values(rows.vectors, rows.tokens, rows.sparse)
-    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+    return columns
 
 
 def analysed(texts: Iterable[str | None], analyzer: Analyzer) -> list[str | None]:

@@ -33,7 +33,6 @@ class LanceViewing:
     Args:
         uri: Of the index.
         database: Its connection.
-        fields: The declared fields.
         analyzer: Settings of lexical search.
         options: Of the connection.
     """
@@ -42,13 +41,11 @@ class LanceViewing:
         self,
         uri: str,
         database: Any,  # noqa: ANN401
-        fields: Fields,
         analyzer: Analyzer,
         options: Mapping[str, str] | None,
     ) -> None:
         self._uri = uri
         self._database = database
-        self._fields = fields
         self._analyzer = analyzer
         self._options = options
         self._tables = [latest(database, name) for name in ("chunks", "documents")]
@@ -58,6 +55,7 @@ class LanceViewing:
 
     def latest(
         self,
+        fields: Fields,
         spaces: Mapping[str, int],
         tokens: Sequence[str],
         sparse: Mapping[str, int],
@@ -66,6 +64,7 @@ class LanceViewing:
         """A view of the latest version.
 
         Args:
+            fields: The declared fields.
             spaces: Name and dimension of each space.
             tokens: Spaces that keep tokens.
             sparse: Name and terms of each sparse space.
@@ -74,13 +73,14 @@ class LanceViewing:
         # A fork is refused before it waits for a lock that a thread held which it does not have.
         with explained("read the index", self._uri), self._lock:
             # Looked up before the tables are opened: a view is never older than what it is kept under.
-            there = tuple(spaces.items()), tuple(tokens), tuple(sparse.items())
+            declared = tuple(fields.types.items())
+            there = declared, tuple(spaces.items()), tuple(tokens), tuple(sparse.items())
 
             def look() -> LanceView:
                 asked = (newest := self._newest()), *there
                 if self._latest is None or self._latest[0] != asked:
                     before = ref(self._latest[1]) if self._latest else None
-                    opened = self._opened(newest, spaces, tokens, sparse, cache_bytes)
+                    opened = self._opened(newest, fields, spaces, tokens, sparse, cache_bytes)
                     self._latest = asked, opened
                     if before is not None and (read := before()) is not None:
                         with suppress(StoreError):  # it may be gone
@@ -116,6 +116,7 @@ class LanceViewing:
     def _opened(
         self,
         newest: tuple[Newest, ...] | tuple[int, ...],
+        fields: Fields,
         spaces: Mapping[str, int],
         tokens: Sequence[str],
         sparse: Mapping[str, int],
@@ -127,7 +128,7 @@ class LanceViewing:
             self._uri,
             cache(partial(opened, self._database, "chunks", chunks)),
             chunks,
-            self._fields,
+            fields,
             self._marks,
             held_at(self._uri, self._options),
             rows_held(spaces, cache_bytes),

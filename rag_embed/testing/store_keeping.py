@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timezone
 from threading import Thread
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.events import UserEvent
-from rag_embed.filters import field
+from rag_embed.fields import Fields
+from rag_embed.filters import Filter, field
 from rag_embed.protocols import Store
 from rag_embed.testing.store_data import CORPUS, DIM, ids, vector, write
 from rag_embed.types import EVERYBODY, Chunk, ChunkRows, Document, Signature
@@ -111,6 +113,66 @@ class KeepingLaws:
             assert [c.text for c in view.document_chunks(document.id)] == [document.text]
         assert len(view.lexical(["tea"], 9, None)[0][0]) == len(texts)
         assert store.delete([documents[2].id]) == 1 and len(store.view()) == 4
+
+    def test_fields_are_declared_later(self, store: Store) -> None:
+        """Filters know of them at once, of what is stored and of what comes; a view stays as it was."""
+        known = {
+            "n": 7,
+            "price": 2,
+            "sure": True,
+            "due": date(2024, 5, 1),
+            "seen": datetime(2024, 5, 1, 12, tzinfo=timezone.utc),
+            "names": ["x", "y"],
+            "kind": "it's",
+        }
+        odd = {"n": "7", "price": 0.5, "due": "2024-05-01T12:00:00", "names": ["y"], "year": 2022}
+        write(store, *CORPUS[:2], Document("k", "red tea\nblue tea", metadata=known))
+        write(
+            store, Document("odd", "old tea", metadata=odd), Document("gone", "x", metadata=known)
+        )
+        before = store.view()
+        store.delete(["gone"])
+        types = {"n": int, "price": float, "sure": bool, "due": date, "seen": datetime}
+        told = store.declare(Fields.of({**types, "names": list[str], "kind": str, "year": int}))
+        assert [one.source for one in told] == ["odd", "odd"] and all(one.partly for one in told)
+        assert [("'n'" in one.reason, "'due'" in one.reason) for one in told] == [
+            (True, False),
+            (False, True),
+        ]
+        with pytest.raises(BadInput):
+            before.matching(field("n") == 7)
+        noon = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+        asked: list[tuple[Filter, list[str]]] = [
+            (field("n") == 7, ["k"]),
+            (field("n") == 1, ["b"]),
+            (field("price") > 0.1, ["k", "odd"]),
+            (field("sure") == True, ["k"]),  # noqa: E712
+            (field("due") < noon, ["k"]),
+            (field("seen").is_in([noon]), ["k"]),
+            (field("names").has("y"), ["k", "odd"]),
+            (~(field("names").has("x")), ["a", "b", "odd"]),
+            (field("kind").contains("t's"), ["k"]),
+            (~(field("kind") == "it's"), ["a", "b", "odd"]),
+            (field("n").is_missing() & (field("year") >= 2020), ["a", "odd"]),
+        ]
+        for _ in range(2):
+            view = store.view()
+            for where, found in asked:
+                assert view.matching(where) == found, where
+            assert view.passing(field("n") == 7) == ["k#0-7", "k#8-16"]
+            assert store.declare(Fields.of(types)) == []  # nothing is new
+            store.optimize()
+        known["n"] = 8
+        write(
+            store, Document("k", "red tea", metadata=known), Document("new", "tea", metadata=known)
+        )
+        assert store.view().matching(field("n") == 8) == ["k", "new"]
+        with pytest.raises(BadInput, match=r"'new'.*'n' is declared as int"):
+            write(store, Document("new", "text", metadata={"n": "soon"}))
+        for wrong in ({"n": str}, {"year": str, "more": int}):
+            with pytest.raises(BadInput, match="takes a new index"):
+                store.declare(Fields.of(wrong))
+        assert "more" not in store.fields.types and store.fields.types["names"] == "list[str]"
 
     def test_settings_are_kept_by_key(self, store: Store) -> None:
         """Settings are replaced key by key."""

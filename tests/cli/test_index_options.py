@@ -26,6 +26,32 @@ def test_fields_become_filters(run, tmp_path) -> None:
     assert [hit["doc_id"] for hit in hits] == ["b"]
 
 
+def test_a_field_is_declared_later(run, tmp_path) -> None:
+    (tmp_path / "notes.jsonl").write_text(
+        '{"id": "a", "text": "red fox", "year": 2019, "day": "2024-05-01"}\n'
+        '{"id": "b", "text": "fox", "year": 2024, "day": "soon"}\n'
+    )
+    assert run("index", "notes.jsonl", "--to", "kb").code == 0
+    done = run("declare", "kb", "yeer:int", "day:date")
+    said = " ".join(done.err.split())
+    assert "declared yeer: 0 of 2 chunks with a value; did you mean 'year'?" in said
+    assert "declared day: 1 of 2 chunks with a value" in said and "without b: Document 'b'" in said
+    assert run("index", "notes.jsonl", "--to", "kb", "--field=year:int", "--dry-run").code == 0
+    told = run("declare", "kb", "day:date", "--json").json
+    assert told == {
+        "fields": {"yeer": "int", "day": "date"},
+        "filled": {"yeer": 0, "day": 1},
+        "partly": [],
+    }
+    done = run("index", "notes.jsonl", "--to", "kb", "--field=year:int", "--json").json
+    assert done["replaced"] == 1 and [one["source"] for one in done["partly"]] == ["b"]
+    hits = run("search", "kb", "fox", "--where", "year>=2020", "--json").json["hits"]
+    assert [hit["doc_id"] for hit in hits] == ["b"]
+    wrong = run("declare", "kb", "year:str")
+    assert wrong.code == 1 and "declared as int, and stays so" in " ".join(wrong.err.split())
+    assert run("declare", "kb", "year").code == 1
+
+
 @pytest.mark.parametrize("wrong", ["year", "year:decimal", "doc_id:int", ":int"])
 def test_bad_fields(run, folder, wrong, tmp_path) -> None:
     done = run("index", folder, "--to", "kb", "--field", wrong)

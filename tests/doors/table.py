@@ -251,6 +251,15 @@ VERBS = (
         ),
     ),
     Verb(
+        "declare a field later",
+        "guides/filters.md#a-field-that-is-needed-later",
+        _said(
+            'index.contents.declare({"year": int})',
+            "rag-embed declare KB year:int",
+            'RagEmbedVectorStore("kb", fields={"year": int})',
+        ),
+    ),
+    Verb(
         "explain",
         "searching.md#why-this-hit",
         _said(
@@ -301,7 +310,10 @@ _LLAMA_INDEX = (LlamaRetriever, RagEmbedIndexer)
 _PROFILE = "no verb of the framework; `retriever.index.users.profile`"
 _TUNE = "no verb of the framework; what was tuned counts"
 
+_DECLARE = "no verb of the framework; `retriever.index.contents.declare`"
+
 REASONS: dict[tuple[str, str], Reason] = {
+    ("declare a field later", "LlamaIndex"): Reason(_DECLARE, _LLAMA_INDEX, "declare"),
     ("tell what is known of a user", "LangChain"): Reason(_PROFILE, _LANGCHAIN, "profile"),
     ("tell what is known of a user", "LlamaIndex"): Reason(_PROFILE, _LLAMA_INDEX, "profile"),
     ("tune on labels", "LangChain"): Reason(_TUNE, _LANGCHAIN, "tune"),

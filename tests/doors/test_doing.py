@@ -9,7 +9,7 @@ from doors.page import BEGIN, END, PAGE, rendered
 from doors.table import REASONS, VERBS, WAYS, Asked
 from doors.ways import Python
 
-from rag_embed import Index
+from rag_embed import Document, Index, field
 
 BEN = "Ben's fox is called Rob."
 TESTED = set()
@@ -69,6 +69,16 @@ def test_delete_for_groups(kb, ways, way) -> None:
     assert ways[way].delete(path, ids, None, ["hr"]) == 1
     left = Index.open(path).contents.matching(user="ann", groups=["hr"])
     assert "pay" not in left and "own" in left
+
+
+@cells("declare a field later")
+def test_declare(kb, ways, way) -> None:
+    path = kb("whole")
+    Index.open(path).add(Document("new", "Kept on a shelf.", metadata={"shelf": 7}))
+    ways[way].declare(path)
+    index = Index.open(path)
+    assert index.store.fields.types["shelf"] == "int"
+    assert index.contents.matching(field("shelf") > 6) == ["new"]
 
 
 @cells("explain")

@@ -70,6 +70,9 @@ class Python:
     def delete(self, path, ids, user, groups=()):
         return Index.open(path).delete(ids, user=user, groups=groups)
 
+    def declare(self, path):
+        assert not Index.open(path).contents.declare({"shelf": int}).partly
+
     def remember(self, path, user, text):
         return Index.open(path).users.remember(user, [text])
 
@@ -117,6 +120,10 @@ class Shell:
         named = [word for one in groups for word in ("--group", one)]
         self._run("delete", path, *ids, *(["--user", user] if user else named))
         return self._number()
+
+    def declare(self, path):
+        self._run("declare", path, "shelf:int")
+        assert self._number() == 1
 
     def remember(self, path, user, text):
         Path("events.jsonl").write_text(json.dumps({"text": text}))
@@ -179,6 +186,9 @@ class LangChain:
         before = len(store.index)
         assert store.delete(ids, user=user, groups=groups)
         return before - len(store.index)
+
+    def declare(self, path):
+        LangChainStore(path, fields={"shelf": int})
 
     def remember(self, path, user, text):
         return LangChainRetriever(index=path).remember(user, [text])

@@ -7,10 +7,10 @@ import shutil
 import pytest
 from stories import FIELDS, corpus, ids
 
-from rag_embed import Document, Index, encoders
+from rag_embed import Document, Index, encoders, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.encoders.recipe import Recipe
-from rag_embed.errors import SpaceMismatch, StoreError
+from rag_embed.errors import BadInput, SpaceMismatch, StoreError
 from rag_embed.types import EVERYBODY
 
 
@@ -27,6 +27,25 @@ class TestOpen:
             (h.id, h.score) for h in first.search("fox")
         ]
         assert again.add(corpus()).unchanged == 40
+
+    def test_fields_that_are_lacking_are_declared(self, tmp_path) -> None:
+        """By `Index.at`, once nothing else is otherwise; a value that does not fit is told of."""
+        path, encoder = tmp_path / "kb", HashEncoder()
+        index = Index.at(path, encoder=encoder, fields={"kind": str})
+        index.add([*corpus(4), Document("odd", "A fox.", metadata={"number": "four"})])
+        with pytest.raises(BadInput, match="made with chunk_tokens=200"):
+            Index.at(path, encoder=encoder, fields={"number": int}, chunk_tokens=9)
+        with pytest.warns(
+            UserWarning, match=r"1 value .* not used. Document 'odd': field 'number'"
+        ):
+            index = Index.at(path, encoder=encoder, fields={"number": int})
+        assert dict(index.store.fields.types) == {"kind": "str", "number": "int"}
+        assert index.contents.matching(field("number") > 1) == ["d2", "d3"]
+        assert index.add(corpus(4)).unchanged == 4
+        same = Index.at(path, encoder=encoder, fields={"number": int})
+        assert same.store.fields == index.store.fields
+        with pytest.raises(BadInput, match="declared as int, and stays so"):
+            Index.at(path, encoder=encoder, fields={"number": str})
 
     def test_the_note_of_the_model_decides_nothing(self, tmp_path, monkeypatch) -> None:
         class Named(HashEncoder):

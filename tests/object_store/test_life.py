@@ -19,7 +19,9 @@ ROUTED = Path(__file__).parents[1] / "fixtures" / "index_before_settings.zip"
 ENCODER = HashEncoder(dim=64)
 
 DOCUMENTS = [
-    Document("fox", "The red fox hunts mice in the meadow.", metadata={"year": 2001}),
+    Document(
+        "fox", "The red fox hunts mice in the meadow.", metadata={"year": 2001, "kind": "animal"}
+    ),
     Document("sea", "The blue sea is deep and full of whales.", metadata={"year": 2002}),
     Document("tea", "Green tea is made with water.\n\nBlack tea is not green.", title="Tea"),
     Document("own", "Ann keeps a red fox of her own.", user="ann"),
@@ -40,6 +42,8 @@ def grown(index: Index) -> list[object]:
         for hits in index.search_many(QUERIES, **how)
     ]
     said += [found(), found(user="ann"), found(where=field("year") > 2001)]
+    said.append(index.contents.declare({"kind": str}).partly)
+    said.append(index.contents.matching(field("kind").is_missing()))
     said.append(index.experts.keep_tokens())
     said += [found(), found(user="ann")]
     said.append(index.experts.add_space("second", HashEncoder(32)))

@@ -118,7 +118,7 @@ def test_a_query_says_no_where_the_index_says_yes(rules) -> None:
 @pytest.mark.parametrize(
     ("fields", "asked", "told"),
     [
-        ({"year": int}, {"fresh": 3}, "has none: make a new one.*--field day:date"),
+        ({"year": int}, {"fresh": 3}, "has none: declare it.*declare KB day:date"),
         ({"day": date, "at": datetime}, {"fresh": 3}, "Name the field that fresh reads with by"),
         ({"day": date}, {"fresh": 3, "by": "days"}, "Did you mean 'day'"),
         ({"day": date, "year": int}, {"fresh": 3, "by": "year"}, "one of day; got 'year'"),

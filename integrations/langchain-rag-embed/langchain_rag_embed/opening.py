@@ -9,7 +9,7 @@ from rag_embed import Index
 from rag_embed.errors import BadInput
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.protocols import Encoder
-from rag_embed.stores import opened_or_made
+from rag_embed.stores import declare_lacking, opened_or_made
 
 
 def opened(index: Index | str | os.PathLike[str]) -> Index:
@@ -64,10 +64,5 @@ def _at(
             storage_options=storage_options,
         ),
     )
-    if fields is not None and Fields.of(fields) != index.store.fields:
-        raise BadInput(
-            f"The index at {os.fspath(path)!r} was made with the fields "
-            f"{dict(index.store.fields.types)}, got {dict(Fields.of(fields).types)}; leave fields out, "
-            "or build a new index."
-        )
+    declare_lacking(index.store, Fields.of(fields or {}))
     return index

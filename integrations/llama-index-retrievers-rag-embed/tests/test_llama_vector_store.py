@@ -103,9 +103,11 @@ def test_the_source_is_a_column(store) -> None:
     assert store.client.fields.types.items() >= {"year": "int", "ref_doc_id": "str"}.items()
 
 
-def test_other_fields_than_stored_are_refused(store) -> None:
-    with pytest.raises(BadInput, match="made with fields"):
-        RagEmbedVectorStore(store.uri, fields={"lang": str}).get_nodes()
+def test_fields_that_are_lacking_are_declared_and_others_keep_their_type(store) -> None:
+    more = RagEmbedVectorStore(store.uri, fields={"lang": str})
+    assert more.client.fields.types.items() >= {"year": "int", "lang": "str"}.items()
+    with pytest.raises(BadInput, match="declared as int, and stays so"):
+        RagEmbedVectorStore(store.uri, fields={"year": str}).get_nodes()
 
 
 def test_an_index_is_no_vector_store(tmp_path) -> None:

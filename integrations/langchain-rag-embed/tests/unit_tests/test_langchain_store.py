@@ -205,7 +205,7 @@ async def test_a_store_is_made_of_texts_or_documents(tmp_path):
 def test_a_store_is_opened_again(tmp_path, minilm):
     path = tmp_path / "kb"
     first = RagEmbedVectorStore(path, embedding=minilm, fields={"year": int})
-    first.add_texts(["The red fox."], [{"year": 2020, "title": "Fox"}], ids=["a"])
+    first.add_texts(["The red fox."], [{"year": 2020, "title": "Fox", "by": "Ann"}], ids=["a"])
     for again in (
         RagEmbedVectorStore(str(path)),
         RagEmbedVectorStore(path, embedding=minilm, fields={"year": int}),
@@ -215,7 +215,9 @@ def test_a_store_is_opened_again(tmp_path, minilm):
         assert again.index.contents.document("a").title == "Fox"
     with pytest.raises(SpaceMismatch):
         RagEmbedVectorStore(path, embedding=HashEncoder())
-    with pytest.raises(BadInput, match="fields"):
+    more = RagEmbedVectorStore(path, fields={"by": str})
+    assert ids(more.similarity_search("fox", filter={"by": "Ann"})) == ["a"]
+    with pytest.raises(BadInput, match="declared as int, and stays so"):
         RagEmbedVectorStore(path, fields={"year": str})
 
 

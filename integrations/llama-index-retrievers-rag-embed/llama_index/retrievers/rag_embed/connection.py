@@ -11,7 +11,7 @@ from llama_index.retrievers.rag_embed.editions import COLUMNS
 
 from rag_embed.errors import BadInput, NoIndex
 from rag_embed.fields import Fields
-from rag_embed.stores import LanceStore, opened_or_made
+from rag_embed.stores import LanceStore, declare_lacking, opened_or_made
 
 _MARK = "llama_index"
 
@@ -37,7 +37,7 @@ class Connection:
         """The store; ``None`` until there is one.
 
         Raises:
-            BadInput: It was not made by a vector store, or with other fields.
+            BadInput: It was not made by a vector store, or with fields of other types.
         """
         with self._lock:
             if self._store is None:
@@ -79,11 +79,5 @@ class Connection:
                 f"What is stored at {self.uri!r} was not made by RagEmbedVectorStore. "
                 "Search an Index with RagEmbedRetriever, or choose another uri."
             )
-        types = store.fields.types
-        other = {name: kind for name, kind in self.fields.items() if types.get(name) != kind}
-        if other:
-            raise BadInput(
-                f"The store at {self.uri!r} was made with fields {dict(types)}, which differ in "
-                f"{other}. Leave `fields` out, or choose another uri and add the nodes again."
-            )
+        declare_lacking(store, Fields(self.fields))
         return store
