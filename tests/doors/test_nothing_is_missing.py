@@ -147,6 +147,7 @@ USERS = {
     "moved": "ask-why",
 }
 CONTENTS = {
+    "declare": "declare",
     "citation": "search",
     "document": "show",
     "documents": "show",
