@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from rag_embed.errors import BadInput
+
 _OWN = frozenset({"encoder.json", "router.json", "router.safetensors"})
 _OF_SYSTEMS = frozenset({"Thumbs.db", "desktop.ini", "lost+found"})
 _OWN_KINDS = (".lance", ".lock", ".holder")
@@ -20,11 +22,25 @@ def absolute(path: str | os.PathLike[str]) -> str:
     Args:
         path: A file or folder, which need not be there.
 
+    Raises:
+        BadInput: It holds a null character, which no system has in a name.
+
     Examples:
         >>> absolute("/data/./kb/")
         '/data/kb'
     """
-    return os.path.abspath(os.path.expanduser(path))
+    return os.path.abspath(from_home(path))
+
+
+def from_home(path: str | os.PathLike[str]) -> str:
+    """A path with the home folder in place of ``~``; one from the working folder stays so.
+
+    Raises:
+        BadInput: It holds a null character.
+    """
+    if "\0" in (text := os.fspath(path)):
+        raise BadInput(f"No file or folder has a null character in its name, got {text!r}.")
+    return os.path.expanduser(text)
 
 
 def is_index(path: Path) -> bool:

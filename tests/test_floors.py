@@ -18,8 +18,8 @@ import rag_embed
 ROOT = Path(rag_embed.__file__).parent
 
 FLOORS = (
-    ("errors", "lazy", "text", "paths", "processes"),
-    ("values", "arguments", "spelling", "languages"),
+    ("errors", "lazy", "text", "processes"),
+    ("values", "paths", "arguments", "spelling", "languages"),
     ("filters", "analysis"),
     ("types",),
     ("texts", "maths", "chunking", "fields", "events"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rag_embed.errors import BadInput, MissingExtra
-from rag_embed.paths import foreign, is_index
+from rag_embed.paths import foreign, from_home, is_index
 from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
@@ -128,7 +128,7 @@ def checked(path: str | os.PathLike[str]) -> Path:
     Raises:
         BadInput: There is nothing, or it is an index.
     """
-    top = Path(os.path.expanduser(path))
+    top = Path(from_home(path))
     if not os.path.lexists(top):
         raise BadInput(f"There is no file or folder {str(top)!r}; check the path.")
     if is_index(top):

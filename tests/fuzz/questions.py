@@ -27,7 +27,7 @@ def doors(index: Index, kb: str) -> dict[str, Door]:
         "filters": _filters(index),
         "queries": _queries(index),
         "tools": _tools(index),
-        "addresses": Door(60, _address, _placed),
+        "addresses": Door(60, _address, _placed, (("~\0/kb", {}),)),
         "shell": _shell(kb),
     }
 

@@ -50,7 +50,10 @@ FORMS = [
     b"q=who&previous=a%0Ab&in=handbook&fresh=30&by=day&a.ranking=lexical&b.k=5&f.ok.eq=true",
     b"id=handbook%2Fleave.md&from=0&at=5-20&token=x",
 ]
-NO_UTF8: tuple[Call, ...] = (("DELETE", b"/document", b"id=\xed\xa0\x80", RIGHT, b""),)
+NO_UTF8: tuple[Call, ...] = (
+    ("DELETE", b"/document", b"id=\xed\xa0\x80", RIGHT, b""),
+    ("GET", b"/document/", b"id=\xe2\n", RIGHT, b""),
+)
 PATHS = [b"/", b"/compare", b"/document", b"/health", b"/openapi.json", b"/metrics", b"/page.css"]
 
 

@@ -47,6 +47,13 @@ def test_paths_of_the_home_folder_and_of_files(home: Path, path: str) -> None:
     assert len(LanceStore.open(home / "kb").view()) == len(FOXES)
 
 
+@pytest.mark.parametrize("path", ["~\0/kb", "a\0b"])
+def test_a_null_character_is_refused(path: str) -> None:
+    for took in (Index.open, Index.create, read, Index.in_memory(encoder=ENCODER).experts.add):
+        with pytest.raises(BadInput, match="null character"):
+            list(took(path))
+
+
 def test_the_home_folder_of_sources_and_contexts(home: Path) -> None:
     (home / "docs").mkdir()
     (home / "docs" / "a.txt").write_text("The fox is red.")

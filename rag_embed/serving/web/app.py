@@ -41,6 +41,9 @@ def application(
     offered = [*routes(library, metrics, threads, writes), *pages(library, threads)]
     paths = [route.path for route in offered]
     inner = Starlette(routes=offered, exception_handlers=problems(paths))
+    inner.router.redirect_slashes = (
+        False  # it reads the query as UTF-8, and fails where that is none
+    )
     known = SignIn(Known(inner, token, open_to_all=_OPEN), port, token, sign_in, PAGES)
     return metrics.around(Meant(known, port, hosts), paths)
 
