@@ -32,11 +32,13 @@ def library_of(
     where: list[str] | None,
     fresh: float | None,
     by: str,
+    rerank: str | None,
 ) -> Library:
     """The indexes by name, each within the conditions.
 
     Raises:
         BadInput: Two have one name, a condition does not fit an index, or ``fresh`` has no dates to read.
+        ModelUnavailable: The re-ranker cannot be loaded.
     """
     from rag_embed.serving import Library
 
@@ -51,7 +53,7 @@ def library_of(
     conditions = {
         shelf.name: parsed(where or [], shelf.index.store.fields) for shelf in library.shelves
     }
-    return library.narrowed(conditions).fresher(fresh, by)
+    return library.narrowed(conditions).fresher(fresh, by).reranking(rerank)
 
 
 def _named(kb: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import By, FreshDays, Groups, User, Where
+from rag_embed.cli.asking import By, FreshDays, Groups, Rerank, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import MissingExtra
@@ -22,6 +22,7 @@ def mcp(
     where: Where = None,
     fresh: FreshDays = None,
     by: By = "",
+    rerank: Rerank = None,
     http: Annotated[
         bool,
         typer.Option(
@@ -39,7 +40,7 @@ def mcp(
         from rag_embed.serving import running
     except ImportError as error:
         raise MissingExtra("mcp", "mcp", "The server for agents") from error
-    library = library_of(kbs, user, groups, where, fresh, by)
+    library = library_of(kbs, user, groups, where, fresh, by, rerank)
     if not http:
         if sys.stdin.isatty():
             err.print("serving over standard input and output: a client starts this by itself")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag_embed.cli.asking import By, FreshDays, Groups, User, Where
+from rag_embed.cli.asking import By, FreshDays, Groups, Rerank, User, Where
 from rag_embed.cli.libraries import TOKEN, Kbs, library_of
 from rag_embed.cli.show import err
 from rag_embed.errors import BadInput, MissingExtra
@@ -21,6 +21,7 @@ def serve(
     where: Where = None,
     fresh: FreshDays = None,
     by: By = "",
+    rerank: Rerank = None,
     write: Annotated[
         bool,
         typer.Option(
@@ -58,7 +59,7 @@ def serve(
             "--where shows a part of an index, and what is written may lie outside it; leave out --where "
             "or --write."
         )
-    library = library_of(kbs, user, groups, where, fresh, by)
+    library = library_of(kbs, user, groups, where, fresh, by, rerank)
     given = os.environ.get(TOKEN)
     token = given or secrets.token_urlsafe(24)
 

@@ -8,7 +8,7 @@ told in a sentence that names no place of the machine.
 from typing import TYPE_CHECKING
 
 from rag_embed.lazy import lazily
-from rag_embed.serving.library import Library, Shelf
+from rag_embed.serving.library import Library, Rerank, Shelf
 from rag_embed.serving.parameters import Refused
 from rag_embed.serving.tool import Answer, Tool
 from rag_embed.serving.tools import index_tools, tools
@@ -30,6 +30,7 @@ __all__ = [
     "Answer",
     "Library",
     "Refused",
+    "Rerank",
     "Shelf",
     "Tool",
     "application",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rag_embed.ranking.rerank import RERANK
 from rag_embed.serving.conditions import Conditions
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Choice, Parameter, Refused, Whole, listed
@@ -88,7 +89,8 @@ def hits_of(
 ) -> list[list[tuple[Shelf, Hit]]]:
     """What each query finds on all shelves, ``k`` at most, best first.
 
-    Hits of one shelf keep its order; several shelves are put in one order by relevance, which they share.
+    Hits of one shelf keep its order. Several shelves are put in one order by relevance, which they share; those
+    that were scored again come first, in the order of these scores.
 
     Args:
         shelves: Those that have the fields of the conditions.
@@ -108,5 +110,11 @@ def hits_of(
             into += [(shelf, hit) for hit in hits]
     if len(shelves) > 1:
         for one in found:
-            one.sort(key=lambda pair: -round(pair[1].relevance, 9))
+            one.sort(key=lambda pair: _place(pair[1]))
     return [one[: query.k] for one, query in zip(found, queries, strict=True)]
+
+
+def _place(hit: Hit) -> tuple[bool, float]:
+    """Where a hit stands among those of several shelves; less is better."""
+    again = next((part.raw for part in hit.parts if part.leg == RERANK), None)
+    return again is None, -round(hit.relevance if again is None else again, 9)

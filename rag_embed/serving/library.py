@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeAlias
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.events import check_user
 from rag_embed.filters import And, Filter, field
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.ranking import Reranked, stored_rows
 from rag_embed.serving.parameters import Refused, brief, listed
 from rag_embed.types import Audience, Chunk, Document, Hit, Principal, Query, group_names
 from rag_embed.types.freshness import days
+
+Rerank: TypeAlias = Reranked | str | os.PathLike[str]
+"""How the first hits are scored again: a cross-encoder by its name or folder, or as a `Reranked` does it,
+whose own retriever is not asked."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -31,6 +38,7 @@ class Shelf:
         where: The part of the index that is seen at all; ``None`` is all of it.
         fresh: Days after which a date counts half, where a query does not say so; see `Query`.
         by: The field that this reads.
+        reranked: How its first hits are scored again; ``None`` for not at all.
     """
 
     name: str
@@ -40,6 +48,7 @@ class Shelf:
     fresh: float | None = None
     by: str = ""
     groups: tuple[str, ...] = ()
+    reranked: Reranked | None = None
 
     @property
     def dates(self) -> tuple[str, ...]:
@@ -65,7 +74,11 @@ class Shelf:
 
     def search(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """The best chunks for each query, in one batch; see `within`."""
-        return self.index.search_many([self.within(query) for query in queries])
+        retriever = self.index.retriever
+        if self.reranked is not None:
+            rows = stored_rows(self.index.store)
+            retriever = replace(self.reranked, retriever=retriever, rows=rows)
+        return retriever.retrieve([self.within(query) for query in queries])
 
     def explain(self, query: Query, hits: Sequence[Hit]) -> list[Explanation]:
         """Why these hits were found; see `within`."""
@@ -201,6 +214,28 @@ class Library:
                 )
         half_life = days("fresh", asked.fresh)
         return Library(tuple(replace(one, fresh=half_life, by=asked.by) for one in self.shelves))
+
+    def reranking(self, by: Rerank | None) -> Library:
+        """The same, of each shelf the first hits scored again.
+
+        Args:
+            by: A model, loaded once for all of them; ``None`` changes nothing.
+
+        Raises:
+            BadInput: It is neither, or training wrote no model into the folder.
+            ModelUnavailable: The model cannot be loaded, or is no cross-encoder with one score.
+        """
+        if by is None:
+            return self
+        if isinstance(by, str | os.PathLike):
+            by = Reranked.by(self.shelves[0].index.retriever, by)
+        if not isinstance(by, Reranked):
+            raise BadInput(
+                "rerank is a cross-encoder's name or folder, or a Reranked(retriever, reranker); got "
+                f"{class_of(by)}."
+            )
+        own = by
+        return Library(tuple(replace(shelf, reranked=own) for shelf in self.shelves))
 
     @property
     def names(self) -> tuple[str, ...]:

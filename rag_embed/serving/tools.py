@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from rag_embed.filters import Filter
 from rag_embed.index import Index
-from rag_embed.serving.library import Library
+from rag_embed.serving.library import Library, Rerank
 from rag_embed.serving.listing import list_tool
 from rag_embed.serving.reading import read_tool
 from rag_embed.serving.searching import search_tool
@@ -42,6 +42,7 @@ def index_tools(
     where: Filter | None = None,
     fresh: float | timedelta | None = None,
     by: str = "",
+    rerank: Rerank | None = None,
 ) -> tuple[Tool, ...]:
     """`tools` over one index, for the agents of a framework.
 
@@ -53,6 +54,7 @@ def index_tools(
         fresh: Days after which a date counts half: newer documents before older ones; ``None`` for what
             was tuned for the index, 0 for no.
         by: The declared field of dates that ``fresh`` reads; empty for the only one.
+        rerank: A cross-encoder that scores the first hits again, by its name or folder, or a `Reranked`.
 
     Raises:
         BadInput: The user id is none, or a group, or ``fresh`` has no dates to read.
@@ -60,4 +62,4 @@ def index_tools(
     """
     opened = index if isinstance(index, Index) else Index.open(index)
     seen = Library.of({"index": opened}, user=user, groups=groups).narrowed({"index": where})
-    return tools(seen.fresher(fresh, by))
+    return tools(seen.fresher(fresh, by).reranking(rerank))

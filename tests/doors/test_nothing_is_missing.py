@@ -66,7 +66,7 @@ def test_who_deletes_is_said_as_in_python() -> None:
 
 def test_an_agent_is_bound_as_a_server_is() -> None:
     """What a search may be given and no model chooses; conditions narrow those of the tool."""
-    bound = {"user", "groups", "where", "fresh", "by"}
+    bound = {"user", "groups", "where", "fresh", "by", "rerank"}
     for tool in (LangChainTool, LlamaTool, index_tools, PassagesMiddleware):
         assert bound <= set(inspect.signature(tool).parameters)
     assert bound <= options("mcp") and bound <= options("serve")

@@ -8,12 +8,18 @@ import pytest
 from jsonschema import Draft202012Validator
 from serving.conftest import DOCUMENTS, HANDBOOK
 
-from rag_embed import Document, Index, field
+from rag_embed import Document, Index, Query, encoders, field
+from rag_embed.cli.libraries import library_of
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
-from rag_embed.serving import Answer, Library, tools
+from rag_embed.ranking import FunctionReranker, Reranked
+from rag_embed.serving import Answer, Library, index_tools, tools
+from rag_embed.serving.finding import hits_of
 from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.web import searching as web
+from rag_embed.texts import read_titled
+
+QUERY = Query("site closed", k=50)
 
 
 class Desk:
@@ -88,6 +94,34 @@ def test_an_answer_keeps_to_its_budget(desk, index, budget) -> None:
         assert one["cut"] == (len(one["text"]) < one["end"] - one["start"])
     if answer.data["left_out"]:
         assert f"{len(answer.data['left_out'])} more did not fit" in answer.text
+
+
+def test_hits_are_scored_again_as_the_shell_was_told(handbook, foxes, monkeypatch) -> None:
+    """By one model for all indexes, whose scores put their passages in one order."""
+    shortest = FunctionReranker(lambda query, texts: [-float(len(text)) for text in texts])
+    loaded = []
+    monkeypatch.setattr(
+        encoders, "load_reranker", lambda name, **how: loaded.append(name) or shortest
+    )
+    asked = {"query": "site closed", "k": 50, "min_relevance": 0.0}
+    where = [handbook, foxes], None, None, None, None, ""
+    plain = Desk(library_of(*where, None))("search", **asked).data["passages"]
+    again = Desk(library_of(*where, "a-model"))
+    lengths = [len(read_titled(hit)) for _, hit in hits_of(again.library.shelves, [QUERY], {})[0]]
+    assert lengths == sorted(lengths) and loaded == ["a-model"]
+    found = again("search", **asked).data["passages"]
+    assert {one["id"] for one in found} == {one["id"] for one in plain} and found != plain
+    own = Reranked(Index.open(foxes).retriever, shortest, depth=1)  # its retriever is not asked
+    alone = Library.of({"handbook": Index.open(handbook)})
+    orders = [
+        [hit.id for _, hit in hits_of(alone.reranking(by).shelves, [QUERY], {})[0]]
+        for by in (None, own, "x")
+    ]
+    assert orders[0] == orders[1] != orders[2] and loaded == ["a-model", "x"]
+    with pytest.raises(
+        BadInput, match="rerank is a cross-encoder's name or folder, .* got function"
+    ):
+        index_tools(handbook, rerank=lambda query, hits: hits)
 
 
 def test_k_counts_passages(desk) -> None:

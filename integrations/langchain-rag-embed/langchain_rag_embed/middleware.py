@@ -17,7 +17,7 @@ from langchain_rag_embed.tools import passage
 from rag_embed import Index
 from rag_embed.arguments import naming_keywords
 from rag_embed.filters import FilterLike, to_filter
-from rag_embed.serving import Tool, index_tools
+from rag_embed.serving import Rerank, Tool, index_tools
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -80,6 +80,8 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         fresh: Days after which a date counts half: newer documents before older ones. None for what was
             tuned for the index.
         by: The declared field of dates that ``fresh`` reads; empty for the only one.
+        rerank: A cross-encoder that scores the first hits again, by its name or folder, or a
+            `rag_embed.ranking.Reranked`.
         instructions: What the model is told above the passages.
 
     Raises:
@@ -118,6 +120,7 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         min_relevance: float = 0.1,
         fresh: float | timedelta | None = None,
         by: str = "",
+        rerank: Rerank | None = None,
         instructions: str = INSTRUCTIONS,
     ) -> None:
         super().__init__()
@@ -126,7 +129,7 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
         self._where = to_filter(where)
         self._options = {"k": k, "budget": budget, "min_relevance": min_relevance}
         self.instructions = instructions
-        self._fresh, self._by = fresh, by
+        self._fresh, self._by, self._rerank = fresh, by, rerank
         named = () if callable(groups) else groups
         tool = self._tool(None if callable(user) else user, named)
         for name, given in self._options.items():
@@ -169,6 +172,7 @@ class PassagesMiddleware(AgentMiddleware[PassagesState, Any]):
             where=self._where,
             fresh=self._fresh,
             by=self._by,
+            rerank=self._rerank,
         )
         return search
 

@@ -14,7 +14,7 @@ from langchain_core.tools import StructuredTool, ToolException
 from rag_embed import Index
 from rag_embed.arguments import naming_keywords
 from rag_embed.filters import FilterLike, to_filter
-from rag_embed.serving import Tool, index_tools
+from rag_embed.serving import Rerank, Tool, index_tools
 from rag_embed.types import Chunk
 
 
@@ -29,6 +29,7 @@ def search_tool(
     where: FilterLike = None,
     fresh: float | timedelta | None = None,
     by: str = "",
+    rerank: Rerank | None = None,
 ) -> StructuredTool:
     """Make a tool that finds passages, for `langchain.agents.create_agent` and whatever takes tools.
 
@@ -48,6 +49,8 @@ def search_tool(
         fresh: Days after which a date counts half: newer documents before older ones. None for what was
             tuned for the index.
         by: The declared field of dates that ``fresh`` reads; empty for the only one.
+        rerank: A cross-encoder that scores the first hits again, by its name or folder, or a
+            `rag_embed.ranking.Reranked`, which a program that makes many tools loads once.
 
     Raises:
         BadInput: The filter cannot be read, the user id is none, or a group, or ``fresh`` has no dates to
@@ -69,7 +72,9 @@ def search_tool(
         'a#0-15'
     """
     bound = to_filter(where)
-    search, _, _ = index_tools(index, user=user, groups=groups, where=bound, fresh=fresh, by=by)
+    search, _, _ = index_tools(
+        index, user=user, groups=groups, where=bound, fresh=fresh, by=by, rerank=rerank
+    )
     return _made(search, name, about)
 
 
@@ -85,7 +90,8 @@ def read_tool(
 ) -> StructuredTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
 
-    Arguments are those of `search_tool` but ``fresh`` and ``by``; the artifact is a list of one document.
+    Arguments are those of `search_tool` but ``fresh``, ``by`` and ``rerank``; the artifact is a list of one
+    document.
 
     Raises:
         BadInput: The filter cannot be read, or the user id is none, or a group.

@@ -16,7 +16,7 @@ from llama_index.retrievers.rag_embed.nodes import node_of_chunk
 
 from rag_embed.arguments import naming_keywords
 from rag_embed.index import Index
-from rag_embed.serving import Tool, index_tools
+from rag_embed.serving import Rerank, Tool, index_tools
 
 
 @naming_keywords
@@ -30,6 +30,7 @@ def search_tool(
     where: Where = None,
     fresh: float | timedelta | None = None,
     by: str = "",
+    rerank: Rerank | None = None,
 ) -> IndexTool:
     """Make a tool that finds passages, for ``FunctionAgent`` and whatever takes tools.
 
@@ -49,6 +50,8 @@ def search_tool(
         fresh: Days after which a date counts half: newer documents before older ones. None for what was
             tuned for the index.
         by: The declared field of dates that ``fresh`` reads; empty for the only one.
+        rerank: A cross-encoder that scores the first hits again, by its name or folder, or a
+            `rag_embed.ranking.Reranked`, which a program that makes many tools loads once.
 
     Raises:
         BadInput: The filter cannot be read, the user id is none, or a group, or ``fresh`` has no dates to
@@ -67,7 +70,7 @@ def search_tool(
         >>> output.raw_output[0].node_id
         'a#0-15'
     """
-    search, _, _ = _tools(index, user, groups, where, fresh, by)
+    search, _, _ = _tools(index, user, groups, where, fresh, by, rerank)
     return IndexTool(search, name, about)
 
 
@@ -83,8 +86,8 @@ def read_tool(
 ) -> IndexTool:
     """Make a tool that reads on where `search_tool` found something: neighbours, section, any range.
 
-    Arguments are those of `search_tool` but ``fresh`` and ``by``; the ``raw_output`` is a list of one node
-    without score.
+    Arguments are those of `search_tool` but ``fresh``, ``by`` and ``rerank``; the ``raw_output`` is a list of
+    one node without score.
 
     Raises:
         BadInput: The filter cannot be read, or the user id is none, or a group.
@@ -140,10 +143,13 @@ def _tools(
     where: Where,
     fresh: float | timedelta | None = None,
     by: str = "",
+    rerank: Rerank | None = None,
 ) -> tuple[Tool, ...]:
     opened = index if isinstance(index, Index) else Index.open(index)
     bound = to_filter(where, opened.store.fields)
-    return index_tools(opened, user=user, groups=groups, where=bound, fresh=fresh, by=by)
+    return index_tools(
+        opened, user=user, groups=groups, where=bound, fresh=fresh, by=by, rerank=rerank
+    )
 
 
 def _arguments(tool: Tool) -> type[BaseModel]:
