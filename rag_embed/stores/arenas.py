@@ -12,22 +12,39 @@ import sys
 from functools import cache
 from typing import Any
 
-_ARENA_MAX = -8
-"""``M_ARENA_MAX`` of glibc's ``malloc.h``."""
-
 ARENAS = 2
 """What is commonly set for servers in little memory; small pieces are at hand in each thread anyway."""
 
+LARGE = 4 * 2**20
+"""Bytes of what is taken from the system by itself, and goes back to it when it is freed.
 
-def share_arenas() -> None:
-    """Let malloc make no more than `ARENAS` from now on, where it is glibc's; those that there are stay.
+glibc begins with 128 kB and goes up to the largest piece that was ever freed, 32 MB at most: from then on what
+LanceDB merges lies among small pieces that stay, and the holes between them are never given back.
+"""
 
-    Who starts the program has the last word: ``MALLOC_ARENA_MAX`` in its environment, or
-    ``glibc.malloc.arena_max`` in its ``GLIBC_TUNABLES``, is left as it is.
+_OPTIONS = {
+    -8: ("MALLOC_ARENA_MAX", "arena_max", ARENAS),
+    -3: ("MALLOC_MMAP_THRESHOLD_", "mmap_threshold", LARGE),
+    -1: ("MALLOC_TRIM_THRESHOLD_", "trim_threshold", 2 * LARGE),
+}
+"""glibc's numbers of them, in its ``malloc.h``; what sets each from outside; what it is here.
+
+The last is twice the one before, as glibc has it where it moves both.
+"""
+
+
+def keep_little() -> None:
+    """Let malloc make no more than `ARENAS` from now on, and keep nothing `LARGE`, where it is glibc's.
+
+    Arenas that there are stay. Who starts the program has the last word of each: what is said by a variable
+    such as ``MALLOC_ARENA_MAX``, or by ``GLIBC_TUNABLES``, is left as it is.
     """
-    told = "MALLOC_ARENA_MAX" in os.environ or "arena_max" in os.environ.get("GLIBC_TUNABLES", "")
-    if not told and (mallopt := _of_glibc("mallopt")) is not None:
-        mallopt(_ARENA_MAX, ARENAS)
+    if (mallopt := _of_glibc("mallopt")) is None:
+        return
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    for number, (variable, tunable, value) in _OPTIONS.items():
+        if variable not in os.environ and f"malloc.{tunable}=" not in tunables:
+            mallopt(number, value)
 
 
 def give_back() -> None:

@@ -17,7 +17,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.processes import PerProcess
-from rag_embed.stores.arenas import share_arenas
+from rag_embed.stores.arenas import keep_little
 from rag_embed.stores.forked import used
 from rag_embed.stores.options import check_options
 from rag_embed.stores.places import local
@@ -45,7 +45,7 @@ _METADATA_BYTES_OF_FOLDERS = 8 * 2**20
 
 
 def _session(metadata_bytes: int) -> lancedb.Session:
-    share_arenas()  # before its threads make some
+    keep_little()  # before its threads make some
     bound_read_ahead()
     return lancedb.Session(
         index_cache_size_bytes=_INDEX_BYTES, metadata_cache_size_bytes=metadata_bytes

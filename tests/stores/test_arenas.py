@@ -33,6 +33,14 @@ with tempfile.TemporaryDirectory() as folder:
     libc.malloc_info(0, stream)
     libc.fclose(stream)
     print(Path(folder, "told").read_text().count("<heap "))
+
+Counts = type("Counts", (ctypes.Structure,), {"_fields_": [(f"n{i}", ctypes.c_size_t) for i in range(10)]})
+libc.mallinfo2.restype = Counts
+large = np.ones(20 * 2**20, np.uint8)
+del large
+before = libc.mallinfo2().n4
+large = np.ones(5 * 2**20, np.uint8)
+print(int(libc.mallinfo2().n4 - before >= large.nbytes))
 """
 
 pytestmark = pytest.mark.skipif(
@@ -41,9 +49,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def arenas(**told: str) -> int:
-    """How many there are after twenty adds."""
-    known = {k: v for k, v in os.environ.items() if k not in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")}
+def after_adds(**told: str) -> tuple[int, bool]:
+    """How many arenas there are after twenty adds, and whether 5 MB are taken by themselves after 20 went."""
+    known = {k: v for k, v in os.environ.items() if "MALLOC" not in k and k != "GLIBC_TUNABLES"}
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**known, **told},
@@ -52,18 +60,24 @@ def arenas(**told: str) -> int:
         text=True,
         check=True,
     )
-    return int(ran.stdout)
+    count, apart = ran.stdout.split()
+    return int(count), apart == "1"
 
 
-def test_threads_share_few_arenas() -> None:
-    assert arenas() <= ARENAS + 2  # those that importing Arrow and LanceDB makes
+def test_threads_share_few_arenas_and_what_is_large_goes_back() -> None:
+    count, apart = after_adds()
+    assert count <= ARENAS + 2 and apart  # those that importing Arrow and LanceDB makes
 
 
 @pytest.mark.parametrize(
-    "told", [{"MALLOC_ARENA_MAX": "6"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=6"}]
+    "told",
+    [
+        {"MALLOC_ARENA_MAX": "6", "MALLOC_MMAP_THRESHOLD_": f"{16 * 2**20}"},
+        {"GLIBC_TUNABLES": f"glibc.malloc.arena_max=6:glibc.malloc.mmap_threshold={16 * 2**20}"},
+    ],
 )
 def test_who_starts_the_program_has_the_last_word(told) -> None:
-    assert arenas(**told) == 6
+    assert after_adds(**told) == (6, False)
 
 
 def test_pages_between_what_stays_are_given_back() -> None:
