@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lancedb.expr import col, lit
@@ -18,8 +19,10 @@ from lancedb.expr import col, lit
 from rag_embed.errors import StoreError
 from rag_embed.stores.erasing import MARK, begin, end, erase
 from rag_embed.stores.locks import idle, turn
+from rag_embed.stores.manifests import manifests
 from rag_embed.stores.places import local
 from rag_embed.stores.rereading import reread
+from rag_embed.stores.settling import wrong
 from rag_embed.stores.store_errors import explained, unforgotten
 from rag_embed.stores.tables import made, names_of
 
@@ -110,14 +113,29 @@ class LanceForgetting:
             if rows is None:
                 continue
             told = [(name, row["user"], row["whole"]) for row in rows if "user" in row]
-            found += told or [(name, None, False)]  # a mark of earlier days names nobody
+            if not told:  # of earlier days, or without its row
+                user = self._meant(name)
+                told = [(name, user, user is not None)]
+            found += told
         return found
 
+    def _meant(self, name: str) -> str | None:
+        """Whom a mark without a row is for, if documents of theirs are left."""
+        found = self._tables()["documents"].search().select(["user_id"]).to_arrow()["user_id"]
+        owners = (one for one in found.unique().to_pylist() if one is not None)
+        return next((one for one in owners if _mark(one) == name), None)
+
     def _rows(self, name: str) -> list[dict[str, Any]] | None:
-        """What a mark says; None where whoever made it has taken it away."""
+        """What a mark says; None where whoever made it has taken it away.
+
+        Nothing where its row is gone, since a disk failed while it was taken away, or a power cut came when it
+        was made.
+        """
         table = made(self._database, name)
         if table is None:
             return [] if name in names_of(self._database) else None
+        if self._alone and any(wrong(one) for one in manifests(Path(table.uri))[:1]):
+            return []
         return list(table.search().to_list())
 
 

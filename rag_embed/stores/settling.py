@@ -133,7 +133,10 @@ def check_latest(table: Path, sync: bool) -> None:
     """
     path = manifests(table)[0]
     if found := _unread(path, Sums({})):
-        raise StoreError(f"The disk lost what was written to {table.name}: {found[0]}.")
+        raise StoreError(
+            f"The disk lost what was written to {table.name}: {found[0]}; look at the disk's room and health, "
+            "and call it again."
+        )
     if sync or table.parent in _durable:
         _sync(table, [f"_versions/{path.name}", *(one.path for one in read_manifest(path).files)])
 

@@ -180,6 +180,24 @@ def test_a_crash_in_the_middle_is_finished_by_whoever_opens_next(tmp_path, at) -
     assert not [path for path in kb.glob(f"{erasing.MARK}*") if path.is_dir()]
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_mark_without_its_row_stops_nobody(tmp_path, begun) -> None:
+    """A disk that may no longer be written keeps its manifest; whom it meant its name says."""
+    store = made(tmp_path / "kb")
+    expected = {id: one for id, one in contents(store).items() if not id.startswith(ANN)}
+    if not begun:
+        store.forget(ANN)
+    erasing.begin(store._database, forgetting._mark(ANN), ANN, whole=False)
+    [row] = (tmp_path / "kb").glob(f"{erasing.MARK}*.lance/data/*")
+    row.unlink()
+    again = LanceStore.open(tmp_path / "kb")
+    assert list(again.unforgotten()) == [ANN] * begun
+    with again.forgetting(ANN):
+        again.forget(ANN)
+    assert contents(again) == expected and traces(tmp_path / "kb") == []
+    assert list(LanceStore.open(tmp_path / "kb").unforgotten()) == []
+
+
 @pytest.mark.parametrize("how", ["emptied", "flipped"])
 def test_a_damaged_version_that_nobody_needs_is_dropped(tmp_path, how) -> None:
     store = made(tmp_path / "kb")

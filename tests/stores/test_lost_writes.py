@@ -15,9 +15,11 @@ from rag_embed import Document
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import StoreError
 from rag_embed.events import UserEvent
+from rag_embed.stores import settling
 from rag_embed.stores.events import mark_of
 from rag_embed.stores.lance import LanceStore
 from rag_embed.stores.locks import turn
+from rag_embed.stores.manifests import Manifest
 from rag_embed.stores.traces import scanned, versions
 from rag_embed.stores.upkeep import tidied
 from rag_embed.testing.store_data import DIM, write
@@ -66,7 +68,7 @@ def test_nothing_is_lost_while_a_user_is_forgotten(store, monkeypatch, name, pat
         try:
             store.forget("ann")
         except StoreError as error:
-            assert "The disk lost what was written" in str(error)
+            assert "The disk lost" in str(error) and "the disk's room and health" in str(error)
         else:
             assert name == "optimize"  # which had nothing to write
     for one in (store, LanceStore.open(store.uri)):
@@ -122,3 +124,16 @@ def test_half_of_a_mark_tells_that_a_bucket_is_rewritten(store) -> None:
         assert mark_of(bucket) not in versions(store.uri)
         do()
         assert not half.parent.exists()
+
+
+def test_upkeep_that_cannot_look_at_what_it_wrote_says_what_to_do(store, monkeypatch) -> None:
+    def unreadable(path: Path) -> Manifest:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "read_manifest", unreadable)
+        with pytest.raises(
+            StoreError, match="look at the disk's room and health, and call it again"
+        ):
+            tidied(store._chunks, timedelta(days=1), local=True)
+    assert len(LanceStore.open(store.uri).view()) == 4
