@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from functools import cache, wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 from typing_extensions import get_protocol_members
@@ -211,13 +212,18 @@ def check_is(what: str, given: T, wanted: type) -> T:
     return given
 
 
-def check_calls(what: str, given: object) -> None:
+def check_calls(what: str, given: object, *, needed: bool = True) -> None:
     """Refuse what is no function.
+
+    Args:
+        what: Its name, for the message.
+        given: Anything.
+        needed: Whether None is refused too.
 
     Raises:
         BadInput: It cannot be called.
     """
-    if not callable(given):
+    if not callable(given) and (needed or given is not None):
         raise BadInput(f"{what} is a function, got {class_of(given)}.")
 
 
@@ -250,6 +256,27 @@ def made_by(makers: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorated
+
+
+def naming_throughout(owner: type[T]) -> type[T]:
+    """A class whose public methods are all `naming_keywords`, but for those that take options of a `TypedDict`.
+
+    Examples:
+        >>> @naming_throughout
+        ... class Shelf:
+        ...     def find(self, text: str, *, k: int = 10) -> str:
+        ...         return text * k
+        >>> Shelf().find("a", top_k=2)
+        Traceback (most recent call last):
+        ...
+        TypeError: Shelf.find() has no option 'top_k'; did you mean 'k'? It takes k, text.
+    """
+    for name, member in list(vars(owner).items()):
+        if not name.startswith("_") and isinstance(member, FunctionType):
+            kinds = {one.kind for one in signature(member).parameters.values()}
+            if Parameter.VAR_KEYWORD not in kinds:
+                setattr(owner, name, naming_keywords(member))
+    return owner
 
 
 def naming_keywords(function: Callable[P, R]) -> Callable[P, R]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag_embed.arguments import is_number
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.text import storable
 from rag_embed.types import Vectors
 
@@ -169,8 +169,8 @@ def owned(user: str, events: Iterable[UserEvent | str] | UserEvent) -> Iterator[
         ['green tea']
     """
     check_user(user)
-    if isinstance(events, str):
-        raise BadInput("Expected a list of events, got one str; wrap it in a list.")
+    if isinstance(events, str) or not isinstance(events, UserEvent | Iterable):
+        raise BadInput(f"Expected a list of events, got {class_of(events)}; wrap one in a list.")
     for event in [events] if isinstance(events, UserEvent) else events:
         if isinstance(event, str):
             yield UserEvent.of(user, event)
@@ -179,6 +179,18 @@ def owned(user: str, events: Iterable[UserEvent | str] | UserEvent) -> Iterator[
         else:
             said = f"one of user {event.user!r}" if isinstance(event, UserEvent) else repr(event)
             raise BadInput(f"Expected events of user {user!r} or texts, got {said}.")
+
+
+def check_ids(ids: object) -> None:
+    """Refuse what is no list of ids of events.
+
+    Raises:
+        BadInput: It is one str, or no list or tuple.
+    """
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise BadInput(
+            f"forget() takes a list of event ids, got {class_of(ids)}; wrap one in a list."
+        )
 
 
 def check_user(user: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
 
-from rag_embed.arguments import check_is, made_by
+from rag_embed.arguments import check_is, made_by, naming_throughout
 from rag_embed.events import check_user
 from rag_embed.filters import field
 from rag_embed.indexing import erasing
@@ -31,12 +31,13 @@ from rag_embed.protocols import ChunkEncoder, Retriever, Splitter, Store
 from rag_embed.stores.opening import opened_or_made
 from rag_embed.stores.rereading import with_view
 from rag_embed.telemetry.observing import Observed, gone, observed, written
-from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query
+from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query, check_hits
 
 if TYPE_CHECKING:
     from rag_embed.evaluation import Collection, Verdict
 
 
+@naming_throughout
 class Index:
     """Documents in, ranked and explained chunks out.
 
@@ -242,6 +243,7 @@ class Index:
         """
         asked = Query.of(query, options)
         hits = self.search(asked) if hits is None else hits
+        check_hits("explain()", hits)
         same = as_found(self.store, hits)
         found = *matched(self.store, self.spaces, asked, same), self.users.moved(asked, same)
         return explanations(self.store.analyzer, asked, hits, same, *found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 
 _OWN = frozenset({"encoder.json", "router.json", "router.safetensors"})
 _OF_SYSTEMS = frozenset({"Thumbs.db", "desktop.ini", "lost+found"})
@@ -23,7 +23,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
         path: A file or folder, which need not be there.
 
     Raises:
-        BadInput: It holds a null character, which no system has in a name.
+        BadInput: It is no path, or holds a null character, which no system has in a name.
 
     Examples:
         >>> absolute("/data/./kb/")
@@ -36,8 +36,10 @@ def from_home(path: str | os.PathLike[str]) -> str:
     """A path with the home folder in place of ``~``; one from the working folder stays so.
 
     Raises:
-        BadInput: It holds a null character.
+        BadInput: It is no path, or holds a null character.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise BadInput(f"Expected the path of a file or folder, got {class_of(path)}.")
     if "\0" in (text := os.fspath(path)):
         raise BadInput(f"No file or folder has a null character in its name, got {text!r}.")
     return os.path.expanduser(text)

@@ -88,6 +88,30 @@ WRONG = {
         lambda: INDEX.contents.documents(None)
     ),
     r"delete\(\) takes a list of ids": lambda: INDEX.delete(None),
+    r"delete\(\) takes ids, each a str, got int": lambda: INDEX.delete([3]),
+    "takes ids, each a str, got list": lambda: INDEX.contents.document(["a"]),
+    r"calibrate\(\) takes a Calibration, got float; fit one": lambda: INDEX.experts.calibrate(0.5),
+    r"explain\(\) takes a list of rag_embed.Hit, .* got str": lambda: INDEX.explain(
+        "x", hits=["x"]
+    ),
+    r"explain\(\) takes a list of rag_embed.Hit, .* got int": lambda: INDEX.explain("x", hits=3),
+    r"passages\(\) takes a list of .*Hit, .* got None": lambda: INDEX.contents.passages(None, 50),
+    r"retrieve\(\) takes a list of .*Query, got None": lambda: INDEX.retriever.retrieve([None]),
+    r"apply\(\) takes what tune\(\) gave, got NoneType": lambda: INDEX.apply(None),
+    r"tune\(\) decides one of .*, got \['x'\]": lambda: INDEX.tune(["x"], None),
+    "Labels are a dict of queries .* got NoneType": lambda: Collection.of(None),
+    "Labels map a query, a str, to a list of document ids, got str with None": (
+        lambda: Collection.of({"q": None})
+    ),
+    "a str, to a list of document ids, got int with list": lambda: Collection.of({3: ["d"]}),
+    "progress is a function, got str": lambda: INDEX.add([], progress="bar"),
+    "path of a file or folder, got NoneType": lambda: INDEX.add_files(None),
+    "path of a file or folder, got int": lambda: INDEX.experts.add(3),
+    r"There is no space \['x'\]": lambda: INDEX.experts.drop_space(["x"]),
+    "str, got \\['ann'\\]": lambda: INDEX.experts.weights_of(["ann"]),
+    "seconds above 0 or None, got 'day'": lambda: INDEX.users.fade("day"),
+    "list of event ids, got int": lambda: INDEX.forget("ann", 3),
+    "list of events, got NoneType": lambda: INDEX.users.remember("ann", None),
     "a hit or its chunk, got str": lambda: INDEX.contents.neighbours("d#0-4"),
     "a hit or its chunk, got NoneType": lambda: INDEX.contents.section(None),
     "hit or its chunk, got str": lambda: INDEX.contents.citation("d#0-4"),
@@ -109,6 +133,27 @@ def test_an_index_is_made_by_its_class_methods() -> None:
     ):
         with pytest.raises(TypeError, match=r"opened by Index\.open\(path\)"):
             make()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: INDEX.add([], worker=2), r"Index.add\(\) .* did you mean 'workers'\?"),
+        (lambda: INDEX.sync([], scop="x"), r"Index.sync\(\) .* did you mean 'scope'\?"),
+        (lambda: INDEX.delete([], owner="ann"), r"Index.delete\(\) .* did you mean 'user'\?"),
+        (lambda: INDEX.tune("weights", None, metrics="x"), "did you mean 'metric'"),
+        (lambda: INDEX.contents.matching(filter=None), "did you mean 'where'"),
+        (lambda: INDEX.experts.weigh(users="ann"), "did you mean 'user'"),
+        (lambda: INDEX.users.profile("ann", instructions="x"), "did you mean 'instruction'"),
+        (
+            lambda: INDEX.add([], print),
+            r"takes progress, workers by name: Index.add\(\.\.\., progress=",
+        ),
+    ],
+)
+def test_a_keyword_that_is_misspelt_is_told_with_what_was_meant(call, told) -> None:
+    with pytest.raises(TypeError, match=told):
+        call()
 
 
 def test_what_an_index_keeps_is_no_option_of_open(tmp_path) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Collection as Group
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.types import Document, Query
 
 
@@ -69,8 +69,15 @@ class Collection:
             >>> Collection.of({"how do I close a file?": ["files.md"], "price of tea": []}).judged
             ('how do I close a file?',)
         """
-        if any(isinstance(ids, str) for ids in judged.values()):
-            raise BadInput("Labels map a query to a list of document ids, got one str.")
+        if not isinstance(judged, Mapping):
+            raise BadInput(
+                "Labels are a dict of queries with the ids of the documents that answer them, such as "
+                f"{{'what is it?': ['a.md']}}, got {class_of(judged)}."
+            )
+        for text, ids in judged.items():
+            if not isinstance(text, str) or isinstance(ids, str) or not isinstance(ids, Iterable):
+                told = f"{class_of(text)} with {class_of(ids)}"
+                raise BadInput(f"Labels map a query, a str, to a list of document ids, got {told}.")
         qrels = {text: dict.fromkeys(ids, 1) for text, ids in judged.items()}
         return cls(name, (), {text: text for text in judged}, qrels)
 

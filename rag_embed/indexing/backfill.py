@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rag_embed.arguments import check_calls
 from rag_embed.indexing.batches import Batches, in_growing_batches
 from rag_embed.protocols import ChunkEncoder, Store, View
 from rag_embed.situated.tokens import encoded
@@ -48,6 +49,7 @@ def backfill(
     Returns:
         How many chunks were filled.
     """
+    check_calls("progress", progress, needed=False)
 
     def fill() -> int:
         left = store.lacking()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rag_embed.arguments import count
+from rag_embed.arguments import count, naming_throughout
 from rag_embed.errors import BadInput, class_of
 from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import Filter
@@ -19,9 +19,10 @@ from rag_embed.ranking.joining import Passage, passages
 from rag_embed.ranking.visibility import visible
 from rag_embed.reading import AS_WRITTEN
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import Chunk, Citation, Document, Hit, Query
+from rag_embed.types import Chunk, Citation, Document, Hit, Query, check_hits
 
 
+@naming_throughout
 class Contents:
     """The documents and chunks of one index.
 
@@ -132,6 +133,7 @@ class Contents:
         Raises:
             BadInput: The budget is out of range.
         """
+        check_hits("passages()", hits)
         counted = self._spaces.own.encoder.token_spans
         return with_view(self._store, lambda view: passages(view, hits, budget, counted))
 
@@ -196,14 +198,17 @@ def listed(what: str, ids: Sequence[str]) -> list[str]:
     """Ids as a list; one str alone is refused, since its letters would be taken for ids.
 
     Raises:
-        BadInput: It is one str, or no list.
+        BadInput: It is one str, or no list, or something in it is no str.
     """
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise BadInput(
             f"{what} takes a list of ids, got {class_of(ids)}; give [id]. contents.matching() lists those "
             "that there are."
         )
-    return list(ids)
+    found = list(ids)
+    if strange := [one for one in found if not isinstance(one, str)]:
+        raise BadInput(f"{what} takes ids, each a str, got {class_of(strange[0])}.")
+    return found
 
 
 def _chunk(given: Chunk | Hit) -> Chunk:

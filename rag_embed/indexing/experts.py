@@ -12,8 +12,9 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from rag_embed.arguments import check_is
-from rag_embed.errors import BadInput
+from rag_embed.arguments import check_is, naming_throughout
+from rag_embed.errors import BadInput, class_of
+from rag_embed.events import check_user
 from rag_embed.indexing import expert_list, installed
 from rag_embed.indexing.assembly import Situate
 from rag_embed.indexing.expert_legs import ExpertLegs
@@ -34,6 +35,7 @@ from rag_embed.types import DENSE, FRESH, LEXICAL, TOKENS, OnProgress
 _TAKEN = (DENSE, LEXICAL, TOKENS, FRESH)
 
 
+@naming_throughout
 class Experts:
     """The legs, second stages, weights and router of one index; see the module.
 
@@ -218,7 +220,7 @@ class Experts:
 
     def weights_of(self, user: str) -> Mapping[str, float]:
         """What a user's queries go by: weights of their own, or those of everybody."""
-        return self._weighing.own.get(user, self.weights)
+        return self._weighing.own.get(check_user(user), self.weights)
 
     def weigh(self, weights: Mapping[str, float] | None, *, user: str | None = None) -> None:
         """Rank by other weights from now on, wherever the index is opened; relevance keeps its meaning.
@@ -254,7 +256,16 @@ class Experts:
         return self.hybrid().calibration
 
     def calibrate(self, fitted: Calibration | None) -> None:
-        """Measure relevance by this from now on, wherever the index is opened; None for the model's own."""
+        """Measure relevance by this from now on, wherever the index is opened; None for the model's own.
+
+        Raises:
+            BadInput: It is no `ranking.relevance.Calibration`.
+        """
+        if fitted is not None and not isinstance(fitted, Calibration):
+            raise BadInput(
+                f"calibrate() takes a Calibration, got {class_of(fitted)}; fit one to labels, with "
+                'index.apply(index.tune("relevance", labels)).'
+            )
         write(self._store, lambda known: replace(known, calibration=fitted))
         self._fitted = fitted
 

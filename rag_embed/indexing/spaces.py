@@ -167,7 +167,7 @@ class Spaces:
         return space
 
     def _check(self, name: str, settings: IndexSettings) -> None:
-        if name not in settings.spaces:
+        if not isinstance(name, str) or name not in settings.spaces:
             self._known = {one: space for one, space in self._known.items() if one != name}
             known = ", ".join(sorted({**settings.spaces, **settings.sparse})) or "none"
             raise BadInput(f"There is no space {name!r}; those that were added: {known}.")
@@ -220,7 +220,7 @@ class Spaces:
             BadInput: There is none of that name, or it is the index's own.
         """
         before = read(self._store)
-        if name in before.sparse:
+        if isinstance(name, str) and name in before.sparse:
             self.sparse.drop(name)
             return
         self._check(name, before)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from operator import methodcaller
 
+from rag_embed.arguments import check_calls
 from rag_embed.errors import BadInput
 from rag_embed.indexing import settings
 from rag_embed.indexing.evidence import Evidence, Mode
@@ -96,6 +97,7 @@ def added(
     ingest: Ingest, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
 ) -> AddReport:
     """Add what comes, and delete nothing; see `Index.add`."""
+    check_calls("progress", progress, needed=False)
     return _tidied(ingest.store, ingest.add(documents, progress))
 
 
@@ -108,6 +110,7 @@ def synced(
         BadInput: A name was taken a moment ago, or nothing came from a place of which the index holds
             documents; none is deleted.
     """
+    check_calls("progress", progress, needed=False)
     store = ingest.store
     if mode.dry_run:
         report = ingest.planned(evidence.documents())

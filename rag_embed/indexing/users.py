@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from rag_embed.arguments import check_is
-from rag_embed.errors import BadInput
-from rag_embed.events import UserEvent, check_user, owned
+from rag_embed.arguments import check_is, naming_throughout
+from rag_embed.events import UserEvent, check_ids, check_user, owned
 from rag_embed.indexing.personalisation import bend_of, events_of, personal, profiles_of, setting_of
 from rag_embed.personal.influence import Moved, moved_by
 from rag_embed.personal.profiles import Profile, Profiles
@@ -17,6 +16,7 @@ from rag_embed.stores.rereading import with_view
 from rag_embed.types import Hit, Query
 
 
+@naming_throughout
 class Users:
     """What an index knows of its users, and how far it lets that bend a query.
 
@@ -84,9 +84,8 @@ class Users:
 
     def forget(self, user: str, events: Sequence[str]) -> int:
         """Erase some events of a user; returns how many there were."""
-        if isinstance(events, str):
-            raise BadInput("forget() takes a list of event ids, got one str; wrap it in a list.")
         check_user(user)
+        check_ids(events)
         known = events_of(self._store, self._space)
         return 0 if known is None else known.forget(user, events)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.arguments import is_number
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
 
@@ -46,7 +47,7 @@ class DecayedSum:
         Raises:
             BadInput: ``half_life`` is not above 0.
         """
-        if half_life is not None and not half_life > 0:
+        if half_life is not None and not (is_number(half_life) and half_life > 0):
             raise BadInput(f"half_life is a number of seconds above 0 or None, got {half_life!r}.")
         return cls(np.zeros(dim), half_life=half_life)
 

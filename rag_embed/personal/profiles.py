@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 
 from rag_embed.errors import BadInput, class_of
-from rag_embed.events import History, UserEvent
+from rag_embed.events import History, UserEvent, check_ids
 from rag_embed.maths.attention import Attention
 from rag_embed.maths.profile import DecayedSum
 from rag_embed.personal.pooling import AttentionPooling
@@ -177,8 +177,8 @@ class Profiles:
             BadInput: ``ids`` is one str, or the user id is none.
             StoreError: It could not be finished; it is when the store is next opened.
         """
-        if isinstance(ids, str):
-            raise BadInput("forget() takes a list of event ids, got one str; wrap it in a list.")
+        if ids is not None:
+            check_ids(ids)
         return self.store.forget(user, ids)
 
     def users(self) -> list[str]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.shared import shared
 from rag_embed.evaluation.verdict import Verdict
@@ -68,7 +68,7 @@ Tuner: TypeAlias = Callable[[Index, Task], Verdict[Any]]
 
 def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
     """See `Index.tune`."""
-    if what not in TUNERS:
+    if not isinstance(what, str) or what not in TUNERS:
         raise BadInput(f"tune() decides one of {sorted(TUNERS)}, got {what!r}.")
     if task.candidates is not None and what not in ("personal", "situate", "fresh"):
         raise BadInput(f"{what!r} is not chosen among candidates; leave them out.")
@@ -85,6 +85,8 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
 
 def apply(index: Index, verdict: Verdict[Any]) -> None:
     """See `Index.apply`."""
+    if not isinstance(verdict, Verdict):
+        raise BadInput(f"apply() takes what tune() gave, got {class_of(verdict)}.")
     if verdict.name not in _APPLIERS:
         raise BadInput(f"apply() takes what tune() gave, got a verdict on {verdict.name!r}.")
     _check_serves(verdict.name, verdict.user)

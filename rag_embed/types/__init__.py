@@ -29,6 +29,7 @@ from rag_embed.types.searching import (
     Query,
     Route,
     Unit,
+    check_hits,
     check_queries,
 )
 from rag_embed.types.vectors import (
@@ -83,6 +84,7 @@ __all__ = [
     "TokenBits",
     "TokenRows",
     "Vectors",
+    "check_hits",
     "check_queries",
     "doc_id_of",
     "group_names",

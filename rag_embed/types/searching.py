@@ -163,14 +163,34 @@ def check_queries(queries: object) -> None:
     Raises:
         BadInput: It is no list or tuple of `Query`.
     """
-    strange = queries
-    if isinstance(queries, list | tuple):
-        strange = next((one for one in queries if not isinstance(one, Query)), None)
-    if strange is not None:
+    if strange := _others(queries, Query):
         raise BadInput(
-            f"retrieve() takes a list of rag_embed.Query, got {class_of(strange)}; write "
+            f"retrieve() takes a list of rag_embed.Query, got {class_of(strange[0])}; write "
             "retrieve([Query(text)]), or index.search(text)."
         )
+
+
+def check_hits(what: str, hits: object) -> None:
+    """Refuse what is no list of hits.
+
+    Args:
+        what: The call, for the message.
+        hits: Anything.
+
+    Raises:
+        BadInput: It is no list or tuple of `Hit`.
+    """
+    if strange := _others(hits, Hit):
+        raise BadInput(
+            f"{what} takes a list of rag_embed.Hit, as index.search gives it, got {class_of(strange[0])}."
+        )
+
+
+def _others(given: object, wanted: type) -> list[object]:
+    """What is no such thing in a list or tuple; all of it where it is neither."""
+    if not isinstance(given, list | tuple):
+        return [given]
+    return [one for one in given if not isinstance(one, wanted)]
 
 
 def _can_own(user: object) -> bool:
