@@ -131,6 +131,18 @@ class Analyzer:
         found = self._detected(said)
         return self._read(said, *(found if found or self.language != AUTO else written_like(said)))
 
+    def readings(self, text: str) -> list[list[str]]:
+        """The distinct words of a query, by each language that it is read in; none of a text without words.
+
+        Examples:
+            >>> Analyzer().readings("the cat and the cats"), Analyzer().readings("Katze")[:2]
+            ([['cat']], [['katz'], ['danish:katz']])
+        """
+        found: dict[str, list[str]] = {}
+        for word in dict.fromkeys(self.asked(text)):
+            found.setdefault(word.rpartition(":")[0], []).append(word)
+        return list(found.values())
+
     def _detected(self, said: list[str]) -> tuple[str, ...]:
         return detected(said) if self.language == AUTO else ()
 

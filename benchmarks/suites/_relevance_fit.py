@@ -7,16 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.common import Bench, choosing
-from benchmarks.suites._relevance_sizes import FOREIGN, Samples
+from benchmarks.common import Bench
+from benchmarks.suites._relevance_sizes import Samples
+from benchmarks.suites._relevance_strangers import PYTHON, questions
 from rag_embed import Query
 from rag_embed import evaluation as ev
 from rag_embed.ranking import Hybrid
 from rag_embed.ranking.relevance import BASIS, Calibration, fitted
-from rag_embed.types import doc_id_of
+from rag_embed.types import Hit, doc_id_of
 
 SIZES = (36, 214, 0)
 """Chunks of a corpus; 0 for the whole set."""
+
+FACTS = ("score", "cosine", "words")
+
+WAYS = {
+    "cosine and words": (0.0, 1.0, 1.0),
+    "all three": (1.0, 1.0, 1.0),
+    "no cosine": (1.0, 0.0, 1.0),
+    "no words": (1.0, 1.0, 0.0),
+    "the score alone": (1.0, 0.0, 0.0),
+}
+"""What goes in, by fact."""
 
 SHARED = 6
 """So many chunks of a sample are there for each question that is asked of it."""
@@ -27,6 +39,7 @@ class Best:
     """The best hit of a question.
 
     Attributes:
+        set: What it is asked of.
         size: Chunks in the corpus, 0 for the whole set.
         foreign: Whether the question is another set's.
         answers: Whether the hit answers it.
@@ -34,6 +47,7 @@ class Best:
         features: What relevance goes by.
     """
 
+    set: str
     size: int
     foreign: bool
     answers: bool
@@ -43,16 +57,17 @@ class Best:
 
 def bests(bench: Bench) -> list[Best]:
     found: list[Best] = []
-    for name in bench.sets:
+    for name in (*bench.sets, PYTHON):
         found += of_set(bench, name)
         bench.say(f"{name}: done")
     return found
 
 
 def of_set(bench: Bench, name: str) -> Iterator[Best]:
-    collection, other = bench.collection(name), bench.collection(FOREIGN[name])
-    samples, rng = Samples(bench.whole(collection)), np.random.default_rng(1)
-    own, elsewhere = (drawn(one, bench.options.foreign, rng) for one in (collection, other))
+    rng = np.random.default_rng(1)
+    asked = questions(bench, name, rng)
+    collection, own, elsewhere = asked.collection, asked.own, asked.elsewhere
+    samples = Samples(asked.index)
     below: dict[str, list[str]] = {}
     for id in samples.ids:
         below.setdefault(doc_id_of(id), []).append(id)
@@ -61,24 +76,18 @@ def of_set(bench: Bench, name: str) -> Iterator[Best]:
         for start in range(0, max(len(own), len(elsewhere)), together):
             some = slice(start, start + together)
             answers = [
-                [id for doc in relevant(collection, asked) for id in below.get(doc, [])]
-                for asked, _ in own[some]
+                [id for doc in relevant(collection, one) for id in below.get(doc, [])]
+                for one, _ in own[some]
             ]
             ids = corpus(samples.ids, answers, size, rng) if size else samples.ids
             search = samples.of(ids)
-            for asked, reported in own[some]:
-                right = relevant(collection, asked)
-                yield from best(search, collection.queries[asked], size, False, right, reported)
-            for asked, reported in elsewhere[some]:
-                yield from best(search, other.queries[asked], size, True, set(), reported)
-
-
-def drawn(collection: ev.Collection, most: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
-    """Questions, half of each half, and whether they are of the reported one."""
-    asked = list(zip(collection.judged, (~choosing(collection)).tolist(), strict=True))
-    mixed = [asked[i] for i in rng.permutation(len(asked))]
-    halves = [[one for one in mixed if one[1] is side][: most // 2] for side in (False, True)]
-    return [*halves[0], *halves[1]]
+            for id, reported in own[some]:
+                for hit in first(search, collection.queries[id]):
+                    answers_it = hit.chunk.doc_id in relevant(collection, id)
+                    yield Best(name, size, False, answers_it, reported, facts(hit))
+            for text, reported in elsewhere[some]:
+                for hit in first(search, text):
+                    yield Best(name, size, True, False, reported, facts(hit))
 
 
 def relevant(collection: ev.Collection, asked: str) -> set[str]:
@@ -96,31 +105,23 @@ def corpus(
     return [*right, *(others[i] for i in rng.choice(len(others), more, replace=False))]
 
 
-def best(
-    search: Hybrid, text: str, size: int, foreign: bool, right: set[str], reported: bool
-) -> Iterator[Best]:
+def first(search: Hybrid, text: str) -> list[Hit]:
+    return search.retrieve([Query(text, k=1)])[0]
+
+
+def facts(hit: Hit) -> dict[str, float]:
     basis = Calibration(1.0, 1.0, 0.0, 1.0, weights=BASIS)
-    for hit in search.retrieve([Query(text, k=1)])[0]:
-        values = zip(("score", "cosine", "level"), basis.basis(hit.parts), strict=True)
-        yield Best(size, foreign, hit.chunk.doc_id in right, reported, dict(values))
+    return dict(zip(FACTS, basis.basis(hit.parts), strict=True))
 
 
-def curves(some: Sequence[Best]) -> dict[str, Mapping[str, float]]:
-    """Coefficients by what goes in."""
-    ways = {
-        "all": (1.0, 1.0),
-        "no cosine": (0.0, 1.0),
-        "no level": (1.0, 0.0),
-        "the score alone": (0.0, 0.0),
-    }
-    found: dict[str, Mapping[str, float]] = {}
-    for name, (cosine, level) in ways.items():
-        made = fitted(
-            [one.features["score"] for one in some],
-            [cosine * one.features["cosine"] for one in some],
-            [one.answers for one in some],
-            [level * one.features["level"] for one in some],
-        )
-        known = (made.score, made.cosine, made.level, made.intercept)
-        found[name] = dict(zip(("score", "cosine", "level", "intercept"), known, strict=True))
-    return found
+def curve(some: Sequence[Best], way: str) -> dict[str, float]:
+    """Coefficients, fitted to best hits."""
+    score, cosine, words = WAYS[way]
+    made = fitted(
+        [score * one.features["score"] for one in some],
+        [cosine * one.features["cosine"] for one in some],
+        [one.answers for one in some],
+        [words * one.features["words"] for one in some],
+    )
+    known = (made.score, made.cosine, made.words, made.intercept)
+    return dict(zip((*FACTS, "intercept"), known, strict=True))

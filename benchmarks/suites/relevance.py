@@ -1,8 +1,8 @@
 """The default relevance curve: fitted anew, what one threshold is worth, and in corpora of any size.
 
-*Fit*: to the best hits of questions of each set and of questions that it cannot answer, in corpora drawn from
-it and in the whole, of one half of all questions; reported on the other half, which shares no answering
-document.
+*Fit*: to the best hits of questions of each set and of questions of others that it cannot answer, in corpora
+drawn from it and in the whole, of one half of all questions; reported on the other half, which shares no
+answering document, and on each set by curves that were fitted to the others.
 *Sets*: average precision is of all (query, hit) pairs of the 20 best hits, sorted by one number; the AUC says
 how well the best hit's number tells a set's own questions from those of another set. *Sizes*: questions of the
 reported half, each with one chunk that answers it and ``n - 1`` chunks that do not, drawn at random: the
@@ -19,8 +19,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.common import Bench, Suite, choosing
 from benchmarks.records import Table
-from benchmarks.suites._relevance_fit import Best, bests, curves
+from benchmarks.suites._relevance_fit import FACTS, WAYS, Best, bests, curve
 from benchmarks.suites._relevance_sizes import FOREIGN, sizes
+from benchmarks.suites._relevance_strangers import NOT_FITTED
 from rag_embed import evaluation as ev
 from rag_embed.protocols import Retriever
 from rag_embed.types import DENSE, Hit, Query
@@ -31,33 +32,44 @@ DEPTH = 20
 def fit(bench: Bench) -> Iterator[Table]:
     known = bests(bench)
     reported = [one for one in known if one.reported]
-    made = curves([one for one in known if not one.reported])
-    columns = {name: ".2f" for name in ("score", "cosine", "level", "intercept")}
+    chosen = [one for one in known if not one.reported and one.set not in NOT_FITTED]
+    made = {way: curve(chosen, way) for way in WAYS}
+    columns = {name: ".2f" for name in (*FACTS, "intercept")}
     yield Table(
         "curves", {"": "", **columns}, [[name, *one.values()] for name, one in made.items()]
     )
     rows: list[list[Any]] = []
-    for name, curve in made.items():
-        found = {one: curve_of(curve, one) for one in reported}
-        for size in sorted({one.size for one in reported}):
-            here = [one for one in reported if one.size == size]
-            rows.append([name, size or "whole", *shares(here, found)])
-    columns = {"Brier": ".3f", "right hits": ".2f", "below .1": ".1%"}
-    more = {"questions of another set": ".2f", "above .1": ".0%", "above .5": ".1%"}
-    yield Table("best hits", {"": "", "chunks": "", **columns, **more}, rows)
+    for name, one in made.items():
+        for size in sorted({best.size for best in reported}):
+            here = [best for best in reported if best.size == size]
+            rows.append([name, size or "whole", *shares(here, one)])
+    yield Table("best hits", {"": "", "chunks": "", **SHOWN}, rows)
+    rows = []
+    for set_ in dict.fromkeys(best.set for best in reported):
+        rest = [best for best in chosen if best.set != set_]
+        here = [best for best in reported if best.set == set_ and not best.size]
+        for way in WAYS:
+            rows.append([set_, way, *shares(here, curve(rest, way))])
+    yield Table("left out", {"set": "", "": "", **SHOWN}, rows)
 
 
-def curve_of(curve: Mapping[str, float], one: Best) -> float:
-    weighed = sum(curve[name] * value for name, value in one.features.items())
-    return float(1 / (1 + np.exp(-(weighed + curve["intercept"]))))
+SHOWN = {
+    **{"AUC": ".3f", "Brier": ".3f", "right hits": ".2f"},
+    **{"unanswerable": ".2f", "above .1": ".0%", "above .5": ".1%"},
+}
+"""How well best hits of a set's own questions and of others are told apart; medians; shares of the others."""
 
 
-def shares(here: Sequence[Best], found: Mapping[Best, float]) -> Iterator[float]:
-    right = np.array([found[one] for one in here if one.answers])
-    foreign = np.array([found[one] for one in here if one.foreign])
-    yield float(np.mean([(found[one] - one.answers) ** 2 for one in here]))
-    yield from (float(right.mean()), float((right < 0.1).mean()))
-    yield from (float(foreign.mean()), float((foreign > 0.1).mean()), float((foreign > 0.5).mean()))
+def shares(here: Sequence[Best], curve: Mapping[str, float]) -> Iterator[float]:
+    weighed = np.array([sum(curve[name] * one.features[name] for name in FACTS) for one in here])
+    found = 1 / (1 + np.exp(-(weighed + curve["intercept"])))
+    answers, foreign = (
+        np.array([getattr(one, name) for one in here]) for name in ("answers", "foreign")
+    )
+    yield float(roc_auc_score(~foreign, found))
+    yield float(np.mean((found - answers) ** 2))
+    yield from (float(np.median(found[answers])), float(np.median(found[foreign])))
+    yield from (float((found[foreign] > 0.1).mean()), float((found[foreign] > 0.5).mean()))
 
 
 def numbers(hits: Sequence[Hit]) -> dict[str, list[float]]:

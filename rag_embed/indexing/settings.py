@@ -178,15 +178,20 @@ def _unread(place: str, why: str) -> StoreError:
     )
 
 
+def _calibration(known: Mapping[str, Any]) -> Calibration:
+    return Calibration(**{name: value for name, value in known.items() if name != "level"})
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "signature": lambda one: Signature(**one),
     "spaces": lambda some: {name: Signature(**one) for name, one in some.items()},
     "sparse": lambda some: {name: Signature(**one) for name, one in some.items()},
     "experts": lambda some: tuple(Expert(**one) for one in some),
     "contexts": tuple,
-    "calibration": lambda one: None if one is None else Calibration(**one),
+    "calibration": lambda one: None if one is None or one.get("level") else _calibration(one),
     "personal": lambda one: Setting(**one),
     "fresh": lambda one: None if one is None else Fresh(**one),
     "roots": lambda some: {name: Root(**one) for name, one in some.items()},
 }
-"""How the fields that are no plain JSON are read."""
+"""How the fields that are no plain JSON are read. A fit that weighs a ``level`` is of the time when that was
+another fact, and is none: the curve for every index takes its place."""

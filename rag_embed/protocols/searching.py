@@ -47,10 +47,10 @@ class Answers(Protocol):
 
 @runtime_checkable
 class LevelledAnswers(Answers, Protocol):
-    """Answers of a leg that knows what a score is worth by itself, not among the others of its query."""
+    """Answers of a leg that knows what a chunk is worth by itself, not among the others of its query."""
 
-    def levels(self, query: int, raw: Scores, /) -> Scores:
-        """Raw scores of one query on one scale for all queries and corpora, in the same order."""
+    def levels(self, query: int, ids: Sequence[str], /) -> Scores:
+        """Of some chunks for one query, on one scale for all queries and corpora, in the same order."""
         ...
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from rag_embed.analysis import Analyzer
 from rag_embed.filters import Filter
 from rag_embed.maths.frequencies import Frequencies
@@ -69,6 +72,13 @@ class View(Protocol):
         """Per text: the BM25 of the given chunks, as in `lexical`.
 
         0 for a chunk that shares no word with the text, or that is not there.
+        """
+        ...
+
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
+        """``(len(words), len(ids))``: does a chunk hold a word, as `Analyzer` cuts them?
+
+        No chunk that is not there holds any.
         """
         ...
 

@@ -201,11 +201,11 @@ class Fusion:
             raise BadInput(f"Second stage {name!r} must give one finite score per candidate.")
         return raw, _normalised(asked, query, raw)
 
-    def _levels(self, name: str, query: int, raw: Scores) -> Scores | None:
-        """What a leg's raw scores are worth by themselves; None where it does not know."""
+    def _levels(self, name: str, query: int, ids: Sequence[str]) -> Scores | None:
+        """What chunks are worth by themselves to a leg; None where it does not know."""
         asked = self.answers[name]
         said = asked.said
-        return said.levels(asked.place[query], raw) if isinstance(said, LevelledAnswers) else None
+        return said.levels(asked.place[query], ids) if isinstance(said, LevelledAnswers) else None
 
     def _scored(
         self, query: int, ids: list[str], raw: Mapping[str, Scores], look: bool
@@ -213,7 +213,7 @@ class Fusion:
         """All candidates, best first."""
         weights, scaled = self.weights[query], self.scaled(query, raw)
         levels = {
-            name: some for name in raw if (some := self._levels(name, query, raw[name])) is not None
+            name: some for name in raw if (some := self._levels(name, query, ids)) is not None
         }
         looks: dict[str, dict[str, tuple[float, float]]] = {}
 

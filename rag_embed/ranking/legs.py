@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
-from rag_embed.maths.bm25 import ceiling, idf
+from rag_embed.maths.bm25 import ceiling
 from rag_embed.maths.vectors import unit
 from rag_embed.protocols import QueryEncoder, TokenReader, View
 from rag_embed.types import DENSE, LEXICAL, Principal, Query, Scores, TokenRows, Vectors
@@ -19,8 +20,8 @@ Z_EQUAL = 4.8
 
 _POWER = 1.5
 
-A_FEW = 10
-"""Chunks below which the level of a lexical score does not depend on how many there are."""
+FOR_LONG = 0.1
+"""What the logarithm of a query's number of words adds to the share of them that a chunk holds."""
 
 REACHED, FOR_BEST = 0.25, 100.0
 """The best lexical score that a query is expected to reach in a large corpus, as a share of
@@ -180,15 +181,23 @@ class LexicalAnswers:
         lacking = max(REACHED * most - best, 0.0)
         return (raw / (best + lacking * (FOR_BEST / (count + FOR_BEST)) ** 2)).astype(np.float32)
 
-    def levels(self, query: int, raw: Scores, /) -> Scores:
-        """See `protocols.LevelledAnswers`: by the words of the query, over the root of the largest idf.
+    def levels(self, query: int, ids: Sequence[str], /) -> Scores:
+        """See `protocols.LevelledAnswers`: the share of the query's words that a chunk holds.
 
-        So it lies between the score for each word, in which questions from elsewhere rise as a corpus grows,
-        and the share of what could be reached, in which right hits fall. Among a few chunks it is that share.
+        In the language in which it holds most, and a little more for every word that was asked: half of
+        eight words tell more than one of two. Nothing but query and chunk is in it, so it is the same in
+        every corpus.
         """
-        count, most = self._most(query)
-        scale = idf(max(count, A_FEW), np.float64(1)) ** 0.5
-        return (raw / most * scale).astype(np.float32) if most else raw
+        known = np.zeros(len(ids), dtype=np.float32)
+        readings = self.view.analyzer.readings(self.texts[query])
+        held = self.view.holding([word for words in readings for word in words], ids)
+        start = 0
+        for words in readings:
+            count = len(words)
+            share = held[start : start + count].mean(axis=0)
+            known = np.maximum(known, share + FOR_LONG * math.log(count), dtype=np.float32)
+            start += count
+        return known
 
     def _most(self, query: int) -> tuple[int, float]:
         """How many chunks the query could find, and the score that none of them can exceed."""

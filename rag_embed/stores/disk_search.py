@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import first
-from rag_embed.stores.full_text import FEW, TIES
+from rag_embed.stores.full_text import TIES
 from rag_embed.stores.snapshot import Snapshot, narrowed
+from rag_embed.stores.stored_words import FEW
 from rag_embed.types import Scores, Vectors
 
 _EXACT_BELOW = 0.05

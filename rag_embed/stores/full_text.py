@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import Expr
@@ -23,13 +24,11 @@ from rag_embed.processes import PerProcess
 from rag_embed.stores.private_bm25 import OwnedOnDisk
 from rag_embed.stores.schema import WORDS
 from rag_embed.stores.snapshot import Snapshot, narrowed
+from rag_embed.stores.stored_words import FEW, holding_of
 from rag_embed.types import Scores
 
 TIES = 32
 """Rows asked for beyond ``n``, so that copies of one text at the edge are ordered by id."""
-
-FEW = 1000
-"""Chunk ids that a search is given as a filter; of more, it finds more and drops some."""
 
 SPACES = FTS(
     base_tokenizer="whitespace",
@@ -78,6 +77,10 @@ class FullText:
     def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `lexical.Lexical`."""
         return [self._scores(text, some) for text, some in zip(texts, ids, strict=True)]
+
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
+        """See `lexical.Lexical`."""
+        return holding_of(self.snapshot, words, ids)
 
     def _scores(self, text: str, ids: Sequence[str]) -> Scores:
         among = self.snapshot.resolved(field("id").is_in(list(ids)))

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from rag_embed.analysis import Analyzer
@@ -140,6 +141,10 @@ class LanceView:
     def lexical_scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `protocols.View`."""
         return self._words.scores(texts, ids)
+
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
+        """See `protocols.View`."""
+        return self._words.holding(words, ids)
 
     @cached_property
     def _words(self) -> Lexical:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 
 from rag_embed.analysis import Analyzer
@@ -30,6 +32,10 @@ class Lexical(Protocol):
 
     def scores(self, texts: Sequence[str], ids: Sequence[Sequence[str]], /) -> list[Scores]:
         """See `protocols.View.lexical_scores`."""
+        ...
+
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
+        """See `protocols.View.holding`."""
         ...
 
 

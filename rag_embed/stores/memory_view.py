@@ -148,6 +148,15 @@ class MemoryView:
             found.append(scores[[self.position.get(id, -1) for id in some]])
         return found
 
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
+        """See `protocols.View`."""
+        found = np.zeros((len(words), len(self) + 1), dtype=np.bool_)
+        for own, rows in self.postings.values():
+            for i, word in enumerate(words):
+                if word in own.words:
+                    found[i, rows[own.words[word][0]]] = True
+        return found[:, [self.position.get(id, -1) for id in ids]]
+
     def _bm25(self, words: Sequence[str]) -> Scores:
         """Of every chunk, judged by what all of its audience see: shared chunks and those of the audience."""
         scores = np.zeros(len(self), dtype=np.float32)

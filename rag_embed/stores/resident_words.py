@@ -8,6 +8,7 @@ from functools import cached_property
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 
 from rag_embed.analysis import Analyzer
 from rag_embed.filters import Filter
@@ -18,6 +19,7 @@ from rag_embed.stores.resident import Resident
 from rag_embed.stores.roster import BASE, NOBODY, Mask, whose
 from rag_embed.stores.schema import WORDS
 from rag_embed.stores.snapshot import Snapshot
+from rag_embed.stores.stored_words import holding_of
 from rag_embed.types import Scores
 
 KEY = "words"
@@ -41,6 +43,17 @@ class Spoken:
     def bm25(self, words: Sequence[str], among: Mask) -> Scores:
         """Of every slot of a mask, for a query; 0 of the others."""
         return self.seen.bm25(self.words.holding(words, len(among)), among)
+
+    def holding(self, words: Sequence[str], places: npt.NDArray[np.intp]) -> Mask:
+        """``(len(words), len(places))``: does a slot hold a word? None does at a place below 0."""
+        size = max(int(places.max(initial=-1)) + 1, 1)
+        found = np.zeros((len(words), len(places)), dtype=np.bool_)
+        for i, (rows, _) in enumerate(self.words.holding(words, size)):
+            if len(rows):
+                held = np.zeros(size + 1, dtype=np.bool_)
+                held[rows] = True
+                found[i] = held[places]
+        return found
 
     def best(self, scores: Scores, n: int) -> tuple[list[str], Scores]:
         """The ``n`` best of those that share a word with a query."""
@@ -112,6 +125,10 @@ class ResidentWords:
         places = self.resident.places(ids)
         return np.where(places < 0, np.float32(0), scores[places])
 
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> Mask:
+        """See `lexical.Lexical`."""
+        return self._spoken.holding(words, self.resident.places(ids))
+
     @cached_property
     def _spoken(self) -> Spoken:
         version, size = self.resident, self.resident.size
@@ -157,6 +174,10 @@ class ReadWords:
             scores = np.append(spoken.bm25(words, every), np.float32(0))
             found.append(scores[[place.get(id, -1) for id in some]])
         return found
+
+    def holding(self, words: Sequence[str], ids: Sequence[str], /) -> Mask:
+        """See `lexical.Lexical`."""
+        return holding_of(self.snapshot, words, ids)
 
     def _spoken(self, queries: Sequence[Sequence[str]]) -> Spoken:
         """What all chunks say, as far as it concerns some queries."""

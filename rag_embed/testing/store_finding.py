@@ -125,6 +125,22 @@ class FindingLaws:
             assert [one.size for one in view.lexical_scores(texts[:2], [[], every[:1]])] == [0, 1]
             store.optimize()
 
+    def test_holding_is_told_word_by_word(self, store: Store) -> None:
+        """Words are as the analyzer cuts them; a chunk that is not there holds none."""
+        write(store, *CORPUS)
+        for _ in range(2):
+            view = store.view()
+            every = [*view.passing(None), "nope"]
+            words = ["fox", "drink", "quokka", "foxes"]
+            held = view.holding(words, every)
+            assert held.dtype == np.bool_ and held.shape == (4, len(every))
+            for word, row in zip(words[:3], held, strict=False):
+                found = set(view.lexical([word], 99, None)[0][0])
+                assert {id for id, one in zip(every, row, strict=True) if one} == found
+            assert not held[3].any() and view.holding([], every).shape == (0, len(every))
+            assert view.holding(words, []).shape == (4, 0)
+            store.optimize()
+
     def test_lexical_search_reads_what_is_given(self, store: Store) -> None:
         """Texts for lexical search take the place of title and text."""
         a, b = Document("a", "red fox", "Animals"), Document("b", "blue sea")

@@ -208,7 +208,8 @@ class Part:
         raw: Its own score (cosine, BM25).
         normalised: The score on the common scale of the fusion.
         weight: The weight the fusion gave this leg for this query.
-        level: What the raw score is worth by itself, on one scale for all queries, where the leg knows (BM25).
+        level: What the chunk is worth by itself, on one scale for all queries, where the leg knows: for
+            words, about the share of the query's words that it holds.
     """
 
     leg: str

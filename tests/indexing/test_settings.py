@@ -29,7 +29,7 @@ FULL = IndexSettings(
     experts=(Expert("law", "query", "/adapters/law", card={"gain": {"low": 0.1}}),),
     own_weights={"ann": {"dense": 0.3}},
     weights={"dense": 0.25, "lexical": 0.75},
-    calibration=Calibration(1.0, 2.0, 3.0, "small", {"small": 1.0}),
+    calibration=Calibration(1.0, 2.0, 3.0, 0.5, "small", {"small": 1.0}),
     personal=Setting(2.0, kinds={"fact": 0.5}),
     situated="measured",
     recipes={"dense": {"encoder": {"kind": "hash", "settings": {"dim": 8}, "files": {}}}},
@@ -116,3 +116,14 @@ def test_a_store_that_asks_again_loses_nothing_of_the_faster_process(monkeypatch
     monkeypatch.setattr(store, "revise", lost_once)
     said = write(store, lambda known: replace(known, contexts=(*known.contexts, "/ours")))
     assert said.contexts == read(store).contexts == ("/theirs", "/ours")
+
+
+def test_a_fit_of_another_level_is_none(store) -> None:
+    """Once a fit weighed what a word's score reached; on the share of words that is held it means nothing."""
+    store.configure(FULL.entries())
+    known = store.settings()["calibration"]
+    del known["words"]
+    store.configure({"calibration": {**known, "level": 0.0}})
+    assert read(store).calibration == Calibration(1.0, 2.0, 3.0, 0.0, "small", {"small": 1.0})
+    store.configure({"calibration": {**known, "level": 5.0}})
+    assert read(store).calibration is None

@@ -12,7 +12,9 @@ from scipy.optimize import minimize
 from rag_embed import Index
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
+from rag_embed.protocols import View
 from rag_embed.ranking import DenseLeg, Hybrid, LexicalLeg
+from rag_embed.ranking.legs import FOR_LONG
 from rag_embed.ranking.relevance import (
     BASIS,
     HARDLY,
@@ -43,7 +45,7 @@ def test_fit_is_the_maximum_of_the_smoothed_likelihood() -> None:
 
     expected = minimize(loss, np.zeros(4), method="BFGS").x
     got = fitted(scores.tolist(), cosines.tolist(), labels.tolist(), levels.tolist())
-    found = [got.score, got.cosine, got.level, got.intercept]
+    found = [got.score, got.cosine, got.words, got.intercept]
     np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
@@ -153,9 +155,68 @@ def test_a_question_from_elsewhere_is_not(notes, asked) -> None:
     assert notes.search(asked, k=1)[0].relevance < 0.1
 
 
+LEG = LexicalLeg()
+
+
+@pytest.mark.parametrize(
+    ("asked", "share"),
+    [
+        ("red fox", 1.0),
+        ("foxes, red foxes!", 1.0),  # its distinct words, as stems
+        ("what is the red fox of France?", 2 / 3),
+        ("blue", 0.0),
+        ("the", 0.0),  # no word of it counts
+    ],
+)
+def test_the_level_is_the_share_of_the_words_that_a_chunk_holds(asked, share) -> None:
+    view = small("A red fox.", "The sea.")
+    words = {"red fox": 2, "foxes, red foxes!": 2, "what is the red fox of France?": 3}.get(
+        asked, 1
+    )
+    got = LEG.ask(view, [Query(asked)]).levels(0, ["d0#0-10", "nope"])
+    longer = FOR_LONG * np.log(words)
+    np.testing.assert_allclose(got, [share + longer, longer], rtol=1e-6)
+
+
+def test_the_level_is_that_of_the_language_in_which_most_is_held() -> None:
+    """Nobody can tell the language of one word, so it is looked for in each."""
+    view = small("Die Katzen schlafen auf den Dächern.", "The sea.")
+    assert len(view.analyzer.readings("Katze")) > 2
+    assert LEG.ask(view, [Query("Katze")]).levels(0, ["d0#0-36", "d1#0-8"]).tolist() == [1, 0]
+
+
+def small(*texts: str) -> View:
+    documents = [Document(f"d{i}", text) for i, text in enumerate(texts)]
+    store = MemoryStore({"dense": 2})
+    chunks = [Chunk.of(one, 0, len(one.text)) for one in documents]
+    rows = np.ones((len(texts), 2), dtype=np.float32)
+    store.replace([(one, "") for one in documents], ChunkRows(chunks, {"dense": rows}))
+    return store.view()
+
+
+def test_relevance_is_the_same_in_every_corpus(notes) -> None:
+    """Where the model's cosines are known: more chunks change the order's scores, and it not."""
+    asked = "what does E-4711 mean?"
+    more = Index.in_memory()
+    more.add([Document(name, text) for name, text in NOTES.items()])
+    more.add([Document(str(i), f"What does error {i} of the key mean?") for i in range(30)])
+    before, after = (
+        next(hit for hit in one.search(asked, k=40) if hit.chunk.doc_id == "vpn")
+        for one in (notes, more)
+    )
+    assert after.score != pytest.approx(before.score, abs=0.01)
+    assert after.relevance == pytest.approx(before.relevance, abs=1e-6)
+
+
+def test_one_of_two_words_is_little() -> None:
+    index = Index.in_memory()
+    index.add([Document("str.capitalize", "Return a capitalized version of the string: capitals.")])
+    assert index.search("What is the capital of France?", k=1)[0].relevance < 0.3
+
+
 def test_relevance_needs_no_words_where_no_leg_has_any(notes) -> None:
     curve = default("", {"dense": 1.0})
-    assert curve.level == 0.0 and curve.legs == {"dense"}
+    assert curve.words == 0.0 and curve.legs == {"dense"}
 
 
 SAID = (
