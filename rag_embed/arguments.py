@@ -7,13 +7,14 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache, wraps
 from inspect import Parameter, signature
+from math import isfinite
 from numbers import Integral, Real
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 from typing_extensions import get_protocol_members
 
-from rag_embed.errors import BadInput, class_of
+from rag_embed.errors import BadInput, class_name, class_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -93,6 +94,22 @@ def is_number(given: object) -> bool:
     except OverflowError:
         return False
     return True
+
+
+def check_numbers(owner: Any, *names: str) -> None:  # noqa: ANN401
+    """Refuse what is no finite number among what a dataclass was given; NaN is neither above nor below a limit.
+
+    Args:
+        owner: The dataclass, in its ``__post_init__``.
+        *names: Its attributes.
+
+    Raises:
+        BadInput: One is no number, or not finite.
+    """
+    for name in names:
+        given = getattr(owner, name)
+        if not is_number(given) or not isfinite(given):
+            raise BadInput(f"{type(owner).__name__}.{name} must be a number, got {given!r}.")
 
 
 def nearest(given: str, known: Iterable[str]) -> str | None:
@@ -209,6 +226,29 @@ def check_is(what: str, given: T, wanted: type) -> T:
     if told := lacking(given, wanted):
         room = ".".join(wanted.__module__.split(".")[:2])
         raise BadInput(f"{what} is a {room}.{wanted.__name__}; {told}.")
+    return given
+
+
+def check_made(what: str, given: T, wanted: type[T]) -> T:
+    """What is no object of a class is refused where it is given, as `check_is` does for a Protocol.
+
+    Args:
+        what: Its name, for the message.
+        given: Anything.
+        wanted: The class.
+
+    Raises:
+        BadInput: It is something else.
+
+    Examples:
+        >>> check_made("labels", 3, list)
+        Traceback (most recent call last):
+        ...
+        rag_embed.errors.BadInput: labels is a list, got int.
+    """
+    if not isinstance(given, wanted):
+        told = "a class" if isinstance(given, type) else class_of(given)
+        raise BadInput(f"{what} is a {class_name(wanted)}, got {told}.")
     return given
 
 

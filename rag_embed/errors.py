@@ -135,7 +135,12 @@ def class_of(value: object) -> str:
         >>> class_of("a"), class_of(BadInput())
         ('str', 'rag_embed.errors.BadInput')
     """
-    kind, module = type(value), type(value).__module__
+    return class_name(type(value))
+
+
+def class_name(kind: type) -> str:
+    """A class with its module, as `class_of` names it."""
+    module = kind.__module__
     if module.startswith("rag_embed."):
         module = ".".join(module.split(".")[:2])
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"

@@ -25,6 +25,7 @@ from rag_embed.cli.asking import (
 )
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import err, out
+from rag_embed.cli.sources import index_at, name_of
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.index import Index
@@ -56,7 +57,7 @@ class Options(TypedDict, total=False):
 
 def evaluate(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="An index, a folder with corpus.jsonl, queries.jsonl and qrels, or a corpus.jsonl."
         ),
@@ -124,10 +125,11 @@ def evaluate(
     with tempfile.TemporaryDirectory() as folder:
         if (queries is None) != (qrels is None):
             raise BadInput("Give both queries and qrels, or neither with a collection's folder.")
-        if (source / "settings.lance").is_dir():
+        opened = index_at(source)
+        if opened is not None:
             if chunk_tokens is not None:
                 raise BadInput("--chunk-tokens is for a folder; an index has its chunks already.")
-            index = Index.open(source)
+            index = opened
             whom = Principal(user, group_names("--group", groups or ()))
             found = _labelled(index, source, queries, qrels, whom, router)
             collection, left_out = found.needed(), found.told
@@ -195,7 +197,7 @@ def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]
 
 def _labelled(
     index: Index,
-    source: Path,
+    source: str,
     queries: Path | None,
     qrels: Path | None,
     whom: Principal,
@@ -210,14 +212,14 @@ def _labelled(
             "An index has no labels of its own: rag-embed eval KB queries.jsonl qrels.tsv"
         )
     documents = tuple(Document(id, "") for id in index.store.document_ids())
-    labels = ev.read_labels(documents, queries, qrels, name=source.name)
+    labels = ev.read_labels(documents, queries, qrels, name=name_of(source))
     return ev.shared(labels, index.store, user=whom.user, groups=whom.groups, asked=not pilots)
 
 
-def _collection(source: Path, queries: Path | None, qrels: Path | None) -> ev.Collection:
+def _collection(source: str, queries: Path | None, qrels: Path | None) -> ev.Collection:
     if queries is None or qrels is None:
         return ev.read_collection(source)
-    corpus = source / "corpus.jsonl" if source.is_dir() else source
+    corpus = Path(source, "corpus.jsonl") if Path(source).is_dir() else Path(source)
     return ev.read_files(corpus, queries, qrels, name=corpus.resolve().parent.name)
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from rag_embed.cli.show import NOT_BETTER, emit, err, facts, out
+from rag_embed.cli.sources import index_at, name_of
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
 from rag_embed.types import Document, OnProgress, Progress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rag_embed.training.sources import Source
 
 SOURCE = Annotated[
-    Path, typer.Argument(help="An index, or a folder with corpus.jsonl, queries.jsonl and qrels.")
+    str, typer.Argument(help="An index, or a folder with corpus.jsonl, queries.jsonl and qrels.")
 ]
 QUERIES = Annotated[
     Path | None, typer.Argument(help="The queries, a file such as queries.jsonl; for an index.")
@@ -93,7 +94,7 @@ def train_expert(
             sides,
             to,
             name=name or to.resolve().name,
-            data=f"{source.resolve().name}: {len(material.pairs)} labelled, {count} pseudo-queries",
+            data=f"{name_of(source)}: {len(material.pairs)} labelled, {count} pseudo-queries",
             recipe=Recipe(rank=rank, batch=batch, schedule=schedule),
             group_by=material.group_by,
             device=device,
@@ -104,7 +105,7 @@ def train_expert(
 
 def train_situated(
     source: Annotated[
-        Path, typer.Argument(help="An index, or a folder that also has documents.jsonl.")
+        str, typer.Argument(help="An index, or a folder that also has documents.jsonl.")
     ],
     to: _OUT,
     made: Annotated[
@@ -146,8 +147,7 @@ def train_situated(
     from rag_embed.training.sources import cuts_of, read_chunk_set
     from rag_embed.training.splits import split
 
-    if (source / "settings.lance").is_dir():
-        index = Index.open(source)
+    if (index := index_at(source)) is not None:
         own = index.spaces.own.signature.model
         cuts, pairs = clozed(cuts_of(index), made, seed=seed)
         kind = f"{len(pairs)} sentences cut out"
@@ -163,7 +163,7 @@ def train_situated(
             to,
             model=model or own,
             name=name or to.resolve().name,
-            data=f"{source.resolve().name}: {kind}",
+            data=f"{name_of(source)}: {kind}",
             recipe=SituatedRecipe(objective=objective, pull=pull, rank=rank, schedule=schedule),
             device=device,
             progress=progress,
@@ -171,7 +171,7 @@ def train_situated(
     report(card, to, as_json)
 
 
-def _source(source: Path, queries: Path | None, qrels: Path | None) -> Source:
+def _source(source: str, queries: Path | None, qrels: Path | None) -> Source:
     from rag_embed.encoders import load
     from rag_embed.training.sources import Source
 
@@ -184,7 +184,7 @@ def _source(source: Path, queries: Path | None, qrels: Path | None) -> Source:
 
 
 def read(
-    source: Path, queries: Path | None, qrels: Path | None
+    source: str, queries: Path | None, qrels: Path | None
 ) -> tuple[Index | None, Collection | None]:
     """The index that a source is, and the labels: those of its documents, or the collection that it is.
 
@@ -195,15 +195,17 @@ def read(
 
     if (queries is None) != (qrels is None):
         raise BadInput("Give both queries and qrels, or neither.")
-    if not (source / "settings.lance").is_dir():
+    index = index_at(source)
+    if index is None:
         if queries is None or qrels is None:
             return None, ev.read_collection(source)
-        return None, ev.read_files(source / "corpus.jsonl", queries, qrels, name=source.name)
-    index = Index.open(source)
+        return None, ev.read_files(
+            Path(source, "corpus.jsonl"), queries, qrels, name=name_of(source)
+        )
     if queries is None or qrels is None:
         return index, None
     documents = tuple(Document(id, "") for id in index.store.document_ids())
-    return index, ev.read_labels(documents, queries, qrels, name=source.name)
+    return index, ev.read_labels(documents, queries, qrels, name=name_of(source))
 
 
 @contextmanager

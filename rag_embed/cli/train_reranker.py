@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.show import err
+from rag_embed.cli.sources import name_of
 from rag_embed.cli.train import (
     DEVICE,
     HELD_OUT,
@@ -81,7 +82,7 @@ def train_reranker(
             material.split(held_out=held_out, seed=seed),
             to,
             name=name or to.resolve().name,
-            data=f"{source.resolve().name}: {len(material.pairs)} labelled",
+            data=f"{name_of(source)}: {len(material.pairs)} labelled",
             recipe=RerankerRecipe(layers, depth, characters, batch=batch, schedule=schedule),
             teacher=None if teacher is None else load_reranker(teacher, device=device),
             device=device,

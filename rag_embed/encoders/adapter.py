@@ -25,6 +25,7 @@ from safetensors.numpy import load_file, save
 
 from rag_embed.encoders.cache import cache_folder
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch, UnsupportedModel
+from rag_embed.paths import absolute
 from rag_embed.types import Signature
 
 WEIGHTS = "adapter_model.safetensors"
@@ -59,7 +60,7 @@ class Adapter:
 
 def write_adapter(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
     """Write an adapter's folder, in a way that never leaves half of one."""
-    folder = Path(folder)
+    folder = Path(absolute(folder))
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for layer, (down, up) in adapter.factors.items():
@@ -93,7 +94,7 @@ def replaced(path: Path, content: bytes) -> None:
 def remove_adapter(folder: str | os.PathLike[str]) -> None:
     """Take an adapter out of its folder; none there is no error."""
     for name in (WEIGHTS, _CONFIG):
-        (Path(folder) / name).unlink(missing_ok=True)
+        (Path(absolute(folder)) / name).unlink(missing_ok=True)
 
 
 def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
@@ -102,7 +103,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     Raises:
         BadInput: It is none, or does not say which weights it was trained on.
     """
-    file = Path(folder) / WEIGHTS
+    file = Path(absolute(folder)) / WEIGHTS
     if not file.is_file():
         raise BadInput(
             f"{os.fspath(folder)!r} holds no {WEIGHTS}. Pass the folder that train-expert, "
@@ -161,7 +162,7 @@ def merged(folder: str | os.PathLike[str], base: Path, weights: str) -> Path:
             f"{adapter.base.weights[:12]}..., found were {weights[:12]}.... Install that model, "
             "or train again."
         )
-    content = (Path(folder) / WEIGHTS).read_bytes()
+    content = (Path(absolute(folder)) / WEIGHTS).read_bytes()
     key = hashlib.sha256(weights.encode() + content).hexdigest()
 
     def fill(folder: Path) -> None:
@@ -178,7 +179,7 @@ def packed(folder: str | os.PathLike[str]) -> dict[str, bytes]:
         BadInput: It is no folder of an adapter.
     """
     read_adapter(folder)
-    files = {name: Path(folder) / name for name in (WEIGHTS, _CONFIG, CARD)}
+    files = {name: Path(absolute(folder)) / name for name in (WEIGHTS, _CONFIG, CARD)}
     return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from rag_embed.encoders.adapter import CARD, replaced
 from rag_embed.errors import BadInput
 from rag_embed.maths.resampling import Difference
+from rag_embed.paths import absolute
 
 Kind: TypeAlias = Literal["expert", "situated", "merged", "reranker"]
 
@@ -77,9 +78,10 @@ class Card:
 
     def write(self, folder: str | os.PathLike[str]) -> None:
         """Write ``card.json``."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder = Path(absolute(folder))
+        folder.mkdir(parents=True, exist_ok=True)
         content = json.dumps({**asdict(self), "installed": self.installed}, indent=2)
-        replaced(Path(folder) / CARD, content.encode())
+        replaced(folder / CARD, content.encode())
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Card:
@@ -88,7 +90,7 @@ class Card:
         Raises:
             BadInput: There is none, or it is not one of this library.
         """
-        file = Path(folder) / CARD
+        file = Path(absolute(folder)) / CARD
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             data.pop("installed")
@@ -109,6 +111,7 @@ def trained(folder: str) -> Mapping[str, Any] | None:
     Raises:
         BadInput: The folder holds no model, since what was trained was no better.
     """
+    folder = absolute(folder)
     if not (Path(folder) / CARD).is_file() or (card := Card.read(folder)).kind != "reranker":
         return None
     if not card.installed:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
+from rag_embed import paths
 from rag_embed.encoders.positions import absolute
 from rag_embed.encoders.positions.applied import Extended, extended
 from rag_embed.encoders.positions.architecture import Architecture
@@ -39,7 +40,7 @@ def save(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
             "could say how it was extended. It was tuned: bake() writes it. Or it was read from a "
             "baked checkpoint: copy that folder."
         )
-    _write(found.original, Path(folder), found.extension)
+    _write(found.original, Path(paths.absolute(folder)), found.extension)
 
 
 def load(folder: str | os.PathLike[str], *, device: str | None = None) -> SentenceTransformer:
@@ -51,7 +52,7 @@ def load(folder: str | os.PathLike[str], *, device: str | None = None) -> Senten
     """
     from rag_embed.encoders.sentence import SentenceEncoder
 
-    if Extension.beside(Path(folder)) is None:
+    if Extension.beside(Path(paths.absolute(folder))) is None:
         raise BadInput(f"{os.fspath(folder)!r} holds no {SIDE_FILE}; save() or bake() writes it.")
     return SentenceEncoder(os.fspath(folder), device=device).model
 
@@ -73,7 +74,7 @@ def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
     """
     extension = _extended(model).extension
     if extension.baked:
-        _write(model, Path(folder), extension)
+        _write(model, Path(paths.absolute(folder)), extension)
         return
     rotary = Architecture.of(model).kind == "rotary"
     possible = STATIC if rotary else MAPS
@@ -86,7 +87,7 @@ def bake(model: SentenceTransformer, folder: str | os.PathLike[str]) -> None:
     long = copy.deepcopy(model, {id(one): one for one in model.parameters()})
     if not rotary:
         absolute.bake(Architecture.of(long), extension)
-    _write(long, Path(folder), replace(extension, baked=True))
+    _write(long, Path(paths.absolute(folder)), replace(extension, baked=True))
 
 
 def _extended(model: SentenceTransformer) -> Extended:

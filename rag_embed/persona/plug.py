@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
 from rag_embed.maths.vectors import unit
+from rag_embed.paths import absolute
 from rag_embed.persona import files
 from rag_embed.persona.language_model import BATCH, FrozenLM
 from rag_embed.persona.network import Persona, attention
@@ -96,7 +97,7 @@ class PersonaPlug:
             ModelUnavailable: The folder holds no whole PersonaPlug.
             SpaceMismatch: Another history encoder or language model than it was trained with.
         """
-        path = Path(folder)
+        path = Path(absolute(folder))
         trained = files.read(path)
         encoder = files.read_encoder(path)
         plug = cls(history, lm, tokenizer, encoder=encoder, temperature=trained.temperature)
@@ -115,7 +116,7 @@ class PersonaPlug:
             scale=self.persona.scale,
             steps=self.steps,
         )
-        files.write(Path(folder), self.persona, trained)
+        files.write(Path(absolute(folder)), self.persona, trained)
 
     def fit(
         self,

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import is_number, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.persona.language_model import FrozenLM
 from rag_embed.persona.network import Persona
@@ -76,7 +76,7 @@ class Schedule:
             "learning_rate": self.learning_rate,
             "encoder_rate": self.learning_rate if self.encoder_rate is None else self.encoder_rate,
         }.items():
-            if not 0.0 < rate < math.inf:
+            if not is_number(rate) or not 0.0 < rate < math.inf:
                 raise BadInput(f"{name} must be positive, got {rate!r}.")
 
 

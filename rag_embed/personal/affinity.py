@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_embed.arguments import check_is, set_counts
+from rag_embed.arguments import check_is, is_number, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.maths.attention import shrunk
 from rag_embed.maths.vectors import unit
@@ -46,8 +46,8 @@ class Affinity:
         check_is("Affinity.store", self.store, Store)
         check_is("Affinity.histories", self.histories, Histories)
         set_counts(self, 1, "nearest")
-        if not self.prior >= 0:
-            raise BadInput(f"Affinity takes prior >= 0, got {self.prior}.")
+        if not is_number(self.prior) or not self.prior >= 0:
+            raise BadInput(f"Affinity takes prior >= 0, got {self.prior!r}.")
 
     def rerank(self, query: Query, hits: Sequence[Hit], /) -> Scores | None:
         """See `protocols.Reranker`."""

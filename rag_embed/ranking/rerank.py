@@ -24,6 +24,7 @@ from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
 from rag_embed.ranking.excerpts import Excerpts
 from rag_embed.ranking.grouping import Groups
+from rag_embed.ranking.rerankers import checked
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors, check_queries
 
@@ -129,11 +130,16 @@ class Reranked:
             precision: Ask for OpenVINO in this precision.
 
         Raises:
-            BadInput: Training wrote no model into the folder, since it was no better.
+            BadInput: It is no name and no folder; or training wrote no model there, since it was no better.
             ModelUnavailable: The model cannot be loaded, or is no cross-encoder with one score.
         """
         from rag_embed.encoders import load_reranker
 
+        if not isinstance(model, str | os.PathLike) or not os.fspath(model):
+            raise BadInput(
+                f"model is the name or the folder of a cross-encoder, got {model!r}; a re-ranker that is made "
+                "already goes into Reranked(retriever, reranker)."
+            )
         name = os.fspath(model)
         told = trained(name)
         loaded = load_reranker(name, device=device, precision=precision)
@@ -199,7 +205,7 @@ class Reranked:
         if not hits or not query.text.strip():
             return None
         raw = self.reranker.rerank(query, hits)
-        return None if raw is None else _checked(self.reranker, raw, len(hits))
+        return None if raw is None else checked(self.reranker, raw, len(hits))
 
     def _ordered(self, query: Query, hits: list[Hit], raw: Scores | None) -> list[Hit]:
         """The first hits in their new order, the others behind them."""
@@ -243,17 +249,6 @@ class Reranked:
 
 def _grouped(query: Query, ranked: Sequence[Hit]) -> list[list[Hit]]:
     return Groups(query.group_by, lambda _: [hit.text for hit in ranked]).take(ranked)
-
-
-def _checked(reranker: Reranker, scores: Scores, count: int) -> Scores:
-    raw = np.asarray(scores, dtype=np.float32)
-    if raw.shape != (count,) or not np.isfinite(raw).all():
-        what = f"an array of {raw.shape}" if raw.shape != (count,) else "NaN or infinity"
-        raise BadInput(
-            f"{type(reranker).__name__} must give one finite score per hit, {count} in all; got "
-            f"{what}."
-        )
-    return raw
 
 
 def _spread(raw: Scores) -> Scores:

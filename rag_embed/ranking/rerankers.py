@@ -13,6 +13,7 @@ import numpy as np
 
 from rag_embed.arguments import check_calls
 from rag_embed.errors import BadInput
+from rag_embed.protocols import Reranker
 from rag_embed.texts import Read, read_titled
 from rag_embed.types import Hit, Query, Scores
 
@@ -46,6 +47,22 @@ class FunctionReranker:
             raise BadInput(
                 f"A re-ranker's function must give one number per text, {len(hits)} in all: {error}."
             ) from error
+
+
+def checked(reranker: Reranker, scores: Scores, count: int) -> Scores:
+    """What a re-ranker said of so many hits, as float32.
+
+    Raises:
+        BadInput: It is not one finite score per hit.
+    """
+    raw = np.asarray(scores, dtype=np.float32)
+    if raw.shape != (count,) or not np.isfinite(raw).all():
+        what = f"an array of {raw.shape}" if raw.shape != (count,) else "NaN or infinity"
+        raise BadInput(
+            f"{type(reranker).__name__} must give one finite score per hit, {count} in all; got "
+            f"{what}."
+        )
+    return raw
 
 
 def scores_of_order(ids: Sequence[str], ranked: Sequence[tuple[str, float | None]]) -> Scores:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.arguments import is_number, set_counts
+from rag_embed.arguments import check_numbers, is_number, set_counts
 from rag_embed.errors import BadInput, SpaceMismatch
 from rag_embed.maths.routing import (
     Aggregation,
@@ -65,6 +65,7 @@ class Soft:
         for name, value in {**self.prices, "least": self.least}.items():
             if not is_number(value) or not 0.0 <= value < math.inf:
                 raise BadInput(f"Soft: expected a number >= 0 for {name!r}, got {value!r}.")
+        check_numbers(self, "temperature", "ridge", "far", "near")
         if self.temperature <= 0 or self.ridge <= 0:
             raise BadInput(f"Expected temperature > 0 and ridge > 0, got {self}.")
         if not -1 <= self.far < self.near <= 1:
@@ -99,8 +100,8 @@ class Paper:
         ):
             if getattr(self, name) not in names:
                 raise BadInput(f"{name} must be one of {names}, got {getattr(self, name)!r}.")
-        if not self.margin >= 0:
-            raise BadInput(f"margin must be >= 0, got {self.margin}.")
+        if not is_number(self.margin) or not self.margin >= 0:
+            raise BadInput(f"margin must be >= 0, got {self.margin!r}.")
 
 
 @dataclass(frozen=True, eq=False)

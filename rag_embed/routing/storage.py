@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
+from rag_embed.paths import absolute
 from rag_embed.routing.pilots import Pilots
 from rag_embed.routing.router import Paper, PilotRouter, Soft
 
@@ -120,7 +121,7 @@ def save_router(router: PilotRouter, file: str | os.PathLike[str]) -> None:
         router: What to write.
         file: Such as ``law.safetensors``; its folder is made if it is not there.
     """
-    path = Path(file)
+    path = Path(absolute(file))
     path.parent.mkdir(parents=True, exist_ok=True)
     replaced(path, router_bytes(router))
 
@@ -131,7 +132,7 @@ def load_router(file: str | os.PathLike[str]) -> PilotRouter:
     Raises:
         BadInput: There is none, another version wrote it, or it is damaged.
     """
-    path = Path(file)
+    path = Path(absolute(file))
     if not path.is_file():
         raise BadInput(f"There is no file {os.fspath(file)!r}; save_router writes one.")
     return router_of(path.read_bytes(), repr(os.fspath(file)))

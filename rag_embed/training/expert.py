@@ -13,14 +13,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rag_embed.arguments import set_counts
-from rag_embed.encoders.adapter import Adapter, remove_adapter, write_adapter
+from rag_embed.arguments import check_made, check_numbers, set_counts
+from rag_embed.encoders.adapter import Adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
@@ -28,6 +27,7 @@ from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.training.candidates import Candidates
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.encoded import Encoded, base_encoder
+from rag_embed.training.folder import install_adapter, ready
 from rag_embed.training.loop import Fitted, Schedule, fit
 from rag_embed.training.lora import Targets, embed, extract, fill, inject
 from rag_embed.training.losses import pull, softmax_loss
@@ -68,6 +68,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "rank", "batch", "mined", "corpus")
+        check_numbers(self, "temperature", "dropout", "pull")
+        check_made("Recipe.schedule", self.schedule, Schedule)
         if self.temperature <= 0:
             raise BadInput(f"temperature must be > 0, got {self.temperature}.")
         if not 0 <= self.dropout < 1 or self.pull < 0 or self.targets not in ("attention", "all"):
@@ -109,11 +111,14 @@ def train_expert(
         The card. ``card.installed`` is False if the interval of the gain reaches down to 0.
 
     Raises:
-        BadInput: A pair is answered by a chunk that is not in the corpus.
+        BadInput: A pair is answered by a chunk that is not in the corpus; or the folder holds something else.
         SpaceMismatch: The corpus was encoded by another model than its signature names.
         MissingExtra: PEFT is not installed.
     """
-    recipe, folder = recipe or Recipe(), Path(folder)
+    check_made("corpus", corpus, Corpus)
+    check_made("split", split, Split)
+    recipe = check_made("recipe", recipe or Recipe(), Recipe)
+    folder = ready(folder, "expert")
     started = time.perf_counter()
     encoder = base_encoder(corpus, device)
     sides = {"train": split.train, "validation": split.validation, "held_out": split.held_out}
@@ -147,17 +152,8 @@ def train_expert(
         after=float(ours.mean()),
         gain=paired_bootstrap(ours, plain),
     )
-    install(card, adapter, folder)
+    install_adapter(card, adapter, folder)
     return card
-
-
-def install(card: Card, adapter: Adapter, folder: Path) -> None:
-    """Write the card, and the adapter if it is better; an older adapter does not stay without."""
-    if card.installed:
-        write_adapter(adapter, folder)
-    else:
-        remove_adapter(folder)
-    card.write(folder)
 
 
 class _Expert:

@@ -18,13 +18,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_numbers, set_counts
 from rag_embed.encoders.adapter import replaced
 from rag_embed.errors import BadInput
+from rag_embed.training.folder import CHECKPOINT
 from rag_embed.training.lora import fill
 from rag_embed.types import OnProgress, Progress
 
-_CHECKPOINT = "checkpoint.safetensors"
 _CLIP = 1.0
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -79,6 +79,7 @@ class Schedule:
     def __post_init__(self) -> None:
         set_counts(self, 1, "epochs", "evaluations", "patience")
         set_counts(self, 0, "seed")
+        check_numbers(self, "learning_rate", "warmup", "weight_decay")
         if self.learning_rate <= 0 or not 0 <= self.warmup < 1 or self.weight_decay < 0:
             raise BadInput(
                 "learning_rate must be > 0, warmup in [0, 1) and weight_decay >= 0, got "
@@ -124,7 +125,8 @@ def fit(
     Args:
         task: What is trained; its parameters are left at their last values.
         schedule: How long and how fast.
-        folder: Keeps a checkpoint of every evaluation; a run that finds one goes on from there.
+        folder: Keeps a checkpoint of every evaluation; a run that finds one goes on from there. The last one
+            stays until what was trained is installed, see `folder.install`.
         fingerprint: Says which data and settings the run is made of.
         progress: Called after every step.
 
@@ -139,7 +141,7 @@ def fit(
         weight_decay=schedule.weight_decay,
     )
     run = _Run(task, optimizer, fingerprint)
-    file = folder / _CHECKPOINT if folder is not None else None
+    file = folder / CHECKPOINT if folder is not None else None
     if file is None or not run.restored(file):
         run.evaluated(None)
     losses: list[float] = []
@@ -155,8 +157,6 @@ def fit(
                 run.save(file)
         if progress is not None:
             progress(Progress(run.step, total, score=run.score))
-    if file is not None:
-        file.unlink(missing_ok=True)
     return Fitted(run.best, run.best_step, run.score, tuple(run.history))
 
 

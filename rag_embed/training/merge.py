@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from rag_embed.maths.resampling import paired_bootstrap, stratified_paired_boots
 from rag_embed.training.candidates import Candidates
 from rag_embed.training.corpus import Corpus, K
 from rag_embed.training.encoded import Encoded, base_encoder
-from rag_embed.training.expert import install
+from rag_embed.training.folder import install_adapter, ready
 from rag_embed.training.lora import features, pad_id, transformer
 from rag_embed.training.losses import softmax_loss
 from rag_embed.training.splits import Split
@@ -85,10 +84,10 @@ def merge_experts(
         each domain.
 
     Raises:
-        BadInput: Fewer than two experts, or no domain.
+        BadInput: Fewer than two experts, or no domain; or the folder holds something else.
         SpaceMismatch: They are not all of one model.
     """
-    started = time.perf_counter()
+    started, folder = time.perf_counter(), ready(folder, "merged")
     if len(experts) < 2 or not domains or steps < 1:
         raise BadInput(
             f"merge_experts() needs two experts, a domain and steps >= 1, got {len(experts)} experts, "
@@ -135,7 +134,7 @@ def merge_experts(
         gain=stratified_paired_bootstrap(pairs),
         others={n: paired_bootstrap(a, b) for n, (a, b) in zip(domains, pairs, strict=True)},
     )
-    install(card, joined(adapters, tried[best]), Path(folder))
+    install_adapter(card, joined(adapters, tried[best]), folder)
     return card
 
 

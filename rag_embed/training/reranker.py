@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from sentence_transformers import CrossEncoder
 from sentence_transformers.util import batch_to_device
 from transformers import AutoConfig, PreTrainedModel
 
+from rag_embed.arguments import check_is, check_made
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.cross import CrossEncoderReranker
 from rag_embed.encoders.loading import loaded
@@ -35,7 +35,9 @@ from rag_embed.index import Index
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import Reranker
 from rag_embed.ranking.excerpts import Excerpts
+from rag_embed.ranking.rerankers import checked
 from rag_embed.training.corpus import K
+from rag_embed.training.folder import install, ready
 from rag_embed.training.found import FoundHits, found_hits
 from rag_embed.training.loop import fit
 from rag_embed.training.lora import fill
@@ -88,11 +90,16 @@ def train_reranker(
 
     Raises:
         BadInput: For no training query the search finds both what answers it and something else; or a query to
-            choose or report on was made of a text.
+            choose or report on was made of a text; or the folder holds something else.
         ModelUnavailable: The index has no model that a cross-encoder can begin as; name one.
         SpaceMismatch: The model of that name is not the one of the index.
     """
-    recipe, folder = recipe or RerankerRecipe(), Path(folder)
+    check_made("index", index, Index)
+    check_made("split", split, Split)
+    recipe = check_made("recipe", recipe or RerankerRecipe(), RerankerRecipe)
+    folder = ready(folder, "reranker")
+    if teacher is not None:
+        check_is("teacher", teacher, Reranker)
     started = time.perf_counter()
     if any(pair.text for pair in split.validation + split.held_out):
         raise BadInput(
@@ -111,6 +118,7 @@ def train_reranker(
     plain = np.array([one.ndcg() for one in held])
     raw = task.scored(held)
     ours = np.array([one.ndcg(some, weight) for one, some in zip(held, raw, strict=True)])
+    taught_by = None if teacher is None else type(teacher).__name__
     card = Card(
         kind="reranker",
         name=name,
@@ -119,7 +127,7 @@ def train_reranker(
         weights=files.weights,
         pairs=split.pairs,
         documents=split.documents,
-        settings={**asdict(recipe), "weight": weight, "taught_by": type(teacher).__name__},
+        settings={**asdict(recipe), "weight": weight, "taught_by": taught_by},
         steps=fitted.step,
         strength=1.0,
         seconds=round(time.perf_counter() - started, 1),
@@ -129,11 +137,13 @@ def train_reranker(
         after=float(ours.mean()),
         gain=paired_bootstrap(ours, plain),
     )
-    if card.installed:
-        cross.save_pretrained(str(folder), create_model_card=False)
-    else:
-        (folder / _MODEL).unlink(missing_ok=True)  # an older one does not stay
-    card.write(folder)
+    install(
+        card,
+        folder,
+        lambda place: (place / _MODEL).unlink(missing_ok=True),
+        lambda place: cross.save_pretrained(str(place), create_model_card=False),
+        _MODEL,
+    )
     return card
 
 
@@ -198,10 +208,13 @@ class _Lists:
         """What the model says of hits."""
         self._cross.eval()
         with self._precision():
-            return [
+            said = [
                 self._reader.rerank(one.query, self._excerpts.cut(one.query, one.hits))
                 for one in some
             ]
+        if not all(np.isfinite(one).all() for one in said):
+            raise BadInput("Training has left all bounds: choose a smaller learning_rate.")
+        return said
 
     def _precision(self) -> torch.autocast:
         """bf16 on a CPU that computes in it, which takes little more than half the time; f32 elsewhere."""
@@ -240,9 +253,10 @@ class _Lists:
 
 def _targets(teacher: Reranker | None, one: FoundHits, recipe: RerankerRecipe) -> Scores | None:
     """What a teacher says of a query's hits, spread over [0, 1] and divided by the temperature."""
-    said = None if teacher is None else teacher.rerank(one.query, one.hits)
-    if said is None:
+    raw = None if teacher is None else teacher.rerank(one.query, one.hits)
+    if teacher is None or raw is None:
         return None
+    said = checked(teacher, raw, len(one.hits))
     width = max(float(np.ptp(said)), 1e-9)
     spread: Scores = ((said - said.min()) / width / recipe.temperature).astype(np.float32)
     return spread

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_made, check_numbers, is_number, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.ranking.excerpts import LONGEST
 from rag_embed.training.loop import Schedule
@@ -42,9 +43,12 @@ class RerankerRecipe:
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "layers", "depth", "characters", "negatives", "batch")
+        check_numbers(self, "taught", "temperature")
+        check_made("RerankerRecipe.schedule", self.schedule, Schedule)
         if not 0 <= self.taught <= 1 or self.temperature <= 0:
             raise BadInput(
                 f"taught must be in [0, 1] and temperature > 0, got {self.taught} and {self.temperature}."
             )
-        if not self.weights or min(self.weights) <= 0:
-            raise BadInput(f"weights must be numbers > 0, at least one, got {self.weights}.")
+        weights = self.weights if isinstance(self.weights, tuple | list) else ()
+        if not weights or not all(is_number(one) and 0 < one < math.inf for one in weights):
+            raise BadInput(f"weights must be numbers > 0, at least one, got {self.weights!r}.")

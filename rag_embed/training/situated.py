@@ -13,16 +13,16 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
+from rag_embed.arguments import check_made
 from rag_embed.encoders.adapter import Adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.training.corpus import K
-from rag_embed.training.expert import install
+from rag_embed.training.folder import install_adapter, ready
 from rag_embed.training.loop import fit
 from rag_embed.training.lora import extract, fill, inject
 from rag_embed.training.situated_recipe import SituatedRecipe
@@ -63,10 +63,12 @@ def train_situated(
         The card; ``settings["weights"]`` has the weight without and with the adapter.
 
     Raises:
-        BadInput: A pair names a chunk that is in no group.
+        BadInput: A pair names a chunk that is in no group; or the folder holds something else.
         MissingExtra: PEFT is not installed.
     """
-    recipe, folder = recipe or SituatedRecipe(), Path(folder)
+    check_made("split", split, Split)
+    recipe = check_made("recipe", recipe or SituatedRecipe(), SituatedRecipe)
+    folder = ready(folder, "situated")
     started = time.perf_counter()
     encoder = SentenceEncoder(model, device=device)
     sides = {
@@ -109,5 +111,5 @@ def train_situated(
         after=float(after.mean()),
         gain=paired_bootstrap(after, before),
     )
-    install(card, adapter, folder)
+    install_adapter(card, adapter, folder)
     return card

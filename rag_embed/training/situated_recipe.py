@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from rag_embed.arguments import set_counts
+from rag_embed.arguments import check_made, check_numbers, set_counts
 from rag_embed.errors import BadInput
 from rag_embed.situated.expressions import STANDARD
 from rag_embed.training.loop import Schedule
@@ -63,6 +63,8 @@ class SituatedRecipe:
             raise BadInput(
                 f"objective must be one of {get_args(Objective)}, got {self.objective!r}."
             )
+        check_numbers(self, "weight", "temperature", "pull", "margin", "within", "dropout")
+        check_made("SituatedRecipe.schedule", self.schedule, Schedule)
         if min(self.weight, self.temperature) <= 0 or min(self.pull, self.margin) < 0:
             raise BadInput(
                 "weight and temperature must be > 0, pull and margin >= 0, got "

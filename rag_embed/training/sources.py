@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag_embed.arguments import check_made
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.beir import read_collection
 from rag_embed.evaluation.collection import Collection
@@ -46,6 +47,7 @@ class Source:
         Raises:
             BadInput: There are no shared documents, or no label is left.
         """
+        check_made("index", index, Index)
         chunks = [chunk for _, some in cuts_of(index) for chunk in some]
         corpus = Corpus.of_view(index.store.view(), chunks, index.spaces.own.signature)
         below: dict[str, list[str]] = {}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from rag_embed.arguments import is_number
 from rag_embed.errors import BadInput
 from rag_embed.training.pairs import Pair
 
@@ -91,8 +92,8 @@ def split(
         >>> split(pairs).pairs
         {'train': 60, 'validation': 15, 'held_out': 25}
     """
-    if not 0 < held_out < 1 or not 0 < validation < 1:
-        raise BadInput(f"Shares must be between 0 and 1, got {held_out} and {validation}.")
+    if not all(is_number(share) and 0 < share < 1 for share in (held_out, validation)):
+        raise BadInput(f"Shares must be between 0 and 1, got {held_out!r} and {validation!r}.")
     shares = {
         "train": (1 - held_out) * (1 - validation),
         "validation": (1 - held_out) * validation,

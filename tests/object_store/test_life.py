@@ -11,7 +11,8 @@ from s3_server import SECRET, Bucket
 
 from rag_embed import Document, Index, UserEvent, cli, encoders, field
 from rag_embed.encoders import HashEncoder, OpenVINOEncoder
-from rag_embed.errors import IndexExists, NoIndex
+from rag_embed.cli import train_reranker as cli_train
+from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.indexing.installed import install, installed
 from rag_embed.stores.lance import LanceStore
 
@@ -125,6 +126,13 @@ def test_the_shell_finds_credentials_in_the_environment(
 
     run("index", str(tmp_path / "fox.md"), "--to", bucket.uri())
     assert "hunts mice" in run("search", bucket.uri(), "red fox")
+    labels = tmp_path / "queries.jsonl", tmp_path / "qrels.tsv"
+    labels[0].write_text('{"_id": "q", "text": "red fox"}\n')
+    [id] = Index.open(bucket.uri(), encoder=ENCODER).store.document_ids()
+    labels[1].write_text(f"query-id\tcorpus-id\tscore\nq\t{id}\t1\n")
+    assert "nDCG@10" in run("eval", bucket.uri(), *map(str, labels))
+    with pytest.raises(BadInput, match="on every side"):  # the index was found, for training too
+        cli_train.train_reranker(bucket.uri(), tmp_path / "mine", *labels)
     (tmp_path / "said.jsonl").write_text('{"text": "a red fox of ann\'s"}\n')
     run("remember", bucket.uri(), str(tmp_path / "said.jsonl"), "--user", "ann")
     run("forget", bucket.uri(), "ann", "--certificate", str(tmp_path / "ann.json"))

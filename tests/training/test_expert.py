@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -70,10 +71,10 @@ def test_a_pull_keeps_queries_where_they_were(world, quick, tmp_path) -> None:
     assert 0 <= moved[1] < 0.3 * moved[0]
 
 
-def test_what_cannot_be_learned_is_not_installed(make_world, quick, tmp_path) -> None:
+def test_what_cannot_be_learned_is_not_installed(make_world, trained, quick, tmp_path) -> None:
     """Queries of other documents: whatever was fitted is chance, and an older expert goes."""
     corpus, sides = make_world(sense=False)
-    (tmp_path / WEIGHTS).write_bytes(b"of an earlier run")
+    shutil.copytree(trained[0], tmp_path, dirs_exist_ok=True)
     recipe = replace(quick, schedule=Schedule(2, 2e-3))
     card = train_expert(corpus, sides, tmp_path, recipe=recipe)
     assert not card.installed and "not installed" in card.verdict
@@ -145,7 +146,15 @@ def test_another_model_of_the_same_name_is_refused(world, quick, tmp_path) -> No
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 0}, {"temperature": 0.0}, {"dropout": 1.0}, {"targets": "none"}, {"pull": -1.0}],
+    [
+        {"rank": 0},
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"schedule": None},
+        {"dropout": 1.0},
+        {"targets": "none"},
+        {"pull": -1.0},
+    ],
 )
 def test_wrong_recipes(wrong) -> None:
     with pytest.raises(BadInput):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import random
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,16 +19,21 @@ from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.evaluation import Collection
 from rag_embed.ranking import FunctionReranker, Reranked
 from rag_embed.testing import RerankerContract
+from rag_embed.training.expert import train_expert
 from rag_embed.training.found import found_hits
 from rag_embed.training.loop import Schedule
+from rag_embed.training.merge import merge_experts
 from rag_embed.training.reranker import train_reranker
 from rag_embed.training.reranker_recipe import RerankerRecipe
+from rag_embed.training.situated import train_situated
 from rag_embed.training.sources import Source
+from rag_embed.types import Progress
 
 QUICK = RerankerRecipe(layers=1, depth=2, schedule=Schedule(2, 1e-3, seed=1))
 """Enough to learn to tell two kinds of texts apart: a few seconds."""
 
 TOPICS = 60
+MODEL = "model.safetensors"
 
 
 def twins(i: int) -> list[Document]:
@@ -71,6 +80,7 @@ def test_the_search_is_better_on_documents_it_has_not_seen(trained, sides) -> No
     assert card.installed and card.gain.low > 0 and card.after > card.before + 0.05
     assert card.kind == "reranker" and card.pairs == sides.pairs and card.data == "a test"
     assert card.settings["weight"] in QUICK.weights and card.steps > 0
+    assert card.settings["taught_by"] is None
     assert Card.read(folder).gain == card.gain
     assert "checkpoint.safetensors" not in {file.name for file in folder.iterdir()}
 
@@ -92,22 +102,120 @@ def test_its_folder_does_what_was_measured(trained, kb, sides) -> None:
 
 def test_the_same_seed_gives_the_same_bits(trained, kb, sides, tmp_path) -> None:
     again = train_reranker(kb, sides, tmp_path / "again", recipe=QUICK)
-    model = "model.safetensors"
-    assert (tmp_path / "again" / model).read_bytes() == (trained[0] / model).read_bytes()
+    assert (tmp_path / "again" / MODEL).read_bytes() == (trained[0] / MODEL).read_bytes()
     assert again.history == trained[1].history
     other = replace(QUICK, schedule=Schedule(1, 1e-3, seed=2))
     assert train_reranker(kb, sides, tmp_path / "other", recipe=other).history != again.history
 
 
-def test_what_cannot_be_learned_is_not_kept(kb, tmp_path) -> None:
+def test_what_cannot_be_learned_is_not_kept(trained, kb, tmp_path) -> None:
     """Either twin is named, by chance; what an earlier run left does not stay."""
-    (tmp_path / "model.safetensors").write_bytes(b"of an earlier run")
+    folder = shutil.copytree(trained[0], tmp_path / "again")
     recipe = replace(QUICK, schedule=Schedule(1, 1e-4))
-    card = train_reranker(kb, sides_of(kb, labels("ab")), tmp_path, recipe=recipe)
+    card = train_reranker(kb, sides_of(kb, labels("ab")), folder, recipe=recipe)
     assert not card.installed and "no better than the search without it" in card.verdict
-    assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
+    assert not (folder / MODEL).exists()
     with pytest.raises(BadInput, match="holds no re-ranker: not installed"):
-        Reranked.by(kb.retriever, tmp_path)
+        Reranked.by(kb.retriever, folder)
+
+
+def test_a_folder_that_begins_with_the_home_folder(trained, kb, monkeypatch) -> None:
+    """The model was found there and its card was not: it decided alone, and read all of 40 chunks."""
+    folder, card = trained
+    monkeypatch.setenv("HOME", str(folder.parent))
+    found = Reranked.by(kb.retriever, f"~/{folder.name}")
+    assert (found.depth, found.weight) == (QUICK.depth, card.settings["weight"])
+
+
+@pytest.mark.parametrize("dies", ["begun", "card", MODEL])
+def test_a_run_that_dies_while_it_is_kept(trained, kb, sides, tmp_path, monkeypatch, dies) -> None:
+    """There is no model beside the card of another, nor one without a card; the same call finishes it."""
+    folder = shutil.copytree(trained[0], tmp_path / "again")
+    recipe = replace(QUICK, schedule=Schedule(1, 1e-3, seed=2))
+    steps: list[str] = []
+
+    def killed(step: str) -> None:
+        steps.append(step)
+        if step == dies:
+            raise KeyboardInterrupt
+
+    write, move = Card.write, os.replace
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(
+            Card, "write", lambda *some: (killed("begun"), write(*some), killed("card"))
+        )
+        patched.setattr(os, "replace", lambda a, b: (killed(Path(b).name), move(a, b)))
+        train_reranker(kb, sides, folder, recipe=recipe)
+    with pytest.raises((BadInput, ModelUnavailable)):
+        Reranked.by(kb.retriever, folder)
+    seen: list[Progress] = []
+    card = train_reranker(kb, sides, folder, recipe=recipe, progress=seen.append)
+    assert seen == []  # nothing is computed again
+    assert card.installed and Card.read(folder).gain == card.gain
+    assert Reranked.by(kb.retriever, folder).weight == card.settings["weight"]
+    assert [one.name for one in tmp_path.iterdir()] == ["again"]
+
+
+@pytest.mark.parametrize("train", ["reranker", "expert", "situated", "merged"])
+def test_a_folder_of_something_else_is_not_written_into(kb, sides, tmp_path, train) -> None:
+    """Into the folder of the model of an index, or into an index, a part of another model was written."""
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / MODEL).write_bytes(b"weights")
+    corpus = Source.of_index(kb, labels()).corpus
+    into = {
+        "reranker": lambda folder: train_reranker(kb, sides, folder, recipe=QUICK),
+        "expert": lambda folder: train_expert(corpus, sides, folder),
+        "situated": lambda folder: train_situated([], sides, folder, model="none"),
+        "merged": lambda folder: merge_experts({"a": "a", "b": "b"}, {"c": None}, folder),
+    }[train]
+    with pytest.raises(BadInput, match="is a file; name a folder"):
+        into(tmp_path / "notes.txt")
+    with pytest.raises(BadInput, match="holds other files, such as 'model.safetensors'"):
+        into(tmp_path / "model")
+    assert [one.name for one in (tmp_path / "model").iterdir()] == [MODEL]
+    with pytest.raises(BadInput, match="a path, got NoneType"):
+        into(None)
+
+
+def test_a_folder_of_another_kind_is_not_written_into(trained, kb, sides) -> None:
+    corpus = Source.of_index(kb, labels()).corpus
+    with pytest.raises(BadInput, match="of kind 'reranker', and this is 'expert'"):
+        train_expert(corpus, sides, trained[0])
+
+
+WRONG = {
+    "index is a rag_embed.index.Index, got NoneType": lambda kb, s: train_reranker(None, s, "x"),
+    "Index, got rag_embed": lambda kb, s: train_reranker(kb.retriever, s, "x"),
+    "split is a rag_embed.training.Split, got tuple": lambda kb, s: train_reranker(kb, (), "x"),
+    "recipe is a .*RerankerRecipe, got dict": lambda kb, s: train_reranker(
+        kb, s, "x", recipe={"layers": 1}
+    ),
+    "teacher is a .*Reranker; 'm' is a str": lambda kb, s: train_reranker(kb, s, "x", teacher="m"),
+    "one finite score per hit, 2 in all; got NaN": lambda kb, s: train_reranker(
+        kb, s, "x", recipe=QUICK, teacher=FunctionReranker(lambda _, some: [math.nan] * len(some))
+    ),
+    "one finite score per hit, 2 in all; got an": lambda kb, s: train_reranker(
+        kb, s, "x", recipe=QUICK, teacher=FunctionReranker(lambda _, some: [1.0])
+    ),
+    "corpus is a .*Corpus, got NoneType": lambda kb, s: train_expert(None, s, "x"),
+    "split is a .*Split, got NoneType": lambda kb, s: train_situated([], None, "x", model="m"),
+    "index is a .*Index, got NoneType": lambda kb, s: Source.of_index(None),
+    "between 0 and 1, got 'x'": lambda kb, s: Source.of_index(kb, labels()).split(held_out="x"),
+    "model is the name or the folder of a cross-encoder, got None;": (
+        lambda kb, s: Reranked.by(kb.retriever, None)
+    ),
+    "choose a smaller learning_rate": lambda kb, s: train_reranker(
+        kb, s, "x", recipe=replace(QUICK, schedule=Schedule(1, 1e30))
+    ),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_wrong_parts_are_refused(kb, sides, tmp_path, monkeypatch, told) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=told):
+        WRONG[told](kb, sides)
 
 
 def test_private_documents_are_never_read(trained, encoder, tmp_path) -> None:
@@ -121,8 +229,7 @@ def test_private_documents_are_never_read(trained, encoder, tmp_path) -> None:
     source = Source.of_index(beside, private)
     assert "Left out 2 labels: 1 that only private documents answer, 1 that" in source.left_out
     train_reranker(beside, source.split(held_out=0.4), tmp_path, recipe=QUICK)
-    model = "model.safetensors"
-    assert (tmp_path / model).read_bytes() == (trained[0] / model).read_bytes()
+    assert (tmp_path / MODEL).read_bytes() == (trained[0] / MODEL).read_bytes()
 
 
 def test_a_teacher_is_followed(kb, sides, tmp_path) -> None:
@@ -168,7 +275,19 @@ def test_nothing_to_tell_apart_is_said(encoder, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"layers": 0}, {"taught": 2.0}, {"temperature": 0.0}, {"weights": ()}], ids=str
+    "wrong",
+    [
+        {"layers": 0},
+        {"taught": 2.0},
+        {"taught": "x"},
+        {"temperature": 0.0},
+        {"temperature": math.nan},
+        {"weights": ()},
+        {"weights": ("a",)},
+        {"weights": (math.nan,)},
+        {"schedule": None},
+    ],
+    ids=str,
 )
 def test_a_recipe_is_checked(wrong) -> None:
     with pytest.raises(BadInput):

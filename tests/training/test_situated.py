@@ -21,7 +21,7 @@ from rag_embed.situated.late import Late
 from rag_embed.situated.trained import trained
 from rag_embed.training import situated as module
 from rag_embed.training.clozed import clozed
-from rag_embed.training.expert import install
+from rag_embed.training.folder import install_adapter
 from rag_embed.training.loop import Schedule
 from rag_embed.training.pairs import Pair
 from rag_embed.training.pooled import pooled_rows, read_windows
@@ -106,7 +106,7 @@ def installed(tmp_path_factory):
         after=1.0,
         gain=Difference(1.0, 0.5, 1.0, 0.01),
     )
-    install(card, adapter, folder)
+    install_adapter(card, adapter, folder)
     return folder, encoder
 
 
@@ -154,7 +154,9 @@ def told(i: int) -> Cut:
 def test_a_run_and_its_interruption(tiny, tmp_path, monkeypatch) -> None:
     """Both objectives learn something; an interrupted run ends with the same bits."""
     made = []
-    monkeypatch.setattr(module, "install", lambda card, adapter, folder: made.append(adapter))
+    monkeypatch.setattr(
+        module, "install_adapter", lambda card, adapter, folder: made.append(adapter)
+    )
     groups, pairs = clozed([told(i) for i in range(12)], 60, named=0.3)
     sides = split(pairs, held_out=0.2)
 
