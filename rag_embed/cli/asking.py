@@ -56,7 +56,7 @@ By = Annotated[
 Rerank = Annotated[
     str | None,
     typer.Option(
-        help="Name or folder of a cross-encoder that scores the best 40 hits again; see train-reranker."
+        help="Name or folder of a cross-encoder that scores hits again, 40 unless train-reranker made it."
     ),
 ]
 BestChunks = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 
+from rag_embed.arguments import check_made
 from rag_embed.errors import BadInput, StoreError
 from rag_embed.protocols import Files, Store
 from rag_embed.routing.router import PilotRouter
@@ -50,8 +51,9 @@ def install(store: Store, router: PilotRouter) -> None:
     """Keep a router with an index, in one commit: who opens it meanwhile has the old one or the new one.
 
     Raises:
-        BadInput: The store keeps no files.
+        BadInput: The store keeps no files, or it is no `PilotRouter`.
     """
+    check_made("router", router, PilotRouter)
     _files(store).put({ROUTER: router_bytes(router)})
 
 

@@ -7,6 +7,7 @@ itself, an adapter of a framework) and are left alone; unknown values inside our
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
@@ -137,13 +138,18 @@ def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> Ind
 
     Returns:
         The new settings.
+
+    Raises:
+        BadInput: They could not be read again.
     """
     after: list[IndexSettings] = []
 
     def revised(values: dict[str, Any]) -> Mapping[str, Any]:
         before = _read(values, type(store).__name__)
         after.append(change(before))
-        return after[-1].since(before)  # a store without a lock asks again
+        changed = after[-1].since(before)
+        _check_readable(values, changed)
+        return changed  # a store without a lock asks again
 
     store.revise(revised)
     return after[-1]
@@ -169,6 +175,14 @@ def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
         return IndexSettings(**{n: _READ[n](one) if n in _READ else one for n, one in told.items()})
     except (TypeError, AttributeError, ValueError, LookupError) as error:
         raise _unread(place, str(error)) from error
+
+
+def _check_readable(values: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Refuse what would keep an index from being opened ever again."""
+    try:
+        _read({**values, **json.loads(json.dumps(changed, allow_nan=False))}, "")
+    except (TypeError, ValueError, StoreError) as error:
+        raise BadInput(f"An index cannot keep this as its {', '.join(changed)}: {error}") from error
 
 
 def _unread(place: str, why: str) -> StoreError:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.arguments import check_numbers, is_number
 from rag_embed.encoders.minilm import FINGERPRINTS
 from rag_embed.errors import BadInput
 from rag_embed.types import DENSE, LEXICAL, Part
@@ -39,6 +40,9 @@ class Calibration:
             have one: relevance means the same for every query.
         fitted_to: What it was fitted to, in words.
 
+    Raises:
+        BadInput: A coefficient or weight is no number.
+
     Examples:
         >>> round(Calibration(8.0, 0.0, -4.0).relevance(0.5, 0.3), 2)
         0.5
@@ -51,6 +55,11 @@ class Calibration:
     leg: str = DENSE
     weights: Mapping[str, float] = field(default_factory=lambda: dict(BASIS), hash=False)
     fitted_to: str = "labels of this index"
+
+    def __post_init__(self) -> None:
+        check_numbers(self, "score", "cosine", "intercept", "level")
+        if not isinstance(self.weights, Mapping) or not all(map(is_number, self.weights.values())):
+            raise BadInput(f"Calibration.weights are numbers by leg, got {self.weights!r}.")
 
     @property
     def legs(self) -> frozenset[str]:
@@ -160,7 +169,8 @@ def fitted(
         levels: ``(n,)`` of the lexical scores; None leaves them out.
 
     Raises:
-        BadInput: There are not both kinds of labels, or higher scores go with worse answers.
+        BadInput: There are not both kinds of labels, higher scores go with worse answers, or a number is
+            missing or not finite.
 
     Examples:
         >>> labels = [False, False, True, True]
@@ -177,7 +187,10 @@ def fitted(
         )
     target = np.where(y, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     lexical = np.zeros(len(y)) if levels is None else levels
-    features = np.stack([scores, cosines, lexical, np.ones(len(y))], axis=1).astype(np.float64)
+    columns = [np.asarray(one, dtype=np.float64) for one in (scores, cosines, lexical)]
+    if any(one.shape != y.shape or not np.isfinite(one).all() for one in columns):
+        raise BadInput(f"Expected a finite score, cosine and level for each of {len(y)} labels.")
+    features = np.stack([*columns, np.ones(len(y))], axis=1)
     theta = _likeliest(features, target)
     if theta[0] <= 0:  # beside how much of the words is there, it may tell nothing more
         features[:, 0] = 0.0

@@ -34,7 +34,7 @@ class Pilots:
         sharpness: ``(n,)`` float32, how many times fused scores are taken; see `maths.weighing.sharpness`.
 
     Raises:
-        BadInput: The parts do not fit together.
+        BadInput: The parts do not fit together, or a number is not finite.
     """
 
     model: str
@@ -67,6 +67,11 @@ class Pilots:
                 raise BadInput(f"Pilots.{name} has shape {got}, expected {shape}.")
         if self.vectors.ndim != 2 or len(self.vectors) != n:
             raise BadInput(f"Pilots.vectors has shape {self.vectors.shape}, expected ({n}, dim).")
+        for name in ("vectors", "utilities", "gradients", "hessians", "sharpness"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise BadInput(f"Pilots.{name} holds what is not finite; learn them again.")
+        if not (self.sharpness > 0).all():
+            raise BadInput("Pilots.sharpness must be above 0; learn them again.")
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
@@ -78,6 +79,32 @@ def test_what_cannot_be_read_is_refused(store) -> None:
         store.configure(wrong)
         with pytest.raises(StoreError, match="upgrade"):
             read(store, "kb")
+
+
+def test_what_could_not_be_read_again_is_not_written(store) -> None:
+    """Such an index could not be opened again, nor the setting taken back."""
+    store.configure(FULL.entries())
+    for wrong in (
+        {"calibration": 3},
+        {"weights": {"dense": math.nan}},
+        {"situated": object()},
+        {"fresh": replace(FULL, fresh=None)},
+    ):
+        with pytest.raises(BadInput, match=f"cannot keep this as its {next(iter(wrong))}"):
+            write(store, lambda known, wrong=wrong: replace(known, **wrong))
+        assert read(store) == FULL
+
+
+def test_relevance_is_measured_by_a_calibration() -> None:
+    index = Index.in_memory(encoder=HashEncoder(8))
+    with pytest.raises(BadInput, match=r"argument is a rag_embed\.ranking\.Calibration, got int"):
+        index.experts.calibrate(3)
+    for wrong in ({"score": "a"}, {"level": math.nan}, {"weights": 3}, {"weights": {"dense": "a"}}):
+        with pytest.raises(BadInput, match=f"Calibration.{next(iter(wrong))}"):
+            replace(Calibration(1.0, 0.0, 0.0), **wrong)
+    with pytest.raises(BadInput, match="Verdict, got NoneType"):
+        index.apply(None)
+    index.experts.calibrate(None)
 
 
 def test_an_index_of_a_newer_version_is_refused(tmp_path) -> None:

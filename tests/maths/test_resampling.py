@@ -73,6 +73,19 @@ def test_without_an_effect_p_is_small_as_often_as_it_says() -> None:
     assert 0.4 <= np.mean(ps) <= 0.6
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+def test_a_few_queries_that_all_say_the_same_may_be_chance(n) -> None:
+    """Of two equal systems one wins all of five in one case of sixteen; one query was held for certain."""
+    for gain in (0.2, -0.2):
+        found = paired_bootstrap(np.full(n, 0.5 + gain), np.full(n, 0.5))
+        assert found.value == pytest.approx(gain)
+        assert (found.low > 0 or found.high < 0) == (found.p < 0.05) == (n > 5)
+    halves = [(np.ones(3), np.zeros(3))] * 2
+    assert stratified_paired_bootstrap(halves).low > 0
+    assert stratified_paired_bootstrap(halves[:1]).low == 0
+    assert paired_bootstrap(np.ones(6), np.zeros(6), level=0.99).low == 0
+
+
 def test_every_set_weighs_the_same() -> None:
     large = (np.zeros(1000), np.zeros(1000))
     small = (np.ones(10), np.zeros(10))

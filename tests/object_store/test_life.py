@@ -10,8 +10,8 @@ import pytest
 from s3_server import SECRET, Bucket
 
 from rag_embed import Document, Index, UserEvent, cli, encoders, field
+from rag_embed.cli.train_reranker import train_reranker
 from rag_embed.encoders import HashEncoder, OpenVINOEncoder
-from rag_embed.cli import train_reranker as cli_train
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.indexing.installed import install, installed
 from rag_embed.stores.lance import LanceStore
@@ -132,7 +132,7 @@ def test_the_shell_finds_credentials_in_the_environment(
     labels[1].write_text(f"query-id\tcorpus-id\tscore\nq\t{id}\t1\n")
     assert "nDCG@10" in run("eval", bucket.uri(), *map(str, labels))
     with pytest.raises(BadInput, match="on every side"):  # the index was found, for training too
-        cli_train.train_reranker(bucket.uri(), tmp_path / "mine", *labels)
+        train_reranker(bucket.uri(), tmp_path / "mine", *labels)
     (tmp_path / "said.jsonl").write_text('{"text": "a red fox of ann\'s"}\n')
     run("remember", bucket.uri(), str(tmp_path / "said.jsonl"), "--user", "ann")
     run("forget", bucket.uri(), "ann", "--certificate", str(tmp_path / "ann.json"))

@@ -154,9 +154,12 @@ def told(i: int) -> Cut:
 def test_a_run_and_its_interruption(tiny, tmp_path, monkeypatch) -> None:
     """Both objectives learn something; an interrupted run ends with the same bits."""
     made = []
-    monkeypatch.setattr(
-        module, "install_adapter", lambda card, adapter, folder: made.append(adapter)
-    )
+
+    def install(card, adapter, folder) -> None:
+        made.append(adapter)
+        install_adapter(card, adapter, folder)
+
+    monkeypatch.setattr(module, "install_adapter", install)
     groups, pairs = clozed([told(i) for i in range(12)], 60, named=0.3)
     sides = split(pairs, held_out=0.2)
 
