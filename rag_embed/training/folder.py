@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag_embed.encoders.adapter import CARD, WEIGHTS, Adapter, remove_adapter, write_adapter
 from rag_embed.encoders.adapter_card import Card, Kind
-from rag_embed.errors import BadInput, class_of
+from rag_embed.errors import BadInput
 from rag_embed.paths import absolute
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -29,8 +29,6 @@ def ready(folder: str | os.PathLike[str], kind: Kind) -> Path:
     Raises:
         BadInput: It is no folder, or holds something else.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise BadInput(f"The folder to train into is a path, got {class_of(folder)}.")
     path = Path(absolute(folder))
     if path.exists() and not path.is_dir():
         raise BadInput(f"{str(path)!r} is a file; name a folder to train into.")

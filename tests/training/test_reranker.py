@@ -174,7 +174,7 @@ def test_a_folder_of_something_else_is_not_written_into(kb, sides, tmp_path, tra
     with pytest.raises(BadInput, match="holds other files, such as 'model.safetensors'"):
         into(tmp_path / "model")
     assert [one.name for one in (tmp_path / "model").iterdir()] == [MODEL]
-    with pytest.raises(BadInput, match="a path, got NoneType"):
+    with pytest.raises(BadInput, match="path of a file or folder, got NoneType"):
         into(None)
 
 
