@@ -57,7 +57,7 @@ class Calibration:
     fitted_to: str = "labels of this index"
 
     def __post_init__(self) -> None:
-        check_numbers(self, "score", "cosine", "intercept", "level")
+        check_numbers(self, "score", "cosine", "intercept", "words")
         if not isinstance(self.weights, Mapping) or not all(map(is_number, self.weights.values())):
             raise BadInput(f"Calibration.weights are numbers by leg, got {self.weights!r}.")
 

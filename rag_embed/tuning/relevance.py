@@ -58,7 +58,11 @@ def calibrated(index: Index, labels: Collection, *, seed: int = 0) -> Verdict[Ca
         rest, held = fold != one, fold == one
         if len({*answers[rest].tolist()}) < 2:
             continue
-        fit = fitted(*(column[rest].tolist() for column in (scores, cosines, answers, levels)))
+        try:
+            fit = fitted(*(column[rest].tolist() for column in (scores, cosines, answers, levels)))
+        except BadInput:  # of these alone there is no fit: what there is would have stayed
+            after[held] = before[held]
+            continue
         after[held] = _errors(fit, np.stack([scores, cosines, levels], axis=1)[held], answers[held])
     measured = ~np.isnan(after)
     if measured.sum() < FOLDS:

@@ -96,7 +96,7 @@ def test_what_could_not_be_read_again_is_not_written(store) -> None:
 
 
 def test_a_calibration_is_made_of_numbers() -> None:
-    for wrong in ({"score": "a"}, {"level": math.nan}, {"weights": 3}, {"weights": {"dense": "a"}}):
+    for wrong in ({"score": "a"}, {"words": math.nan}, {"weights": 3}, {"weights": {"dense": "a"}}):
         with pytest.raises(BadInput, match=f"Calibration.{next(iter(wrong))}"):
             replace(Calibration(1.0, 0.0, 0.0), **wrong)
 
