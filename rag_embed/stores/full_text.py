@@ -93,7 +93,8 @@ class FullText:
         return OwnedOnDisk(self.snapshot, self._holders)
 
     def _holders(self, word: str) -> int:
-        return len(self._full_text([word], None, len(self.snapshot), "_rowid"))
+        search = self._search([word], None).select(["_rowid", "_score"])
+        return len(self.snapshot.read(search.limit(max(len(self.snapshot), 1))))
 
     def _shared(
         self, queries: Sequence[Sequence[str]], n: int, where: Filter | None
@@ -113,9 +114,9 @@ class FullText:
 
         return list(_THREADS.get().map(one, queries))
 
-    def _full_text(
-        self, words: Sequence[str], condition: Expr | None, limit: int, column: str = "id"
-    ) -> Any:  # noqa: ANN401
-        search = self.snapshot.table.search(MatchQuery(" ".join(words), WORDS[0]), query_type="fts")
-        search = narrowed(search, condition).select([column, "_score"])
-        return self.snapshot.read(search.limit(max(limit, 1)))
+    def _full_text(self, words: Sequence[str], condition: Expr | None, limit: int) -> pa.Table:
+        return self.snapshot.found(self._search(words, condition).limit(max(limit, 1)), "_score")
+
+    def _search(self, words: Sequence[str], condition: Expr | None) -> Any:  # noqa: ANN401
+        match = MatchQuery(" ".join(words), WORDS[0])
+        return narrowed(self.snapshot.table.search(match, query_type="fts"), condition)

@@ -29,6 +29,7 @@ from rag_embed.stores.rereading import reread
 from rag_embed.stores.schema import declared_columns, space_columns, space_values
 from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import narrow
 from rag_embed.types import SparseVector, TokenBits, Vectors
 
 _PREFIXES = ("v_", "token_ids_", "token_bits_", "sparse_ids_", "sparse_weights_")
@@ -161,7 +162,7 @@ def lacking(table: Any) -> list[str]:  # noqa: ANN401
     """Ids of the chunks with a null where a space has its values, sorted."""
     names = [name for name in table.schema.names if name.startswith(_PREFIXES)]
     missing = " OR ".join(f"{name} IS NULL" for name in names)
-    return sorted(table.search().where(missing).select(["id"]).to_arrow()["id"].to_pylist())
+    return sorted(narrow(table.search().where(missing).select(["id"]))["id"].to_pylist())
 
 
 def fill(

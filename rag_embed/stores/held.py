@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rag_embed.processes import PerProcess
 from rag_embed.stores.resident import Resident
+from rag_embed.stores.sampled_moments import SampledMoments
 from rag_embed.stores.version import Version
 from rag_embed.stores.written import Written
 
@@ -19,6 +20,7 @@ class Held:
 
     Attributes:
         written: Rows that were written there by this process and not yet read.
+        moments: Of vectors that are too many for memory.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Held:
         self._versions: WeakSet[Resident] = WeakSet()
         self._columns: tuple[bytes, Mapping[str, pa.Field]] | None = None
         self.written = Written()
+        self.moments = SampledMoments()
 
     def columns(
         self, told: bytes | None, read: Callable[[], Mapping[str, pa.Field]]
@@ -72,6 +75,7 @@ class Held:
         with self._lock:
             self._latest = None
             self.written.clear()
+            self.moments.clear()
             for version in self._versions:
                 version.recent.clear()
 

@@ -42,7 +42,7 @@ from rag_embed.stores.schema import WORDS, chunk_schema, chunk_table, document_t
 from rag_embed.stores.settling import sync_from_now_on
 from rag_embed.stores.sparse_rows import check_sparse
 from rag_embed.stores.store_errors import explained
-from rag_embed.stores.tables import counted, latest, read_analyzer, size_on_disk
+from rag_embed.stores.tables import counted, latest, narrow, read_analyzer, size_on_disk
 from rag_embed.stores.tending import LanceTending
 from rag_embed.stores.viewing import LanceViewing
 from rag_embed.stores.writing import LanceWriter
@@ -245,7 +245,7 @@ class LanceStore:
     def document_ids(self) -> Iterable[str]:
         """See `protocols.Store`."""
         with explained("read the index", self.uri):
-            rows = reread(lambda: self._documents.search().select(["id"]).to_arrow())
+            rows = reread(lambda: narrow(self._documents.search().select(["id"])))
         ids: list[str] = rows["id"].to_pylist()
         return ids
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from rag_embed.analysis import Analyzer
 from rag_embed.errors import BadInput
@@ -26,6 +25,7 @@ from rag_embed.stores.held_tokens import Holding
 from rag_embed.stores.lexical import Lexical, lexical_of
 from rag_embed.stores.reading import each, known_places, statistic
 from rag_embed.stores.resident import Resident
+from rag_embed.stores.sampled_moments import SAMPLE
 from rag_embed.stores.sampled_tokens import SAMPLE as SAMPLE_OF_TOKENS
 from rag_embed.stores.sampled_tokens import SampledTokens
 from rag_embed.stores.schema import (
@@ -54,10 +54,6 @@ from rag_embed.types import (
 )
 
 Sum = TypeVar("Sum", Moments, Frequencies)
-
-SAMPLE = 65_536
-"""Rows that moments are taken over when the vectors are not held in memory: mean scores are then
-known to about 1/256 of a standard deviation."""
 
 _READERS = 64
 """Those who ask whose statistics are remembered; one is a megabyte for 384 dimensions."""
@@ -169,7 +165,7 @@ class LanceView:
     def sparse(self, space: str, ids: Sequence[str], /) -> list[SparseVector]:
         """See `protocols.View`."""
         check_space(space, self.sparse_spaces)
-        found = self._by_id(list(dict.fromkeys(ids)), ["id", *sparse_columns(space)])
+        found = self.snapshot.by_id(list(dict.fromkeys(ids)), ["id", *sparse_columns(space)])
         rows = sparse_of(found, space)
         return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
@@ -177,7 +173,7 @@ class LanceView:
         """See `protocols.View`."""
         held = self._matrix(space)
         if held is None:
-            found = self._by_id(ids, ["id", f"v_{space}"])
+            found = self.snapshot.by_id(ids, ["id", f"v_{space}"])
             place = {id: i for i, id in enumerate(found["id"].to_pylist())}
             rows = matrix_of(found[f"v_{space}"], self.spaces[space])
             return rows[each(ids, place.get)]
@@ -190,7 +186,7 @@ class LanceView:
         if held is not None:
             resident, tokens = held
             return tokens.at(known_places(resident, ids))
-        found = self._by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
+        found = self.snapshot.by_id(list(dict.fromkeys(ids)), ["id", *token_columns(space)])
         rows = tokens_of(found, space, self.spaces[space])
         return each(ids, dict(zip(found["id"].to_pylist(), rows, strict=True)).get)
 
@@ -225,7 +221,9 @@ class LanceView:
         if (resident := self._begun) is not None:
             rows = rows_of(self.snapshot, resident, distinct, self.cache_bytes)
         else:
-            rows = {row["id"]: row for row in self._by_id(distinct, CHUNK_COLUMNS).to_pylist()}
+            rows = {
+                row["id"]: row for row in self.snapshot.by_id(distinct, CHUNK_COLUMNS).to_pylist()
+            }
         return [chunk_of(rows[id]) for id in ids if id in rows]
 
     def dates(self, name: str, ids: Sequence[str], /) -> Seconds:
@@ -260,15 +258,22 @@ class LanceView:
         return list(dict.fromkeys(map(doc_id_of, self.passing(where))))
 
     def moments(self, space: str, whom: Principal = STRANGER, /) -> Moments:
-        """See `protocols.View`; over `SAMPLE` evenly spaced rows when not held in memory."""
+        """See `protocols.View`; over `sampled_moments.SAMPLE` evenly spaced rows when not held in memory."""
         held = self._matrix(space)
+
+        def sampled(one: Principal | None) -> Moments:
+            column = f"v_{space}"
+            some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(one))[column]
+            return Moments.of(matrix_of(some, self.spaces[space]))
 
         def measured(one: Principal | None) -> Moments:
             if held is not None:
                 return statistic(held[0], held[1].moments, one)
-            column = f"v_{space}"
-            some = self.snapshot.evenly(SAMPLE, column, self.snapshot.of(one))[column]
-            return Moments.of(matrix_of(some, self.spaces[space]))
+            if (
+                one is not None or self.private
+            ):  # nobody's rows say when those of others are counted
+                return sampled(one)
+            return self.snapshot.held.moments.of(self.snapshot, space, lambda: sampled(None))
 
         return self._seen(self._moments, space, whom, measured)
 
@@ -306,8 +311,3 @@ class LanceView:
     def _begun(self) -> Resident | None:
         """The chunks in memory, where that has been begun."""
         return self.snapshot.resident if self.snapshot.held.begun else None
-
-    def _by_id(self, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        if (resident := self._begun) is not None:  # half the time of a search by id
-            return self.snapshot.at(resident.numbers(ids), columns)
-        return self.snapshot.read(self.table.search().where(among(ids)).select(list(columns)))

@@ -16,6 +16,7 @@ from rag_embed.stores.resident_words import KEY, ReadWords, ResidentWords
 from rag_embed.stores.schema import WORDS
 from rag_embed.stores.snapshot import Snapshot
 from rag_embed.stores.store_errors import explained
+from rag_embed.stores.tables import even_rows
 from rag_embed.types import Scores
 
 _SAMPLE = 512
@@ -69,8 +70,7 @@ def size_of_words(table: Any) -> float:  # noqa: ANN401
     What holds a word takes five bytes for each distinct word of a chunk; a word with its space takes
     more.
     """
-    rows = table.count_rows()
-    step = max(1, rows // _SAMPLE)
-    some = table.take_offsets(list(range(0, rows, step))).select(list(WORDS)).to_arrow()
+    numbers = even_rows(table, _SAMPLE)
+    some = table.take_row_ids(numbers.tolist()).select(list(WORDS)).to_arrow()
     lengths = [pc.sum(pc.binary_length(some[name])).as_py() or 0 for name in WORDS]
-    return float(sum(lengths) * step)
+    return float(sum(lengths) * table.count_rows() / max(1, len(numbers)))

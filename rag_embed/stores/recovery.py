@@ -106,9 +106,10 @@ def drop_orphans(chunks: Any, documents: Any) -> int:  # noqa: ANN401
         documents: The table.
     """
     from rag_embed.stores.snapshot import among
+    from rag_embed.stores.tables import narrow
 
-    known = set(documents.search().select(["id"]).to_arrow()["id"].to_pylist())
-    there = set(chunks.search().select(["doc_id"]).to_arrow()["doc_id"].to_pylist())
+    known = set(narrow(documents.search().select(["id"]))["id"].to_pylist())
+    there = set(narrow(chunks.search().select(["doc_id"]))["doc_id"].to_pylist())
     if not (gone := sorted(there - known)):
         return 0
     return int(chunks.delete(among(gone, "doc_id")).num_deleted_rows)

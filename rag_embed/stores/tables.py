@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 import lancedb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from lancedb.expr import Expr, col, lit
 
@@ -38,6 +40,9 @@ SAME = {
     "settings": "value_json",
 }
 """A column of each table that is set to itself where rows are to be written anew."""
+
+_NARROW = 100_000
+"""Rows a batch where rows are few bytes."""
 
 _INDEX_BYTES = 256 * 2**20
 _METADATA_BYTES = 64 * 2**20
@@ -128,6 +133,27 @@ def marks_of(table: Any) -> frozenset[str]:  # noqa: ANN401
     return frozenset(index.index_uuid for index in table.list_indices())
 
 
+def narrow(search: Any) -> pa.Table:  # noqa: ANN401
+    """The rows of a search that reads many of few bytes: a batch costs .3 ms, and by itself has 1,024 rows."""
+    return search.to_batches(_NARROW).read_all()
+
+
+def even_rows(
+    table: Any,  # noqa: ANN401
+    most: int,
+    condition: Expr | None = None,
+) -> npt.NDArray[np.int64]:
+    """LanceDB's numbers of evenly spaced rows, of all where there are no more.
+
+    By their offsets LanceDB counts for each row which before it are deleted, as soon as one is: for 65,536 of
+    100,000 rows that took 15 s.
+    """
+    search = table.search().select(["_rowid"]).with_row_id(True)
+    found = narrow(search if condition is None else search.where(condition))["_rowid"]
+    numbers = np.sort(found.to_numpy().astype(np.int64))
+    return numbers[:: max(1, -(-len(numbers) // most))]
+
+
 def passing(table: Any, condition: Expr, most: int | None = None) -> int:  # noqa: ANN401
     """How many rows pass a condition, or the first so many.
 
@@ -135,7 +161,7 @@ def passing(table: Any, condition: Expr, most: int | None = None) -> int:  # noq
     one, and one behind a backslash ends the str: whoever chooses a name could say what is counted.
     """
     search = table.search().where(condition).select(["_rowid"]).with_row_id(True)
-    return len((search if most is None else search.limit(most)).to_arrow())
+    return len(narrow(search if most is None else search.limit(most)))
 
 
 @contextmanager
