@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.filters import field
 from rag_embed.stores.schema import WORDS
-from rag_embed.stores.snapshot import Snapshot, narrowed
+from rag_embed.stores.snapshot import Snapshot
 
 FEW = 1000
 """Chunk ids that a search is given as a filter; of more, it finds more and drops some."""
@@ -21,10 +20,7 @@ def holding_of(
     """See `protocols.View.holding`."""
     said: dict[str, set[str]] = {}
     for start in range(0, len(ids), FEW) if words else ():
-        among = field("id").is_in(list(ids[start : start + FEW]))
-        condition = snapshot.condition(snapshot.resolved(among))
-        search = narrowed(snapshot.table.search(), condition).select(["id", *WORDS])
-        for row in snapshot.read(search.limit(FEW)).to_pylist():
+        for row in snapshot.by_id(ids[start : start + FEW], ["id", *WORDS]).to_pylist():
             said[row["id"]] = {word for name in WORDS for word in (row[name] or "").split()}
     found = [[word in said.get(id, ()) for id in ids] for word in words]
     return np.array(found, dtype=np.bool_).reshape(len(words), len(ids))
