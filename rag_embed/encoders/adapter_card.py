@@ -97,6 +97,7 @@ class Card:
             data["gain"] = Difference(**data["gain"])
             data["others"] = {name: Difference(**one) for name, one in data["others"].items()}
             data["history"] = tuple((s, loss, score) for s, loss, score in data["history"])
+            data["settings"] = {**data["settings"]}
             return cls(**data)
         except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(
@@ -109,11 +110,15 @@ def trained(folder: str) -> Mapping[str, Any] | None:
     """How a trained re-ranker was measured: its `Card.settings`; None for any other model.
 
     Raises:
-        BadInput: The folder holds no model, since what was trained was no better.
+        BadInput: The folder holds no model, since what was trained was no better; or its card is damaged.
     """
     folder = absolute(folder)
     if not (Path(folder) / CARD).is_file() or (card := Card.read(folder)).kind != "reranker":
         return None
+    if lacking := sorted({"characters", "depth", "weight"} - card.settings.keys()):
+        raise BadInput(
+            f"{CARD} in {folder!r} lacks {', '.join(lacking)}; train the re-ranker again."
+        )
     if not card.installed:
         raise BadInput(f"{folder!r} holds no re-ranker: {card.verdict}")
     return card.settings

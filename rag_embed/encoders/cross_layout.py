@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
 from rag_embed.encoders.model_kind import Kind
-from rag_embed.encoders.models import ModelFiles
+from rag_embed.encoders.models import ModelFiles, json_of
 from rag_embed.encoders.tokens import Tokens
 from rag_embed.errors import ModelUnavailable, UnsupportedModel
 
@@ -40,9 +38,9 @@ class CrossLayout:
             UnsupportedModel: It is more than a BERT with a head of one score: it has a prompt, or does not tell
                 query and text apart by token types.
         """
-        config = _json(files.path / "config.json")
-        whole = _json(files.path / "config_sentence_transformers.json")
-        options = _json(files.path / "tokenizer_config.json")
+        config = json_of(files.path / "config.json") or {}
+        whole = json_of(files.path / "config_sentence_transformers.json") or {}
+        options = json_of(files.path / "tokenizer_config.json") or {}
         tokenizer = files.path / "tokenizer.json"
         heads = [str(one) for one in config.get("architectures") or ()]
         lengths = (options.get("model_max_length"), config.get("max_position_embeddings"))
@@ -101,8 +99,3 @@ def refuse_others(name: str, path: Path) -> None:
         f"{name!r} is no cross-encoder but {kind}: it has no trained head that scores a pair. "
         "Use a model such as 'cross-encoder/ms-marco-MiniLM-L6-v2'."
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found

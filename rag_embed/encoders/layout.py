@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag_embed.encoders.models import ModelFiles
+from rag_embed.encoders.models import ModelFiles, json_of
 from rag_embed.encoders.positions.extension import Extension
 from rag_embed.errors import UnsupportedModel
 
@@ -47,7 +46,7 @@ class Layout:
                 f"{files.name!r} is extended to {extension.max_tokens} tokens by code that runs with "
                 "torch. Use SentenceEncoder; or longcontext.bake(), whose checkpoint OpenVINO runs."
             )
-        modules = _json(files.path / "modules.json")
+        modules = json_of(files.path / "modules.json")
         kinds = [str(module["type"]).rpartition(".")[2] for module in modules or []]
         if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):
             raise UnsupportedModel(
@@ -55,15 +54,15 @@ class Layout:
                 "runs Transformer, Pooling and Normalize only. Use SentenceEncoder."
             )
         transformer = files.path / modules[0]["path"]
-        config = _json(transformer / "config.json")
+        config = json_of(transformer / "config.json")
         tokenizer = transformer / "tokenizer.json"
         if not config or not tokenizer.is_file():
             raise UnsupportedModel(
                 f"{files.name!r} has no config.json and tokenizer.json. Use SentenceEncoder."
             )
-        whole = _json(files.path / "config_sentence_transformers.json") or {}
-        settings = _json(transformer / "sentence_bert_config.json") or {}
-        options = _json(transformer / "tokenizer_config.json") or {}
+        whole = json_of(files.path / "config_sentence_transformers.json") or {}
+        settings = json_of(transformer / "sentence_bert_config.json") or {}
+        options = json_of(transformer / "tokenizer_config.json") or {}
         lengths = [
             settings.get("max_seq_length"),
             options.get("model_max_length"),
@@ -73,11 +72,17 @@ class Layout:
             transformer=transformer,
             max_tokens=int(next(length for length in lengths if length)),
             dim=int(config["hidden_size"]),
-            pooling=_pooling(files, _json(files.path / modules[1]["path"] / "config.json") or {}),
+            pooling=_pooling(files, json_of(files.path / modules[1]["path"] / "config.json") or {}),
             pad=int(config.get("pad_token_id") or 0),
             prompts=whole.get("prompts") or {},
             kept=whole.get("truncate_dim"),
         )
+
+
+def transformer_of(folder: Path) -> Path:
+    """Where the transformer of a model is: in its folder, or in one of that."""
+    modules = json_of(folder / "modules.json") or []
+    return folder / str(modules[0].get("path", "")) if modules else folder
 
 
 def _pooling(files: ModelFiles, config: dict[str, Any]) -> str:
@@ -91,7 +96,3 @@ def _pooling(files: ModelFiles, config: dict[str, Any]) -> str:
         f"{files.name!r} pools with {flags or config.get('pooling_mode')}; the OpenVINO encoder "
         "pools by mean or first token. Use SentenceEncoder."
     )
-
-
-def _json(path: Path) -> Any:  # noqa: ANN401
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

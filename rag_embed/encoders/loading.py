@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError
 from transformers.utils.logging import disable_progress_bar
 
 import rag_embed.encoders.torch_forks  # noqa: F401
@@ -31,7 +32,7 @@ def loaded(
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a library writes nothing to the terminal
     try:
         return kind(str(files.path), device=device, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         raise ModelUnavailable(
             f"{files.name!r} is no model that sentence-transformers can load: {error}"
         ) from error

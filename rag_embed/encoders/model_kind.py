@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from rag_embed.encoders.models import json_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,15 @@ class Kind:
 
     @classmethod
     def of(cls, folder: Path) -> Kind:
-        """Read a model's folder."""
-        named = _json(folder / "config_sentence_transformers.json").get("model_type")
-        heads = _json(folder / "config.json").get("architectures")
+        """Read a model's folder.
+
+        Raises:
+            ModelUnavailable: A file of it is damaged.
+        """
+        named = (json_of(folder / "config_sentence_transformers.json") or {}).get("model_type")
+        heads = (json_of(folder / "config.json") or {}).get("architectures")
         return cls(str(named or ""), tuple(str(head) for head in heads or ()))
 
     def __str__(self) -> str:
         """For messages."""
         return self.library or ", ".join(self.architectures) or "of a kind that is not named"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found

@@ -119,6 +119,18 @@ def _downloaded(name: str, revision: str | None) -> Path:
         ) from error
 
 
+def json_of(path: Path) -> Any:  # noqa: ANN401  # JSON values
+    """What a file of a model holds; None where there is none.
+
+    Raises:
+        ModelUnavailable: It is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (ValueError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} is damaged: {error}. Get the model again.") from error
+
+
 def weights_hash(folder: Path) -> str:
     """sha256 of a model's weights; remembered by path, size and time of change.
 

@@ -6,13 +6,11 @@ every token: ``log(1 + relu(logit))``, the largest over all tokens, or their sum
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rag_embed.encoders.model_kind import Kind
-from rag_embed.encoders.models import ModelFiles, resolve
+from rag_embed.encoders.models import ModelFiles, json_of, resolve
 from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import ModelUnavailable, UnsupportedModel
 
@@ -50,7 +48,7 @@ class Splade:
         Raises:
             UnsupportedModel: It is more than a transformer with a head and SPLADE pooling.
         """
-        modules = _json(files.path / "modules.json")
+        modules = json_of(files.path / "modules.json")
         kinds = [str(one["type"]).rpartition(".")[2] for one in modules or []]
         if modules and kinds not in (
             ["Transformer", "SpladePooling"],
@@ -61,16 +59,16 @@ class Splade:
                 "only. Use SparseEncoder."
             )
         folder = files.path / (modules[0]["path"] if modules else "")
-        config, tokenizer = _json(folder / "config.json"), folder / "tokenizer.json"
-        whole = _json(files.path / "config_sentence_transformers.json") or {}
+        config, tokenizer = json_of(folder / "config.json"), folder / "tokenizer.json"
+        whole = json_of(files.path / "config_sentence_transformers.json") or {}
         if not config or not tokenizer.is_file() or whole.get("max_active_dims"):
             raise UnsupportedModel(
                 f"{files.name!r} has no config.json and tokenizer.json, or a limit of terms. Use "
                 "SparseEncoder."
             )
-        pooled = _json(files.path / modules[1]["path"] / "config.json") if modules else None
-        settings = _json(folder / "sentence_bert_config.json") or {}
-        options = _json(folder / "tokenizer_config.json") or {}
+        pooled = json_of(files.path / modules[1]["path"] / "config.json") if modules else None
+        settings = json_of(folder / "sentence_bert_config.json") or {}
+        options = json_of(folder / "tokenizer_config.json") or {}
         lengths = [
             settings.get("max_seq_length"),
             options.get("model_max_length"),
@@ -125,7 +123,3 @@ def sparse_recipe(model: str, **options: str | None) -> Recipe:
     """
     given = {name: value for name, value in options.items() if value is not None}
     return Recipe("sparse", {"model": model, **given})
-
-
-def _json(path: Path) -> Any:  # noqa: ANN401
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -51,13 +51,14 @@ def front_matter(text: str) -> tuple[str, str]:
     rule = line.rstrip(_BLANK)
     if rule not in _RULES:
         return "", text
-    start, plain = begin, rule == "---"
+    start, plain, keyed = begin, rule == "---", False
     while start < len(text):
         line, after = _line(text, start)
         if line.rstrip(_BLANK) in _RULES[rule] and start > begin:
             front = text[begin:start]
-            return (front, text[after:]) if plain or _is_mapping(front, rule) else ("", text)
-        plain = plain and bool(_LINE.match(line))
+            known = (plain and keyed) or (len(front) <= _LONGEST and _is_mapping(front, rule))
+            return (front, text[after:]) if known else ("", text)
+        plain, keyed = plain and bool(_LINE.match(line)), keyed or bool(_KEY.match(line))
         if not plain and after - begin > _LONGEST:
             break
         start = after

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import cast
 
@@ -27,10 +27,11 @@ from transformers import AutoConfig, PreTrainedModel
 from rag_embed.arguments import check_is, check_made
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.cross import CrossEncoderReranker
+from rag_embed.encoders.layout import transformer_of
 from rag_embed.encoders.loading import loaded
 from rag_embed.encoders.models import ModelFiles, resolve
 from rag_embed.encoders.quiet import without_warnings
-from rag_embed.errors import BadInput, SpaceMismatch
+from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
 from rag_embed.index import Index
 from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import Reranker
@@ -276,11 +277,17 @@ def _base(index: Index, model: str | None) -> ModelFiles:
 
 def _begun(files: ModelFiles, recipe: RerankerRecipe, device: str | None) -> CrossEncoder:
     """The first layers of a model with a new head; what stands for words stays as it is."""
-    layers = min(recipe.layers, AutoConfig.from_pretrained(files.path).num_hidden_layers)
+    place = replace(files, path=transformer_of(files.path))
+    try:
+        layers = min(recipe.layers, AutoConfig.from_pretrained(place.path).num_hidden_layers)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelUnavailable(
+            f"{files.name!r} is no transformer that a cross-encoder can begin as ({error}); name another model."
+        ) from error
     kind = partial(CrossEncoder, num_labels=1, config_kwargs={"num_hidden_layers": layers})
     with torch.random.fork_rng(), without_warnings():
         torch.manual_seed(recipe.schedule.seed)
-        cross: CrossEncoder = loaded(kind, files, device, trust_remote_code=False)
+        cross: CrossEncoder = loaded(kind, place, device, trust_remote_code=False)
     cast(PreTrainedModel, cross.transformers_model).get_input_embeddings().requires_grad_(False)
     return cross
 

@@ -15,6 +15,9 @@ from rag_embed.types import Document, Skipped
         ('---\ntitle: "From front"\ntags:\n  - a\n---\n# H\n', "From front", "# H\n"),
         ("---\ndate: 1\n---\n# H\n", "H", "# H\n"),
         ("---\njust a rule\n---\n", "just a rule", None),
+        ("---\n- milk\n- bread\n---\n# H\n", "H", None),  # a list between rules is text
+        ("---\n\tyear: 1\n---\n# H\n", "H", None),
+        ("---\n# nothing yet\n---\n# H\n", "H", "# H\n"),
         ("---\ntitle: >-\n  Over\n  lines\n---\n# H\n", "Over lines", "# H\n"),
         ("---\ntitle: Foxes: a study\n---\n# H\n", "Foxes: a study", "# H\n"),
         ("---\nsort key: 1\ntitle: T\n---\n# H\n", "T", "# H\n"),

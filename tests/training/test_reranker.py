@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import random
@@ -258,6 +259,42 @@ def test_a_model_can_be_named(encoder, tmp_path) -> None:
         train_reranker(hashed, split, tmp_path, recipe=QUICK)
     card = train_reranker(hashed, split, tmp_path, recipe=QUICK, model=encoder.signature.model)
     assert card.installed and card.base == encoder.signature.model
+
+
+def test_a_transformer_in_a_folder_of_its_own(kb, encoder, sides, tmp_path) -> None:
+    """Models of older versions of sentence-transformers have it so; an index was made with such a one."""
+    nested = shutil.copytree(encoder.signature.model, tmp_path / "nested")
+    modules = json.loads((nested / "modules.json").read_text())
+    (nested / "0_Transformer").mkdir()
+    for file in [one for one in nested.iterdir() if one.is_file() and one.name != "modules.json"]:
+        file.rename(nested / "0_Transformer" / file.name)
+    modules[0]["path"] = "0_Transformer"
+    (nested / "modules.json").write_text(json.dumps(modules))
+    card = train_reranker(kb, sides, tmp_path / "mine", recipe=QUICK, model=str(nested))
+    assert card.installed
+    (nested / "0_Transformer" / "config.json").write_text("{}")
+    with pytest.raises(ModelUnavailable, match="name another model"):
+        train_reranker(kb, sides, tmp_path / "other", recipe=QUICK, model=str(nested))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("card.json", lambda old: old.replace(b'"characters"', b'"c"'), "lacks characters"),
+        (
+            "card.json",
+            lambda old: old.replace(b'"settings": {', b'"settings": 3, "s": {'),
+            "holds no",
+        ),
+        (MODEL, lambda old: old[: len(old) // 2], "no model that"),
+        ("config.json", lambda old: old[:9], "config.json is damaged"),
+    ],
+)
+def test_a_damaged_folder_is_told_of(trained, kb, tmp_path, file, content, told) -> None:
+    folder = shutil.copytree(trained[0], tmp_path / "damaged")
+    (folder / file).write_bytes(content((folder / file).read_bytes()))
+    with pytest.raises((BadInput, ModelUnavailable), match=told):
+        Reranked.by(kb.retriever, folder)
 
 
 def test_made_queries_neither_choose_nor_judge(kb, sides, tmp_path) -> None:
