@@ -30,9 +30,9 @@ from rag_embed.ranking.retriever_leg import RetrieverLeg
 from rag_embed.ranking.weights import WEIGHTS, checked
 from rag_embed.situated.space import asking
 from rag_embed.situated.tokens import with_tokens
-from rag_embed.types import DENSE, FRESH, LEXICAL, TOKENS, OnProgress
+from rag_embed.types import DENSE, FRESH, LEXICAL, PHRASE, TOKENS, OnProgress
 
-_TAKEN = (DENSE, LEXICAL, TOKENS, FRESH)
+_TAKEN = (DENSE, LEXICAL, TOKENS, FRESH, PHRASE)
 
 
 @naming_throughout

@@ -27,6 +27,7 @@ from rag_embed.protocols import (
 from rag_embed.ranking.absent_names import tell_of_absent
 from rag_embed.ranking.freshness import Freshness, over, wanted
 from rag_embed.ranking.fusion import Asked, Fusion, Scored
+from rag_embed.ranking.phrases import Phrases, over_all, phrases
 from rag_embed.ranking.relevance import Calibration
 from rag_embed.ranking.routed import routes_of
 from rag_embed.ranking.selection import Rows, Selection, hits_of
@@ -34,7 +35,7 @@ from rag_embed.ranking.steps import none, timed
 from rag_embed.ranking.visibility import visible
 from rag_embed.ranking.weights import checked
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import FRESH, Fresh, Hit, Query, Route, Vectors, check_queries
+from rag_embed.types import FRESH, PHRASE, Fresh, Hit, Query, Route, Vectors, check_queries
 
 POOL = 100
 """Candidates each leg proposes. The first `POOL` results do not depend on ``k``."""
@@ -62,6 +63,7 @@ class Hybrid:
         own: Weights of single users by their ids, which go before all others for their queries; those
             that count a leg or second stage that is not here are left aside.
         fresh: How much newer documents count, of queries that do not say so themselves.
+        quotes: Whether chunks that hold what a query has in quotes go first; see `phrases`.
 
     Raises:
         BadInput: There is no leg with weight, or no pool; two parts have one name; the weights name a
@@ -78,6 +80,7 @@ class Hybrid:
     router: Router | None = None
     own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fresh: Fresh | None = None
+    quotes: bool = True
 
     def __post_init__(self) -> None:
         set_counts(self, 1, "pool")
@@ -157,6 +160,7 @@ class Hybrid:
             router=None,
             own={},
             fresh=None,
+            quotes=False,
         )
 
     def asked(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, Vectors]:
@@ -236,6 +240,10 @@ class Hybrid:
             asked[FRESH] = Asked.about(Freshness.of(view, list(fresh.values())), list(fresh))
             legs = [leg.name for leg in self.legs]
             weights = [over(w, legs, fresh[i]) if i in fresh else w for i, w in enumerate(weights)]
+        if self.quotes and (quoted := [i for i, one in enumerate(queries) if phrases(one.text)]):
+            asked[PHRASE] = Asked.about(Phrases.of(view, [queries[i] for i in quoted]), quoted)
+            held = asked[PHRASE].place
+            weights = [over_all(w) if i in held else w for i, w in enumerate(weights)]
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
 

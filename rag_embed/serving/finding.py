@@ -10,7 +10,7 @@ from rag_embed.ranking.rerank import RERANK
 from rag_embed.serving.conditions import Conditions
 from rag_embed.serving.library import Library, Shelf
 from rag_embed.serving.parameters import Choice, Parameter, Refused, Whole, listed
-from rag_embed.types import Hit, Query
+from rag_embed.types import PHRASE, Hit, Query
 
 EVERYWHERE = "Where to search; everywhere without it."
 
@@ -89,8 +89,8 @@ def hits_of(
 ) -> list[list[tuple[Shelf, Hit]]]:
     """What each query finds on all shelves, ``k`` at most, best first.
 
-    Hits of one shelf keep its order. Several shelves are put in one order by relevance, which they share; those
-    that were scored again come first, in the order of these scores.
+    Hits of one shelf keep its order. Several shelves are put in one order by relevance, which they share; what
+    holds a phrase of the query comes first, then what was scored again, in the order of these scores.
 
     Args:
         shelves: Those that have the fields of the conditions.
@@ -114,7 +114,8 @@ def hits_of(
     return [one[: query.k] for one, query in zip(found, queries, strict=True)]
 
 
-def _place(hit: Hit) -> tuple[bool, float]:
+def _place(hit: Hit) -> tuple[float, bool, float]:
     """Where a hit stands among those of several shelves; less is better."""
     again = next((part.raw for part in hit.parts if part.leg == RERANK), None)
-    return again is None, -round(hit.relevance if again is None else again, 9)
+    held = next((part.normalised for part in hit.parts if part.leg == PHRASE and part.weight), 0.0)
+    return -held, again is None, -round(hit.relevance if again is None else again, 9)

@@ -33,6 +33,9 @@ TOKENS = "tokens"
 FRESH = "fresh"
 """Name of the part that a document's date adds; see `types.Fresh`."""
 
+PHRASE = "phrase"
+"""Name of the part of chunks that hold word for word what a query has in quotes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenRows:

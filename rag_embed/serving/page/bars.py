@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_embed.types import DENSE, FRESH, LEXICAL, TOKENS, Hit, Part
+from rag_embed.types import DENSE, FRESH, LEXICAL, PHRASE, TOKENS, Hit, Part
 
 ABOUT = {
     DENSE: "meaning: cosine of question and passage",
     LEXICAL: "words: BM25 of the words they share",
     TOKENS: "word by word: each word of the question beside the most similar one of the passage",
+    PHRASE: "in quotes: the share of the question's phrases that the passage holds word for word",
     FRESH: "date: 1 for today, half as much after each half-life",
     "behind": "found after better ones were settled",
 }

@@ -1,0 +1,106 @@
+"""What a query has in quotes: chunks that hold it word for word go before those that do not.
+
+The words have to stand in its order with none between them; case, accents and punctuation do not count. Title
+and headings of a chunk count as its text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_embed.filters import Filter
+from rag_embed.protocols import View
+from rag_embed.spelling import folded
+from rag_embed.texts import titled
+from rag_embed.types import PHRASE, Query, Scores
+
+_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»')
+_WORD = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
+"""Letters of scripts whose words have no spaces between them."""
+
+_AMONG = 1000
+"""Chunks that share most with a phrase, among which those are that hold it."""
+
+_OVER = 10.0
+"""Weight of a phrase, by that of all legs and second stages together: none of them outweighs it."""
+
+
+def phrases(text: str) -> tuple[str, ...]:
+    """What is in double quotes in a query and has several words.
+
+    Examples:
+        >>> phrases('who wrote "The Good War" in „einem Zug“?'), phrases('the "fox"')
+        (('The Good War', 'einem Zug'), ())
+    """
+    if text.isascii() and '"' not in text:
+        return ()
+    found = ("".join(one) for one in _QUOTED.findall(text))
+    return tuple(dict.fromkeys(one for one in found if len(plain(one).split()) > 1))
+
+
+def plain(text: str) -> str:
+    r"""A text as it is compared: its words in lower case, without accents and what is between them.
+
+    Examples:
+        >>> plain("The café's\nopening-hours")
+        'the cafe s opening hours'
+    """
+    if not text.isascii():
+        text = _UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFKC", text))
+    return " ".join(map(folded, _WORD.findall(text.lower())))
+
+
+def over_all(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights with that of phrases."""
+    return {**weights, PHRASE: _OVER * sum(weights.values())}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phrases:
+    """`protocols.Answers` about quoted phrases: the share of them that a chunk holds.
+
+    Attributes:
+        view: The version that is searched.
+        asked: The phrases of each query.
+    """
+
+    view: View
+    asked: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, view: View, queries: Sequence[Query]) -> Phrases:
+        """Those of queries that have some."""
+        return cls(view, [phrases(query.text) for query in queries])
+
+    def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
+        """See `protocols.Answers`."""
+        return [self._top(some, one, n) for some, one in zip(self.asked, where, strict=True)]
+
+    def score(self, ids: Sequence[Sequence[str]], /) -> list[Scores]:
+        """See `protocols.Answers`."""
+        return [self._held(some, asked) for some, asked in zip(ids, self.asked, strict=True)]
+
+    def normalise(self, query: int, raw: Scores, /) -> Scores:
+        """See `protocols.Answers`: it is on the common scale."""
+        return raw
+
+    def _top(self, asked: Sequence[str], where: Filter | None, n: int) -> tuple[list[str], Scores]:
+        among = [ids for one in asked for ids, _ in self.view.lexical([one], max(n, _AMONG), where)]
+        ids = list(dict.fromkeys(id for some in among for id in some))
+        scores = self._held(ids, asked)
+        order = np.argsort(-scores, kind="stable")[: min(n, int(np.count_nonzero(scores)))]
+        return [ids[i] for i in order.tolist()], scores[order]
+
+    def _held(self, ids: Sequence[str], asked: Sequence[str]) -> Scores:
+        texts = {one.id: f" {plain(titled(one))} " for one in self.view.chunks(ids)}
+        wanted = [f" {plain(one)} " for one in asked]
+        shares = [np.mean([one in texts.get(id, "") for one in wanted]) for id in ids]
+        return np.array(shares, dtype=np.float32)
