@@ -135,6 +135,7 @@ def hit_json(hit: Hit, rank: int, cited: Citation | None = None) -> dict[str, An
                 "raw": round(part.raw, 5),
                 "normalised": round(part.normalised, 5),
                 "weight": part.weight,
+                "level": None if part.level is None else round(part.level, 5),
                 "contribution": round(part.contribution, 5),
             }
             for part in hit.parts

@@ -224,7 +224,7 @@ class Part:
         return self.weight * self.normalised
 
     @property
-    def explained(self) -> dict[str, str | float]:
+    def explained(self) -> dict[str, str | float | None]:
         """All of it for a JSON document: the attributes, and ``contribution``."""
         return {**asdict(self), "contribution": self.contribution}
 

@@ -12,6 +12,7 @@ from rag_embed.cli.hits import print_hits
 from rag_embed.cli.show import _Safe, why_table
 from rag_embed.encoders import HashEncoder
 from rag_embed.ranking import Calibration
+from rag_embed.serving.web.searching import _PART
 from rag_embed.types import Chunk, Hit, Part
 
 
@@ -50,6 +51,10 @@ def test_json(run, kb) -> None:
     }
     assert [first["rank"], second["rank"]] == [1, 2] and first["score"] >= second["score"]
     total = sum(part["contribution"] for part in first["parts"])
+    of_python = Part("lexical", 1.0, 1.0, 0.5, 0.25).explained
+    assert all(
+        part.keys() == of_python.keys() == _PART["properties"].keys() for part in first["parts"]
+    )
     assert total == pytest.approx(first["score"], abs=1e-4)
 
 

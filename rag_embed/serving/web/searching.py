@@ -39,6 +39,10 @@ _PART = {
         "raw": {"type": "number", "description": "Its own score: a cosine, a BM25 score."},
         "normalised": {"type": "number"},
         "weight": {"type": "number"},
+        "level": {
+            "type": ["number", "null"],
+            "description": "What it is worth by itself, on one scale for all questions, where the leg knows.",
+        },
         "contribution": {"type": "number", "description": "What it adds to the score."},
     },
 }
