@@ -54,8 +54,9 @@ def trained(bench: Bench, name: str) -> tuple[Card, Path]:
     index = bench.chunked(collection)
     source = Source.of_index(index, collection)
     pairs = random.Random(0).sample(source.pairs, min(bench.options.pairs, len(source.pairs)))
-    sides = split(pairs, held_out=0.4)
-    recipe = RerankerRecipe(layers=bench.options.layers)
+    sides = split(pairs, held_out=0.4, validation=0.1)
+    schedule = replace(RerankerRecipe().schedule, epochs=bench.options.epochs)
+    recipe = RerankerRecipe(layers=bench.options.layers, schedule=schedule)
     return train_reranker(index, sides, folder, name=name, data=name, recipe=recipe), folder
 
 

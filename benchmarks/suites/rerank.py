@@ -100,7 +100,8 @@ SUITE = Suite(
         "--cross-encoder": {"help": "name or path of a cross-encoder"},
         "--train": {"nargs": "+", "default": ["policyqa_ctx", "squad_train"], "help": "sets"},
         "--pairs": {"type": int, "default": 500, "help": "of each set that is trained on"},
-        "--layers": {"type": int, "default": 3, "help": "of the re-ranker that is trained"},
+        "--layers": {"type": int, "default": 6, "help": "of the re-ranker that is trained"},
+        "--epochs": {"type": int, "default": 2, "help": "of training at most"},
         "--multi-vector": {"help": "name or path of a ColBERT-style model"},
     },
 )

@@ -35,8 +35,8 @@ def train_reranker(
     ] = None,
     layers: Annotated[
         int, typer.Option(help="Layers of the model that are kept; a query costs as many.")
-    ] = 3,
-    depth: Annotated[int, typer.Option(help="Hits of a search that are scored again.")] = 20,
+    ] = 6,
+    depth: Annotated[int, typer.Option(help="Hits of a search that are scored again.")] = 10,
     characters: Annotated[
         int, typer.Option(help="Characters read of a chunk: its sentences nearest to the query.")
     ] = 320,
@@ -46,8 +46,8 @@ def train_reranker(
     ] = None,
     epochs: Annotated[
         int, typer.Option(help="Epochs at most; fewer when validation stops rising.")
-    ] = 6,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 1e-4,
+    ] = 2,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 2e-4,
     batch: Annotated[int, typer.Option(help="Queries per step.")] = 16,
     held_out: HELD_OUT = 0.25,
     seed: SEED = 0,
@@ -83,7 +83,9 @@ def train_reranker(
             to,
             name=name or to.resolve().name,
             data=f"{name_of(source)}: {len(material.pairs)} labelled",
-            recipe=RerankerRecipe(layers, depth, characters, batch=batch, schedule=schedule),
+            recipe=RerankerRecipe(
+                layers, depth=depth, characters=characters, batch=batch, schedule=schedule
+            ),
             teacher=None if teacher is None else load_reranker(teacher, device=device),
             device=device,
             progress=progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from sentence_transformers import CrossEncoder
 from sentence_transformers.base.modules import Transformer
 
 from rag_embed.encoders.batching import batches
-from rag_embed.encoders.cross_layout import PairTokens, refuse_others
+from rag_embed.encoders.cross_layout import PairTokens, is_joint, refuse_others
+from rag_embed.encoders.joint import joint
 from rag_embed.encoders.loading import budget, loaded
 from rag_embed.encoders.models import resolve
 from rag_embed.encoders.remade import Remade
@@ -56,7 +57,8 @@ class CrossEncoderReranker(Remade):
     ) -> None:
         files = resolve(model, revision)
         refuse_others(model, files.path)
-        own = loaded(CrossEncoder, files, device, trust_remote_code)
+        kind = joint if is_joint(files.path) else CrossEncoder
+        own: CrossEncoder = loaded(kind, files, device, trust_remote_code)
         self._set(own, model, read, token_budget)
 
     @classmethod
@@ -103,11 +105,6 @@ class CrossEncoderReranker(Remade):
         clipped = self._tokens.clipped
         text = clipped(query.text)
         return [(text, clipped(self.read(hit))) for hit in hits]
-
-    @property
-    def transformer(self) -> torch.nn.Module:
-        """Tokens in, logits out."""
-        return cast(torch.nn.Module, self.model.transformers_model)
 
     def scores(self, pairs: list[tuple[str, str]]) -> Scores:
         """``(len(pairs),)`` logits of queries with texts that are no longer than `PairTokens.clipped`."""

@@ -14,6 +14,7 @@ from rag_embed.errors import ModelUnavailable, UnsupportedModel
 
 _HEADS = ("ForSequenceClassification", "ForCausalLM", "ForConditionalGeneration")
 _PLAIN = "ForSequenceClassification"
+_JOINT = "rag_embed.encoders.joint.JointCosine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class CrossLayout:
         if (
             not tokenizer.is_file()
             or not known
-            or not all(one.endswith(_PLAIN) for one in heads)
+            or not (is_joint(files.path) or all(one.endswith(_PLAIN) for one in heads))
             or int(config.get("type_vocab_size") or 0) < 2
             or len(config.get("id2label") or "1") != 1
             or (whole.get("prompts") or {}).get(whole.get("default_prompt_name"))
@@ -83,6 +84,12 @@ class PairTokens:
         """Tokens of pairs of clipped texts."""
         found: list[Encoding] = self._pairs.encode_batch_fast(pairs)
         return found
+
+
+def is_joint(path: Path) -> bool:
+    """Whether a folder holds a cross-encoder whose score is the cosine of its two parts."""
+    modules = path / "modules.json"
+    return modules.is_file() and _JOINT.encode() in modules.read_bytes()
 
 
 def refuse_others(name: str, path: Path) -> None:

@@ -151,12 +151,11 @@ def _converted(
             self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor
         ) -> torch.Tensor:
             types = types if typed else types * 0  # as the model's own tokenizer leaves them out
-            logits: torch.Tensor = self.model(
-                input_ids=ids, attention_mask=mask, token_type_ids=types
-            )[0]
+            features = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+            logits: torch.Tensor = self.model(features)["scores"]
             return logits
 
-    module = Logits(reranker.transformer).eval()
+    module = Logits(reranker.model).eval()
     ids = torch.full((2, 16), layout.pad + 1, dtype=torch.long)
     mask, types = torch.ones_like(ids), torch.zeros_like(ids)
     mask[1, 8:] = 0

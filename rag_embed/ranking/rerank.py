@@ -146,7 +146,7 @@ class Reranked:
         if told is None:
             return cls(retriever, loaded, rows=rows)
         reads = Excerpts(loaded, told["characters"])
-        return cls(retriever, reads, told["depth"], told["weight"], rows=rows)
+        return cls(retriever, reads, told["depth"], told["weight"], spread=False, rows=rows)
 
     def __post_init__(self) -> None:
         check_is("Reranked.retriever", self.retriever, Retriever)

@@ -23,14 +23,14 @@ from rag_embed.encoders.adapter import Adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
 from rag_embed.errors import BadInput
-from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.training.candidates import Candidates
-from rag_embed.training.corpus import Corpus, K
+from rag_embed.training.corpus import Corpus
 from rag_embed.training.encoded import Encoded, base_encoder
 from rag_embed.training.folder import install_adapter, ready
 from rag_embed.training.loop import Fitted, Schedule, fit
 from rag_embed.training.lora import Targets, embed, extract, fill, inject
 from rag_embed.training.losses import pull, softmax_loss
+from rag_embed.training.outcome import card_of
 from rag_embed.training.splits import Split
 from rag_embed.types import OnProgress, Unit
 
@@ -133,25 +133,10 @@ def train_expert(
     fitted = fit(task, recipe.schedule, folder=folder, fingerprint=mark, progress=progress)
     adapter, strength = _strongest(encoder, fitted, task, before["validation"])
     held = before["held_out"]
-    plain, ours = held.scores(held.queries), held.scores(held.again(encoder))
-    card = Card(
-        kind="expert",
-        name=name,
-        data=data,
-        base=corpus.signature.model,
-        weights=corpus.signature.weights,
-        pairs=split.pairs,
-        documents=split.documents,
-        settings={**asdict(recipe), "group_by": group_by, "chunks": len(corpus.ids)},
-        steps=fitted.step,
-        strength=strength,
-        seconds=round(time.perf_counter() - started, 1),
-        history=fitted.history,
-        metric=f"ndcg@{K}",
-        before=float(plain.mean()),
-        after=float(ours.mean()),
-        gain=paired_bootstrap(ours, plain),
-    )
+    scores = (held.scores(held.queries), held.scores(held.again(encoder)))
+    settings = {**asdict(recipe), "group_by": group_by, "chunks": len(corpus.ids)}
+    base = (corpus.signature.model, corpus.signature.weights)
+    card = card_of("expert", name, data, base, split, fitted, scores, settings, started, strength)
     install_adapter(card, adapter, folder)
     return card
 

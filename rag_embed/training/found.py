@@ -44,7 +44,7 @@ class FoundHits:
         """
         hits: Sequence[Hit] = self.hits
         if raw is not None and hits:
-            again = Reranked(_Kept(self.hits), _Said(raw), len(self.hits), weight)
+            again = Reranked(_Kept(self.hits), _Said(raw), len(self.hits), weight, spread=False)
             [hits] = again.retrieve([replace(self.query, k=len(self.hits))])
         ranked = list(dict.fromkeys(hit.chunk.doc_id for hit in hits))[:K]
         return ndcg(ranked, dict.fromkeys(self.answers, 1), K)

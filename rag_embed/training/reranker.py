@@ -1,9 +1,10 @@
 """`train_reranker`: a small cross-encoder of one's own, for the hits of one's own search.
 
-It begins as the first layers of the model that the index has, with a new head, and learns to tell what answers
-a query from the other hits of the search: those are hard, and they are what it will be asked about. A teacher,
-a stronger re-ranker or a judge, may say more of them than labels do (Hofstätter et al., Improving Efficient
-Neural Ranking Models with Cross-Architecture Knowledge Distillation, 2020).
+It begins as the model that the index has, which now reads query and text together (`encoders.joint`). It learns
+to tell what answers a query from the other hits of the search, beside the score that they have there. Those are
+hard, and they are what it will be asked about. A teacher, a stronger re-ranker or a judge, may say more of them
+than labels do (Hofstätter et al., Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge
+Distillation, 2020).
 """
 
 from __future__ import annotations
@@ -15,34 +16,33 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.util import batch_to_device
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig
 
 from rag_embed.arguments import check_is, check_made
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.cross import CrossEncoderReranker
+from rag_embed.encoders.joint import joint
 from rag_embed.encoders.layout import transformer_of
 from rag_embed.encoders.loading import loaded
 from rag_embed.encoders.models import ModelFiles, resolve
 from rag_embed.encoders.quiet import without_warnings
 from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch
 from rag_embed.index import Index
-from rag_embed.maths.resampling import paired_bootstrap
 from rag_embed.protocols import Reranker
 from rag_embed.ranking.excerpts import Excerpts
 from rag_embed.ranking.rerankers import checked
-from rag_embed.training.corpus import K
 from rag_embed.training.folder import install, ready
 from rag_embed.training.found import FoundHits, found_hits
 from rag_embed.training.loop import fit
 from rag_embed.training.lora import fill
 from rag_embed.training.losses import softmax_loss
+from rag_embed.training.outcome import card_of
 from rag_embed.training.reranker_recipe import RerankerRecipe
 from rag_embed.training.splits import Split
 from rag_embed.types import OnProgress, Scores
@@ -77,7 +77,7 @@ def train_reranker(
     Args:
         index: Is searched; its hits are what is told apart.
         split: Labelled pairs whose chunks are in the index; queries made of its texts may be in training only.
-        folder: Gets ``card.json``, and the model if it is better: for `Reranked.by`, or any `CrossEncoder`.
+        folder: Gets ``card.json``, and the model if it is better: for `Reranked.by`.
         name: Of the re-ranker.
         data: Says where the pairs come from.
         recipe: How it is trained.
@@ -120,24 +120,9 @@ def train_reranker(
     raw = task.scored(held)
     ours = np.array([one.ndcg(some, weight) for one, some in zip(held, raw, strict=True)])
     taught_by = None if teacher is None else type(teacher).__name__
-    card = Card(
-        kind="reranker",
-        name=name,
-        data=data,
-        base=files.name,
-        weights=files.weights,
-        pairs=split.pairs,
-        documents=split.documents,
-        settings={**asdict(recipe), "weight": weight, "taught_by": taught_by},
-        steps=fitted.step,
-        strength=1.0,
-        seconds=round(time.perf_counter() - started, 1),
-        history=fitted.history,
-        metric=f"ndcg@{K}",
-        before=float(plain.mean()),
-        after=float(ours.mean()),
-        gain=paired_bootstrap(ours, plain),
-    )
+    settings = {**asdict(recipe), "weight": weight, "taught_by": taught_by}
+    base = (files.name, files.weights)
+    card = card_of("reranker", name, data, base, split, fitted, (plain, ours), settings, started)
     install(
         card,
         folder,
@@ -242,13 +227,19 @@ class _Lists:
         return torch.split(rows, [len(places) for _, places in lists])
 
     def _loss(self, i: int, places: npt.NDArray[np.intp], row: torch.Tensor) -> torch.Tensor:
-        right = torch.from_numpy(self._train[i].right[places])
-        loss = softmax_loss(row[None], right[None], temperature=1.0)[0]
+        one, sharp = self._train[i], self._recipe.temperature
+        right = torch.from_numpy(one.right[places])
+        row = row + torch.tensor(
+            [one.hits[j].score for j in places]
+        )  # what the search says counts too
+        loss = softmax_loss(row[None], right[None], temperature=sharp)[0]
         said = self.said[i]
         if said is None:
             return loss
         target = torch.softmax(torch.from_numpy(said[places]), 0)
-        follow = torch.nn.functional.kl_div(torch.log_softmax(row, 0), target, reduction="sum")
+        follow = torch.nn.functional.kl_div(
+            torch.log_softmax(row / sharp, 0), target, reduction="sum"
+        )
         return (1 - self._recipe.taught) * loss + self._recipe.taught * follow
 
 
@@ -276,7 +267,7 @@ def _base(index: Index, model: str | None) -> ModelFiles:
 
 
 def _begun(files: ModelFiles, recipe: RerankerRecipe, device: str | None) -> CrossEncoder:
-    """The first layers of a model with a new head; what stands for words stays as it is."""
+    """The first layers of a model; what stands for words stays as it is, and all layers but the last."""
     place = replace(files, path=transformer_of(files.path))
     try:
         layers = min(recipe.layers, AutoConfig.from_pretrained(place.path).num_hidden_layers)
@@ -284,11 +275,12 @@ def _begun(files: ModelFiles, recipe: RerankerRecipe, device: str | None) -> Cro
         raise ModelUnavailable(
             f"{files.name!r} is no transformer that a cross-encoder can begin as ({error}); name another model."
         ) from error
-    kind = partial(CrossEncoder, num_labels=1, config_kwargs={"num_hidden_layers": layers})
-    with torch.random.fork_rng(), without_warnings():
-        torch.manual_seed(recipe.schedule.seed)
-        cross: CrossEncoder = loaded(kind, place, device, trust_remote_code=False)
-    cast(PreTrainedModel, cross.transformers_model).get_input_embeddings().requires_grad_(False)
+    with without_warnings():
+        cross: CrossEncoder = loaded(partial(joint, layers=layers), place, device, False)
+    cross.requires_grad_(False)
+    stacks = [one for one in cross.modules() if isinstance(one, torch.nn.ModuleList)]
+    for layer in max(stacks, key=len)[-recipe.trained :]:
+        layer.requires_grad_(True)
     return cross
 
 

@@ -17,13 +17,14 @@ class RerankerRecipe:
 
     Attributes:
         layers: Layers of the model that are kept, the first ones; what a query costs grows with them.
+        trained: Of these, how many learn, the last ones.
         depth: Hits of the search that it scores again.
         characters: Of a chunk, the sentences nearest to the query that it reads; see `ranking.excerpts`.
         negatives: Wrong hits that a right one is told from in a step, half of them out of the best ten.
         batch: Queries per step.
         taught: Share of the loss that follows a teacher's scores, where there is a teacher; the labels have the
             rest.
-        temperature: Of the softmax over a teacher's scores, which are spread over [0, 1] for each query.
+        temperature: Of the softmax over scores; those of a teacher are spread over [0, 1] for each query.
         weights: How much it may count beside the search; the validation side chooses.
         schedule: Steps and rates.
 
@@ -31,18 +32,19 @@ class RerankerRecipe:
         BadInput: A number is out of range.
     """
 
-    layers: int = 3
-    depth: int = 20
+    layers: int = 6
+    trained: int = 2
+    depth: int = 10
     characters: int = LONGEST
-    negatives: int = 7
+    negatives: int = 4
     batch: int = 16
     taught: float = 0.5
     temperature: float = 0.1
-    weights: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0)
-    schedule: Schedule = field(default_factory=lambda: Schedule(6, 1e-4))
+    weights: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+    schedule: Schedule = field(default_factory=lambda: Schedule(2, 2e-4))
 
     def __post_init__(self) -> None:
-        set_counts(self, 1, "layers", "depth", "characters", "negatives", "batch")
+        set_counts(self, 1, "layers", "trained", "depth", "characters", "negatives", "batch")
         check_numbers(self, "taught", "temperature")
         check_made("RerankerRecipe.schedule", self.schedule, Schedule)
         if not 0 <= self.taught <= 1 or self.temperature <= 0:

@@ -20,11 +20,10 @@ from rag_embed.arguments import check_made
 from rag_embed.encoders.adapter import Adapter
 from rag_embed.encoders.adapter_card import Card
 from rag_embed.encoders.sentence import SentenceEncoder
-from rag_embed.maths.resampling import paired_bootstrap
-from rag_embed.training.corpus import K
 from rag_embed.training.folder import install_adapter, ready
 from rag_embed.training.loop import fit
 from rag_embed.training.lora import extract, fill, inject
+from rag_embed.training.outcome import card_of
 from rag_embed.training.situated_recipe import SituatedRecipe
 from rag_embed.training.situated_task import LatePart, Side
 from rag_embed.training.splits import Split
@@ -92,24 +91,9 @@ def train_situated(
     validation, held = sides["validation"], sides["held_out"]
     plain = validation.best_weight(validation.late)
     ours = validation.best_weight(validation.encoded(encoder))
-    before, after = held.scores(held.late, plain), held.scores(held.encoded(encoder), ours)
-    card = Card(
-        kind="situated",
-        name=name,
-        data=data,
-        base=encoder.signature.model,
-        weights=encoder.signature.weights,
-        pairs=split.pairs,
-        documents=split.documents,
-        settings={**asdict(recipe), "weights": {"untrained": plain, "trained": ours}},
-        steps=fitted.step,
-        strength=1.0,
-        seconds=round(time.perf_counter() - started, 1),
-        history=fitted.history,
-        metric=f"ndcg@{K}",
-        before=float(before.mean()),
-        after=float(after.mean()),
-        gain=paired_bootstrap(after, before),
-    )
+    scores = (held.scores(held.late, plain), held.scores(held.encoded(encoder), ours))
+    settings = {**asdict(recipe), "weights": {"untrained": plain, "trained": ours}}
+    base = (encoder.signature.model, encoder.signature.weights)
+    card = card_of("situated", name, data, base, split, fitted, scores, settings, started)
     install_adapter(card, adapter, folder)
     return card

@@ -16,6 +16,7 @@ import pytest
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder, load_reranker
 from rag_embed.encoders.adapter_card import Card
+from rag_embed.encoders.models import resolve
 from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.evaluation import Collection
 from rag_embed.ranking import FunctionReranker, Reranked
@@ -24,7 +25,7 @@ from rag_embed.training.expert import train_expert
 from rag_embed.training.found import found_hits
 from rag_embed.training.loop import Schedule
 from rag_embed.training.merge import merge_experts
-from rag_embed.training.reranker import train_reranker
+from rag_embed.training.reranker import _begun, train_reranker
 from rag_embed.training.reranker_recipe import RerankerRecipe
 from rag_embed.training.situated import train_situated
 from rag_embed.training.sources import Source
@@ -251,6 +252,14 @@ def test_a_teacher_is_followed(kb, sides, tmp_path) -> None:
     assert set(read) <= plain
 
 
+def test_the_last_layers_learn(encoder) -> None:
+    files = resolve(encoder.signature.model)
+    cross = _begun(files, RerankerRecipe(layers=2, trained=1), "cpu")
+    learning = {name for name, one in cross.named_parameters() if one.requires_grad}
+    assert {name.split(".layer.")[1][0] for name in learning} == {"1"}
+    assert len(learning) == 16
+
+
 def test_a_model_can_be_named(encoder, tmp_path) -> None:
     hashed = Index.in_memory(encoder=HashEncoder(), weights={"dense": 0.01, "lexical": 0.99})
     hashed.add(one for i in range(TOPICS) for one in twins(i))
@@ -315,6 +324,7 @@ def test_nothing_to_tell_apart_is_said(encoder, tmp_path) -> None:
     "wrong",
     [
         {"layers": 0},
+        {"trained": 0},
         {"taught": 2.0},
         {"taught": "x"},
         {"temperature": 0.0},
@@ -342,7 +352,8 @@ def test_other_libraries_read_it(trained) -> None:
     from sentence_transformers import CrossEncoder
 
     pair = ("number 7919", "Number 7919 is final and agreed.")
-    score = CrossEncoder(str(trained[0]), device="cpu").predict([pair])[0]
+    model = CrossEncoder(str(trained[0]), device="cpu", trust_remote_code=True)
+    score = model.predict([pair])[0]
     assert 0 < score < 1
     found = load_reranker(str(trained[0]), device="cpu")
     assert found.rerank(Query("number 7919"), []).shape == (0,)
