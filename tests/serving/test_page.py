@@ -14,6 +14,7 @@ from serving.listening import TOKEN, Server, serving
 
 from rag_embed import Document, Index, Query
 from rag_embed.encoders import HashEncoder
+from rag_embed.ranking.relevance import meaning
 from rag_embed.serving import Library
 from rag_embed.serving.page.asking import Asking
 from rag_embed.serving.page.documents import WINDOW, read
@@ -53,9 +54,10 @@ def seen(server: Server, path: str = "/", **asked: str) -> str:
 
 def test_a_hit_is_shown_with_its_reasons(server) -> None:
     page = seen(server, q=ASKED)
-    assert '<mark class="same">Parents</mark>' in page and "most likely answers" in page
+    assert '<mark class="same">Parents</mark>' in page
     assert "handbook/leave.md, characters" in page and "<b>year</b> 2020" in page
     [first, *_] = server.post("search", {"query": ASKED, "explain": True}).json()["hits"]
+    assert meaning(first["relevance"]) in page
     width = re.search(r'class="fill" width="([\d.]+)"', page)[1]
     assert float(width) == pytest.approx(100 * first["relevance"], abs=0.1)
     bars = re.search(r'class="bar".*?</svg>', page, re.S)[0]
