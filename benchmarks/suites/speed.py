@@ -4,6 +4,7 @@ Chunks are texts of public sets; beyond ``--encoded`` of them, sentences of seve
 within the directions in which the corpus spreads. All systems encode queries by the same encoder; with
 ``--stock`` the others by sentence-transformers as it is. *Search*: one caller, all systems taking turns over
 the same questions. *Callers*: several at once. *Floors*: the parts of a search done by hand.
+*Shell*: a command from its start to its end, once its modules are compiled.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.common import Bench, Suite, turns
 from benchmarks.peers.search import PEERS, QUICK, Corpus, K, Search, systems
 from benchmarks.peers.search.lancedb import with_words
 from benchmarks.records import Table
+from benchmarks.suites._speed_shell import shell
 from rag_embed import Chunk, Document, Index, Query
 from rag_embed.maths.vectors import unit
 from rag_embed.types import DENSE, ChunkRows, TokenBits
@@ -279,7 +281,7 @@ def by_hand(bench: Bench, corpus: Corpus, folder: Path) -> dict[str, Search]:
 
 
 SUITE = Suite(
-    {"search": search, "callers": callers, "floors": floors},
+    {"search": search, "callers": callers, "floors": floors, "shell": shell},
     sets=SETS,
     options={
         "--sizes": {

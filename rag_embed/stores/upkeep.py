@@ -13,6 +13,7 @@ its place for `KEEP`, elsewhere after `PATIENCE`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from lancedb.index import BTree
 
 from rag_embed.stores.arenas import give_back
+from rag_embed.stores.manifests import manifests, read_manifest
 from rag_embed.stores.settling import check_latest
 from rag_embed.stores.tables import PATIENCE, SAME, at_once, given_way
 
@@ -34,6 +36,9 @@ LOOSE = 1024
 
 KEEP = timedelta(seconds=30)
 """How long a version stays that another one took the place of, at least; a search takes less."""
+
+_LITTLE = 2**20
+"""Bytes of older versions that are borne in any table."""
 
 _NEVER = timedelta(days=36500)
 _MARGIN = timedelta(seconds=5)
@@ -63,7 +68,8 @@ class Upkeep:
     def due(self, name: str, table: Any, wanted: Iterable[str] = ()) -> Due:  # noqa: ANN401
         """What is to be done, if anything.
 
-        A table of ``n`` rows is tidied after ``n / 1024`` commits, and not before `COMMITS`.
+        A table of ``n`` rows is tidied after ``n / 1024`` commits, and not before `COMMITS`; and where nothing
+        was written for a while, and most of what lies there is of older versions, as a build leaves it.
 
         Args:
             name: Of the table.
@@ -79,6 +85,8 @@ class Upkeep:
 
         few = max(LOOSE, rows // _SHARE)
         if passed(max(COMMITS, rows // _ROWS)) or _loose(table, rows, wanted) > few:
+            return "tidy"
+        if self._local and mostly_left(Path(table.uri)):
             return "tidy"
         return "gather" if passed(COMMITS) else "nothing"
 
@@ -101,6 +109,24 @@ class Upkeep:
                     table.create_index(column, config=BTree())
         self.watch(name, table)
         return due
+
+
+def mostly_left(table: Path) -> bool:
+    """Whether more bytes lie in a table's folder that only versions from before a pause name than all others.
+
+    A version that was made right before another one cannot go yet, so after a build its copies of rows stay
+    until somebody writes again. Where no pause was before the latest version, nobody looks.
+
+    Args:
+        table: The folder.
+    """
+    versions = manifests(table)[:2]
+    if len(versions) < 2 or time.time() - versions[1].stat().st_mtime < 2 * KEEP.total_seconds():
+        return False
+    named = {file.path for one in versions for file in read_manifest(one).files}
+    there = {f"data/{file.name}": file.stat().st_size for file in (table / "data").iterdir()}
+    left = sum(size for path, size in there.items() if path not in named)
+    return left > max(_LITTLE, sum(there.values()) // 2)
 
 
 def gather(name: str, table: Any) -> None:  # noqa: ANN401
