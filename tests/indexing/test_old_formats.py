@@ -49,7 +49,8 @@ def test_it_holds_what_it_held(old) -> None:
 def test_it_can_be_written_and_forgets(old) -> None:
     folder, told = old
     index = opened(folder)
-    report = index.add([*documents("d0"), *documents("new")])
+    [known] = index.store.view().documents(["d0"])
+    report = index.add([known, *documents("new")])
     assert (report.unchanged, report.added) == (1, 1)
     assert index.forget("ann") >= len(ANNS)
     assert scanned(str(folder / "kb"), [SECRET.encode()]).found == ()

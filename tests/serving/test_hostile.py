@@ -151,7 +151,7 @@ def test_what_breaks_inside_is_for_the_log(index, monkeypatch, caplog) -> None:
     def broken(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error", "/srv/secret/path")
 
-    monkeypatch.setattr(Index, "search_many", broken)
+    monkeypatch.setattr(Index, "retriever", property(broken))
     with caplog.at_level(logging.ERROR):
         answer = search.call({"query": "x"})
     assert answer.failed and answer.text == FAILED and "/srv/secret/path" in caplog.text
