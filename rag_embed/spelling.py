@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from regex import Pattern
+    from regex import Match, Pattern
 
 LONGEST = 128
 """Characters of a word at most, as many as a SHA-512 has; longer ones are data."""
@@ -62,13 +62,31 @@ def spelt(text: str) -> list[str]:
         >>> spelt("東京都へ")
         ['東京', '京都', '都へ']
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+    text = _composed(text)
     found: list[str] = []
     for word in _PLAIN.findall(text) if _SPACED.fullmatch(text) else _anywhere(text):
         if len(word) <= LONGEST:
             found += _known(word)
     return found + [word.lower() for word in _joined(text) if len(word) <= LONGEST]
+
+
+def in_order(text: str) -> list[str]:
+    """The words of a text as they follow each other, as they are written; of scripts without spaces each sign.
+
+    Examples:
+        >>> in_order("The getUserName of AT&T"), in_order("東京へ")
+        (['The', 'getUserName', 'of', 'AT', 'T'], ['東', '京', 'へ'])
+    """
+    text = _composed(text)
+    if _SPACED.fullmatch(text):
+        return _PLAIN.findall(text)
+    return [sign for run in _runs().finditer(text) for sign in _signs(run)]
+
+
+def _composed(text: str) -> str:
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
 
 
 def folded(word: str) -> str:
@@ -122,11 +140,16 @@ def _signed(text: str, mark: str) -> bool:
 
 def _anywhere(text: str) -> Iterator[str]:
     for run in _runs().finditer(text):
-        if run.lastgroup is None:
-            yield run.group()
-            continue
-        signs = list(run.group()) if run.lastgroup == "cjk" else _clusters().findall(run.group())
-        yield from map("".join, pairwise(signs)) if len(signs) > 1 else signs
+        signs = _signs(run)
+        paired = run.lastgroup is not None and len(signs) > 1
+        yield from map("".join, pairwise(signs)) if paired else signs
+
+
+def _signs(run: Match[str]) -> list[str]:
+    """A word between spaces; the signs of a run that has none, each with its marks."""
+    if run.lastgroup is None:
+        return [run.group()]
+    return list(run.group()) if run.lastgroup == "cjk" else _clusters().findall(run.group())
 
 
 @cache

@@ -242,8 +242,7 @@ class Hybrid:
             weights = [over(w, legs, fresh[i]) if i in fresh else w for i, w in enumerate(weights)]
         if self.quotes and (quoted := [i for i, one in enumerate(queries) if phrases(one.text)]):
             asked[PHRASE] = Asked.about(Phrases.of(view, [queries[i] for i in quoted]), quoted)
-            held = asked[PHRASE].place
-            weights = [over_all(w) if i in held else w for i, w in enumerate(weights)]
+            weights = [over_all(w, phrases(q.text)) for w, q in zip(weights, queries, strict=True)]
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
 

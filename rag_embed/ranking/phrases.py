@@ -7,30 +7,32 @@ and headings of a chunk count as its text.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from rag_embed.filters import Filter
 from rag_embed.protocols import View
-from rag_embed.spelling import folded
+from rag_embed.spelling import folded, in_order
 from rag_embed.texts import titled
-from rag_embed.types import PHRASE, Query, Scores
+from rag_embed.types import PHRASE, Chunk, Query, Scores
 
-_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»')
-_WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_QUOTED = re.compile(
+    r'["\uff02]([^"\uff02]+)["\uff02]|[“”„‟]([^“”„‟]+)[“”‟]|«([^«»]+)»|»([^«»]+)«|「([^「」]+)」|『([^『』]+)』'
 )
-"""Letters of scripts whose words have no spaces between them."""
+_BROKEN = re.compile(r"([^\W\d_])-\n[ \t]*(?=[^\W\d_])")
+"""Within a word that is broken at the end of a line."""
+
+_MOST = 32
+"""Phrases of a query that count, its first; each is looked for by itself."""
 
 _AMONG = 1000
 """Chunks that share most with a phrase, among which those are that hold it."""
 
 _OVER = 10.0
-"""Weight of a phrase, by that of all legs and second stages together: none of them outweighs it."""
+"""Weight of each phrase, by that of all legs and second stages together: none of them outweighs it."""
 
 
 def phrases(text: str) -> tuple[str, ...]:
@@ -42,8 +44,9 @@ def phrases(text: str) -> tuple[str, ...]:
     """
     if text.isascii() and '"' not in text:
         return ()
-    found = ("".join(one) for one in _QUOTED.findall(text))
-    return tuple(dict.fromkeys(one for one in found if len(plain(one).split()) > 1))
+    found = (next(filter(None, one.groups())) for one in _QUOTED.finditer(text))
+    several = (one for one in found if len(plain(one).split()) > 1)
+    return tuple(islice(dict.fromkeys(several), _MOST))
 
 
 def plain(text: str) -> str:
@@ -53,14 +56,19 @@ def plain(text: str) -> str:
         >>> plain("The café's\nopening-hours")
         'the cafe s opening hours'
     """
-    if not text.isascii():
-        text = _UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFKC", text))
-    return " ".join(map(folded, _WORD.findall(text.lower())))
+    return " ".join(folded(word.lower()) for word in in_order(text))
 
 
-def over_all(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights with that of phrases."""
-    return {**weights, PHRASE: _OVER * sum(weights.values())}
+def over_all(weights: Mapping[str, float], asked: Sequence[str]) -> dict[str, float]:
+    """Weights with that of the phrases of a query: one of many goes before none, too."""
+    return {**weights, PHRASE: _OVER * len(asked) * sum(weights.values())}
+
+
+def _compared(chunk: Chunk) -> str:
+    """What phrases are looked for in; with a word that is broken at the end of a line, also in one piece."""
+    text = titled(chunk)
+    whole = _BROKEN.sub(r"\1", text) if "-\n" in text else text
+    return " | ".join(f" {plain(one)} " for one in dict.fromkeys([text, whole]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +108,7 @@ class Phrases:
         return [ids[i] for i in order.tolist()], scores[order]
 
     def _held(self, ids: Sequence[str], asked: Sequence[str]) -> Scores:
-        texts = {one.id: f" {plain(titled(one))} " for one in self.view.chunks(ids)}
+        texts = {one.id: _compared(one) for one in self.view.chunks(ids)}
         wanted = [f" {plain(one)} " for one in asked]
         shares = [np.mean([one in texts.get(id, "") for one in wanted]) for id in ids]
         return np.array(shares, dtype=np.float32)

@@ -34,7 +34,10 @@ def ids(hits) -> list[str]:
     return [hit.chunk.doc_id for hit in hits]
 
 
-@pytest.mark.parametrize("marks", ['"{}"', "“{}”", "„{}“", "«{}»"])
+MARKS = ['"{}"', "“{}”", "„{}“", "«{}»", "»{}«", "”{}”", "＂{}＂", "「{}」", "『{}』"]
+
+
+@pytest.mark.parametrize("marks", MARKS)
 def test_what_holds_a_phrase_is_before_what_does_not(index, marks) -> None:
     bare, asked = "WAR and Peace", f"who wrote {marks.format('WAR and Peace')}?"
     found = index.search(asked, k=20)
@@ -66,3 +69,43 @@ def test_what_is_a_phrase() -> None:
     assert phrases('"a b" and "a b", “c d e” or "f" and ""') == ("a b", "c d e")
     assert phrases("it's 5\" wide") == () == phrases("")
     assert plain("Ａ ﬁne—Größe_x") == "a fine grosse x"
+    assert phrases('a "“b c” d"') == ("“b c” d",)
+    assert phrases(" ".join(f'"a {i}"' for i in range(99)))[-1] == "a 31"
+
+
+@pytest.mark.parametrize("marks", MARKS)
+def test_what_stands_between_two_phrases_is_none(marks) -> None:
+    assert phrases(f"{marks.format('a b')} and then {marks.format('c d')}") == ("a b", "c d")
+
+
+@pytest.mark.parametrize("mark", '"“”„‟«»「」『』＂')
+def test_marks_without_end_take_time_in_proportion(mark) -> None:
+    assert phrases(mark * 200_000) == () == phrases(f"{mark}a" * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("İSTANBUL Üniversitesi", "istanbul universitesi"),
+        ("Donau\u00addampf schiff", "donaudampf schiff"),
+        ("a good exam-\n  ple of it", "a good example of it"),
+        ("a well-\nknown fact", "well known fact"),
+        ("𠮷野家へ", "𠮷野家"),
+    ],
+)
+def test_a_phrase_is_held_however_it_is_written(written, asked) -> None:
+    one = Index.in_memory(encoder=HashEncoder(32))
+    one.add([Document("held", written), Document("other", " ".join(reversed(asked.split())) * 3)])
+    [best, *_] = one.search(f'"{asked}"')
+    [share] = [part.raw for part in best.parts if part.leg == "phrase"]
+    assert (best.chunk.doc_id, share) == ("held", 1.0)
+
+
+def test_signs_of_vowels_are_no_accents() -> None:
+    assert plain("कि ता") != plain("का ती")
+
+
+def test_one_of_many_phrases_goes_before_none(index) -> None:
+    """Whatever the others are."""
+    others = " ".join(f'"war peace {i} war chapter"' for i in range(25))
+    assert ids(index.search(f'{others} "rainy summer by the sea"', k=1)) == ["novel"]
