@@ -175,7 +175,8 @@ class Index:
     ) -> AddReport:
         """Make the documents of a scope those that come: `add`, then delete what did not come.
 
-        Only what came under this scope is deleted, and nothing with an owner or of a skipped source.
+        Only what came under this scope is deleted, nothing of a skipped source, and of an owner only where
+        something else of the same owner came; what stays for such a reason is in the report's notes.
 
         Args:
             documents: All documents of the scope that there are; or the only one.

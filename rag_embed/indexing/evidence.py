@@ -70,6 +70,10 @@ class Evidence(Protocol):
         """Whether nothing at all came from there."""
         ...
 
+    def speaks_for(self, owner: str | None, /) -> bool:
+        """Whether what came shows anything of this owner's documents; None for those of nobody."""
+        ...
+
     def unsure(self, stored: Document, /) -> str | None:
         """What was not read in full, and a document that did not come may be in; None for nothing."""
         ...

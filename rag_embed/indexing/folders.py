@@ -172,6 +172,10 @@ class Files:
         """See `Evidence`."""
         return source not in self._spoke
 
+    def speaks_for(self, owner: str | None, /) -> bool:
+        """See `Evidence`: files show who has them, not whose they were."""
+        return owner is None
+
     def unsure(self, stored: Document, /) -> str | None:
         """See `Evidence`."""
         return name if (name := origin_of(stored)) in self._torn else None

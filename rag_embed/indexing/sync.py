@@ -2,8 +2,9 @@
 
 Two kinds of evidence. A *folder* shows which of its files are gone. A *scope* is a name that a program
 gives to all documents of a kind; an iterable that ends shows which of them are gone. Neither deletes
-documents that have an owner, that came from elsewhere, or that a program added; and where nothing at
-all comes of what the index holds, the place is taken to be out of reach, not empty.
+documents that came from elsewhere or that a program added; and where nothing at all comes of what the
+index holds, the place is taken to be out of reach, not empty. What has an owner goes only where
+something else of the same owner came under the same scope, and is told where it stays.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Scope:
     name: str
     given: Iterable[Document | Skipped]
     came: set[str] = field(default_factory=set)
+    _owners: set[str | None] = field(default_factory=lambda: {None})
     _skipped: set[str] = field(default_factory=set)
 
     @classmethod
@@ -66,6 +68,7 @@ class Scope:
         for one in self.given:
             if isinstance(one, Document):
                 self.came.add(one.id)
+                self._owners.add(one.user)
                 yield marked(one, self.name)
             else:
                 if isinstance(one, Skipped):
@@ -83,6 +86,10 @@ class Scope:
     def silent(self, source: str, /) -> bool:
         """See `Evidence`."""
         return not self.came
+
+    def speaks_for(self, owner: str | None, /) -> bool:
+        """See `Evidence`."""
+        return owner in self._owners
 
     def unsure(self, stored: Document, /) -> str | None:
         """See `Evidence`."""
@@ -146,12 +153,16 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
     gone: list[str] = []
     silent: Counter[str] = Counter()
     unsure: Counter[str] = Counter()
+    owned: Counter[str] = Counter()
     left: list[str] = []
     for start in range(0, len(ids), _READ):
         some = ids[start : start + _READ]
         for document in with_view(store, methodcaller("documents", some)):
-            source = evidence.source(document) if document.user is None else None
+            source = evidence.source(document)
             if source is None:
+                continue
+            if not evidence.speaks_for(document.user):
+                owned[source] += evidence.gone(document)
                 continue
             if evidence.silent(source):
                 silent[source] += 1
@@ -177,7 +188,13 @@ def _gone(store: Store, evidence: Evidence, mode: Mode) -> tuple[list[str], tupl
         "pruning follows files that are gone. If they are to go, delete them (rag-embed delete KB ID)."
         for one in left[:1]
     )
-    return gone, (*remarks, *kept, *there)
+    private = (
+        f"Kept although missing: {amount(count, 'document')} with an owner, from {name!r}. Of an owner of whom "
+        "nothing came, nothing is deleted; if they are to go, delete them by id."
+        for name, count in owned.items()
+        if count
+    )
+    return gone, (*remarks, *kept, *there, *private)
 
 
 def _left_out(document: Document, skipped: Container[str]) -> bool:

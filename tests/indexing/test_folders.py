@@ -35,7 +35,8 @@ class TestFolders:
         index.add(read(filled(folder.parent / "notes", {"a.md": "x"})))
         lines(folder / "people.jsonl", {"id": "other", "text": "whale"})
         (folder / "leave.md").unlink()
-        assert index.add_files(folder, prune=True).deleted == 2
+        report = index.add_files(folder, prune=True)
+        assert report.deleted == 2 and "1 document with an owner" in report.notes[0]
         left = ["handbook/copy.md", "handbook/mine.md", "handbook/rooms/kitchen.txt", "mine"]
         assert ids(index) == [*left, "note", "notes/a.md", "other", "own"]
 

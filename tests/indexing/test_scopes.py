@@ -21,8 +21,29 @@ class TestScopes:
         assert index.sync([*tickets, own], scope="tickets").added == 4
         report = index.sync(tickets[:1], scope="tickets")
         assert (report.unchanged, report.deleted) == (1, 2)
+        assert report.notes == (
+            "Kept although missing: 1 document with an owner, from 'tickets'. Of an owner of whom nothing "
+            "came, nothing is deleted; if they are to go, delete them by id.",
+        )
         others = ["handbook/leave.md", "handbook/rooms/kitchen.txt", "mine", "n1"]
         assert ids(index) == [*others, "t0", "t9"]
+
+    def test_an_owners_documents_follow_what_comes_of_the_same_owner(self, index) -> None:
+        """They stayed for good, and nobody was told: an edited private document was found in both editions."""
+        given = [
+            Document(f"{one}{i}", f"{one} {i}", user=one) for one in ("ann", "bob") for i in (1, 2)
+        ]
+        index.sync([*given, Document("shared", "x")], scope="notes")
+        index.sync([Document("ann9", "ann 9", user="ann")], scope="others")
+        index.add([Document("ann8", "a program's", user="ann")])
+        edited = Document("ann3", "ann 3", user="ann")
+        plan = index.sync([given[0], edited], scope="notes", dry_run=True)
+        report = index.sync([given[0], edited], scope="notes")
+        assert plan.deleted == report.deleted == 2 and plan.notes == report.notes
+        assert "2 documents with an owner, from 'notes'" in report.notes[0]
+        assert ids(index) == ["ann1", "ann3", "ann8", "ann9", "bob1", "bob2"]
+        last = index.sync([], scope="notes", allow_empty=True)
+        assert last.deleted == 0 and "4 documents with an owner" in last.notes[0]
 
     def test_nothing_came(self, index) -> None:
         index.sync([Document("a", "x"), Document("b", "x")], scope="all")

@@ -187,9 +187,9 @@ def to_documents(
     and its title, else the first heading, is the title where the metadata has none.
 
     A document keeps its id. One without an id gets one that depends on itself alone, so that it is
-    the same in whatever batches documents come and whichever others are gone: its source and a hash
-    of text and metadata. A changed document is then another one; `rag_embed.Index.sync` removes the
-    old. With ``part_keys`` it replaces the old.
+    the same in whatever batches documents come and whichever others are gone: its owner, its source and
+    a hash of text and metadata. A changed document is then another one; `rag_embed.Index.sync` removes
+    the old, of an owner too. With ``part_keys`` it replaces the old.
 
     Args:
         documents: Any iterable, consumed lazily.
@@ -213,6 +213,8 @@ def to_documents(
         ['a.pdf#9a9dfd8cd9b2e31f', 'a.pdf#ae1106da99b42766']
         >>> [document.id for document in to_documents(pages, part_keys=["page"])]
         ['a.pdf#page=1', 'a.pdf#page=2']
+        >>> [document.id for document in to_documents(pages[:1], part_keys=[], user="ann")]
+        ['ann:a.pdf']
     """
     named: set[str] = set()
     for document in documents:
@@ -222,10 +224,11 @@ def to_documents(
             )
         value = document.metadata.get(id_key)
         source = "" if value is None else str(value)
+        origin = ":".join(filter(None, (user, source)))
         if document.id is not None:
             id = document.id
         elif source and part_keys is not None:
-            id = _part(source, document, part_keys)
+            id = _part(origin, document, part_keys)
             if id in named:
                 raise BadInput(
                     f"Two documents without an id of their own would both be {id!r}: part_keys="
@@ -234,7 +237,7 @@ def to_documents(
                 )
             named.add(id)
         else:
-            id = "#".join(filter(None, (source, _hashed(document))))
+            id = "#".join(filter(None, (origin, _hashed(document))))
         made = to_document(document, id, title_key=title_key, user=user, readers=readers)
         yield _parted(made, title_key) if is_markdown(source) else made
 

@@ -230,6 +230,17 @@ def test_ids_that_somebody_gave_stay(folder) -> None:
     assert [one.id for one in to_documents([mine, plain])] == [given, plain.id_]
 
 
+def test_an_edited_private_file_takes_the_place_of_the_old_one(tmp_path) -> None:
+    """Pages of a file are known by a hash of their text: the old ones were found beside the new."""
+    index = Index.in_memory(encoder=HashEncoder())
+    file = {"file_path": "/notes/lock.pdf", "file_size": 999}
+    for lock in (1234, 9999):
+        pages = [Document(text=f"My lock opens with {lock}.", metadata=file)]
+        report = index.sync(to_documents(pages, user="ann"), scope="notes")
+    assert (report.added, report.deleted) == (1, 1)
+    assert [hit.text for hit in index.search("lock", user="ann")] == ["My lock opens with 9999."]
+
+
 def test_a_store_of_the_first_format_is_read_and_added_to(tmp_path) -> None:
     """What was stored before sources had editions."""
     old = LanceStore.create(

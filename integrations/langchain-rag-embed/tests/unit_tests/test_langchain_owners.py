@@ -156,6 +156,22 @@ def test_loaded_documents_may_be_one_users():
     assert index.search("fox") == [] and len(index.search("fox", user="ada")) == 1
 
 
+def test_an_edited_private_document_takes_the_place_of_the_old_one():
+    """Both were found, the old one first, and the same text of another owner was refused."""
+    index = Index.in_memory(encoder=HashEncoder())
+
+    def synced(lock, user):
+        loaded = [Document(f"My lock opens with {lock}.", metadata={"source": "b.md"})]
+        return index.sync(to_documents(loaded, user=user), scope="notes")
+
+    assert [synced(1234, user).added for user in ("ann", "bob")] == [1, 1]
+    report = synced(9999, "ann")
+    assert (report.added, report.deleted) == (1, 1)
+    assert "1 document with an owner" in report.notes[0]
+    seen = {user: [hit.text for hit in index.search("lock", user=user)] for user in ("ann", "bob")}
+    assert "9999" in seen["ann"][0] and len(seen["bob"]) == 1
+
+
 async def test_only_what_is_the_owners_is_deleted(store):
     store.add_documents(OWN, user="ada")
     documents = RagEmbedDocumentIndex(store=store)

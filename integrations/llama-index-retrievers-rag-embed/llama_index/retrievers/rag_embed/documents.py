@@ -55,7 +55,7 @@ def to_documents(
     random id each time. Such a document is known by its ``file_path``, with its owner before it;
     where a file was cut, as at pages, with a hash of the text behind it. So loading a folder again
     replaces what has changed. Parts that a changed file has no more stay; `Index.sync` removes
-    them. Give ``SimpleDirectoryReader(filename_as_id=True)`` to have the reader's own names.
+    them, of an owner too. Give ``SimpleDirectoryReader(filename_as_id=True)`` to have the reader's own names.
 
     Args:
         documents: Documents or nodes of LlamaIndex.
