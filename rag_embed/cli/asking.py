@@ -10,6 +10,7 @@ from rag_embed import ranking
 from rag_embed.cli.conditions import parsed
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.protocols import Retriever
 from rag_embed.ranking import Reranked, stored_rows
 from rag_embed.types import Grouping, Hit, Query
 
@@ -123,9 +124,7 @@ def found(
     """
     if rerank is not None and best_chunks is not None:
         raise BadInput("--rerank and --best-chunks both decide the order; leave one of them out.")
-    retriever = index.retriever
-    if rerank is not None:
-        retriever = Reranked.by(retriever, rerank, rows=stored_rows(index.store))
+    retriever = reranked(index, rerank)
     if best_chunks is not None:
         best = ranking.BestChunks(best_chunks)
         retriever = Reranked(
@@ -135,6 +134,18 @@ def found(
     if passage_tokens is None:
         return hits
     return [one.as_hit for one in index.contents.passages(hits, passage_tokens)]
+
+
+def reranked(index: Index, rerank: str | None) -> Retriever:
+    """What `Index.search` asks, with a cross-encoder behind it where one is named.
+
+    Raises:
+        BadInput: Its folder is damaged.
+        ModelUnavailable: It cannot be loaded.
+    """
+    if rerank is None:
+        return index.retriever
+    return Reranked.by(index.retriever, rerank, rows=stored_rows(index.store))
 
 
 def weighed(text: str) -> tuple[str, float]:

@@ -20,10 +20,13 @@ from rag_embed.cli.asking import (
     GroupBy,
     Groups,
     MinRelevance,
+    Rerank,
     User,
     Where,
+    reranked,
 )
 from rag_embed.cli.conditions import parsed
+from rag_embed.cli.eval_files import draw, write
 from rag_embed.cli.show import err, out
 from rag_embed.cli.sources import index_at, name_of
 from rag_embed.errors import BadInput
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 WHOLE = "rag_embed"
 """How the whole search is called beside its legs."""
+
+RERANKED = "reranked"
+"""And how that with a re-ranker behind it."""
 
 
 class Options(TypedDict, total=False):
@@ -103,9 +109,14 @@ def evaluate(
     group_by: GroupBy = "document",
     fresh: FreshDays = None,
     by: By = "",
+    rerank: Rerank = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Measure each leg alone and the whole retriever, with paired bootstrap intervals."""
+    """Measure each leg alone and the whole retriever, with paired bootstrap intervals.
+
+    Lists the questions that failed, won and lost, and what cuts of relevance lose and let through: a query
+    without a line in qrels, or with no score above 0 there, says that nothing answers it.
+    """
     said = {
         "where": where,
         "user": user,
@@ -115,12 +126,13 @@ def evaluate(
         "group_by": None if group_by == "document" else group_by,
         "fresh": fresh,
         "by": by or None,
+        "rerank": rerank,
     }
     said = {name: value for name, value in said.items() if value is not None}
     if router and said:
         raise BadInput(
             "--router weighs what all legs say of all chunks; leave out --where, --user, --group, "
-            "--min-relevance, --diversity, --group-by, --fresh and --by."
+            "--min-relevance, --diversity, --group-by, --fresh, --by and --rerank."
         )
     with tempfile.TemporaryDirectory() as folder:
         if (queries is None) != (qrels is None):
@@ -140,16 +152,18 @@ def evaluate(
             index.add(collection.documents)
         if left_out:
             err.print(left_out, markup=False)
+        filtered = parsed(where or [], index.store.fields)
         routing = _routing(index, collection, metric, seed) if router else None
         if baseline and not routing:
-            ev.check_system("baseline", baseline, systems(index))
+            ev.check_system("baseline", baseline, systems(index, rerank))
         measured = (
             routing[1].evaluation
             if routing
             else ev.evaluate(
                 systems(
                     index,
-                    where=parsed(where or [], index.store.fields),
+                    rerank,
+                    where=filtered,
                     user=user,
                     groups=groups or (),
                     min_relevance=min_relevance,
@@ -162,11 +176,26 @@ def evaluate(
                 metrics=_metrics(metric),
             )
         )
+        cuts = (
+            ()
+            if routing
+            else ev.cuts(
+                reranked(index, rerank),
+                collection,
+                where=filtered,
+                user=user,
+                groups=groups or (),
+                fresh=fresh,
+                by=by,
+            )
+        )
         signature, cut = asdict(index.spaces.own.signature), index.spaces.cut
+    shown = "soft" if routing else RERANKED if rerank else WHOLE
     report = ev.make_report(
         [measured],
         baseline=baseline or ("default" if routing else DENSE),
-        system="soft" if routing else WHOLE,
+        system=shown,
+        cuts=cuts,
         metric=metric,
         seed=seed,
         settings={
@@ -178,20 +207,24 @@ def evaluate(
         },
     )
     if to is not None:
-        _write(report, to, "soft" if routing else WHOLE)
+        write(report, to, shown)
         if routing is not None:
-            _draw(*routing, metric, to)
+            draw(*routing, metric, to)
     if as_json:
         typer.echo(ev.to_json(report))
     else:
         out.print(ev.to_rich(report))
 
 
-def systems(index: Index, **options: Unpack[Options]) -> Mapping[str, ev.System]:
-    """Every leg of an index alone, and the retriever that `Index.search` asks."""
+def systems(
+    index: Index, rerank: str | None = None, **options: Unpack[Options]
+) -> Mapping[str, ev.System]:
+    """Every leg of an index alone, what `Index.search` asks, and that with a re-ranker behind it."""
     whole = index.experts.hybrid()
     alone = {leg.name: whole.alone(leg.name) for leg in whole.legs}
-    retrievers: Mapping[str, Retriever] = {**alone, WHOLE: index.retriever}
+    retrievers: dict[str, Retriever] = {**alone, WHOLE: index.retriever}
+    if rerank is not None:
+        retrievers[RERANKED] = reranked(index, rerank)
     return {name: ev.from_retriever(one, **options) for name, one in retrievers.items()}
 
 
@@ -239,38 +272,3 @@ def _routing(
     pilots, held_out = fitted(hybrid, index.spaces.own.signature, [collection], seed=seed)
     [routed] = measure_routing(hybrid, PilotRouter(pilots), held_out, metric=metric, seed=seed)
     return pilots, routed
-
-
-def _draw(pilots: Pilots, routed: Routed, metric: str, folder: Path) -> None:
-    from rag_embed.evaluation.plots import png
-    from rag_embed.tuning.router_plots import pilot_map, reliability_plot
-
-    count = len(routed.routes)
-    pictures = {
-        "pilots.png": pilot_map(pilots, [routed]),
-        "reliability.png": reliability_plot([routed], metric, bins=min(6, count)),
-    }
-    for name, figure in pictures.items():
-        (folder / name).write_bytes(png(figure))
-    err.print(f"wrote {' and '.join(pictures)}", markup=False)
-
-
-def _write(report: ev.Report, folder: Path, system: str) -> None:
-    from rag_embed.evaluation.plots import difference_plot, metric_bars, png
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(ev.to_json(report), encoding="utf-8")
-    (folder / "report.md").write_text(ev.to_markdown(report), encoding="utf-8")
-    (folder / "report.html").write_text(ev.to_html(report), encoding="utf-8")
-    (folder / "systems.png").write_bytes(png(metric_bars(report.comparison)))
-    (folder / "differences.png").write_bytes(
-        png(
-            difference_plot(
-                report.evaluations,
-                system,
-                report.comparison.baseline,
-                report.comparison.metric,
-            )
-        )
-    )
-    err.print(f"wrote report.json, report.md, report.html and two plots to {folder}", markup=False)

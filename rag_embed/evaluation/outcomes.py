@@ -6,7 +6,7 @@ Measuring lives in `rag_embed.evaluation.run`, comparing in `rag_embed.evaluatio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,19 @@ from rag_embed.errors import BadInput
 from rag_embed.maths.metrics import Metric
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the answer of one query stands in what a system found.
+
+    Attributes:
+        first: Id of the document that came first; None where nothing was found.
+        rank: Place of the first right document, from 1; None where it is not in the ranking.
+    """
+
+    first: str | None
+    rank: int | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """One system on one collection; every array follows ``Evaluation.query_ids``.
@@ -23,10 +36,12 @@ class Outcome:
     Attributes:
         scores: Per metric (``"ndcg@10"``) a ``(n_queries,)`` float64 array.
         milliseconds: ``(n_queries,)`` float64: the time of the query's batch over its size.
+        found: Per query what came first and where the right one stands; empty where only scores are known.
     """
 
     scores: Mapping[str, npt.NDArray[np.float64]]
     milliseconds: npt.NDArray[np.float64]
+    found: tuple[Found, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +56,7 @@ class Evaluation:
         depth: Length the rankings were asked for; no metric looks deeper.
         batch: Queries handed to a system at once.
         systems: Outcome per system name, in the order given.
+        texts: Of the queries measured; empty where only scores are known.
     """
 
     collection: str
@@ -50,6 +66,7 @@ class Evaluation:
     depth: int
     batch: int
     systems: Mapping[str, Outcome]
+    texts: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -107,12 +124,14 @@ class Evaluation:
             "depth": self.depth,
             "batch": self.batch,
             "query_ids": list(self.query_ids),
+            "texts": list(self.texts),
             "systems": {
                 name: {
                     "means": {metric: self.mean(name, metric) for metric in outcome.scores},
                     "median_milliseconds": float(np.median(outcome.milliseconds)),
                     "scores": {metric: row.tolist() for metric, row in outcome.scores.items()},
                     "milliseconds": outcome.milliseconds.tolist(),
+                    "found": [asdict(one) for one in outcome.found],
                 }
                 for name, outcome in self.systems.items()
             },
@@ -130,21 +149,32 @@ class Evaluation:
                 name: Outcome(
                     {m: np.array(row, dtype=np.float64) for m, row in entry["scores"].items()},
                     np.array(entry["milliseconds"], dtype=np.float64),
+                    tuple(Found(**one) for one in entry.get("found", ())),
                 )
                 for name, entry in data["systems"].items()
             }
             query_ids = tuple(data["query_ids"])
             counts = {field: data[field] for field in ("documents", "excluded", "depth", "batch")}
-            name = data["collection"]
+            name, texts = data["collection"], tuple(data.get("texts", ()))
         except KeyError as error:
             raise BadInput(
                 f"Expected an evaluation as to_dict() writes it, {error} is missing."
             ) from None
+        if texts and len(texts) != len(query_ids):
+            raise BadInput(
+                f"There are {len(texts)} texts for {len(query_ids)} queries; the file was changed, "
+                "measure again."
+            )
         for system, outcome in systems.items():
+            if outcome.found and len(outcome.found) != len(query_ids):
+                raise BadInput(
+                    f"System {system!r} has places of {len(outcome.found)} queries for "
+                    f"{len(query_ids)}; the file was changed, measure again."
+                )
             for row in (*outcome.scores.values(), outcome.milliseconds):
                 if row.shape != (len(query_ids),):
                     raise BadInput(
                         f"System {system!r} has scores of shape {row.shape} for "
                         f"{len(query_ids)} queries; the file was changed, measure again."
                     )
-        return cls(name, query_ids=query_ids, systems=systems, **counts)
+        return cls(name, query_ids=query_ids, systems=systems, texts=texts, **counts)

@@ -55,6 +55,8 @@ def to_html(report: Report, *, plots: bool = True) -> str:
     if plots:
         sections += _plots(report)
     sections += [_table(table) for table in rest]
+    if report.reach:
+        sections.append(f"<section>\n<p>{escape(report.reach)}</p>\n</section>")
     if report.settings:
         sections.append(_settings(report))
     title = escape(report.title)

@@ -15,8 +15,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rag_embed.errors import BadInput
+from rag_embed.evaluation.cuts import Cut, cuts_table
 from rag_embed.evaluation.outcomes import Evaluation
-from rag_embed.evaluation.significance import Comparison, Row, compare, gains
+from rag_embed.evaluation.questions import compared_with, question_tables
+from rag_embed.evaluation.significance import Comparison, Row, compare, gains, reach
 from rag_embed.evaluation.tables import Table, tables
 from rag_embed.maths.resampling import Difference, Estimate
 
@@ -36,6 +38,7 @@ class Report:
         comparison: Of all systems, by the main metric.
         system: The one that is compared with each of the others; None for none.
         gains: How much better it is than each of them, see `significance.gains`.
+        cuts: What cuts of relevance lose and let through, see `cuts.cuts`.
         settings: What the caller wants to be on record (models, versions, date);
             JSON-serialisable.
     """
@@ -46,10 +49,40 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
     system: str | None = None
     gains: tuple[Row, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     def tables(self) -> list[Table]:
         """The report's tables as strings."""
-        return tables(self.evaluations, self.comparison, self.system, self.gains)
+        shown = tables(self.evaluations, self.comparison, self.system, self.gains)
+        system = self._looked_at
+        if system is not None:
+            other = compared_with(system, self.comparison.baseline, self.gains)
+            shown += question_tables(self.evaluations, system, other, self.comparison.metric)
+        return [*shown, cuts_table(self.cuts)] if self.cuts else shown
+
+    @property
+    def reach(self) -> str:
+        """What so few or many queries can prove, in a sentence; empty where nothing is compared."""
+        system = self._looked_at
+        if system is None:
+            return ""
+        other = compared_with(system, self.comparison.baseline, self.gains)
+        whole = None if len(self.evaluations) > 1 else self.evaluations[0].collection
+        rows = [*self.gains, *([] if self.gains else self.comparison.rows)]
+        name = other if self.gains else system
+        for row in rows:
+            if row.difference and (row.collection, row.system) == (whole, name):
+                return reach(row.difference, row.queries)
+        return ""
+
+    @property
+    def _looked_at(self) -> str | None:
+        """The system whose questions are listed: the one that was named, or the only one beside a baseline."""
+        if self.system is not None:
+            return self.system
+        names = list(self.evaluations[0].systems)
+        others = [name for name in names if name != self.comparison.baseline] or names
+        return others[0] if len(others) == 1 else None
 
 
 def make_report(
@@ -58,6 +91,7 @@ def make_report(
     baseline: str | None = None,
     system: str | None = None,
     metric: str = "ndcg@10",
+    cuts: Sequence[Cut] = (),
     title: str = "Retrieval evaluation",
     settings: Mapping[str, Any] | None = None,
     resamples: int = 10_000,
@@ -72,6 +106,7 @@ def make_report(
         system: One that is compared with each of the others too, such as the whole search with each leg
             alone; None for none.
         metric: The main metric; the others are reported as means.
+        cuts: What cuts of relevance lose and let through, see `rag_embed.evaluation.cuts`; shown if given.
         title: Heading.
         settings: Kept and shown as they are; JSON-serialisable.
         resamples: Bootstrap samples.
@@ -90,7 +125,7 @@ def make_report(
     more: tuple[Row, ...] = ()
     if system is not None:
         more = gains(evaluations, system, metric, resamples=resamples, seed=seed, level=level)
-    return Report(title, tuple(evaluations), comparison, settings, system, more)
+    return Report(title, tuple(evaluations), comparison, settings, system, more, tuple(cuts))
 
 
 def to_rich(report: Report) -> Group:
@@ -98,7 +133,7 @@ def to_rich(report: Report) -> Group:
     parts: list[_Fitted | Text] = []
     for table in report.tables():
         parts += [_Fitted(table), Text()]
-    return Group(*parts[:-1])
+    return Group(*parts, Text(report.reach)) if report.reach else Group(*parts[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +192,7 @@ def to_markdown(report: Report) -> str:
         lines = [_line(table.columns), _line(rule), *(_line(row) for row in table.rows)]
         blocks += [f"## {_plain(table.title)}", "\n".join(lines)]
         blocks += [_plain(table.note)] if table.note else []
+    blocks += [_plain(report.reach)] if report.reach else []
     if report.settings:
         lines = [f"- {_plain(key)}: {_plain(_shown(v))}" for key, v in report.settings.items()]
         blocks += ["## Settings", "\n".join(lines)]
@@ -173,6 +209,8 @@ def to_json(report: Report) -> str:
         "comparison": asdict(report.comparison),
         "system": report.system,
         "gains": [asdict(row) for row in report.gains],
+        "reach": report.reach,
+        "cuts": [asdict(one) for one in report.cuts],
         "evaluations": [evaluation.to_dict() for evaluation in report.evaluations],
     }
     return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
@@ -204,6 +242,7 @@ def read_report(text: str) -> Report:
             data["settings"],
             data["system"],
             more,
+            tuple(Cut(**one) for one in data.get("cuts", ())),
         )
     except (KeyError, TypeError) as error:
         raise BadInput(f"The report is incomplete ({error}); measure again.") from None

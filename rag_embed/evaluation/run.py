@@ -18,7 +18,7 @@ import numpy as np
 from rag_embed.arguments import check_is, count
 from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
-from rag_embed.evaluation.outcomes import Evaluation, Outcome
+from rag_embed.evaluation.outcomes import Evaluation, Found, Outcome
 from rag_embed.filters import Filter
 from rag_embed.maths.metrics import Metric
 from rag_embed.protocols import Retriever
@@ -90,16 +90,7 @@ class _Retrieved:
         return self.ranked([Query(text) for text in texts])
 
     def ranked(self, queries: Sequence[Query], /) -> list[list[str]]:
-        user = self.options.user
-        asked = [
-            replace(
-                self.options,
-                text=query.text,
-                user=query.user if user is None else user,
-                previous=query.previous,
-            )
-            for query in queries
-        ]
+        asked = [asked_as(self.options, query) for query in queries]
         found: list[list[str]] = [[] for _ in queries]
         open_ = list(range(len(queries)))
         k = self.depth
@@ -113,6 +104,12 @@ class _Retrieved:
                     again.append(i)
             open_, k = again, 2 * k
         return found
+
+
+def asked_as(options: Query, query: Query) -> Query:
+    """Options with a query's text, talk, and user where they name none."""
+    user = query.user if options.user is None else options.user
+    return replace(options, text=query.text, user=user, previous=query.previous)
 
 
 def evaluate(
@@ -162,6 +159,7 @@ def evaluate(
             name: _measure(name, system, collection, parsed, batch, progress)
             for name, system in systems.items()
         },
+        tuple(collection.queries[id_] for id_ in query_ids),
     )
 
 
@@ -209,6 +207,7 @@ def _measure(
     query_ids = collection.judged
     scores = np.empty((len(metrics), len(query_ids)))
     milliseconds = np.empty(len(query_ids))
+    found: list[Found] = []
     if progress:
         progress(Progress(0, len(query_ids), name))
     for start in range(0, len(query_ids), batch):
@@ -229,10 +228,16 @@ def _measure(
         for column, (id_, ranking) in enumerate(zip(ids, rankings, strict=True), start):
             _check_ranking(name, id_, ranking, known)
             scores[:, column] = [metric(ranking, collection.qrels[id_]) for metric in metrics]
+            found.append(_found(ranking, collection.qrels[id_]))
         if progress:
             progress(Progress(stop, len(query_ids), name))
     by_metric = {str(metric): row for metric, row in zip(metrics, scores, strict=True)}
-    return Outcome(by_metric, milliseconds)
+    return Outcome(by_metric, milliseconds, tuple(found))
+
+
+def _found(ranking: Sequence[str], judged: Mapping[str, int]) -> Found:
+    right = (place for place, id_ in enumerate(ranking, 1) if judged.get(id_, 0) > 0)
+    return Found(next(iter(ranking), None), next(right, None))
 
 
 def _check_ranking(name: str, query: str, ranking: Sequence[str], known: set[str]) -> None:

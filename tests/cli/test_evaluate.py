@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import numpy as np
 import pytest
+
+from rag_embed.ranking import Reranked
 
 CORPUS = {"d1": "Close a file with a manager.", "d2": "Lists are sorted in place.", "d3": "Tea."}
 QUERIES = {"q1": "closing files", "q2": "sort a list", "q3": "tea"}
@@ -131,3 +134,36 @@ def test_groups_and_dates_reach_every_query(run, labelled) -> None:
     nobody = run("eval", "kb", labelled / "queries.jsonl", labelled / "hr.tsv")
     assert nobody.code == 1 and "only private documents answer" in " ".join(nobody.err.split())
     assert mean("hr.tsv", "--group", "hr", "--where", "doc_id=hr") == 1.0
+
+
+def test_questions_cuts_and_what_they_can_prove(run, labelled) -> None:
+    with (labelled / "queries.jsonl").open("a") as file:
+        file.write('\n{"_id": "q4", "text": "who won the world cup?"}')
+    with (labelled / "qrels.tsv").open("a") as file:
+        file.write("\nq4\td3\t0")
+    done = run("eval", labelled, "--baseline", "lexical")
+    told = " ".join(done.out.split())
+    assert "right document does not come first with rag_embed" not in told, "all of them do"
+    assert "questions that rag_embed wins and loses" in told or "0 lost, 3 even" in told
+    assert "What a cut of relevance loses and lets through" in told and "of 1" in told
+    assert "3 queries can show no gain" in told
+    report = run("eval", labelled, "--json").json
+    assert [one["least"] for one in report["cuts"]] == [0.1, 0.2, 0.3, 0.5]
+    assert report["cuts"][0]["unanswerable"] == 1 and "can show no gain" in report["reach"]
+    assert report["evaluations"][0]["texts"][0] == "closing files"
+
+
+def test_a_reranker_is_measured_beside_the_search(run, labelled, monkeypatch) -> None:
+    class Backwards:
+        def rerank(self, query, hits):
+            return np.arange(len(hits), dtype=np.float32)
+
+    monkeypatch.setattr(
+        Reranked, "by", lambda retriever, model, rows=None: Reranked(retriever, Backwards())
+    )
+    report = run("eval", labelled, "--rerank", "mine", "--json").json
+    [one] = report["evaluations"]
+    assert set(one["systems"]) == {"dense", "lexical", "rag_embed", "reranked"}
+    assert report["system"] == "reranked" and report["settings"]["options"]["rerank"] == "mine"
+    plain, after = (one["systems"][name]["found"] for name in ("rag_embed", "reranked"))
+    assert [found["first"] for found in plain] != [found["first"] for found in after]
