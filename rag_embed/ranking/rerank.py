@@ -26,7 +26,7 @@ from rag_embed.ranking.excerpts import Excerpts
 from rag_embed.ranking.grouping import Groups
 from rag_embed.ranking.rerankers import checked
 from rag_embed.stores.rereading import with_view
-from rag_embed.types import DENSE, Hit, Part, Query, Scores, Vectors, check_queries
+from rag_embed.types import DENSE, PHRASE, Hit, Part, Query, Scores, Vectors, check_queries
 
 RERANK = "rerank"
 """Name of this evidence in explanations."""
@@ -68,10 +68,10 @@ class Reranked:
     Each hit that was scored again gets a `Part` with what the re-ranker said: ``raw``, and
     ``normalised``: with ``spread`` the best of the query has 1 and the worst 0 (1 for all, if all
     are equal), without it ``raw`` counts as it is. Parts still add up to ``score``: without a
-    ``weight`` the re-ranker decides alone, all other parts count 0; with one,
-    ``weight * normalised`` is added to the retriever's score. Equal scores keep the retriever's
-    order. Where the lowest of those that were scored is below 0, the others count as much as it, so
-    that scores fall from hit to hit.
+    ``weight`` the re-ranker decides alone, all other parts count 0, except that what holds a phrase in
+    quotes stays first; with one, ``weight * normalised`` is added to the retriever's score. Equal
+    scores keep the retriever's order. Where the lowest of those that were scored is below 0, the others
+    count as much as it, so that scores fall from hit to hit.
 
     Attributes:
         retriever: Finds the candidates.
@@ -232,10 +232,11 @@ class Reranked:
         return replace(before, score=before.score + part.contribution, parts=(*before.parts, part))
 
     def _before(self, hit: Hit) -> Hit:
-        """What the retriever's own evidence counts: nothing where the re-ranker decides alone."""
+        """What the retriever's own evidence counts: phrases alone where the re-ranker decides alone."""
         if self.weight is not None:
             return hit
-        return replace(hit, score=0.0, parts=tuple(replace(p, weight=0.0) for p in hit.parts))
+        parts = tuple(p if p.leg == PHRASE else replace(p, weight=0.0) for p in hit.parts)
+        return replace(hit, score=sum((p.contribution for p in parts), 0.0), parts=parts)
 
     def _shown(self, query: Query, ranked: list[Hit]) -> list[Hit]:
         if query.group_by == "chunk":

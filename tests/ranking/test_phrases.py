@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rag_embed import Document, Index, field
+from rag_embed import Document, Index, Query, field
 from rag_embed.encoders import HashEncoder
 from rag_embed.ranking.phrases import phrases, plain
+from rag_embed.ranking.rerank import Reranked
+from rag_embed.ranking.rerankers import FunctionReranker
 
 DOCUMENTS = [
     Document("peace", "Peace and war, and war again: about war, peace, war and their peace talks."),
@@ -103,6 +105,23 @@ def test_a_phrase_is_held_however_it_is_written(written, asked) -> None:
 
 def test_signs_of_vowels_are_no_accents() -> None:
     assert plain("कि ता") != plain("का ती")
+
+
+@pytest.mark.parametrize("weight", [None, 1.0])
+@pytest.mark.parametrize("depth", [2, 40])
+def test_a_re_ranker_leaves_what_holds_a_phrase_before_what_does_not(index, weight, depth) -> None:
+    """One that decides alone forgot of the quotes."""
+    longest = FunctionReranker(lambda _, texts: [float(len(text)) for text in texts])
+    ranked = Reranked(
+        Reranked(index.retriever, longest, depth, weight), longest, depth, weight, name="again"
+    )
+    [found] = ranked.retrieve([Query('"war and peace"', 20)])
+    assert ids(found)[:2] == ["novel", "titled"]
+    for hit in found:
+        assert hit.score == pytest.approx(sum(one.contribution for one in hit.parts), abs=1e-4)
+    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+    [few] = ranked.retrieve([Query('"war and peace"', 5)])
+    assert few == found[:5]
 
 
 def test_one_of_many_phrases_goes_before_none(index) -> None:
