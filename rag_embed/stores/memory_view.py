@@ -150,12 +150,21 @@ class MemoryView:
 
     def holding(self, words: Sequence[str], ids: Sequence[str], /) -> npt.NDArray[np.bool_]:
         """See `protocols.View`."""
-        found = np.zeros((len(words), len(self) + 1), dtype=np.bool_)
-        for own, rows in self.postings.values():
-            for i, word in enumerate(words):
-                if word in own.words:
-                    found[i, rows[own.words[word][0]]] = True
-        return found[:, [self.position.get(id, -1) for id in ids]]
+        places = np.array([self.position.get(id, -1) for id in ids], dtype=np.intp)
+        found = np.zeros((len(words), len(ids)), dtype=np.bool_)
+        held = np.zeros(len(self) + 1, dtype=np.bool_)
+        for i, word in enumerate(words):
+            said = [
+                rows[own.words[word][0]]
+                for own, rows in self.postings.values()
+                if word in own.words
+            ]
+            for some in said:
+                held[some] = True
+            found[i] = held[places]
+            for some in said:
+                held[some] = False
+        return found
 
     def _bm25(self, words: Sequence[str]) -> Scores:
         """Of every chunk, judged by what all of its audience see: shared chunks and those of the audience."""

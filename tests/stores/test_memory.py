@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -151,3 +152,15 @@ def test_threads_that_remember_at_the_same_time_lose_nothing() -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(remember, range(8)))
     assert len(index.users.profiles.history("ann")) == 8
+
+
+def test_which_words_of_a_long_query_are_held_takes_no_room_by_the_chunks() -> None:
+    """There was a row over all chunks for every word: a page as a question asked for gigabytes."""
+    index = Index.in_memory(encoder=ENCODER)
+    index.add(Document(f"{i}", f"fox {i}") for i in range(500))
+    view, words = index.store.view(), [f"w{i}" for i in range(20_000)]
+    [one, *_] = view.passing(None)
+    tracemalloc.start()
+    assert not view.holding(words, [one]).any()
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
