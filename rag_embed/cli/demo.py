@@ -18,6 +18,7 @@ from rag_embed.cli.reporting import advance
 from rag_embed.cli.show import documents_bar, emit, err, hit_json, out
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.ranking.relevance import figure
 from rag_embed.ranking.token_matches import found_words
 from rag_embed.types import DENSE, LEXICAL, Hit, Query
 
@@ -156,7 +157,7 @@ def _best(hits: Sequence[Hit]) -> float:
 def _print_answer(question: str, why: Explanation) -> None:
     hit = why.hit
     out.print(Text.assemble("? ", (question, "bold cyan")))
-    out.print(Text(f"  {hit.chunk.title}  relevance {hit.relevance:.2f}", "green"))
+    out.print(Text(f"  {hit.chunk.title}  relevance {figure(hit.relevance)}", "green"))
     for line in _passage(why).wrap(out, max(20, min(out.width, 90) - 2))[:_LINES]:
         line.rstrip()
         out.print(Text("  ").append_text(line))

@@ -11,7 +11,7 @@ from rag_embed.cli.show import out
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation, explanations
 from rag_embed.indexing.marks import Mark, marks, window, within
-from rag_embed.ranking.relevance import LIKELY, meaning
+from rag_embed.ranking.relevance import LIKELY, figure, meaning
 from rag_embed.types import Hit, Query
 
 _SHOWN = 300
@@ -50,7 +50,7 @@ def _head(hit: Hit, rank: int) -> Text:
         (f"{rank:>2} ", "dim"),
         (where or chunk.doc_id, "bold"),
         (f"  {chunk.doc_id}{page} [{chunk.start}:{chunk.end}]", "dim"),
-        (f"  relevance {hit.relevance:.2f}, {meaning(hit.relevance)}", colour),
+        (f"  relevance {figure(hit.relevance)}, {meaning(hit.relevance)}", colour),
     )
 
 

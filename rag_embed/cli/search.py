@@ -42,6 +42,7 @@ from rag_embed.cli.show import (
 )
 from rag_embed.index import Index
 from rag_embed.indexing.explanation import Explanation
+from rag_embed.ranking.relevance import figure
 from rag_embed.ranking.token_matches import found_words
 from rag_embed.types import Hit, Query
 
@@ -160,7 +161,7 @@ def _some(hits: list[Hit], asked: Query, again: Callable[[Query], list[Hit]]) ->
     if asked.k and asked.min_relevance and not why:
         for best in again(replace(asked, k=1, min_relevance=0.0)):
             why = (
-                f": the best passage has relevance {best.relevance:.2f}, less than "
+                f": the best passage has relevance {figure(best.relevance, asked.min_relevance)}, less than "
                 f"{asked.min_relevance:.2f}"
             )
     err.print(f"nothing found{why}", markup=False)

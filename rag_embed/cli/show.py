@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_embed.errors import NoIndex, RagEmbedError
+from rag_embed.ranking.relevance import figure
 from rag_embed.ranking.token_matches import Match
 from rag_embed.text import ACTING, printable
 from rag_embed.types import Citation, Hit, OnProgress, Route
@@ -178,7 +179,7 @@ def _why_lines(hits: Sequence[Hit]) -> Text:
     """`why_table` for a narrow terminal: a line for each hit and leg."""
     lines = ["score = sum of weight x normalised"]
     for rank, hit in enumerate(hits, 1):
-        lines += [f"{rank} {hit.id}", f"  score {hit.score:.3f}, relevance {hit.relevance:.2f}"]
+        lines += [f"{rank} {hit.id}", f"  score {hit.score:.3f}, relevance {figure(hit.relevance)}"]
         lines += [
             f"  {part.leg}: raw {part.raw:.3f}, {part.normalised:+.3f} x {part.weight:.3g}"
             for part in hit.parts
@@ -202,7 +203,7 @@ def why_table(hits: Sequence[Hit]) -> Table:
         for part in hit.parts:
             said[part.leg] = f"{part.raw:.3f}", f"{part.normalised:+.3f} x {part.weight:.3g}"
         cells = [cell for both in said.values() for cell in both]
-        table.add_row(str(rank), Text(hit.id), *cells, f"{hit.score:.3f}", f"{hit.relevance:.2f}")
+        table.add_row(str(rank), Text(hit.id), *cells, f"{hit.score:.3f}", figure(hit.relevance))
     return table
 
 

@@ -106,6 +106,12 @@ _WITHOUT_WORDS = dict.fromkeys(FINGERPRINTS, Calibration(5.93, 4.26, -6.19, fitt
 LIKELY, HARDLY = 0.5, 0.2
 """From the first on a hit most likely answers, below the second hardly."""
 
+SCALE = f"above {LIKELY:g} it most likely answers, below {HARDLY:g} hardly".replace("0.", ".")
+"""The same in a sentence, as every way in and every page has it."""
+
+MIN_RELEVANCE = 0.1
+"""Where the tools and the page cut: well below the scale's lower end, so that few right hits are lost."""
+
 RIDGE = 1e-4
 """Weight of the squared coefficients."""
 
@@ -146,6 +152,23 @@ def meaning(relevance: float) -> str:
     if relevance >= LIKELY:
         return "most likely answers"
     return "may answer" if relevance >= HARDLY else "hardly answers"
+
+
+def figure(relevance: float, least: float = 0.0) -> str:
+    """A relevance with two decimals; it is cut down, not rounded up, where it would reach the next word.
+
+    Args:
+        relevance: Between 0 and 1.
+        least: A cut that it is told beside: what lies below is not shown as if it reached it.
+
+    Examples:
+        >>> figure(0.1996), figure(0.2), figure(0.876), figure(0.0996, least=0.1)
+        ('0.19', '0.20', '0.88', '0.09')
+    """
+    rounded = round(relevance, 2)
+    if any(relevance < bound <= rounded for bound in (LIKELY, HARDLY, least)):
+        rounded = math.floor(relevance * 100) / 100
+    return f"{rounded:.2f}"
 
 
 def fitted(

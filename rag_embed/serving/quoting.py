@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rag_embed.ranking.relevance import figure
 from rag_embed.serving.citations import citation, line, page, under
 from rag_embed.serving.lengths import fitting
 from rag_embed.serving.library import Shelf
@@ -38,7 +39,7 @@ class Quote:
 
     def head(self, several: bool) -> str:
         """The line above the text, without its number."""
-        chunk, relevance = self.chunk, f"relevance {self.relevance:.2f}"
+        chunk, relevance = self.chunk, f"relevance {figure(self.relevance)}"
         place = under(chunk.title, chunk.headings)
         return line(self.shelf, several, chunk.id, relevance, page(chunk), place)
 

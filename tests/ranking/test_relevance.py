@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,16 @@ from rag_embed.ranking import DenseLeg, Hybrid, LexicalLeg
 from rag_embed.ranking.legs import FOR_LONG
 from rag_embed.ranking.relevance import (
     BASIS,
-    HARDLY,
     LIKELY,
     RIDGE,
+    SCALE,
     Calibration,
     default,
+    figure,
     fitted,
     meaning,
 )
+from rag_embed.serving.searching import _ABOUT
 from rag_embed.stores import MemoryStore
 from rag_embed.types import Chunk, ChunkRows, Document, Query
 
@@ -220,17 +221,25 @@ def test_relevance_needs_no_words_where_no_leg_has_any(notes) -> None:
 
 
 SAID = (
+    "README.md",
+    "docs/searching.md",
     "docs/start.md",
     "skills/rag-embed/SKILL.md",
     "rag_embed/serving/page/templates/parts.html",
-    "rag_embed/serving/searching.py",
 )
 
 
 @pytest.mark.parametrize("path", SAID)
 def test_what_a_relevance_means_is_said_alike_everywhere(path) -> None:
     said = " ".join((Path(__file__).parents[2] / path).read_text(encoding="utf-8").split())
-    high, low = (rf"\{one:g}".replace("0", "", 1) for one in (LIKELY, HARDLY))
-    assert re.search(rf"above {high}.{{0,30}}most likely", said), "in the words of `meaning`"
-    assert re.search(rf"below {low}\W.{{0,6}}hardly", said)
+    assert SCALE in said and SCALE in _ABOUT
     assert meaning(LIKELY).startswith("most likely") and meaning(0.19).startswith("hardly")
+
+
+@pytest.mark.parametrize(
+    "value", [0.1949, 0.195, 0.1999, 0.2, 0.2001, 0.4951, 0.49999, 0.5, 0.999, 0.0]
+)
+def test_a_figure_does_not_contradict_its_word(value) -> None:
+    assert meaning(float(figure(value))) == meaning(value)
+    assert abs(float(figure(value)) - value) < 0.01
+    assert float(figure(value - 1e-4, least=value)) < value or value == 0

@@ -13,9 +13,9 @@ from rag_embed.cli.libraries import library_of
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput
 from rag_embed.ranking import FunctionReranker, Reranked
+from rag_embed.ranking.relevance import MIN_RELEVANCE
 from rag_embed.serving import Answer, Library, index_tools, tools
 from rag_embed.serving.finding import hits_of
-from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.web import searching as web
 from rag_embed.texts import read_titled
 
@@ -76,6 +76,7 @@ def test_nothing_relevant_is_said_with_the_best(desk) -> None:
     assert answer.data["passages"] == [] and 0 <= answer.data["best"] < MIN_RELEVANCE
     assert f"relevance {answer.data['best']:.2f}, less than 0.10" in answer.text
     strict = desk("search", query="when is the coffee machine cleaned?", min_relevance=1)
+    assert "min_relevance=0 shows it" in strict.text
     assert "Nothing relevant" in strict.text and strict.data["best"] > 0.5
     none = desk("search", query="coffee", filters={"year": 1900})
     assert (none.text, none.data["best"]) == ("Nothing passes the filters.", None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from rag_embed.ranking.relevance import MIN_RELEVANCE
 from rag_embed.serving.conditions import Conditions
 from rag_embed.serving.library import Library
 from rag_embed.serving.parameters import Choice, Parameter, arguments, check_names
-from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.tool import Tool
 from rag_embed.serving.web.searching import WHERE
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from rag_embed.ranking.relevance import figure
+
 _HERE = Path(__file__).parent
 
 STYLE = "page.css"
@@ -43,8 +45,14 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["share"] = _share
+    made.filters["relevance"] = _relevance
     made.filters["signed"] = lambda number: f"{number:+.3f}".replace("-", "\N{MINUS SIGN}")
     return made
+
+
+def _relevance(number: float, least: float = 0.0) -> str:
+    """See `figure`; no zero before the point."""
+    return figure(number, least).removeprefix("0")
 
 
 def _share(number: float) -> str:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rag_embed.ranking.relevance import MIN_RELEVANCE
 from rag_embed.serving.finding import dates_of
 from rag_embed.serving.library import Library
 from rag_embed.serving.page.asking import Asking, moves
@@ -17,7 +18,6 @@ from rag_embed.serving.page.documents import read
 from rag_embed.serving.page.forms import EVERYTHING, Form, fields_of, number, rankings_of
 from rag_embed.serving.page.rendering import HEADERS, STYLE, rendered, style
 from rag_embed.serving.parameters import Refused, Whole
-from rag_embed.serving.searching import MIN_RELEVANCE
 from rag_embed.serving.web.api import Threads
 
 ICON = (
