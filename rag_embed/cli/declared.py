@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated
@@ -58,6 +59,11 @@ def typed(text: str) -> tuple[str, str]:
     if not colon:
         raise BadInput(f"A field is name:type, such as year:int; got {text!r}.")
     return name, kind
+
+
+def fields_of_index(kb: str | None) -> Mapping[str, str]:
+    """Declared fields of another index and their types; none without one."""
+    return {} if kb is None else Index.open(kb).store.fields.types
 
 
 def empty_fields(index: Index) -> list[str]:

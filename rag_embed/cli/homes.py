@@ -143,6 +143,7 @@ HOMES = {
         (
             "rag-embed export kb --to documents.jsonl",
             'rag-embed export kb --where "year>=2024" | wc -l',
+            "rag-embed export kb --everyone --to documents.jsonl",
         ),
     ),
     "doctor": Home(

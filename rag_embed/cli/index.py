@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from rag_embed.cli.asking import weighed
-from rag_embed.cli.declared import empty_fields, meant, typed
+from rag_embed.cli.declared import empty_fields, fields_of_index, meant, typed
 from rag_embed.cli.foreign import noted
 from rag_embed.cli.making import Engine, Shape, made, opened
 from rag_embed.cli.reporting import advance, tell
@@ -96,6 +96,13 @@ def index(
         list[str] | None,
         typer.Option(help="Filterable metadata as name:type, also for what is stored; repeat it."),
     ] = None,
+    fields_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Index whose declared fields this one gets too, as for what was exported from it.",
+            metavar="KB",
+        ),
+    ] = None,
     language: Annotated[
         str | None,
         typer.Option(
@@ -164,7 +171,7 @@ def index(
         situate=situate,
         tokens=tokens,
         weights=dict(map(weighed, weight or [])),
-        fields=dict(map(typed, field or [])),
+        fields={**fields_of_index(fields_of), **dict(map(typed, field or []))},
         language=language,
         durable=durable,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import islice
+from operator import methodcaller
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -13,7 +14,9 @@ import typer
 from rag_embed.cli.asking import Groups, User, Where
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.show import emit, emit_line, err, facts, out
+from rag_embed.errors import BadInput
 from rag_embed.index import Index
+from rag_embed.stores.rereading import with_view
 from rag_embed.text import amount
 from rag_embed.types import Document
 
@@ -36,7 +39,7 @@ def list_(
 ) -> None:
     """List documents: their ids and titles."""
     rows = []
-    for one in _documents(kb, where, user, groups):
+    for one in _documents(Index.open(kb), where, user, groups):
         rows.append({"id": one.id, "title": one.title})
         if as_lines:
             emit_line(rows[-1])
@@ -73,32 +76,55 @@ def export(
     where: Where = None,
     user: User = None,
     groups: Groups = None,
+    everyone: Annotated[
+        bool,
+        typer.Option(
+            "--everyone", help="Write the documents of all users and groups, as for a move."
+        ),
+    ] = False,
 ) -> None:
     """Write documents as JSON lines, as they were added; index reads them back."""
-    count = 0
+    if everyone and (user is not None or groups):
+        raise BadInput("--everyone writes what anybody may read; leave out --user and --group.")
+    index, count = Index.open(kb), 0
     file = nullcontext(None) if to is None else to.open("w", encoding="utf-8")
     with file as opened:
-        for one in _documents(kb, where, user, groups):
+        for one in _anybodys(index, where) if everyone else _documents(index, where, user, groups):
             _write(one, opened)
             count += 1
     err.print(f"wrote {amount(count, 'document')}")
+    if behind := len(_matching(index, where)) - count:
+        belong = "belongs" if behind == 1 else "belong"
+        err.print(f"{amount(behind, 'document')} {belong} to others, and stayed behind: --everyone")
     if not count:
         raise typer.Exit(3)
 
 
 def _write(document: Document, file: TextIO | None) -> None:
+    """As a line, which says whose it is also where it is nobody's."""
     row = {"id": document.id, "title": document.title, "text": document.text}
-    audience: dict[str, Any] = {} if document.user is None else {"user": document.user}
-    if document.readers:
-        audience["readers"] = list(document.readers)
+    audience = {"user": document.user, "readers": document.readers and list(document.readers)}
     emit_line({**row, "metadata": dict(document.metadata), **audience}, file)
 
 
+def _matching(index: Index, where: list[str] | None) -> list[str]:
+    """Ids of those that match, whoever they belong to."""
+    asked = index.store.fields.resolved(parsed(where or [], index.store.fields))
+    return with_view(index.store, lambda view: view.matching(asked))
+
+
+def _anybodys(index: Index, where: list[str] | None) -> Iterator[Document]:
+    """Those that match, whoever they belong to, by id, some at a time."""
+    ids = iter(_matching(index, where))
+    while some := list(islice(ids, _BATCH)):
+        yield from with_view(index.store, methodcaller("documents", some))
+
+
 def _documents(
-    kb: str, where: list[str] | None, user: str | None, groups: list[str] | None
+    index: Index, where: list[str] | None, user: str | None, groups: list[str] | None
 ) -> Iterator[Document]:
     """Those that match and that the user sees, by id, some at a time."""
-    index, mine = Index.open(kb), groups or ()
+    mine = groups or ()
     asked = parsed(where or [], index.store.fields)
     ids = iter(index.contents.matching(asked, user=user, groups=mine))
     while some := list(islice(ids, _BATCH)):

@@ -15,7 +15,7 @@ from rag_embed.errors import BadInput
 from rag_embed.events import check_user
 from rag_embed.indexing import settings
 from rag_embed.indexing.evidence import Mode
-from rag_embed.indexing.origin import marked, origin_of
+from rag_embed.indexing.origin import marked, origin_of, scope_of
 from rag_embed.indexing.roots import Part, Root, parts_of
 from rag_embed.indexing.workers import Workers
 from rag_embed.paths import absolute
@@ -24,7 +24,7 @@ from rag_embed.reading.files import checked, read_file
 from rag_embed.reading.selection import Selection
 from rag_embed.reading.walk import walk
 from rag_embed.text import amount
-from rag_embed.types import Document, Skipped, group_names
+from rag_embed.types import Audience, Document, Skipped, group_names
 
 _LOOKED_UP = 1000
 """Files that are compared with those of a folder that is gone."""
@@ -38,7 +38,8 @@ class Looking(TypedDict, total=False):
         include: Patterns of the files that are read; see `rag_embed.reading.read`.
         exclude: Patterns of files and folders that are not.
         ignore_files: Whether ``.gitignore`` and ``.ignore`` are followed; they are by default.
-        user: Owner of the documents, who alone finds them; one that a file names goes before.
+        user: Owner of the documents, who alone finds them; one that a line of JSON names goes before, and a
+            line that says that nobody owns it (``"user": null``) is left out, and told.
         readers: Groups that find the documents; a line of JSON that names groups or an owner goes before. What
             a header of a text (front matter) says is metadata, and opens and closes nothing.
         prune: Delete documents that came from these files and folders, whose file is seen to be gone.
@@ -87,6 +88,7 @@ class Files:
     _numbered: Counter[str] = field(default_factory=Counter)
     _moved: list[tuple[Root, Root]] = field(default_factory=list)
     _spoke: set[str] = field(default_factory=set)
+    _known: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -115,6 +117,7 @@ class Files:
         readers = _named(looking.get("readers"))
         found = cls(paths, name, chosen, user, readers, dry_run=mode.dry_run)
         known = settings.read(store).roots
+        found._known = frozenset(known)
         new = [one for one in found.claim(known).values() if one.name not in known]
         gone = [one for one in known.values() if one.whole and _missing_folder(one)]
         found._moved = [(old, one) for old in gone for one in new if one.place]
@@ -140,7 +143,8 @@ class Files:
 
     def _file(self, part: Part, path: Path, name: str, named: bool) -> Iterator[Document | Skipped]:
         whole = True
-        for one in read_file(path, name, named=named):
+        whose = Audience(self.user, tuple(self.readers or ()))
+        for one in read_file(path, name, named=named, whose=whose):
             if isinstance(one, Skipped):
                 whole = False
                 yield one
@@ -148,8 +152,13 @@ class Files:
                 self.came.add(one.id)
                 self._numbered[name] += one.id.startswith(f"{name}:")
                 self._speaks(part)
-                yield marked(self._for_whom(one), name)
+                yield marked(self._for_whom(one), self._origin(one) or name)
         (self._read if whole else self._torn).add(name)
+
+    def _origin(self, one: Document) -> str:
+        """Where an exported document came from; empty if it says nothing, or the folder is known."""
+        known = {*self._known, *(part.root.name for part in self.parts)}
+        return "" if scope_of(one) in known else origin_of(one)
 
     def _for_whom(self, one: Document) -> Document:
         """With owner and groups; what a file makes somebody's own is not opened to groups."""

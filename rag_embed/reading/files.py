@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from rag_embed.errors import BadInput, MissingExtra
@@ -29,7 +30,7 @@ from rag_embed.reading.text import (
 from rag_embed.reading.unread import UNREAD
 from rag_embed.reading.walk import MOVE, first_name, walk
 from rag_embed.text import shown, unusable
-from rag_embed.types import Document, Skipped
+from rag_embed.types import EVERYBODY, Audience, Document, Skipped
 
 _READERS: dict[str, Reader] = {
     **{suffix: code_reader(language) for suffix, language in LANGUAGES.items()},
@@ -151,13 +152,16 @@ def holds_many(path: Path) -> bool:
     return _READERS.get(path.suffix.lower()) is read_jsonl
 
 
-def read_file(path: Path, name: str, *, named: bool) -> Iterator[Document | Skipped]:
+def read_file(
+    path: Path, name: str, *, named: bool, whose: Audience = EVERYBODY
+) -> Iterator[Document | Skipped]:
     """Documents of one file.
 
     Args:
         path: Where it is.
         name: Its name in ids and metadata.
         named: Whether the caller named it, so that one of unknown kind is read as plain text.
+        whose: For whom the caller takes documents whose file does not say so; see `read_jsonl`.
     """
     if (found := unusable(name)) is not None:
         yield Skipped(shown(name), f"its name holds {found!a}; rename it")
@@ -165,6 +169,8 @@ def read_file(path: Path, name: str, *, named: bool) -> Iterator[Document | Skip
     reader = _READERS.get(path.suffix.lower()) or _NAMES.get(path.name.lower())
     if reader is None:
         reader = read_plain if named else read_if_text
+    if reader is read_jsonl:
+        reader = partial(read_jsonl, whose=whose)
     if not path.is_file():
         yield Skipped(name, "dead link" if path.is_symlink() else "not a regular file")
     else:

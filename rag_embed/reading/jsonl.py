@@ -11,30 +11,34 @@ from typing import Any, NoReturn
 
 from rag_embed.arguments import nearest
 from rag_embed.errors import BadInput
-from rag_embed.types import Document, Skipped
+from rag_embed.types import EVERYBODY, Audience, Document, Skipped
 
 _OWN = frozenset({"id", "_id", "text", "title", "metadata", "user", "readers"})
 
 
-def read_jsonl(path: Path, name: str) -> Iterator[Document | Skipped]:
+def read_jsonl(path: Path, name: str, whose: Audience = EVERYBODY) -> Iterator[Document | Skipped]:
     """One document per line; a broken line is reported and the others go on.
 
     Fields: ``text``; ``id`` or ``_id`` (a string or integer; without it the id is
     ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``readers``, a list of groups; ``metadata``, an
     object - without it the remaining fields that are strings, numbers, booleans, or lists of these. Empty
-    lines are ignored.
+    lines are ignored. A line with ``"user": null`` says that nobody owns it, and one with ``"readers": null``
+    too that it is for everybody; such a line is reported where ``whose`` says otherwise.
     """
     with path.open("rb") as lines:
-        yield from documents_of(lines, name)
+        yield from documents_of(lines, name, whose)
 
 
-def documents_of(lines: Iterable[bytes], name: str = "") -> Iterator[Document | Skipped]:
+def documents_of(
+    lines: Iterable[bytes], name: str = "", whose: Audience = EVERYBODY
+) -> Iterator[Document | Skipped]:
     """`read_jsonl` of lines that are no file, or of which it is known.
 
     Args:
         lines: As they come, in UTF-8.
         name: That of the file. Without one each document needs an id of its own, and says in ``metadata``
             whatever else it has: a program can be told what it misspelt, a file's writer is not there.
+        whose: For whom the caller takes what says nothing of it; a document has what its line says alone.
 
     Examples:
         >>> list(documents_of([b'{"id": 7, "text": "Foxes."}', b"[]"]))[1]
@@ -48,7 +52,9 @@ def documents_of(lines: Iterable[bytes], name: str = "") -> Iterator[Document | 
         place = f"{name}:{number}" if name else f"line {number}"
         try:
             record = json.loads(line.decode("utf-8"), parse_constant=_refuse)
-            yield _document(record, name, place)
+            document = _document(record, name, place)
+            _check_shared(record, document, whose)
+            yield document
         except RecursionError:
             yield Skipped(place, "nested too deeply")
         except ValueError as error:  # BadInput, broken JSON and wrong encoding are all of these
@@ -84,6 +90,26 @@ def _document(record: object, name: str, place: str) -> Document:
     )
     _require_unicode(document)
     return document
+
+
+def _check_shared(record: Mapping[str, Any], document: Document, whose: Audience) -> None:
+    """Refuse a line that says it is shared where the caller would make it somebody's.
+
+    Raises:
+        BadInput: It does.
+    """
+    if not document.audience.everybody:
+        return
+    if whose.user is not None and "user" in record:
+        raise BadInput(
+            f"'user' is null in its line, so nobody owns it, and not {whose.user!r} either: leave out user "
+            "(--user), since lines say whose they are, or take the key out of the line"
+        )
+    if whose.readers and "readers" in record:
+        raise BadInput(
+            "'readers' is null in its line, so it is for everybody: leave out readers (--reader), since "
+            "lines say who reads them, or take the key out of the line"
+        )
 
 
 def _check_fields(record: Mapping[str, Any]) -> None:

@@ -93,3 +93,13 @@ def test_what_is_written_belongs_to_the_user_of_the_server(notes) -> None:
     index = Index.open(notes)
     assert index.contents.document("mine") is None and index.contents.document("old") is not None
     assert index.contents.document("mine", user="ann").user == "ann"
+
+
+def test_a_line_that_is_for_everybody_becomes_nobodys_own(notes) -> None:
+    lines = b'{"id": "s", "text": "Shared.", "user": null}\n{"id": "m", "text": "Mine."}'
+    with serving(notes, "--write", "--user", "ann") as server:
+        *_, report = added(server, lines)
+        assert (report["added"], report["skipped"]) == (1, 1)
+        assert "so nobody owns it" in report["reasons"][0]["reason"]
+    with serving(notes, "--write") as server:
+        assert added(server, lines)[-1]["added"] == 1

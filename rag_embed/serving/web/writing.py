@@ -128,7 +128,7 @@ class Adding(Response):
         self._known = bool(self._shelf.groups) or with_view(store, _grouped)
         lines = _lines(partial(anyio.from_thread.run, coming))
         try:
-            documents = map(self._owned, documents_of(lines))
+            documents = map(self._owned, documents_of(lines, whose=self._shelf.audience))
             report = _added(self._shelf.index, documents, progress)
         except _Gone:
             return

@@ -1,0 +1,96 @@
+"""An index moves to another model: whose its documents are, their fields and their folders come along."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
+
+
+@pytest.fixture
+def old(run, folder, tmp_path) -> str:
+    """What a folder holds, and what users and groups own."""
+    run("index", "handbook", "--to", "old", "--field", "year:int", "--field", "tags:list[str]")
+    index = Index.open(tmp_path / "old")
+    index.add(
+        [
+            Document("shared", "Foxes rise.", metadata={"year": 2024, "tags": ["hr"]}),
+            Document("ann", "Ann asks for a rise.", "Rise", user="ann"),
+            Document("pay", "Pay rises.", readers=["hr"]),
+            Document("both", "Ann and the board.", user="ann", readers=["board"]),
+        ]
+    )
+    return "old"
+
+
+def rows(text: str) -> dict[str, dict[str, object]]:
+    return {row["id"]: row for row in map(json.loads, text.splitlines())}
+
+
+def test_everything_comes_along(run, old, tmp_path) -> None:
+    assert run("export", old, "--everyone", "--to", "all.jsonl").err == "wrote 6 documents\n"
+    assert run("index", "all.jsonl", "--to", "new", "--fields-of", old).code == 0
+    before, after = Index.open("old"), Index.open("new")
+    assert dict(after.store.fields.types) == {"year": "int", "tags": "list[str]"}
+    for asking in ({}, {"user": "ann"}, {"user": "ben"}, {"groups": ["hr"]}, {"groups": ["board"]}):
+        ids = before.contents.matching(**asking)
+        assert after.contents.matching(**asking) == ids
+        for one, other in zip(
+            before.contents.documents(ids, **asking),
+            after.contents.documents(ids, **asking),
+            strict=True,
+        ):
+            assert (one.text, one.title, one.audience) == (other.text, other.title, other.audience)
+            assert one.metadata.items() <= other.metadata.items()
+    assert run("list", "new", "--where", "tags~hr", "--where", "year=2024").out == "shared\n"
+    again = run("index", "handbook", "--to", "new", "--json").json
+    assert (again["unchanged"], again["added"], again["replaced"]) == (2, 0, 0)
+    (tmp_path / "handbook" / "kitchen.txt").unlink()
+    assert run("index", "handbook", "--to", "new", "--prune", "--json").json["deleted"] == 1
+
+
+def test_what_stays_behind_is_counted_and_not_named(run, old) -> None:
+    done = run("export", old)
+    assert set(rows(done.out)) == {"handbook/leave.md", "handbook/kitchen.txt", "shared"}
+    assert (
+        "wrote 3 documents\n3 documents belong to others, and stayed behind: --everyone" in done.err
+    )
+    assert "ann" not in done.err
+    assert "2 documents belong to others" not in run("export", old, "--user", "ann").err
+    assert "1 document belongs to others" in run("export", old, "--user", "ann").err
+    assert "others" not in run("export", old, "--where", "year=2024").err
+    assert run("export", old, "--everyone", "--user", "ann").code == 1
+
+
+def test_what_is_shared_is_not_made_private(run, old) -> None:
+    run("export", old, "--everyone", "--to", "all.jsonl")
+    for option in (["--user", "ann"], ["--reader", "hr"]):
+        done = run("index", "all.jsonl", "--to", "".join(option).strip("-"), *option)
+        assert f"leave out {'user' if 'ann' in option else 'readers'} ({option[0]})" in done.err
+        index = Index.open("".join(option).strip("-"))
+        assert index.contents.matching() == []
+        assert {one.user for one in index.contents.documents(["ann", "both"], user="ann")} == {
+            "ann"
+        }
+
+
+def test_a_line_that_says_nothing_becomes_its_users(tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"id": "a", "text": "x"}\n{"id": "b", "text": "y", "user": "ben"}'
+    )
+    index = Index.in_memory(encoder=HashEncoder())
+    assert index.add_files(tmp_path / "a.jsonl", user="ann").added == 2
+    assert index.contents.matching(user="ann") == ["a"] and index.contents.matching(user="ben") == [
+        "b"
+    ]
+
+
+def test_a_line_is_of_no_folder_that_the_index_knows(run, folder, tmp_path) -> None:
+    run("index", "handbook", "--to", "kb")
+    forged = {"id": "x", "text": "fox", "metadata": {"indexed_from": "handbook/gone.md"}}
+    (tmp_path / "forged.jsonl").write_text(json.dumps(forged))
+    assert run("index", "forged.jsonl", "--to", "kb").code == 0
+    assert run("index", "handbook", "--to", "kb", "--prune", "--json").json["deleted"] == 0
