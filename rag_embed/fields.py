@@ -37,6 +37,9 @@ BUILT_IN: Mapping[str, str] = {
 }
 """Columns of every chunk that a filter may name without a declaration."""
 
+_OF_THE_INDEX = frozenset({"user_id", READERS})
+"""Those of them that say who may read: an index filters on them by itself."""
+
 SEPARATOR = "\x1f"
 """No element of a ``list[str]`` field holds it: a store may join the elements with it."""
 
@@ -49,6 +52,16 @@ _TYPES: Mapping[str, str] = {
     "datetime": "a datetime, or ISO text",
     "date": "a date, or ISO text without a time",
 }
+_MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("string", "text", "keyword", "char"), "str"),
+    **dict.fromkeys(("integer", "long", "int32", "int64"), "int"),
+    **dict.fromkeys(("number", "double", "decimal", "real", "float32", "float64"), "float"),
+    "boolean": "bool",
+    **dict.fromkeys(("list", "array", "tags", "list[string]", "str[]"), "list[str]"),
+    **dict.fromkeys(("timestamp", "time", "date-time"), "datetime"),
+}
+"""Names of types elsewhere -> ours."""
+
 _NAMES: Mapping[Any, str] = {
     str: "str",
     int: "int",
@@ -101,12 +114,22 @@ class Fields:
         for name, kind in types.items():
             label = kind if isinstance(kind, str) else _NAMES.get(kind, "")
             if label not in _TYPES:
-                raise BadInput(f"Field {name!r}: the type must be one of {', '.join(_TYPES)}.")
+                meant = (
+                    f"; did you mean {_MEANT[label.lower()]!r}?" if label.lower() in _MEANT else "."
+                )
+                raise BadInput(
+                    f"Field {name!r}: {reprlib.repr(kind)} is no type{meant} Types are {', '.join(_TYPES)}."
+                )
             taken = [*BUILT_IN, "metadata"]
             if not isinstance(name, str) or not name.isidentifier() or name in taken:
                 raise BadInput(f"Field {name!r}: a name is an identifier other than {taken}.")
             known[name] = label
         return cls(known)
+
+    @property
+    def known(self) -> list[str]:
+        """Names that a person may filter on, sorted: declared fields, and what every chunk has."""
+        return sorted({*BUILT_IN, *self.types} - _OF_THE_INDEX)
 
     @property
     def dates(self) -> tuple[str, ...]:
@@ -218,7 +241,7 @@ class Fields:
         if not name.startswith(METADATA):
             raise BadInput(
                 f"Cannot filter on {name!r}: it is not a declared field. Known: "
-                f"{sorted({**BUILT_IN, **self.types})}. Declare it, with "
+                f"{self.known}. Declare it, with "
                 f"index.contents.declare({{{name!r}: str}}) or its type, or write "
                 f"field({METADATA + name!r}) to look into the metadata."
             )

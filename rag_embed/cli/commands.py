@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from rag_embed.cli.homes import HOMES
@@ -27,7 +28,7 @@ class Loaded(Mapping[str, Any]):
             found.command(name)(function)
         command = typer.main.get_command(found)
         command.name = name
-        command.epilog = "\n\n".join(["Examples:", *home.examples])
+        command.epilog = "\n\n".join(["Examples:", *map(escape, home.examples)])
         return command
 
     def __iter__(self) -> Iterator[str]:

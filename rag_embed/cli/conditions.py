@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, time
 from math import isfinite
 
 from rag_embed.errors import BadInput
@@ -80,8 +81,8 @@ def _one(condition: str, fields: Fields) -> Filter:
     if kind is None and not name.startswith(METADATA):
         raise BadInput(
             f"{name!r} in {condition!r} is not a declared field. Those of this index: "
-            f"{', '.join(sorted(known))}. Write metadata.{name} to look into the metadata, or build "
-            f"the index with --field {name}:type."
+            f"{', '.join(fields.known)}. Declare it (rag-embed declare KB {_declared(name, sign, text)}), or "
+            f"write metadata.{name} to look into the metadata."
         )
     if kind is None:
         return _undeclared(field(name), sign, text)
@@ -96,6 +97,20 @@ def _one(condition: str, fields: Fields) -> Filter:
     except ValueError as error:
         raise BadInput(f"Field {name!r} is {kind}; {text!r} in {condition!r} is not.") from error
     return Compare(name, _OPERATORS[sign], value)
+
+
+def _declared(name: str, sign: str, text: str) -> str:
+    """A field and the type that a condition on it takes it for, as one types it."""
+    if sign == "~":
+        return f"'{name}:list[str]'"
+    for kind in ("int", "float", "date", "datetime", "bool"):
+        try:
+            value = _READ[kind](text)
+        except ValueError:
+            continue
+        if kind != "date" or (isinstance(value, datetime) and value.time() == time()):
+            return f"{name}:{kind}"
+    return f"{name}:str"
 
 
 def _undeclared(name: Field, sign: str, text: str) -> Filter:

@@ -113,7 +113,9 @@ def doctor(
             table.add_column(column, overflow="fold")
         marks = {"ok": "[green]✓[/green]", "note": "[yellow]·[/yellow]", "bad": "[red]✗[/red]"}
         for check in checks:
-            table.add_row(marks[check.state], Text(check.name), Text(check.detail))
+            table.add_row(
+                Text.from_markup(marks[check.state]), Text(check.name), Text(check.detail)
+            )
         out.print(table)
     if any(check.state == "bad" for check in checks):
         raise typer.Exit(1)

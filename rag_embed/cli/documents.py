@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from rag_embed.cli.show import emit, err, out
 from rag_embed.events import check_user
 from rag_embed.index import Index
 from rag_embed.text import amount
-from rag_embed.types import ANYONE
+from rag_embed.types import Audience
 
 Kb = Annotated[str, typer.Argument(metavar="KB", help="Folder or URI of the index.")]
 
@@ -60,7 +61,8 @@ def delete(
     user: Annotated[
         str | None,
         typer.Option(
-            help="Delete only what belongs to this user.", show_default="whoever it belongs to"
+            help="Delete what belongs to this user, and nothing else.",
+            show_default="what is for everybody",
         ),
     ] = None,
     groups: Annotated[
@@ -73,7 +75,7 @@ def delete(
     ] = None,
 ) -> None:
     """Delete documents by their ids; what is unknown is named, and no error."""
-    owner = check_user(user) if user is not None else None if groups else ANYONE
+    owner = None if user is None else check_user(user)
     index = Index.open(kb)
     before = index.store.audiences(ids)
     count = index.delete(ids, user=owner, groups=groups or ())
@@ -81,9 +83,19 @@ def delete(
     after = index.store.audiences(ids)
     for id in dict.fromkeys(ids):
         if id in after or id not in before:
-            stays = (
-                "belongs to others, and stays" if id in after else "is no document of this index"
-            )
-            err.print(f"{id!r} {stays}", markup=False)
+            err.print(f"{id!r} {_stays(after.get(id), named=user is None and not groups)}")
     if not count:
         raise typer.Exit(3)
+
+
+def _stays(audience: Audience | None, named: bool) -> str:
+    """Why nothing was deleted; ``named`` says whose it is, to who asked for nobody in particular."""
+    if audience is None:
+        return "is no document of this index"
+    if not named:
+        return "belongs to others, and stays"
+    if audience.user is not None:
+        user = audience.user
+        return f"belongs to {user!r}, and stays; to delete it too: --user {shlex.quote(user)}"
+    group = audience.readers[0]
+    return f"is for the group {group!r}, and stays; to delete it too: --group {shlex.quote(group)}"

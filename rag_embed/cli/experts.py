@@ -54,8 +54,9 @@ def add(
     ] = None,
 ) -> None:
     """Add a trained query expert; no document is encoded."""
-    expert = Index.open(kb).experts.add(folder, name=name)
-    err.print(f"added {expert.name}; tune the router again to let it answer", markup=False)
+    index = Index.open(kb)
+    expert = index.experts.add(folder, name=name)
+    err.print(f"added {expert.name}; {_next(index)}")
 
 
 @app.command("add-space")
@@ -81,10 +82,7 @@ def add_space(
     index = Index.open(kb)
     with counted("encoding", "chunks") as progress:
         done = index.experts.add_space(name, model, situate=situate, progress=progress)
-    err.print(
-        f"added {name}: {amount(done, 'chunk')} encoded; tune the router again to let it answer",
-        markup=False,
-    )
+    err.print(f"added {name}: {amount(done, 'chunk')} encoded; {_next(index)}")
 
 
 @app.command("drop-space")
@@ -131,6 +129,16 @@ def weigh(
     experts.weigh(dict(map(weighed, weights)))
     err.print(
         ", ".join(f"{leg} {weight:g}" for leg, weight in experts.weights.items()), markup=False
+    )
+
+
+def _next(index: Index) -> str:
+    """What lets a new expert answer."""
+    if index.experts.router is not None:
+        return "tune the router again to let it answer: rag-embed tune KB router queries.jsonl qrels.tsv"
+    return (
+        "it counts nothing until labels or you say how much: rag-embed tune KB weights queries.jsonl "
+        "qrels.tsv (or tune KB router), or rag-embed experts weigh KB"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rag_embed.cli.checks import Check
-from rag_embed.encoders.coverage import hardly_known
+from rag_embed.encoders.coverage import SHARE, hardly_known
 from rag_embed.index import Index
 from rag_embed.indexing import AddReport
 
@@ -34,7 +34,7 @@ def noted(index: Index, report: AddReport) -> AddReport:
 def checked(kb: str) -> Check:
     """As a finding of ``rag-embed doctor``."""
     told = foreign(Index.open(kb))
-    what = "no language that the model hardly knows"
+    what = f"no language that the model hardly knows has {SHARE:.0%} of the chunks or more, by a sample"
     return Check("languages", "note" if told else "ok", " ".join(told) or what)
 
 

@@ -90,9 +90,15 @@ def opened(to: str, shape: Shape) -> Index:
 
 def _check(option: str, asked: object, built: object) -> None:
     if asked is not None and asked != built:
+        another = (
+            "build a new index: rag-embed export KB --everyone --to all.jsonl, then rag-embed index "
+            f"all.jsonl --to NEW --fields-of KB --model {asked}"
+            if option == "--model"
+            else "build a new index"
+        )
         raise BadInput(
             f"The index was built with {_typed(option, built)}, not with {_typed(option, asked)}. "
-            f"Leave {option} out, or build a new index."
+            f"Leave {option} out, or {another}."
         )
 
 

@@ -41,6 +41,8 @@ def tell(report: AddReport, seconds: float, to: str, dry_run: bool) -> None:
         "skipped": len(report.skipped),
         "seconds": f"{seconds:.1f}",
     }
+    if report.partly:
+        rows["read in part"] = len({one.source for one in report.partly})
     out.print(facts(to, rows))
     if dry_run:
         err.print("a dry run: nothing was changed")

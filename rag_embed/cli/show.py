@@ -35,7 +35,10 @@ NOT_BETTER = 5
 
 
 class _Safe(Console):
-    """A console that spells out what would act on a terminal, wherever in a text it stands."""
+    """A console that spells out what would act on a terminal, wherever in a text it stands.
+
+    Brackets are brackets: what somebody wrote is shown, and not read as markup.
+    """
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -45,10 +48,10 @@ class _Safe(Console):
             yield one if one.control else Segment(printable(one.text), one.style)
 
 
-out = _Safe(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False)
+out = _Safe(width=None if sys.stdout.isatty() else 110, highlight=False, emoji=False, markup=False)
 """Results."""
 
-err = _Safe(stderr=True, highlight=False, emoji=False)
+err = _Safe(stderr=True, highlight=False, emoji=False, markup=False)
 """Progress and complaints, so that results can be piped."""
 
 

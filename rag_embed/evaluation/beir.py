@@ -17,6 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from rag_embed.arguments import nearest
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.events import check_user
@@ -162,14 +163,22 @@ def _read_qrels(
             raise BadInput(f"{where}: query {query!r} is not in the queries file.")
         if documents is not None and document not in documents:
             raise BadInput(
-                f"{where}: document {document!r} is not in the corpus. Correct the id, or use the "
-                "whole corpus; in Python, strict=False counts it as never found."
+                f"{where}: document {document!r} is not in the corpus{_meant(document, documents)} Correct the "
+                "id (rag-embed list KB shows those of an index), or use the whole corpus; in Python, "
+                "strict=False counts it as never found."
             )
         if qrels.setdefault(query, {}).setdefault(document, grade) != grade:
             raise BadInput(f"{where}: {query!r} and {document!r} were judged differently before.")
     if not qrels:
         raise BadInput(f"{path}: expected at least one judgement, the file holds none.")
     return qrels
+
+
+def _meant(id: str, known: Group[str]) -> str:
+    """The id that was meant by the end of one, such as a file without its folder."""
+    ends = [one for one in known if one.endswith(f"/{id}") or id.endswith(f"/{one}")]
+    near = min(ends, key=len) if ends else nearest(id, known)
+    return f"; did you mean {near!r}?" if near else "."
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

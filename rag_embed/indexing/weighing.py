@@ -86,10 +86,12 @@ class Weighing:
         known = read(self._store)
         if (known.weights or {}).get(name):
             raise BadInput(
-                f"The weights of the index count {name!r}; use index.experts.weigh first."
+                f"The weights of the index count {name!r}; take them back first: index.experts.weigh(None), "
+                "rag-embed tune KB weights --reset."
             )
         if users := [user for user, one in known.own_weights.items() if one.get(name)]:
             raise BadInput(
                 f"The weights of {amount(len(users), 'user')} count {name!r}, such as those of {users[0]!r}; "
-                "use index.experts.weigh(None, user=...) first."
+                "take them back first: index.experts.weigh(None, user=...), rag-embed tune KB weights --reset "
+                "--user NAME."
             )

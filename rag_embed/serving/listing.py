@@ -36,7 +36,11 @@ _COLLECTION = {
             "description": "Field -> its type; what filters take.",
         },
         "matching": {"type": "integer", "description": "Documents that pass the filters."},
-        "listed": {"type": "array", "items": _DOCUMENT},
+        "listed": {
+            "type": "array",
+            "items": _DOCUMENT,
+            "description": "As many of them as documents asks for; none by default.",
+        },
     },
     "required": ["name", "documents", "passages", "fields", "matching", "listed"],
 }
@@ -50,7 +54,9 @@ _GIVES: Mapping[str, Any] = {
 def list_tool(library: Library) -> Tool:
     """`list` over a library."""
     takes: dict[str, Parameter] = {
-        "documents": Whole("How many documents to name, at most.", 0, 200, 0),
+        "documents": Whole(
+            "How many documents to name in listed, at most; by default none.", 0, 200, 0
+        ),
         "filters": Conditions.of([shelf.index.store.fields for shelf in library.shelves]),
         "after": Text("Name those whose id comes after this one, to go on.", 4000),
         **where_to(library, "Only this one."),

@@ -80,7 +80,8 @@ def check_owners(documents: Iterable[Document], stored: Mapping[str, Audience]) 
         if stored.get(document.id, document.audience).user != document.user:
             raise BadInput(
                 f"Document {document.id!r} belongs to another owner in this index. "
-                "Use ids that name the owner, or delete the stored one first."
+                "Use ids that name the owner: another folder of that name takes its own (name=, --name). "
+                "What several are to read names groups (readers=, --reader). Or delete the stored one first."
             )
 
 

@@ -78,7 +78,7 @@ def test_conditions_that_do_not_hold(condition) -> None:
         ("day=2024-13-01", "'day' is date"),
         ("metadata.year=soon", "'metadata.year' is int"),
         ("year=" + "9" * 5000, "'year' is int"),
-        ("colour=red", "--field colour:type"),
+        ("colour=red", "rag-embed declare KB colour:str"),
         ("at~2024", "~ asks what a list or a text holds: write at=2024"),
         ("metadata.a b=1", "Cannot read"),
     ],

@@ -94,3 +94,39 @@ def test_a_line_is_of_no_folder_that_the_index_knows(run, folder, tmp_path) -> N
     (tmp_path / "forged.jsonl").write_text(json.dumps(forged))
     assert run("index", "forged.jsonl", "--to", "kb").code == 0
     assert run("index", "handbook", "--to", "kb", "--prune", "--json").json["deleted"] == 0
+
+
+def test_documents_of_another_owner_say_how_to_name_ones_own(run, old, tmp_path) -> None:
+    rows = [{"id": "handbook/leave.md", "text": "Mine.", "user": "ann"}]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    run("index", "all.jsonl", "--to", "kb")
+    taken = run("index", "handbook", "--to", "kb", "--user", "ben").err
+    assert "belongs to another owner" in taken and "--name" in taken and "--reader" in taken
+    assert run("index", "handbook", "--to", "fresh", "--user", "ben", "--name", "ben").code == 0
+
+
+def test_another_model_is_told_how(run, old) -> None:
+    told = " ".join(run("index", "handbook", "--to", old, "--model", "other").err.split())
+    assert "rag-embed export KB --everyone" in told and "--fields-of KB --model other" in told
+
+
+def test_a_type_of_others_is_told_what_it_is_here(run, kb) -> None:
+    for given, meant in (("integer", "int"), ("Boolean", "bool"), ("list", "list[str]")):
+        told = " ".join(run("declare", kb, f"more:{given}").err.split())
+        assert f"'{given}' is no type; did you mean '{meant}'?" in told
+    assert "'colour' is no type. Types are str, int" in run("declare", kb, "more:colour").err
+
+
+def test_brackets_are_shown(run, tmp_path) -> None:
+    Index.create(tmp_path / "odd", encoder=HashEncoder(8)).add(Document("[red]a", "fox", "[b]x"))
+    assert (
+        run("list", "odd").out == "[red]a  [b]x\n" and "[red]a" in run("search", "odd", "fox").out
+    )
+
+
+def test_a_new_space_says_how_it_comes_to_count(run, kb) -> None:
+    told = " ".join(run("experts", "add-space", kb, "second", "some-model").err.split())
+    assert "rag-embed tune KB weights" in told and "router again" not in told
+    run("experts", "weigh", kb, "dense=0.5", "second=0.5")
+    told = " ".join(run("experts", "drop-space", kb, "second").err.split())
+    assert "rag-embed tune KB weights --reset" in told

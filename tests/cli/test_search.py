@@ -87,7 +87,10 @@ def test_conditions(run, kb, conditions, expected) -> None:
         ("year>=soon", "'soon'"),
         ("draft=maybe", "'maybe'"),
         ("colour=red", "not a declared field"),
-        ("colour=red", "Write metadata.colour"),
+        ("colour~red", "rag-embed declare KB 'colour:list[str]')"),
+        ("size>=3", "rag-embed declare KB size:int)"),
+        ("day<2024-05-01", "rag-embed declare KB day:date)"),
+        ("colour=red", "write metadata.colour"),
         ("year~2020", "write year=2020"),
         ("tags>x", "is a list[str]"),
         ("tags=zz", None),
@@ -224,7 +227,12 @@ def test_delete(run, kb) -> None:
     assert done.code == 0 and "deleted 1 document\n" in done.err
     assert "'old' belongs to others, and stays\n'nowhere' is no document of this index" in done.err
     assert "own" not in found(run("search", kb, "red fox", "--user", "ann", "--json"))
-    assert "deleted 2 documents" in run("delete", kb, "old", "new").err
+    Index.open(kb).add([Document("mine", "x", user="o ann"), Document("pay", "x", readers=["hr"])])
+    done = run("delete", kb, "old", "new", "mine", "pay")
+    assert done.code == 0 and "deleted 2 documents" in done.err
+    assert "'mine' belongs to 'o ann', and stays; to delete it too: --user 'o ann'" in done.err
+    assert "'pay' is for the group 'hr', and stays; to delete it too: --group hr" in done.err
+    assert run("delete", kb, "pay", "--group", "hr").code == 0
     assert "old" not in found(run("search", kb, "red fox", "--json"))
 
 

@@ -100,6 +100,9 @@ def test_labels_for_documents_at_hand(tmp_path: Path) -> None:
     assert (read.documents, read.judged) == (tuple(documents), ("q1",))
     with pytest.raises(BadInput, match="document '3' is not in the corpus"):
         read_labels(documents[1:], *labels, name="mine")
+    foldered = [Document("docs/a/3", "other"), Document("docs/3", "other"), documents[1]]
+    with pytest.raises(BadInput, match="did you mean 'docs/3'\\? .*rag-embed list KB"):
+        read_labels(foldered, *labels, name="mine")
 
 
 @pytest.mark.parametrize(

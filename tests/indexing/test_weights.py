@@ -142,9 +142,9 @@ def test_an_expert_answers_for_its_weight_alone(tmp_path) -> None:
     index.experts.weigh({**MOSTLY_WORDS, "small": 0.1})
     assert weights_of(index.search("fox")[0])["small"] == 0.1
     for leave in (index.experts.remove, lambda name: index.experts.enable(name, False)):
-        with pytest.raises(BadInput, match="count 'small'; use index.experts.weigh first"):
+        with pytest.raises(BadInput, match="count 'small'; take them back first"):
             leave("small")
-    with pytest.raises(BadInput, match="count 'small'; use index.experts.weigh first"):
+    with pytest.raises(BadInput, match="count 'small'; take them back first"):
         index.experts.drop_space("small")
     assert "small" in index.store.view().spaces
     index.experts.weigh(MOSTLY_WORDS)
