@@ -3,7 +3,7 @@
 Commands parse and print; the work is done by `rag_embed.Index` and `rag_embed.evaluation`.
 
 Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing found,
-4 done but something was skipped (with ``--strict``), 5 trained but not installed, being no better,
+4 done but something was skipped (with ``--strict``), 5 trained or tuned but not used, being no better,
 130 stopped by hand.
 """
 

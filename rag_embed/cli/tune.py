@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rag_embed.cli.show import NOT_BETTER, emit, err, out
 from rag_embed.errors import BadInput
+from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
 from rag_embed.personal.setting import PoolingName, grid
@@ -30,6 +31,7 @@ class What(str, enum.Enum):
     FRESH = "fresh"
     TOKENS = "tokens"
     SITUATE = "situate"
+    ALL = "all"
 
 
 class Pooling(str, enum.Enum):
@@ -46,7 +48,7 @@ def tune(
         What,
         typer.Argument(
             metavar="WHAT",
-            help="What to decide: relevance, weights, router, personal, fresh, tokens or situate.",
+            help="What to decide: relevance, weights, router, personal, fresh, tokens or situate; or all.",
         ),
     ],
     queries: Annotated[
@@ -77,23 +79,28 @@ def tune(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask labels whether a change helps, and use it if its gain is above chance; exit code 5 if not."""
-    from rag_embed import evaluation as ev
+    """Ask labels whether a change helps, and use it if its gain is above chance; exit code 5 if not.
+
+    If not, weights and what is stored are kept as they are, and of the rest the standard is used. "all" asks of
+    each thing that the labels allow, changes nothing, and says which helped.
+    A question that nothing answers is a line of queries.jsonl without one in qrels.tsv; relevance needs some.
+    """
     from rag_embed.tuning import tune as tuning
 
     index = Index.open(kb)
+    if what is What.ALL:
+        if reset or force or user is not None or pooling is not None:
+            raise BadInput("all only tells: leave out --reset, --force, --user and --pooling.")
+        _all(index, kb, queries, qrels, metric, seed, as_json)
+        return
     if reset:
         tuning.reset(index, what.value, user=user)
         err.print(f"{what.value}: the standard is used", markup=False)
         return
-    if queries is None or qrels is None:
-        raise BadInput(
-            f"Tuning takes labels: rag-embed tune KB {what.value} queries.jsonl qrels.tsv"
-        )
+    queries, qrels = _files(what, queries, qrels)
     if pooling is not None and what is not What.PERSONAL:
         raise BadInput(f"--pooling is for personal, not for {what.value}.")
-    documents = tuple(Document(id, "") for id in index.store.document_ids())
-    labels = ev.read_labels(documents, queries, qrels, name=Path(kb).name)
+    labels = _labels(index, kb, queries, qrels)
     among = None if pooling is None else grid(_POOLINGS[pooling])
     verdict = index.tune(what.value, labels, candidates=among, metric=metric, seed=seed, user=user)
     kept = verdict.kept or force
@@ -109,10 +116,63 @@ def tune(
         emit({**_json(verdict), "used": used})
     else:
         _print(verdict, "minus squared distance" if what is What.RELEVANCE else metric)
-        stays = "the index stays as it is" if what.value in tuning.STORED else "not used"
-        said = "used" if used else "would be used" if kept else stays
+        same = dry_run or what is What.WEIGHTS or what.value in tuning.STORED
+        stays = "kept as it is" if same else "the standard is used"
+        no = f"no gain above chance, {stays}"
+        said = "used" if used else "would be used" if kept else no
         err.print(f"{what.value}: {said}", markup=False)
     if not kept:
+        raise typer.Exit(NOT_BETTER)
+
+
+def _files(what: What, queries: Path | None, qrels: Path | None) -> tuple[Path, Path]:
+    if queries is None or qrels is None:
+        raise BadInput(
+            f"Tuning takes labels: rag-embed tune KB {what.value} queries.jsonl qrels.tsv"
+        )
+    return queries, qrels
+
+
+def _labels(index: Index, kb: str, queries: Path, qrels: Path) -> Collection:
+    from rag_embed.evaluation import read_labels
+
+    documents = tuple(Document(id, "") for id in index.store.document_ids())
+    return read_labels(documents, queries, qrels, name=Path(kb).name)
+
+
+def _all(
+    index: Index,
+    kb: str,
+    queries: Path | None,
+    qrels: Path | None,
+    metric: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Each verdict as it comes, then what helped; nothing is changed."""
+    from rag_embed.tuning import tune_all
+
+    labels = _labels(index, kb, *_files(What.ALL, queries, qrels))
+    rows, helped = [], []
+    for one in tune_all(index, labels, metric=metric, seed=seed):
+        verdict = one.verdict
+        kept = verdict is not None and verdict.kept
+        helped += [one.name] if kept else []
+        rows.append({"name": one.name, "skipped": one.why} if verdict is None else _json(verdict))
+        if not as_json:
+            said = "not asked" if verdict is None else "helps" if kept else "no gain above chance"
+            proves = "" if verdict is None else f" {_reach(verdict)}"
+            out.print(f"{one.name}: {said}. {one.why}{proves}".rstrip(), markup=False)
+    if as_json:
+        emit({"helped": helped, "parts": rows})
+    else:
+        use = (
+            f"; use one: rag-embed tune KB {helped[0]} QUERIES QRELS, then ask again"
+            if helped
+            else ""
+        )
+        err.print(f"helped: {', '.join(helped) or 'nothing, all kept as it is'}{use}", markup=False)
+    if not helped:
         raise typer.Exit(NOT_BETTER)
 
 
@@ -130,12 +190,14 @@ def _json(verdict: Verdict[Any]) -> dict[str, Any]:
         "kept": verdict.kept,
         "reason": verdict.reason,
         "gain": None if verdict.gain is None else asdict(verdict.gain),
+        "queries": verdict.queries,
+        "reach": _reach(verdict),
         "tried": [asdict(one) for one in verdict.tried],
     }
 
 
 def _print(verdict: Verdict[Any], metric: str) -> None:
-    if verdict.tried:
+    if len(verdict.tried) > 1:  # one is what is used: nothing was better where it was chosen
         table = Table()
         for column in ("tried", metric):
             table.add_column(column, overflow="fold")
@@ -143,3 +205,12 @@ def _print(verdict: Verdict[Any], metric: str) -> None:
             table.add_row(Text(one.name), f"{one.value:.4f}")
         out.print(table)
     out.print(verdict.reason, markup=False)
+    if proves := _reach(verdict):
+        out.print(proves, markup=False)
+
+
+def _reach(verdict: Verdict[Any]) -> str:
+    """How small a gain the queries behind a verdict can show; empty where there was none to measure."""
+    from rag_embed.evaluation import reach
+
+    return reach(verdict.gain, verdict.queries) if verdict.gain and verdict.queries else ""

@@ -40,6 +40,7 @@ class Verdict(Generic[T]):
         reason: The outcome in words for the owner, with its figures.
         tried: The candidates, best first.
         user: Whom it serves alone, and who asked the queries; None where it serves everybody.
+        queries: Queries that the gain is measured on; 0 where it is none, or is measured in another way.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Verdict(Generic[T]):
     reason: str
     tried: tuple[Tried, ...] = ()
     user: str | None = None
+    queries: int = 0
 
 
 def told(gain: Difference) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rag_embed.lazy import lazily
 
 if TYPE_CHECKING:
+    from rag_embed.tuning.everything import tune_all
     from rag_embed.tuning.personal import tune_personal
     from rag_embed.tuning.pilots import confirmed
     from rag_embed.tuning.relevance import calibrated
@@ -26,6 +27,7 @@ _HOMES = {
     "fit_router": "tuning.router",
     "reset": "tuning.tune",
     "token_gain": "tuning.tokens",
+    "tune_all": "tuning.everything",
     "tune_personal": "tuning.personal",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "fit_router",
     "reset",
     "token_gain",
+    "tune_all",
     "tune_personal",
 ]
 

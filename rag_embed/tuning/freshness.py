@@ -85,7 +85,7 @@ def fit_freshness(
         Tried(chosen.label, float(after.mean()), gain),
         Tried("without", float(now.mean())),
     )
-    return Verdict(NAME, chosen, gain, gain.low > 0, reason, tried)
+    return Verdict(NAME, chosen, gain, gain.low > 0, reason, tried, queries=len(now))
 
 
 def _measured(

@@ -57,4 +57,4 @@ def fit_router(
         f"answering document with the {len(pilots)} pilots: {told(gain)}."
     )
     tried = (Tried("routed", float(soft), gain), Tried("default mixture", float(default)))
-    return Verdict("router", router, gain, gain.low > 0, reason, tried)
+    return Verdict("router", router, gain, gain.low > 0, reason, tried, queries=count)

@@ -82,7 +82,14 @@ def token_gain(
     kept = gain.low > 0
     source = "labelled queries" if labels else "sentences cut out of documents"
     reason = f"Tokens add {told(gain)} nDCG@10 on {len(asked)} {source}."
-    return Verdict("tokens", True, gain, kept, reason if kept else f"No sure gain. {reason}")
+    return Verdict(
+        "tokens",
+        True,
+        gain,
+        kept,
+        reason if kept else f"No sure gain. {reason}",
+        queries=len(asked),
+    )
 
 
 def _labelled(

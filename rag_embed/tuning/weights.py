@@ -72,7 +72,7 @@ def fit_weights(
         if not same
         else f"By {metric} no other weights were better on the half of the choice; {_words(before)} stay."
     )
-    return Verdict(NAME, best, gain, gain.low > 0, reason, tried)
+    return Verdict(NAME, best, gain, gain.low > 0, reason, tried, queries=len(found))
 
 
 def climbed(

@@ -9,6 +9,9 @@ import pytest
 
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
+from rag_embed.evaluation import Tried, Verdict
+from rag_embed.maths.resampling import Difference
+from rag_embed.tuning.everything import ORDER
 
 
 @pytest.fixture
@@ -92,6 +95,27 @@ def test_tune_says_what_is_compared_and_what_stays(run, kb, labelled) -> None:
     )
     assert "squared" in done.out and "ndcg" not in done.out.lower()
     assert ("relevance: would be used" in done.err) == (done.code == 0)
+    assert ("no gain above chance, kept as it is" in done.err) == (done.code == 5)
+    told = " ".join(done.out.split())
+    assert "from 1 where the best hit answers" in told and "can show gains of about" in told
+
+
+def test_tune_all_asks_what_the_labels_allow_and_changes_nothing(run, kb, labelled) -> None:
+    labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
+    before = Index.open(kb).experts.weights
+    done = run("tune", kb, "all", *labels, "--json")
+    parts = {one["name"]: one for one in done.json["parts"]}
+    assert list(parts) == list(ORDER)
+    assert "field of dates" in parts["fresh"]["skipped"]
+    assert "user" in parts["personal"]["skipped"]
+    assert parts["weights"]["queries"] > 5 and "20 queries" in parts["weights"]["reach"]
+    helped = [name for name, one in parts.items() if one.get("kept")]
+    assert done.json["helped"] == helped and done.code == (0 if helped else 5)
+    index = Index.open(kb)
+    assert index.experts.weights == before and index.experts.router is None
+    for option in ("--force", "--reset"):
+        refused = run("tune", kb, "all", *labels, option)
+        assert refused.code == 1 and "all only tells" in refused.err
 
 
 def test_eval_with_a_router(run, labelled, tmp_path) -> None:
@@ -147,3 +171,20 @@ def test_weights_of_one_user(run, kb, labelled) -> None:
     assert Index.open(kb).experts.weights_of("ann") == index.experts.weights
     refused = run("tune", kb, "router", *labels, "--user", "ann")
     assert refused.code == 1 and "cannot be tuned for 'ann' alone" in refused.err
+
+
+def test_no_table_of_what_is_used_alone(run, kb, labelled, monkeypatch) -> None:
+    verdict = Verdict(
+        "weights",
+        {},
+        Difference(0.0, 0.0, 0.0, 1.0),
+        False,
+        "They stay.",
+        (Tried("own", 0.5),),
+        None,
+        20,
+    )
+    monkeypatch.setattr(Index, "tune", lambda *args, **options: verdict)
+    done = run("tune", kb, "weights", labelled / "queries.jsonl", labelled / "qrels.tsv")
+    assert "tried" not in done.out and "They stay." in done.out and "six better" in done.out
+    assert done.code == 5 and "weights: no gain above chance, kept as it is" in done.err
