@@ -57,43 +57,68 @@ class LanceDeclaring:
     def declare(self, fields: Fields) -> tuple[dict[str, Any], list[Skipped]]:
         """See `protocols.Store`; returns the store's settings now, too."""
         with explained("declare fields of the index", self._uri), turn(self._uri):
+            known = Fields(self._settings.own()["fields"])
+            known.joined(fields)
+            told = self._declared(fields) if fields.besides(known).types else []
             own = self._settings.own()
             known = Fields(own["fields"])
-            wanted, new = known.joined(fields), fields.besides(known)
-            told: list[Skipped] = []
-            if new.types:
-                told, own = self._declared(known, new)
-            return own, told + self._filled(wanted)
+            add_lacking(self._chunks, known, uuid4().hex)
+            return own, told + self._filled(known)
 
     def unfinished(self) -> list[str]:
         """The fields of a declaration that goes on, or whose process died."""
         return list(self._settings.all()["store"].get(DECLARING, {"fields": ()})["fields"])
 
-    def _declared(self, known: Fields, new: Fields) -> tuple[list[Skipped], dict[str, Any]]:
+    def _declared(self, fields: Fields) -> list[Skipped]:
         mark = uuid4().hex
-        begun = {"fields": dict(new.types), "mark": mark}
+        known, begun = Fields({}), {"fields": dict[str, str](), "mark": mark}
 
         def begin(values: dict[str, Any]) -> dict[str, Any]:
+            nonlocal known
+            known = Fields(settings_of(values)["fields"])
+            known.joined(fields)
+            begun["fields"] = dict(fields.besides(known).types)
             return {"store": {**settings_of(values), DECLARING: begun}}
 
         def finish(values: dict[str, Any]) -> dict[str, Any]:
             own = settings_of(values)
-            if own.pop(DECLARING, None) != begun:
-                raise StoreError(
-                    f"Another process declared fields of the index at {self._uri!r} meanwhile. Declare "
-                    "again what is lacking."
-                )
+            self._check_latest(own, begun)
+            own.pop(DECLARING)
             return {"store": {**own, "fields": {**own["fields"], **new.types}}}
 
         self._settings.change(begin)
-        live = {column.name for column in declared_columns(known)}
+        new = fields.besides(known)
+        try:
+            self._make_columns(known, new, begun, mark)
+            told = self._filled(new)
+        except Exception:
+            self._check_latest(self._settings.own(), begun)
+            raise
+        self._settings.change(finish)
+        return told
+
+    def _make_columns(
+        self, known: Fields, new: Fields, begun: Mapping[str, Any], mark: str
+    ) -> None:
+        """Columns of new fields, and none of what others left; those of who began later are not left."""
         there = [name for name in self._chunks.schema.names if name.startswith(_PREFIXES)]
+        self._check_latest(self._settings.own(), begun)
+        live = {column.name for column in declared_columns(known)}
         if left := sorted(set(there) - live):
             self._chunks.drop_columns(left)
         add_lacking(self._chunks, new, mark)
-        told = self._filled(new)
-        self._settings.change(finish)
-        return told, self._settings.own()
+
+    def _check_latest(self, own: Mapping[str, Any], begun: Mapping[str, Any]) -> None:
+        """Raise where another process began to declare since: it takes the columns away.
+
+        Raises:
+            StoreError: One did.
+        """
+        if own.get(DECLARING) != begun:
+            raise StoreError(
+                f"Another process declared fields of the index at {self._uri!r} meanwhile. Declare again "
+                "what is lacking."
+            )
 
     def _filled(self, fields: Fields) -> list[Skipped]:
         return fill(self._chunks, self._documents, fields, self._alone)
@@ -134,28 +159,44 @@ def fill(chunks: Any, documents: Any, fields: Fields, alone: bool) -> list[Skipp
             break
         for start in range(0, len(rows), _PART):
             part = rows.slice(start, _PART).combine_chunks()
-            values = _values(documents, part["doc_id"].to_pylist(), fields, told)
+            values = _values(chunks, documents, part, fields, told)
             _write(chunks, part, values, fields, alone)
     return list(told)
 
 
 def _values(
+    chunks: Any,  # noqa: ANN401
     documents: Any,  # noqa: ANN401
-    doc_ids: list[str],
+    rows: pa.Table,
     fields: Fields,
     told: dict[Skipped, None],
 ) -> list[Mapping[str, Any]]:
-    """What filters are to see of each row; values that do not fit are noted."""
-    wanted = list(dict.fromkeys(doc_ids))
-    columns = ["id", "metadata_json"]
-    found = documents.search().where(among(wanted)).select(columns).to_list()
-    known: dict[str, Mapping[str, Any]] = {}
-    for row in found:
-        document = Document(row["id"], "", metadata=json.loads(row["metadata_json"]))
-        known[document.id], reasons = fields.fitting(document)
-        told |= dict.fromkeys(Skipped(document.id, reason, partly=True) for reason in reasons)
+    """What filters are to see of each row; values that do not fit are noted.
+
+    Where a document is not the one that its chunks were made of, since somebody who holds no lock is between
+    writing the two, the chunk's own metadata say it.
+    """
+    known: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def note(key: tuple[str, str], doc_id: str, metadata: str) -> None:
+        document = Document(doc_id, "", metadata=json.loads(metadata))
+        known[key], reasons = fields.fitting(document)
+        told.update(dict.fromkeys(Skipped(doc_id, reason, partly=True) for reason in reasons))
+
+    ids, doc_ids = rows["id"].to_pylist(), rows["doc_id"].to_pylist()
+    keys = list(zip(doc_ids, rows["doc_hash"].to_pylist(), strict=True))
+    wanted, columns = set(keys), ["id", "hash", "metadata_json"]
+    for row in (
+        documents.search().where(among(list(dict.fromkeys(doc_ids)))).select(columns).to_list()
+    ):
+        if (row["id"], row["hash"]) in wanted:
+            note((row["id"], row["hash"]), row["id"], row["metadata_json"])
+    if other := [id for id, key in zip(ids, keys, strict=True) if key not in known]:
+        columns = ["doc_id", "doc_hash", "metadata_json"]
+        for row in chunks.search().where(among(other)).select(columns).to_list():
+            note((row["doc_id"], row["doc_hash"]), row["doc_id"], row["metadata_json"])
     nothing = dict.fromkeys(fields.types)
-    return [known.get(id, nothing) for id in doc_ids]
+    return [known.get(key, nothing) for key in keys]
 
 
 def _write(

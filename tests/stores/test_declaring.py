@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from rag_embed import Document
 from rag_embed.errors import StoreError
 from rag_embed.fields import Fields
 from rag_embed.filters import field
-from rag_embed.stores import declaring
+from rag_embed.stores import declaring, writing
 from rag_embed.stores.lance import LanceStore
 from rag_embed.testing.store_data import DIM, write
 
@@ -101,6 +102,70 @@ def test_chunks_that_were_added_meanwhile_are_filled(store, monkeypatch) -> None
     view = store.view()
     assert view.matching(SINCE) == ["d2004", "d2010", "d2011"]
     assert view.matching(~SINCE) == ["d2000", "d2001", "d2002", "d2003"]
+
+
+@pytest.mark.parametrize("when", ["before it begins", "before columns are made", "while it fills"])
+def test_of_two_who_declare_at_once_none_takes_what_the_other_finished(
+    store, monkeypatch, when
+) -> None:
+    """Where there is no lock: columns that the settings named were dropped, and nothing could be read."""
+    write(store, Document("x", "red fox", metadata={"year": 2009, "day": "monday"}))
+    other, left = LanceStore.open(store.uri), iter([True])
+    monkeypatch.setattr(declaring, "turn", lambda _: nullcontext())
+
+    def meanwhile(do, first: bool):
+        def go(*given, **named):
+            if first and next(left, False):
+                other.declare(Fields({"day": "str"}))
+            done = do(*given, **named)
+            if not first and next(left, False):
+                other.declare(Fields({"day": "str"}))
+            return done
+
+        return go
+
+    if when == "before columns are made":
+        settings = store._declaring._settings
+        monkeypatch.setattr(settings, "change", meanwhile(settings.change, first=False))
+    else:
+        step = "uuid4" if when == "before it begins" else "_write"
+        monkeypatch.setattr(declaring, step, meanwhile(getattr(declaring, step), first=True))
+    if when == "before it begins":
+        store.declare(YEARS)
+    else:
+        with pytest.raises(StoreError, match=r"meanwhile\. Declare again what is lacking"):
+            store.declare(YEARS)
+        assert LanceStore.open(store.uri).view().matching(field("day") == "monday") == ["x"]
+        store.declare(YEARS)
+    for one in (store, LanceStore.open(store.uri)):
+        assert dict(one.fields.types) == {"year": "int", "day": "str"}
+        assert one.view().matching(SINCE) == ["d2003", "d2004", "x"]
+        assert one.view().matching(field("day") == "monday") == ["x"]
+        assert one.stats()["filled"] == {"year": 6, "day": 1}
+
+
+def test_chunks_whose_document_is_still_to_be_written_have_their_own_values(
+    store, monkeypatch
+) -> None:
+    """Where there is no lock, chunks come a moment before their document: they had values of the old one."""
+    stale, put = LanceStore.open(store.uri), writing.upsert
+    monkeypatch.setattr(declaring, "turn", lambda _: nullcontext())
+
+    def meanwhile(table, *given):
+        assert store.declare(YEARS) == []
+        put(table, *given)
+
+    monkeypatch.setattr(writing, "upsert", meanwhile)
+    write(stale, Document("d2000", "red fox", metadata={"year": 2009}), digest="new")
+    assert store.view().matching(SINCE) == ["d2000", "d2003", "d2004"]
+
+
+def test_columns_that_are_gone_come_back_when_their_field_is_declared_again(store) -> None:
+    store.declare(YEARS)
+    store._chunks.drop_columns(["f_year", "has_f_year"])
+    again = LanceStore.open(store.uri)
+    assert again.declare(YEARS) == []
+    assert again.view().matching(SINCE) == ["d2003", "d2004"]
 
 
 def test_chunks_from_before_the_declaration_are_filled_when_it_is_opened(store) -> None:
