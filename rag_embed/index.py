@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from rag_embed.arguments import check_is, made_by, naming_throughout
 from rag_embed.events import check_user
+from rag_embed.fields import Fields
 from rag_embed.filters import field
 from rag_embed.indexing import erasing
 from rag_embed.indexing.contents import Contents, listed
@@ -28,7 +29,7 @@ from rag_embed.indexing.telling import told
 from rag_embed.indexing.users import Users
 from rag_embed.indexing.workers import Workers
 from rag_embed.protocols import ChunkEncoder, Retriever, Splitter, Store
-from rag_embed.stores.opening import opened_or_made
+from rag_embed.stores.opening import declare_lacking, opened_or_made
 from rag_embed.stores.rereading import with_view
 from rag_embed.telemetry.observing import Observed, gone, observed, written
 from rag_embed.types import ANYONE, Anyone, Hit, OnProgress, Options, Query, check_hits
@@ -81,7 +82,9 @@ class Index:
             BadInput: As in `create`, or the index that is there was made otherwise.
             SpaceMismatch: The encoder is not the one the index was built with.
         """
-        return cls(*opened_or_made(lambda: reopened(path, making), lambda: made(path, making)))
+        index = cls(*opened_or_made(lambda: reopened(path, making), lambda: made(path, making)))
+        declare_lacking(index.store, Fields.of(making.get("fields") or {}))
+        return index
 
     @classmethod
     def create(cls, path: Place, **making: Unpack[Making]) -> Index:

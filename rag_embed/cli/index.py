@@ -24,7 +24,7 @@ from rag_embed.errors import BadInput, RagEmbedError
 from rag_embed.fields import Fields
 from rag_embed.index import Index
 from rag_embed.indexing import AddReport
-from rag_embed.indexing.folders import Looking
+from rag_embed.indexing.folders import Files, Looking
 from rag_embed.indexing.noted import remove_note
 from rag_embed.indexing.watching import Chosen
 from rag_embed.reading import paths, read
@@ -190,6 +190,18 @@ def index(
         total = _expected(there, chosen)
         kb = opened_or_made(lambda: opened(to, shape), new)
     with _no_empty_index_left(to) if fresh else nullcontext():
+        looking: Looking = {
+            "include": include,
+            "exclude": exclude,
+            "ignore_files": ignore_files,
+            "name": name,
+            "user": user,
+            "readers": readers,
+        }
+        asked = looking.copy()
+        asked["prune"], asked["allow_empty"], asked["dry_run"] = prune, allow_empty, dry_run
+        asked["workers"] = engine.of(workers)
+        Files.of(kb.store, sources, asked)  # what is refused declares nothing
         if tokens and not kb.spaces.own.signature.tokens and not dry_run:
             with counted("keeping tokens", "chunks") as told:
                 kb.experts.keep_tokens(progress=told)
@@ -197,16 +209,7 @@ def index(
         with documents_bar() as shown:
             task = shown.add_task("indexing", total=total, chunks=0, rate="")
             report = kb.add_files(
-                *sources,
-                name=name,
-                **chosen,
-                user=user,
-                readers=readers,
-                prune=prune,
-                allow_empty=allow_empty,
-                dry_run=dry_run,
-                workers=engine.of(workers),
-                progress=lambda now: advance(shown, task, now, started),
+                *sources, **asked, progress=lambda now: advance(shown, task, now, started)
             )
             done = report.documents + len(report.skipped)
             shown.update(task, total=done, completed=done)
@@ -232,14 +235,6 @@ def index(
         _discard(to)
         raise BadInput(f"Nothing could be added, so there is no index at {to!r}. {_remedy(report)}")
     if watch:
-        looking: Looking = {
-            "include": include,
-            "exclude": exclude,
-            "ignore_files": ignore_files,
-            "name": name,
-            "user": user,
-            "readers": readers,
-        }
         follow(kb, sources, looking, as_json)
     if strict and report.failed:
         raise typer.Exit(4)

@@ -28,7 +28,6 @@ from rag_embed.indexing.recipes import ENCODER, packed_space, plain_model, put
 from rag_embed.indexing.settings import INDEX, IndexSettings, read
 from rag_embed.protocols import ChunkEncoder, Encoder, Splitter, Store
 from rag_embed.situated.expressions import STANDARD
-from rag_embed.stores.opening import declare_lacking
 from rag_embed.stores.places import local
 from rag_embed.types import DENSE, Document
 
@@ -194,10 +193,10 @@ def opened(path: Place, opening: Opening) -> Parts:
 
 
 def reopened(path: Place, making: Making) -> Parts:
-    """An index that is there and was made like this; see `Index.at`. Fields that it lacks are declared.
+    """An index that is there and was made like this; see `Index.at`, which declares the fields that it lacks.
 
     Raises:
-        BadInput: It was made otherwise.
+        BadInput: It was made otherwise, or has a field of another type.
     """
     check_options("at()", making, Making.__optional_keys__)
     situate, fields = making.get("situate"), Fields.of(making.get("fields") or {})
@@ -231,7 +230,7 @@ def reopened(path: Place, making: Making) -> Parts:
                 f"The index at {where!r} was made with {name}={own!r}, got {value!r}. Leave {name} "
                 "out, or make a new index elsewhere."
             )
-    declare_lacking(store, fields)
+    store.fields.joined(fields)
     return parts
 
 

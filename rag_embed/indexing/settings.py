@@ -25,6 +25,9 @@ FORMAT = 1
 INDEX = "index"
 """Name of the entry that makes a store an index: the format, and the fields of `_OWN`."""
 
+NODES = "llama_index"
+"""Name of the entry of a store that a vector store of LlamaIndex made, which is no index."""
+
 _OWN = ("signature", "splitter", "tokens")
 """Written together, when an index is made and when its own space changes."""
 
@@ -156,6 +159,12 @@ def write(store: Store, change: Callable[[IndexSettings], IndexSettings]) -> Ind
 
 
 def _read(values: Mapping[str, Any], place: str) -> IndexSettings:
+    if INDEX not in values and NODES in values:
+        raise BadInput(
+            f"{place!r} was made by LlamaIndex's RagEmbedVectorStore, which keeps vectors and is no index. "
+            "Search it there, VectorStoreIndex.from_vector_store(RagEmbedVectorStore(uri), embed_model=...), "
+            "or fill an index elsewhere with the same documents (RagEmbedIndexer) and search that."
+        )
     if INDEX not in values:
         raise BadInput(
             f"{place!r} is a bare store, not that of an index; open it with LanceStore.open."

@@ -26,6 +26,16 @@ def test_fields_become_filters(run, tmp_path) -> None:
     assert [hit["doc_id"] for hit in hits] == ["b"]
 
 
+def test_a_refused_call_declares_no_field(run, folder, tmp_path) -> None:
+    assert run("index", folder, "--to", "kb").code == 0
+    (again := tmp_path / "elsewhere" / folder.name).mkdir(parents=True)
+    (again / "a.md").write_text("A fox.")
+    for wrong in ([again], [folder, "--prune", "--user", "ann"], [folder, "--name", "a/b"]):
+        assert run("index", *wrong, "--to", "kb", "--field=year:int", "--tokens").code != 0
+    index = Index.open("kb")
+    assert not index.store.fields.types and not index.spaces.own.signature.tokens
+
+
 def test_a_field_is_declared_later(run, tmp_path) -> None:
     (tmp_path / "notes.jsonl").write_text(
         '{"id": "a", "text": "red fox", "year": 2019, "day": "2024-05-01"}\n'

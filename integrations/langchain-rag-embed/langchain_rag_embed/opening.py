@@ -17,7 +17,7 @@ def opened(index: Index | str | os.PathLike[str]) -> Index:
     return index if isinstance(index, Index) else Index.open(index)
 
 
-def index_of_whole_documents(
+def index_behind(
     index: Index | str | os.PathLike[str] | None,
     encoder: Encoder | None,
     fields: FieldTypes | None,
@@ -26,7 +26,7 @@ def index_of_whole_documents(
     """See `RagEmbedVectorStore`.
 
     Raises:
-        BadInput: An argument does not fit the index, or the index cuts its documents.
+        BadInput: An argument does not fit the index, which is then as it was.
     """
     if isinstance(index, Index):
         if encoder is not None or fields is not None or storage_options is not None:
@@ -40,12 +40,12 @@ def index_of_whole_documents(
         index = Index.in_memory(encoder=encoder, chunk_tokens=None, fields=fields)
     else:
         index = _at(index, encoder, fields, storage_options)
-    if index.spaces.cut.get("max_tokens", ...) is not None:
-        raise BadInput(
-            "A vector store keeps documents whole, and this index cuts them. Search it with "
-            "RagEmbedRetriever, or make it with Index.create(..., chunk_tokens=None)."
-        )
     return index
+
+
+def keeps_whole(index: Index) -> bool:
+    """Whether each document of an index is one chunk of it."""
+    return index.spaces.cut.get("max_tokens", ...) is None
 
 
 def _at(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypedDict
 
 import numpy as np
 from langchain_core.documents import Document as LangChainDocument
 
-from langchain_rag_embed.documents import from_document
+from langchain_rag_embed.documents import from_document, from_hit
+from langchain_rag_embed.opening import keeps_whole
 from rag_embed import Document, Hit, Index, Query, field
 from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput
@@ -39,10 +41,10 @@ class SearchOptions(VectorOptions, total=False):
 def search(
     index: Index, query: Query, pool: int | None = None
 ) -> list[tuple[LangChainDocument, Hit]]:
-    """Documents as they were stored, each with its hit, best first.
+    """Documents as they were stored, or passages of them where the index cuts, each with its hit, best first.
 
     Args:
-        index: Keeps documents whole.
+        index: What is searched.
         query: What is asked.
         pool: Candidates per leg, when they are not rag_embed's own number.
 
@@ -55,7 +57,13 @@ def search(
             raise BadInput(f"fetch_k must be at least 1, got {pool}.")
         smaller = replace(index.experts.hybrid(routed=True), pool=max(pool, query.k))
         retriever = index.users.around(smaller)
-    return [(_stored(index, hit), hit) for hit in retriever.retrieve([query])[0]]
+    shown = partial(_stored, index) if keeps_whole(index) else _passage
+    return [(shown(hit), hit) for hit in retriever.retrieve([query])[0]]
+
+
+def _passage(hit: Hit) -> LangChainDocument:
+    """A passage under the id of its document, by which a store reads and deletes."""
+    return from_hit(hit).model_copy(update={"id": hit.chunk.doc_id})
 
 
 def _stored(index: Index, hit: Hit) -> LangChainDocument:

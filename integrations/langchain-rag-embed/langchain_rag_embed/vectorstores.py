@@ -1,4 +1,4 @@
-"""`RagEmbedVectorStore`: a rag_embed index of whole documents as a LangChain vector store."""
+"""`RagEmbedVectorStore`: a rag_embed index as a LangChain vector store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from langchain_rag_embed.adding import refused
 from langchain_rag_embed.documents import from_document, with_ids
 from langchain_rag_embed.embeddings import EmbeddingsEncoder, RagEmbedEmbeddings
 from langchain_rag_embed.filters import narrowed
-from langchain_rag_embed.opening import index_of_whole_documents
+from langchain_rag_embed.opening import index_behind
 from langchain_rag_embed.searching import (
     SearchOptions,
     VectorOptions,
@@ -40,15 +40,16 @@ from rag_embed.types import ANYONE, Anyone
 
 
 class RagEmbedVectorStore(VectorStore):
-    """Whole LangChain documents in a rag_embed index, found by dense and lexical evidence together.
+    """LangChain documents in a rag_embed index, found by dense and lexical evidence together.
 
-    What comes back is what was stored: id, text and metadata. Cut long documents with a LangChain
-    splitter first, or let rag_embed cut them: `rag_embed.Index` with `RagEmbedRetriever`. A search asks
-    what `rag_embed.Index.search` asks: router, experts and users' histories count.
+    An index that it makes keeps documents whole (``chunk_tokens=None``): what comes back is what was stored,
+    id, text and metadata, and long documents are to be cut with a LangChain splitter first. An index that
+    was made to cut does so here: a search gives passages then, each under the id of its document, by which
+    `get_by_ids` reads and `delete` removes the whole; ``metadata["rag_embed"]`` says where it stands. A
+    search asks what `rag_embed.Index.search` asks: router, experts and users' histories count.
 
     Args:
-        index: An index that keeps documents whole (``chunk_tokens=None``), or a path, where an
-            index is opened or made; ``None`` for one in memory.
+        index: An index, or a path, where one is opened or made; ``None`` for one in memory.
         embedding: LangChain embeddings or a rag_embed encoder; the default model when left out.
         fields: Metadata that filters find faster, such as ``{"year": int}``.
         title_key: Metadata key of the title, which is searched too; ``None`` for no titles.
@@ -57,7 +58,7 @@ class RagEmbedVectorStore(VectorStore):
         storage_options: Credentials and region of an object store.
 
     Raises:
-        BadInput: An argument is wrong, or the index cuts its documents.
+        BadInput: An argument is wrong, or does not fit the index; which is then as it was.
         SpaceMismatch: The index at the path was built with another model.
 
     Examples:
@@ -81,9 +82,9 @@ class RagEmbedVectorStore(VectorStore):
         storage_options: Mapping[str, str] | None = None,
     ) -> None:
         encoder = EmbeddingsEncoder(embedding) if isinstance(embedding, Embeddings) else embedding
-        self.index = index_of_whole_documents(index, encoder, fields, storage_options)
+        self._where = to_filter(where)  # before anything is made or declared
         self.title_key = title_key
-        self._where = to_filter(where)
+        self.index = index_behind(index, encoder, fields, storage_options)
 
     @classmethod
     @naming_keywords
@@ -102,6 +103,10 @@ class RagEmbedVectorStore(VectorStore):
         storage_options: Mapping[str, str] | None = None,
     ) -> Self:
         """Open or make a store at ``path`` (in memory without), and add texts to it."""
+        documents = _documents(texts, metadatas)
+        with_ids(
+            documents, ids, title_key=title_key, user=user, readers=readers
+        )  # before there is a store
         store = cls(
             path,
             embedding=embedding,
@@ -109,7 +114,7 @@ class RagEmbedVectorStore(VectorStore):
             title_key=title_key,
             storage_options=storage_options,
         )
-        store.add_texts(texts, metadatas, ids=ids, user=user, readers=readers)
+        store.add_documents(documents, ids=ids, user=user, readers=readers)
         return store
 
     @property
@@ -135,13 +140,7 @@ class RagEmbedVectorStore(VectorStore):
         Raises:
             BadInput: There are not as many metadatas or ids as texts.
         """
-        texts = list(texts)
-        if metadatas and len(metadatas) != len(texts):
-            raise BadInput(f"Got {len(metadatas)} metadatas for {len(texts)} texts.")
-        documents = [
-            LangChainDocument(page_content=text, metadata=metadata)
-            for text, metadata in zip(texts, metadatas or [{} for _ in texts], strict=True)
-        ]
+        documents = _documents(texts, metadatas)
         return self.add_documents(
             documents, ids=ids, user=user, readers=readers, batch_size=batch_size
         )
@@ -332,3 +331,20 @@ class RagEmbedVectorStore(VectorStore):
     def _search(self, query: Query, pool: int | None = None) -> list[tuple[LangChainDocument, Hit]]:
         """`searching.search` within the boundary of this store."""
         return search(self.index, replace(query, where=narrowed(self._where, query.where)), pool)
+
+
+def _documents(
+    texts: Iterable[str], metadatas: Sequence[dict[str, Any]] | None
+) -> list[LangChainDocument]:
+    """Texts with their metadata.
+
+    Raises:
+        BadInput: There are not as many metadatas as texts.
+    """
+    texts = list(texts)
+    if metadatas and len(metadatas) != len(texts):
+        raise BadInput(f"Got {len(metadatas)} metadatas for {len(texts)} texts.")
+    return [
+        LangChainDocument(page_content=text, metadata=metadata)
+        for text, metadata in zip(texts, metadatas or [{} for _ in texts], strict=True)
+    ]

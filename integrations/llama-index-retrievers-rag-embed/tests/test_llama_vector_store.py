@@ -113,7 +113,13 @@ def test_fields_that_are_lacking_are_declared_and_others_keep_their_type(store) 
 def test_an_index_is_no_vector_store(tmp_path) -> None:
     Index.create(tmp_path / "kb", encoder=HashEncoder()).add([Document("a", "A fox.")])
     with pytest.raises(BadInput, match="RagEmbedRetriever"):
-        RagEmbedVectorStore(tmp_path / "kb").query(asked())
+        RagEmbedVectorStore(tmp_path / "kb", fields={"year": int})
+    assert not Index.open(tmp_path / "kb").store.fields.types
+
+
+def test_a_vector_store_is_no_index_and_whoever_opens_it_so_is_told_what_to_do(store) -> None:
+    with pytest.raises(BadInput, match=r"from_vector_store\(.*RagEmbedIndexer"):
+        Index.open(store.uri)
 
 
 @pytest.mark.parametrize("fields", [{"year": dict}, {"metadata": str}])

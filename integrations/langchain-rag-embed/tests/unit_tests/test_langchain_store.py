@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_rag_embed import EmbeddingsEncoder, RagEmbedEmbeddings, RagEmbedVectorStore
 
+from rag_embed import Document as OwnDocument
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, SpaceMismatch, StoreError
@@ -222,11 +223,6 @@ def test_a_store_is_opened_again(tmp_path, minilm):
 
 
 def test_an_index_must_fit(tmp_path):
-    cuts = Index.create(tmp_path / "cuts", encoder=HashEncoder())
-    for wrong in (cuts, tmp_path / "cuts"):
-        given = {} if wrong is cuts else {"embedding": HashEncoder()}
-        with pytest.raises(BadInput, match="RagEmbedRetriever"):
-            RagEmbedVectorStore(wrong, **given)
     whole = Index.in_memory(encoder=HashEncoder(), chunk_tokens=None)
     assert RagEmbedVectorStore(whole).index is whole
     with pytest.raises(BadInput, match="leave them out"):
@@ -236,6 +232,53 @@ def test_an_index_must_fit(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError):
         RagEmbedVectorStore(tmp_path / "file", embedding=HashEncoder())
+
+
+async def test_an_index_that_cuts_gives_passages_under_the_ids_of_their_documents(tmp_path):
+    """It was refused, though deleting and declaring were said to work for any index."""
+    index = Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=8)
+    store = RagEmbedVectorStore(tmp_path / "kb", fields={"year": int})
+    long = Document("The fox is red. " * 9 + "The whale is blue.", id="a", metadata={"year": 2020})
+    assert store.add_documents([long, Document("A cat.", id="b")]) == ["a", "b"]
+    [found] = store.similarity_search("blue whale", k=1, filter={"year": 2020})
+    assert found.id == "a" and found.page_content.endswith("The whale is blue.")
+    assert found.metadata["year"] == 2020 and found.metadata["rag_embed"]["start"] > 0
+    assert len(found.page_content) < len(long.page_content)
+    spread = store.max_marginal_relevance_search("fox", k=3, fetch_k=9)
+    assert len({one.metadata["rag_embed"]["start"] for one in spread}) > 1
+    assert store.get_by_ids([found.id]) == [long]
+    bound = RagEmbedVectorStore(index, where={"year": 2021})
+    assert bound.delete(["a"]) and len(store.get_by_ids(["a"])) == 1
+    assert await store.adelete([found.id]) and ids(store.similarity_search("whale")) == ["b"]
+
+
+def test_a_refused_call_declares_and_makes_nothing(tmp_path):
+    Index.create(tmp_path / "kb", encoder=HashEncoder()).add(
+        OwnDocument("a", "x", metadata={"lang": "en"})
+    )
+    wrong = [
+        {"where": {"a": {"$near": 1}}},
+        {"embedding": HashEncoder(8)},
+        {"fields": {"lang": complex}},
+    ]
+    for one in wrong:
+        with pytest.raises((BadInput, SpaceMismatch)):
+            RagEmbedVectorStore(tmp_path / "kb", **{"fields": {"lang": str}, **one})
+    for texts in ({"ids": ["a"]}, {"metadatas": [{}]}):
+        for path in ("kb", "new"):
+            given = {"path": tmp_path / path, "fields": {"lang": str}, "embedding": HashEncoder()}
+            with pytest.raises(BadInput, match=r"1 (ids|metadatas) for 2"):
+                RagEmbedVectorStore.from_texts(["x", "y"], **given, **texts)
+    assert not Index.open(tmp_path / "kb").store.fields.types and not (tmp_path / "new").exists()
+
+
+def test_a_text_that_the_model_does_not_read_to_its_end_is_told_of(minilm):
+    """A fact at the end of 400 sentences was hardly found, and nobody said why."""
+    long = " ".join(f"Sentence {i} tells of nothing." for i in range(400))
+    store = RagEmbedVectorStore(embedding=minilm)
+    with pytest.warns(UserWarning, match=r"more than the \d+ tokens .* Cut texts with a splitter"):
+        store.add_texts(["short", long])
+    RagEmbedVectorStore(Index.in_memory(encoder=minilm)).add_texts([long])  # cuts it
 
 
 def test_titles_come_from_the_key_that_is_named():

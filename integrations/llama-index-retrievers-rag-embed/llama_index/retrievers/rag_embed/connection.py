@@ -44,6 +44,15 @@ class Connection:
                 self._store = self._existing()
             return self._store
 
+    def check(self) -> None:
+        """Open what is there already in a folder; of an object store the first call tells what is wrong.
+
+        Raises:
+            BadInput: See `store`.
+        """
+        if "://" not in self.uri:
+            _ = self.store
+
     @property
     def known_fields(self) -> Fields:
         """The fields that filters may use as columns."""
@@ -76,8 +85,8 @@ class Connection:
         store = LanceStore.open(self.uri, storage_options=self.storage_options)
         if _MARK not in store.settings():
             raise BadInput(
-                f"What is stored at {self.uri!r} was not made by RagEmbedVectorStore. "
-                "Search an Index with RagEmbedRetriever, or choose another uri."
+                f"What is stored at {self.uri!r} was not made by RagEmbedVectorStore. Search an Index with "
+                "RagEmbedRetriever and add to it with RagEmbedIndexer, or choose another uri."
             )
         declare_lacking(store, Fields(self.fields))
         return store

@@ -67,7 +67,8 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
             ``to_dict``, give them again to ``from_dict``.
 
     Raises:
-        BadInput: A field's type is unknown, or its name is taken, the user id is empty, or a group is none.
+        BadInput: A field's type is unknown, or its name is taken, the user id is empty, a group is none, or
+            what is there is no such store, as an `Index` is none.
 
     Examples:
         >>> from llama_index.core.schema import TextNode
@@ -108,6 +109,7 @@ class RagEmbedVectorStore(BasePydanticVectorStore):
             storage_options=None if storage_options is None else dict(storage_options),
         )
         connection = Connection(self.uri, self.fields, self.storage_options)
+        connection.check()
         self._nodes = StoredNodes(connection, *self._who)
 
     @property
