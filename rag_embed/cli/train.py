@@ -210,7 +210,10 @@ def read(
 
 @contextmanager
 def progressing(title: str) -> Iterator[OnProgress]:
-    """A bar of steps on standard error."""
+    """Steps on standard error: a bar in a terminal, elsewhere a line for the first and for each tenth."""
+    if not err.is_terminal:
+        yield _lines(title)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bar(
         *columns, TextColumn("steps{task.fields[best]}"), TimeElapsedColumn(), console=err
@@ -224,6 +227,28 @@ def progressing(title: str) -> Iterator[OnProgress]:
             bar.update(task, completed=now.done, total=now.total, best=shown)
 
         yield progress
+
+
+def _lines(title: str) -> OnProgress:
+    """Progress where no bar can be drawn, such as in a file."""
+    started = time.perf_counter()
+    told = -1
+
+    def progress(now: Progress) -> None:
+        nonlocal told
+        total = now.total or now.done
+        if (tenth := 10 * now.done // total) > told:
+            told = tenth
+            passed = time.perf_counter() - started
+            left = passed / now.done * (total - now.done)
+            err.print(
+                f"{title}: {now.done} of {total} steps, best nDCG@10 {now.score:.4f}, {passed:.0f} s "
+                f"passed, at most {left:.0f} s left",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    return progress
 
 
 def report(card: Card, folder: Path, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,13 @@ from rag_embed.cli.train import (
 )
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
+
+if TYPE_CHECKING:
+    from rag_embed.training.splits import Split
+
+
+_MEASURED = 649
+"""Queries to learn from that were measured to help, see the page on the benchmark of re-rankers."""
 
 
 def train_reranker(
@@ -75,11 +82,13 @@ def train_reranker(
     material = Source.of_index(index, labels)
     if material.left_out:
         err.print(material.left_out, markup=False)
+    split = material.split(held_out=held_out, seed=seed)
+    err.print(_enough(split), markup=False, soft_wrap=True)
     schedule = Schedule(epochs, learning_rate, seed=seed)
     with progressing("training") as progress:
         card = train(
             index,
-            material.split(held_out=held_out, seed=seed),
+            split,
             to,
             name=name or to.resolve().name,
             data=f"{name_of(source)}: {len(material.pairs)} labelled",
@@ -91,3 +100,13 @@ def train_reranker(
             progress=progress,
         )
     report(card, to, as_json)
+
+
+def _enough(split: Split) -> str:
+    """How many pairs there are, and whether so few were ever measured to help."""
+    told = (
+        f"{len(split.train)} pairs to learn from, {len(split.validation)} to choose on, "
+        f"{len(split.held_out)} to report on; first the index is searched for all of them"
+    )
+    few = f". {_MEASURED} to learn from were measured to help, far fewer rarely do"
+    return f"{told}{few}." if len(split.train) < _MEASURED else f"{told}."

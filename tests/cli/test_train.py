@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -114,6 +115,12 @@ def test_a_reranker_of_an_index(train, tmp_path) -> None:
     few = ("--layers", 1, "--depth", 2, "--learning-rate", "1e-3", "--seed", 1, "--device", "cpu")
     done = train("train-reranker", "papers", *labels, "--out", "mine", "--json", *few)
     assert done.code == 0, done.err
+    sides = [done.json["pairs"][side] for side in ("train", "validation", "held_out")]
+    assert "{} pairs to learn from, {} to choose on, {} to report on".format(*sides) in done.err
+    assert "far fewer rarely do" in done.err
+    assert re.search(r"training: 1 of (\d+) steps, best nDCG@10 [01]\.\d{4}", done.err)
+    steps = [line for line in done.err.splitlines() if line.startswith("training: ")]
+    assert 2 <= len(steps) <= 11 and re.search(r": (\d+) of \1 steps", steps[-1])
     assert done.json["kind"] == "reranker" and done.json["data"] == "papers: 60 labelled"
     asked = ("search", "papers", "number 1007", "--json", "-k", 1)
     plain, better = train(*asked).json, train(*asked, "--rerank", "mine").json
