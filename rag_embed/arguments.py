@@ -23,6 +23,7 @@ T = TypeVar("T")
 _ELSEWHERE = {
     "k": "topk n limit nresults numresults similaritytopk maxresults size",
     "where": "filter filters metadatafilter condition",
+    "filter": "where filters metadatafilter condition",
     "user": "userid owner tenant namespace",
     "min_relevance": "threshold minscore scorethreshold similaritythreshold similaritycutoff",
     "diversity": "mmr lambdamult mmrthreshold",

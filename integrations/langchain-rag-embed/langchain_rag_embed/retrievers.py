@@ -13,6 +13,7 @@ from langchain_core.callbacks import (
     CallbackManagerForRetrieverRun,
 )
 from langchain_core.documents import Document as LangChainDocument
+from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list, run_in_executor
@@ -25,6 +26,7 @@ from langchain_rag_embed.documents import from_hit
 from langchain_rag_embed.filters import narrowed
 from langchain_rag_embed.shared import SharedSearch
 from langchain_rag_embed.tracing import tracing_params
+from langchain_rag_embed.turns import turns
 from rag_embed import Hit, Index, Query, UserEvent
 from rag_embed.arguments import check_keywords, check_named
 from rag_embed.errors import BadInput, class_of
@@ -44,7 +46,7 @@ class RetrieverOptions(TypedDict, total=False):
     user: str | None
     groups: Sequence[str]
     where: FilterLike
-    previous: Sequence[str]
+    previous: Sequence[str | BaseMessage]
     min_relevance: float
     diversity: float
     group_by: Grouping
@@ -92,7 +94,8 @@ class RagEmbedRetriever(BaseRetriever):
             authentication as well.
         where: A rag_embed filter, or a dictionary; see `to_filter`. It is a boundary: the ``where`` of a
             call narrows it and never takes its place.
-        previous: Earlier turns of the conversation, oldest first; usually comes with a call.
+        previous: Earlier turns of the conversation, oldest first; usually comes with a call. Of LangChain's
+            messages those of the user are read.
         min_relevance: Drop chunks less relevant than this, in [0, 1].
         diversity: 0 ranks by score alone; up to 1 trades score for difference (MMR).
         group_by: ``"chunk"``; ``"document"`` or ``"text"`` for at most one chunk of a document, or of
@@ -124,7 +127,7 @@ class RagEmbedRetriever(BaseRetriever):
     user: str | None = None
     groups: tuple[str, ...] = ()
     where: Annotated[SkipValidation[FilterLike], _plainly(to_filter)] = None
-    previous: tuple[str, ...] = ()
+    previous: Annotated[tuple[str, ...], BeforeValidator(turns)] = ()
     min_relevance: float = Field(default=0.0, ge=0.0, le=1.0, strict=True)
     diversity: float = Field(default=0.0, ge=0.0, le=1.0, strict=True)
     group_by: Grouping = "chunk"
@@ -301,6 +304,7 @@ class RagEmbedRetriever(BaseRetriever):
         names = RetrieverOptions.__annotations__
         check_keywords("RagEmbedRetriever", given, names)
         options = {name: given[name] if name in given else getattr(self, name) for name in names}
+        options["previous"] = turns(options["previous"])
         del options["passage_tokens"]  # says what is made of what was found
         own = cast("Filter | None", self.where)  # read when it was set
         return Query(text, **{**options, "where": narrowed(own, given.get("where"))})

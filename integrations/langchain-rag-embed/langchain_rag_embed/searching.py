@@ -10,9 +10,11 @@ from typing import Any, TypedDict
 
 import numpy as np
 from langchain_core.documents import Document as LangChainDocument
+from langchain_core.messages import BaseMessage
 
 from langchain_rag_embed.documents import from_document, from_hit
 from langchain_rag_embed.opening import keeps_whole
+from langchain_rag_embed.turns import turns
 from rag_embed import Document, Hit, Index, Query, field
 from rag_embed.arguments import check_keywords
 from rag_embed.errors import BadInput
@@ -33,7 +35,7 @@ class VectorOptions(TypedDict, total=False):
 class SearchOptions(VectorOptions, total=False):
     """What a search by a text may be given; the meaning is that of `rag_embed.Query`."""
 
-    previous: Sequence[str]
+    previous: Sequence[str | BaseMessage]
     fresh: float | timedelta | None
     by: str
 
@@ -101,7 +103,7 @@ def query_of(text: str, k: int, options: SearchOptions) -> Query:
     where = to_filter(given.get("filter"))
     more = {name: given[name] for name in ("fresh", "by", "groups") if name in given}
     return Query(
-        text, k, where, given.get("user"), previous=tuple(given.get("previous", ())), **more
+        text, k, where, given.get("user"), previous=turns(given.get("previous", ())), **more
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.embeddings import Embeddings
@@ -37,6 +37,18 @@ from rag_embed.fields import FieldTypes
 from rag_embed.filters import FilterLike, to_filter
 from rag_embed.protocols import Encoder
 from rag_embed.types import ANYONE, Anyone
+
+
+class StoreOptions(TypedDict, total=False):
+    """What a store is made with of documents; see `RagEmbedVectorStore`."""
+
+    ids: Sequence[str | None]
+    path: str | os.PathLike[str] | None
+    fields: FieldTypes | None
+    title_key: str | None
+    user: str | None
+    readers: Sequence[str] | None
+    storage_options: Mapping[str, str] | None
 
 
 class RagEmbedVectorStore(VectorStore):
@@ -116,6 +128,30 @@ class RagEmbedVectorStore(VectorStore):
         )
         store.add_documents(documents, ids=ids, user=user, readers=readers)
         return store
+
+    @classmethod
+    def from_documents(  # type: ignore[override]  # the base swallows unknown options
+        cls,
+        documents: Sequence[LangChainDocument],
+        embedding: Embeddings | Encoder | None = None,
+        **making: Unpack[StoreOptions],
+    ) -> Self:
+        """`from_texts` for documents, whose ids count where none are given."""
+        making.setdefault("ids", [one.id for one in documents])
+        texts = [one.page_content for one in documents]
+        metadatas = [one.metadata for one in documents]
+        return cls.from_texts(texts, embedding, metadatas, **making)
+
+    @classmethod
+    async def afrom_documents(  # type: ignore[override]
+        cls,
+        documents: Sequence[LangChainDocument],
+        embedding: Embeddings | Encoder | None = None,
+        **making: Unpack[StoreOptions],
+    ) -> Self:
+        """`from_documents` in a worker thread."""
+        made = partial(cls.from_documents, documents, embedding, **making)
+        return await run_in_executor(None, made)
 
     @property
     def embeddings(self) -> Embeddings:

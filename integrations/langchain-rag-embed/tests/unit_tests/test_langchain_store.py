@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
-from langchain_rag_embed import EmbeddingsEncoder, RagEmbedEmbeddings, RagEmbedVectorStore
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_rag_embed import (
+    EmbeddingsEncoder,
+    RagEmbedEmbeddings,
+    RagEmbedRetriever,
+    RagEmbedVectorStore,
+)
 
 from rag_embed import Document as OwnDocument
 from rag_embed import Index
@@ -279,6 +285,24 @@ def test_a_text_that_the_model_does_not_read_to_its_end_is_told_of(minilm):
     with pytest.warns(UserWarning, match=r"more than the \d+ tokens .* Cut texts with a splitter"):
         store.add_texts(["short", long])
     RagEmbedVectorStore(Index.in_memory(encoder=minilm)).add_texts([long])  # cuts it
+
+
+async def test_what_langchains_words_are_for_ours():
+    """Without embedding there was a bare TypeError, messages were refused, and `where` had no remedy."""
+    talk = [HumanMessage("blue fish"), AIMessage("They swim.")]
+    store = RagEmbedVectorStore.from_documents([Document("The red fox.", id="a")])
+    assert ids(store.similarity_search("fox", previous=talk)) == ["a"]
+    made = await RagEmbedVectorStore.afrom_documents([Document("x"), Document("y", id="b")])
+    assert made.get_by_ids(["b"]) and len(made.index) == 2
+    retriever = RagEmbedRetriever(index=store.index, previous=talk)
+    assert retriever.previous == ("blue fish",) and retriever.invoke("fox", previous=talk)
+    for wrong in ("blue fish", [3]):
+        with pytest.raises(BadInput, match="previous"):
+            store.similarity_search("fox", previous=wrong)
+    with pytest.raises(TypeError, match="did you mean 'filter'"):
+        store.similarity_search("fox", where={"year": 2024})
+    with pytest.raises(TypeError, match="colour"):
+        RagEmbedVectorStore.from_documents([Document("x")], colour="red")
 
 
 def test_titles_come_from_the_key_that_is_named():
