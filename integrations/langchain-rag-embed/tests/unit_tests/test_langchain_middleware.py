@@ -14,6 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from rag_embed import Document, Index
 from rag_embed.errors import BadInput
+from rag_embed.serving.library import Shelf
 
 NEW = {"year": {"$ne": 1990}}
 ASKED = "How long may parents stay away?"
@@ -85,13 +86,13 @@ def test_nothing_relevant_is_said(index) -> None:
 
 def test_one_search_a_run_and_a_new_one_for_the_next(index, monkeypatch) -> None:
     searches: list[str] = []
-    search = Index.search_many
+    search = Shelf.search
 
-    def counted(self: Index, queries: Any) -> Any:
+    def counted(self: Shelf, queries: Any) -> Any:
         searches.extend(query.text for query in queries)
         return search(self, queries)
 
-    monkeypatch.setattr(Index, "search_many", counted)
+    monkeypatch.setattr(Shelf, "search", counted)
     call = {"name": "read", "args": {"id": "leave#0-42"}, "id": "1"}
     reads = model(AIMessage("", tool_calls=[call]), AIMessage("Fourteen."), AIMessage("Hot."))
     agent = create_agent(
