@@ -12,7 +12,7 @@ from langchain_rag_embed import read_tool
 from langchain_rag_embed.middleware import INSTRUCTIONS, PassagesMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 
-from rag_embed import Document, Index
+from rag_embed import Document, Index, Query
 from rag_embed.errors import BadInput
 from rag_embed.serving.library import Shelf
 
@@ -86,13 +86,13 @@ def test_nothing_relevant_is_said(index) -> None:
 
 def test_one_search_a_run_and_a_new_one_for_the_next(index, monkeypatch) -> None:
     searches: list[str] = []
-    search = Shelf.search
+    within = Shelf.within
 
-    def counted(self: Shelf, queries: Any) -> Any:
-        searches.extend(query.text for query in queries)
-        return search(self, queries)
+    def counted(self: Shelf, query: Query) -> Query:
+        searches.append(query.text)
+        return within(self, query)
 
-    monkeypatch.setattr(Shelf, "search", counted)
+    monkeypatch.setattr(Shelf, "within", counted)
     call = {"name": "read", "args": {"id": "leave#0-42"}, "id": "1"}
     reads = model(AIMessage("", tool_calls=[call]), AIMessage("Fourteen."), AIMessage("Hot."))
     agent = create_agent(
