@@ -235,8 +235,13 @@ class Spaces:
         """Give the own space its tokens; see `Experts.keep_tokens`."""
         if self.own.signature.tokens:
             return 0
-        plain = cast(TokenSpace, self.own)
-        begun = read(self._store).filling
+        plain, known = cast(TokenSpace, self.own), read(self._store)
+        if (
+            known.tokens is not None
+        ):  # another process did, or this one, whose disk failed at the very end
+            self._known = {**self._known, DENSE: WithTokens.from_settings(plain, known.tokens)}
+            return 0
+        begun = known.filling
         space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
         self._store.grow({}, [DENSE])
         before = write(self._store, lambda known: replace(known, filling=space.settings))

@@ -41,10 +41,12 @@ def test_switched_on_later_equals_from_the_start(tmp_path, where) -> None:
     later.add(documents())
     assert WEIGHTS["tokens"] not in [p.weight for p in later.search("assert")[0].parts]
     told: list[Progress] = []
+    beside = Index.open(tmp_path / "later") if where == "disk" else later
     assert later.experts.keep_tokens(progress=told.append) == len(later)
     assert told[-1] == Progress(len(later), len(later)) and later.experts.keep_tokens() == 0
     assert kept(later) == kept(first)
     query = "how is an assertion written"
+    assert beside.experts.keep_tokens() == 0 and beside.search(query) == first.search(query)
     assert later.search(query) == first.search(query)
     later.add([Document("new", "A new text about assertions.")])
     assert len(later.store.view().tokens("dense", ["new#0-28"])[0].ids) > 4
