@@ -196,8 +196,7 @@ class Spaces:
                 "encoder by its name: say how those of the new space are, situate='titled'."
             ) from error
         if read(self._store).spaces.get(name) == space.signature:  # killed before it was an expert
-            self._known = {**self._known, name: space}
-            return 0
+            return self._done_before(name, space)
         parts, files = packed_space(model, way, space)
         self._remember(space)
         parts = put(parts, files, self._store.files)
@@ -212,6 +211,12 @@ class Spaces:
         done = backfill(self._store, compute, after.since(before), progress)
         self._known = {**self._known, name: space}
         return done
+
+    def _done_before(self, name: str, space: ChunkEncoder) -> int:
+        """Search what another process brought, or this one, whose disk failed at the very end."""
+        self._store.adopt({})
+        self._known = {**self._known, name: space}
+        return 0
 
     def drop(self, name: str) -> None:
         """Remove a space that was added.
@@ -236,11 +241,8 @@ class Spaces:
         if self.own.signature.tokens:
             return 0
         plain, known = cast(TokenSpace, self.own), read(self._store)
-        if (
-            known.tokens is not None
-        ):  # another process did, or this one, whose disk failed at the very end
-            self._known = {**self._known, DENSE: WithTokens.from_settings(plain, known.tokens)}
-            return 0
+        if known.tokens is not None:
+            return self._done_before(DENSE, WithTokens.from_settings(plain, known.tokens))
         begun = known.filling
         space = WithTokens.from_settings(plain, begun) if begun else WithTokens.of(plain)
         self._store.grow({}, [DENSE])

@@ -19,6 +19,16 @@ def index(three) -> Index:
     return three
 
 
+def test_a_space_that_another_process_added_is_searched_once_it_is_added_again(tmp_path) -> None:
+    """As is one of this process whose disk failed at the very end: the same call goes on."""
+    first = Index.create(tmp_path / "kb", encoder=HashEncoder())
+    first.add(documents())
+    second = Index.open(tmp_path / "kb", encoder=HashEncoder())
+    first.spaces.add("small", HashEncoder(16), None, None)
+    assert second.experts.add_space("small", HashEncoder(16)) == 0
+    assert second.experts.hybrid().alone("small").retrieve([Query("fox", k=1)])[0]
+
+
 class TestSpaces:
     def test_a_space_is_filled_and_becomes_an_expert(self, index) -> None:
         told: list[Progress] = []
