@@ -9,6 +9,7 @@ from rag_embed.analysis import Analyzer
 from rag_embed.encoders import HashEncoder
 from rag_embed.errors import BadInput, IndexExists, NoIndex
 from rag_embed.indexing.installed import install, installed
+from rag_embed.routing import PilotRouter
 from rag_embed.stores.memory import MemoryStore
 
 ENCODER = HashEncoder(32)
@@ -80,4 +81,4 @@ def test_a_store_that_keeps_none_says_so() -> None:
     assert index.forget("ann", events=["1"]) == 0 and index.forget("ann") == 1
     assert installed(index.store) is None
     with pytest.raises(BadInput, match="Bare keeps no files"):
-        install(index.store, None)
+        install(index.store, PilotRouter.__new__(PilotRouter))

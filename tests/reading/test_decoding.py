@@ -49,9 +49,9 @@ def test_the_encodings_of_the_world_are_guessed(encoding, text, around) -> None:
 
 @given(st.text(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
 def test_utf_is_read_exactly(text, encoding) -> None:
+    if ("\0" in text and encoding == "utf-8") or (text[:1] == "\0" and encoding == "utf-16"):
+        return  # the first is no text, the second begins as UTF-32 does
     found = decode(text.encode(encoding))
-    if "\0" in text and encoding == "utf-8":
-        return
     assert found.text == text.replace("\r\n", "\n").replace("\r", "\n") and not found.guessed
 
 

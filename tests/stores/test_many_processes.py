@@ -155,7 +155,6 @@ def test_at_opens_what_is_there_and_makes_what_is_not(tmp_path: Path) -> None:
     [
         {"chunk_tokens": None},
         {"chunk_overlap": 3},
-        {"fields": {"year": int}},
         {"tokens": True},
         {"situate": "auto"},
     ],
