@@ -14,6 +14,7 @@ import pytest
 from benchmarks import pictures, render
 from benchmarks.__main__ import about, names, parser_of, run, suite_of
 from benchmarks.records import RESULTS, ROOT, Result, Table
+from benchmarks.suites import _speed_shell
 
 
 @pytest.mark.parametrize("page", render.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -141,12 +142,13 @@ def data(tmp_path_factory) -> Path:
         "rerank --sets ports --queries 5 --train fairs --layers 1",
         "routing --sets ports fairs --parts sets mixed",
         "situated --sets ports fairs --parts ways --ways titled isolated",
-        "speed --sets ports fairs --sizes 50 --queries 9 --encoded 20 --callers 2 --peers lancedb",
+        "speed --sets ports fairs --sizes 50 --queries 9 --warm 2 --encoded 20 --callers 2 --peers lancedb",
         "agents --sets ports fairs --questions 5 --modules 2",
     ],
 )
-def test_a_suite_measures(words, data, tmp_path, loaded_once) -> None:
+def test_a_suite_measures(words, data, tmp_path, loaded_once, monkeypatch) -> None:
     """From the public layout to a file that pages can show."""
+    monkeypatch.setattr(_speed_shell, "RUNS", 1)
     name, *rest = words.split()
     files = run(name, [*rest, "--data", str(data), "--work", str(tmp_path), "--out", str(tmp_path)])
     for file in files:
