@@ -240,9 +240,10 @@ class Hybrid:
             asked[FRESH] = Asked.about(Freshness.of(view, list(fresh.values())), list(fresh))
             legs = [leg.name for leg in self.legs]
             weights = [over(w, legs, fresh[i]) if i in fresh else w for i, w in enumerate(weights)]
-        if self.quotes and (quoted := [i for i, one in enumerate(queries) if phrases(one.text)]):
-            asked[PHRASE] = Asked.about(Phrases.of(view, [queries[i] for i in quoted]), quoted)
-            weights = [over_all(w, phrases(q.text)) for w, q in zip(weights, queries, strict=True)]
+        found = [phrases(one.text) for one in queries] if self.quotes else []
+        if quoted := [i for i, some in enumerate(found) if some]:
+            asked[PHRASE] = Asked.about(Phrases(view, [found[i] for i in quoted]), quoted)
+            weights = [over_all(one, some) for one, some in zip(weights, found, strict=True)]
         where = [visible(query, view) for query in queries]
         return Fusion(asked, stages, where, weights, self.depth), routes
 

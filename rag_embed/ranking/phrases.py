@@ -17,7 +17,7 @@ from rag_embed.filters import Filter
 from rag_embed.protocols import View
 from rag_embed.spelling import folded, in_order
 from rag_embed.texts import titled
-from rag_embed.types import PHRASE, Chunk, Query, Scores
+from rag_embed.types import PHRASE, Chunk, Scores
 
 _QUOTED = re.compile(
     r'["\uff02]([^"\uff02]+)["\uff02]|[“”„‟]([^“”„‟]+)[“”‟]|«([^«»]+)»|»([^«»]+)«|「([^「」]+)」|『([^『』]+)』'
@@ -82,11 +82,6 @@ class Phrases:
 
     view: View
     asked: Sequence[Sequence[str]]
-
-    @classmethod
-    def of(cls, view: View, queries: Sequence[Query]) -> Phrases:
-        """Those of queries that have some."""
-        return cls(view, [phrases(query.text) for query in queries])
 
     def top(self, where: Sequence[Filter | None], n: int, /) -> list[tuple[list[str], Scores]]:
         """See `protocols.Answers`."""
