@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage, 3 nothing fo
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["app", "language_reference", "main"]
 
 _HOMES = {"language_reference": "cli.python_docs"}
+
+_LANCEDB_LOG = "warn,lance::index::vector::builder=error"
+"""What LanceDB may print: no line for each new part of a vector index whose large parts are split."""
 
 __getattr__ = lazily(__name__, _HOMES)
 
@@ -61,6 +65,7 @@ def options(
 def main() -> None:
     """Entry point of ``rag-embed``."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    os.environ.setdefault("LANCEDB_LOG", _LANCEDB_LOG)  # read once, when LanceDB is loaded
     spare_pandas()
     defer_classes("lance_namespace_urllib3_client.models")  # a third of LanceDB's import
     try:

@@ -243,3 +243,12 @@ def test_ctrl_c_before_the_first_batch_says_that_nothing_was_written(
     done = run("index", folder, "--to", "kb")
     assert done.code == 130 and done.err.strip().endswith("stopped; nothing was written yet.")
     assert not (folder.parent / "kb").exists()
+
+
+def test_lancedb_does_not_tell_of_every_part_of_an_index_that_it_splits(run, monkeypatch) -> None:
+    monkeypatch.setenv("LANCEDB_LOG", "debug")
+    run("--version")
+    assert os.environ["LANCEDB_LOG"] == "debug"
+    monkeypatch.delenv("LANCEDB_LOG")
+    run("--version")
+    assert os.environ["LANCEDB_LOG"] == "warn,lance::index::vector::builder=error"
