@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
-from rag_embed.maths.products import dots
+from rag_embed.maths.products import dots, dots_at
 from rag_embed.maths.sign_codes import Distances, Slots
 from rag_embed.maths.vectors import contenders
 from rag_embed.types import Scores, Vectors
@@ -14,13 +16,19 @@ Mask = npt.NDArray[np.bool_]
 Found = tuple[Slots, Scores]
 
 _FILTERED = 5
-"""Where less than one row of so many counts, those that do are copied and the others are not looked at."""
+"""Where less than one row of so many counts, the others are not looked at."""
+
+_COPIED = 4
+"""For so many queries those that count are copied first, which takes as long as to pick them out as often."""
 
 _NEAR, _FOR_EACH = 1000, 10
 """How many of the nearest are scored first: at least, and for each one of the best that is wanted."""
 
-_LARGEST = 8
+_LARGEST = 4
 """A scan costs no more than the scores of one row in so many, picked out."""
+
+_MANY = 16
+"""Codes are worth it where there are so many rows for each that is scored first."""
 
 
 def exact(rows: Vectors, vectors: Vectors, allowed: Mask, n: int) -> list[Found]:
@@ -33,9 +41,12 @@ def exact(rows: Vectors, vectors: Vectors, allowed: Mask, n: int) -> list[Found]
         n: How many.
     """
     slots = np.flatnonzero(allowed)
-    if few := len(slots) * _FILTERED < len(allowed):
-        rows = rows[slots]
-    scores = np.stack([dots(rows, vector) for vector in vectors])
+    few = len(slots) * _FILTERED < len(allowed)
+    if few and len(vectors) < _COPIED:
+        score = partial(dots_at, rows, slots)
+    else:
+        score = partial(dots, rows[slots] if few else rows)
+    scores = np.stack([score(vector) for vector in vectors])
     if not few:
         scores[:, ~allowed] = -np.inf
     chosen = [contenders(one, n) for one in scores]
@@ -46,7 +57,7 @@ def exact(rows: Vectors, vectors: Vectors, allowed: Mask, n: int) -> list[Found]
 
 def worthwhile(rows: int, n: int) -> bool:
     """Whether codes find the ``n`` best among so many rows at less cost than a scan."""
-    return 2 * _LARGEST * _first(n) <= rows
+    return _MANY * _first(n) <= rows
 
 
 def near(
@@ -75,7 +86,7 @@ def near(
     edge, start, least = int(np.searchsorted(within, _first(n))), 0, -np.inf
     while edge < len(within) and within[edge] * _LARGEST <= within[-1]:
         fresh = np.flatnonzero((distances >= start) & (distances <= edge))
-        found = dots(rows[fresh], vector)
+        found = dots_at(rows, fresh, vector)
         slots, scores = np.concatenate([slots, fresh]), np.concatenate([scores, found])
         if not (found > least).any():
             some = contenders(scores, n)

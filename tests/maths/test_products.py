@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rag_embed.maths import products
-from rag_embed.maths.products import dots
+from rag_embed.maths.products import dots, dots_at
 
 BLOCK = products.ALONE // 64
 
@@ -19,6 +19,17 @@ def test_dots_are_the_product(count, dtype) -> None:
     found = dots(rows, vector)
     assert found.dtype == dtype and found.shape == (count,)
     np.testing.assert_allclose(found, rows.astype(np.float64) @ vector, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK, 2 * BLOCK + 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dots_of_some_rows_are_those_of_their_copies(count, dtype) -> None:
+    rng = np.random.default_rng(count)
+    rows = rng.normal(size=(3 * BLOCK, 64)).astype(dtype)
+    slots, vector = rng.permutation(len(rows))[:count], rng.normal(size=64).astype(dtype)
+    found = dots_at(rows, slots, vector)
+    assert found.dtype == dtype and found.shape == (count,)
+    np.testing.assert_array_equal(found, dots(rows[slots], vector))
 
 
 def test_a_vector_longer_than_a_block_is_multiplied_row_by_row(monkeypatch) -> None:
