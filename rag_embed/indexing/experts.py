@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 
 from rag_embed.arguments import check_is, naming_throughout
 from rag_embed.errors import BadInput, class_of
@@ -283,12 +284,12 @@ class Experts:
         signature = self._spaces.own.signature
         counting = {leg.name: weights.get(leg.name, 0.0) for leg in legs}
         calibration = self._fitted or default(signature.fingerprint, counting)
-        whole, router = Hybrid(self._store, legs, weights, calibration, stages), self.router
+        whole = partial(Hybrid, self._store, legs, weights, calibration, stages)
         if not routed:
-            return whole
-        if isinstance(router, LearnedRouter):
-            router = router.fitting(whole.mixture, signature)
-        return replace(whole, own=self._weighing.own, router=router, fresh=self.fresh)
+            return whole()
+        if (router := self.router) is not None and isinstance(router, LearnedRouter):
+            router = router.fitting(whole().mixture, signature)
+        return whole(own=self._weighing.own, router=router, fresh=self.fresh)
 
     def forget(self, user: str, documents: Collection[str]) -> None:
         """Let the weights in use forget a user, and the router what these documents taught it."""

@@ -47,7 +47,10 @@ class Answers(Protocol):
 
 @runtime_checkable
 class LevelledAnswers(Answers, Protocol):
-    """Answers of a leg that knows what a chunk is worth by itself, not among the others of its query."""
+    """Answers of a leg that knows what a chunk is worth by itself, not among the others of its query.
+
+    A search looks for the method alone: `isinstance` of a Protocol takes a fiftieth of a millisecond.
+    """
 
     def levels(self, query: int, ids: Sequence[str], /) -> Scores:
         """Of some chunks for one query, on one scale for all queries and corpora, in the same order."""

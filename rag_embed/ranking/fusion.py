@@ -19,7 +19,7 @@ import numpy.typing as npt
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.maths.vectors import best
-from rag_embed.protocols import Answers, Evidence, LevelledAnswers
+from rag_embed.protocols import Answers, Evidence
 from rag_embed.ranking.steps import timed
 from rag_embed.types import Part, Scores
 
@@ -27,6 +27,9 @@ T = TypeVar("T", Answers, Evidence)
 
 Look = Callable[[str, list[str]], Scores | None]
 """Normalised evidence of a second stage, by name, about some candidates; None where it has none."""
+
+
+Levels = Callable[[int, Sequence[str]], Scores]
 
 
 def _silent(_: str) -> tuple[Part, ...]:
@@ -204,8 +207,8 @@ class Fusion:
     def _levels(self, name: str, query: int, ids: Sequence[str]) -> Scores | None:
         """What chunks are worth by themselves to a leg; None where it does not know."""
         asked = self.answers[name]
-        said = asked.said
-        return said.levels(asked.place[query], ids) if isinstance(said, LevelledAnswers) else None
+        levels: Levels | None = getattr(asked.said, "levels", None)  # see `LevelledAnswers`
+        return None if levels is None else levels(asked.place[query], ids)
 
     def _scored(
         self, query: int, ids: list[str], raw: Mapping[str, Scores], look: bool

@@ -106,9 +106,9 @@ class Hybrid:
             BadInput: A query does not fit the index or its legs.
         """
         check_queries(queries)
-        names = [leg.name for leg in self._vector_legs]
-        for query in queries:
-            if strange := sorted(query.vectors.keys() - set(names)):
+        if given := {name for query in queries for name in query.vectors}:
+            names = [leg.name for leg in self._vector_legs]
+            if strange := sorted(given - set(names)):
                 raise BadInput(
                     f"Query.vectors names {strange}; the legs here that compare vectors are {names}."
                 )

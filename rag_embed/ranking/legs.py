@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,13 +12,15 @@ from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.maths.bm25 import ceiling
 from rag_embed.maths.vectors import unit
-from rag_embed.protocols import QueryEncoder, TokenReader, View
+from rag_embed.protocols import QueryEncoder, View
 from rag_embed.types import DENSE, LEXICAL, Principal, Query, Scores, TokenRows, Vectors
 
 Z_EQUAL = 4.8
 """A cosine so many standard deviations above its corpus counts as much as the best lexical hit."""
 
 _POWER = 1.5
+
+Read = Callable[[Sequence[str]], tuple[Vectors, list[TokenRows]]]
 
 FOR_LONG = 0.1
 """What the logarithm of a query's number of words adds to the share of them that a chunk holds."""
@@ -84,8 +86,9 @@ class DenseLeg:
             raise BadInput(f"Leg {self.name!r} has no encoder: give Query.vectors[{self.name!r}].")
         if not all(text.strip() for text in texts):
             raise BadInput(f"A query has neither a text nor a vector for leg {self.name!r}.")
-        if isinstance(self.encoder, TokenReader):
-            found, read = self.encoder.read_query(texts)
+        read_query: Read | None = getattr(self.encoder, "read_query", None)  # a `TokenReader`
+        if read_query is not None:
+            found, read = read_query(texts)
             tokens.update(zip(texts, read, strict=True))
         else:
             found = self.encoder.encode_query(texts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag_embed.maths.maxsim import maxsim
-from rag_embed.protocols import Answers, TokenReader, TokensRead, View
+from rag_embed.protocols import Answers, TokenReader, View
 from rag_embed.text import word_around
 from rag_embed.types import DENSE, TOKENS, Principal, Query, Scores, TokenRows
 
@@ -48,7 +48,7 @@ class TokenStage:
     ) -> TokenEvidence:
         """See `protocols.SecondStage`."""
         leg = answers.get(self.space)
-        read: dict[str, TokenRows] = dict(leg.tokens) if isinstance(leg, TokensRead) else {}
+        read: dict[str, TokenRows] = dict(getattr(leg, "tokens", {}))  # of a `TokensRead`
         texts = [query.text for query in queries if query.text.strip()]
         if lacking := [text for text in texts if text not in read]:
             read.update(zip(lacking, self.reader.read_query(lacking)[1], strict=True))
