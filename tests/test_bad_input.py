@@ -30,9 +30,18 @@ class TestModels:
         class Gone(HashEncoder):
             recipe = Recipe("model", {"model": "no-such-model"})
 
-        Index.create(tmp_path / "kb", encoder=Gone())
-        with pytest.raises(ModelUnavailable, match="'no-such-model'"):
-            Index.open(tmp_path / "kb")
+        index = Index.create(tmp_path / "kb", encoder=Gone(), chunk_tokens=None)
+        index.add([Document("fox", "A red fox."), Document("own", "Ann's fox.", user="ann")])
+        again = Index.open(tmp_path / "kb")
+        for work in (
+            lambda: again.search("a fox"),
+            lambda: again.add([Document("new", "A blue whale.")]),
+            lambda: again.users.remember("ann", ["foxes"]),
+        ):
+            with pytest.raises(ModelUnavailable, match=r"'no-such-model'.*encoder=\.\.\."):
+                work()
+        assert again.contents.document("fox").text == "A red fox."
+        assert again.forget("ann") == 1 and again.delete(["fox"]) == 1 and len(again) == 0
 
     def test_wrong_model(self, tmp_path) -> None:
         made(tmp_path / "kb", corpus())

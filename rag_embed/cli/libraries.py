@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag_embed.cli.conditions import parsed
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.index import Index
 
 if TYPE_CHECKING:
     from rag_embed.serving import Library
+
+_log = logging.getLogger(__name__)
 
 TOKEN = "RAG_EMBED_TOKEN"
 """Environment variable of the token that callers must send."""
@@ -49,11 +52,21 @@ def library_of(
             raise BadInput(f"Two indexes are called {name!r}; name one of them: NAME={place}")
         places[name] = place
     opened = {name: Index.open(place) for name, place in places.items()}
+    for name, index in opened.items():
+        _say_what_is_not_searched(name, index)
     library = Library.of(opened, user=user, groups=groups or ())
     conditions = {
         shelf.name: parsed(where or [], shelf.index.store.fields) for shelf in library.shelves
     }
     return library.narrowed(conditions).fresher(fresh, by).reranking(rerank)
+
+
+def _say_what_is_not_searched(name: str, index: Index) -> None:
+    """Log a warning at once where no question can be encoded, and not when the first caller asks one."""
+    try:
+        index.spaces.own.encode_query(["a first question"])
+    except ModelUnavailable as error:
+        _log.warning("%s cannot be searched. %s", name, error)
 
 
 def _named(kb: str) -> tuple[str, str]:

@@ -138,6 +138,10 @@ def weights_hash(folder: Path) -> str:
         ModelUnavailable: There are no safetensors weights, or a pickle would be loaded in their place.
     """
     files = sorted(folder.rglob("*.safetensors"))
+    if not files and not folder.is_dir():
+        raise ModelUnavailable(
+            f"There is no folder {folder}, where a model is to be; check the path."
+        )
     if not files:
         pickled = next((p.name for suffix in ("*.bin", "*.pt") for p in folder.rglob(suffix)), None)
         found = f"only {pickled}, a pickle, which can run code" if pickled else "no weights"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from rag_embed.arguments import lacking
 from rag_embed.encoders.absent import Absent
 from rag_embed.encoders.rebuilding import Load
 from rag_embed.encoders.splade import weighs_terms
-from rag_embed.errors import BadInput, SpaceMismatch, adapter_of
+from rag_embed.errors import BadInput, ModelUnavailable, SpaceMismatch, adapter_of
 from rag_embed.indexing.recipes import by_name, encoder_of, space_by
 from rag_embed.indexing.settings import IndexSettings
 from rag_embed.protocols import ChunkEncoder, Encoder, Files, SparseEncoder, TokenSpace
@@ -23,6 +23,9 @@ from rag_embed.situated.tokens import WithTokens, measured, with_tokens
 from rag_embed.types import DENSE, LEXICAL, TOKENS, Signature
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_STILL = "What needs no encoder works without it."
 
 Situate: TypeAlias = str | Callable[[Encoder], TokenSpace]
 """How much of its document a chunk's vector sees: a name (`situated.expressions`), or for example
@@ -159,29 +162,43 @@ def space_again(
         files: Those of its store.
         load: Loads models by name.
 
+    Returns:
+        Both; where a model is not at hand, what stands in for it and says so when it is asked.
+
     Raises:
-        ModelUnavailable: A model cannot be loaded.
         SpaceMismatch: The encoder is not the one it was built with.
     """
     written = settings.signature
     parts = settings.recipes.get(DENSE) or by_name(written.model)
-    known = encoder or encoder_of(parts, files, load)
-    own: Encoder = known or Absent(
+    what = f"Index.open({place!r}, encoder=...)"
+    known, why = _at_hand(lambda: encoder or encoder_of(parts, files, load), what)
+    absent = Absent(
         replace(written, chunks="", tokens=""),
-        f"The index at {place!r} was built with {written.model!r}, which only the program that built "
-        f"it can make: pass it, Index.open({place!r}, encoder=...). What needs no encoder works "
-        "without it.",
+        why
+        or f"The index at {place!r} was built with {written.model!r}, which only the program that built "
+        f"it can make: pass it, {what}. {_STILL}",
     )
+    own: Encoder = known or absent
     if situate:
         plain: ChunkEncoder = _situated(situate, own)
     elif known is None:
-        plain = SearchOnly(own, written.chunks)
+        plain = SearchOnly(own, written.chunks, absent.remedy)
     else:
-        plain = space_by(parts, files, written.chunks, own)
+        what = f"Index.open({place!r}, situate=...)"
+        space, why = _at_hand(lambda: space_by(parts, files, written.chunks, known), what)
+        plain = space or SearchOnly(replace(absent, remedy=why), written.chunks, why)
     if settings.tokens is not None:
         plain = WithTokens.from_settings(cast(TokenSpace, plain), settings.tokens)
     check_same(written, plain.signature, f"The index at {place!r}")
     return own, plain
+
+
+def _at_hand(make: Callable[[], T | None], what: str) -> tuple[T | None, str]:
+    """What is made of a recipe, and nothing; or None, and what to do about the model that is lacking."""
+    try:
+        return make(), ""
+    except ModelUnavailable as error:
+        return None, f"{error} If it lies elsewhere now, pass it: {what}. {_STILL}"
 
 
 def check_same(written: Signature, now: Signature, what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_embed.errors import BadInput
+from rag_embed.errors import BadInput, ModelUnavailable
 from rag_embed.situated.space import TextSpace
 from rag_embed.types import Cut
 
@@ -17,9 +17,11 @@ class SearchOnly(TextSpace):
     Attributes:
         encoder: Encodes queries.
         chunks: How the chunks were situated.
+        remedy: Why no model is at hand, and what to pass; empty where only what situated the chunks is not.
     """
 
     chunks: str
+    remedy: str = ""
 
     @property
     def way(self) -> str:
@@ -27,7 +29,9 @@ class SearchOnly(TextSpace):
         return self.chunks
 
     def texts(self, cuts: Sequence[Cut], /) -> list[str]:
-        """Always raises BadInput."""
+        """Always raises BadInput, or ModelUnavailable."""
+        if self.remedy:
+            raise ModelUnavailable(self.remedy)
         raise BadInput(
             f"The chunks of this index are situated by {self.chunks!r}: to add documents, open it "
             "with Index.open(..., situate=...) and what was given to Index.create."

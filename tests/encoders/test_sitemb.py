@@ -143,6 +143,8 @@ def test_an_adapter_is_merged_into_its_base(folder, tmp_path) -> None:
 def test_what_is_no_checkpoint_is_refused(folder, tmp_path) -> None:
     with pytest.raises(ModelUnavailable, match="holds no weights"):
         SitEmb(tmp_path)
+    with pytest.raises(ModelUnavailable, match="no folder"):
+        SitEmb(tmp_path / "gone")
     for options in ({"factor": 1.5}, {"factor": float("nan")}, {"group": 0}):
         with pytest.raises(BadInput, match="factor in"):
             SitEmb(folder, **options)

@@ -197,7 +197,7 @@ class TestWhatOnlyAProgramCanMake:
         parts = {"encoder": {"kind": "quantum", "settings": {}, "files": {}}, "situate": None}
         index.store.configure({"recipes": {"dense": parts}})
         with pytest.raises(ModelUnavailable, match=r"'quantum'.*upgrade"):
-            Index.open(tmp_path / "kb")
+            Index.open(tmp_path / "kb").add([NEW])
         assert len(Index.open(tmp_path / "kb", encoder=HashEncoder(48))) == 0
 
 

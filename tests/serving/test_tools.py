@@ -11,6 +11,7 @@ from serving.conftest import DOCUMENTS, HANDBOOK
 from rag_embed import Document, Index, Query, encoders, field
 from rag_embed.cli.libraries import library_of
 from rag_embed.encoders import HashEncoder
+from rag_embed.encoders.recipe import Recipe
 from rag_embed.errors import BadInput
 from rag_embed.ranking import FunctionReranker, Reranked
 from rag_embed.ranking.relevance import MIN_RELEVANCE
@@ -326,3 +327,12 @@ def test_what_freshness_lacks_is_told_and_no_fault_of_the_server() -> None:
     with pytest.raises(BadInput, match="notes has day, until"):
         two.fresher(30, "")
     assert two.fresher(30, "day").shelves[0].by == "day"
+
+
+def test_whoever_serves_an_index_without_its_model_is_told_at_once(tmp_path, caplog) -> None:
+    class Gone(HashEncoder):
+        recipe = Recipe("model", {"model": "no-such-model"})
+
+    Index.create(tmp_path / "kb", encoder=Gone()).add([Document("fox", "A red fox.")])
+    library_of([str(tmp_path / "kb")], None, None, None, None, "", None)
+    assert "kb cannot be searched. Cannot find the model 'no-such-model'" in caplog.text
