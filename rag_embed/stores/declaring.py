@@ -152,7 +152,7 @@ def fill(chunks: Any, documents: Any, fields: Fields, alone: bool) -> list[Skipp
         The values that do not fit.
     """
     told: dict[Skipped, None] = {}
-    missing = " OR ".join(f"{field_columns(name)[1]} IS NULL" for name in fields.types)
+    missing = " OR ".join(f"`{field_columns(name)[1]}` IS NULL" for name in fields.types)
     while missing:
         rows = chunks.search().where(missing).select([*_KEY, "doc_id"]).to_arrow()
         if not len(rows):

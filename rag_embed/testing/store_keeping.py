@@ -174,6 +174,14 @@ class KeepingLaws:
                 store.declare(Fields.of(wrong))
         assert "more" not in store.fields.types and store.fields.types["names"] == "list[str]"
 
+    def test_fields_are_named_in_any_script(self, store: Store) -> None:
+        """An identifier of Python names one, whatever signs a language writes it with."""
+        names = ["Year", "year", "select", "größe", "e\u0301", "x·y", "หมู่", "हिन्दी", "日本"]
+        write(store, Document("a", "tea", metadata=dict.fromkeys(names, 1)), Document("b", "tea"))
+        assert store.declare(Fields.of(dict.fromkeys(names, int))) == []
+        for name in names:
+            assert store.view().matching(field(name) == 1) == ["a"], name
+
     def test_settings_are_kept_by_key(self, store: Store) -> None:
         """Settings are replaced key by key."""
         store.configure({"one": {"a": [1, None]}})
