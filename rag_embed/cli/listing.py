@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 from operator import methodcaller
 from pathlib import Path
@@ -87,10 +88,10 @@ def export(
     if everyone and (user is not None or groups):
         raise BadInput("--everyone writes what anybody may read; leave out --user and --group.")
     index, count = Index.open(kb), 0
-    file = nullcontext(None) if to is None else to.open("w", encoding="utf-8")
-    with file as opened:
-        for one in _anybodys(index, where) if everyone else _documents(index, where, user, groups):
-            _write(one, opened)
+    found = _anybodys(index, where) if everyone else _documents(index, where, user, groups)
+    with nullcontext(None) if to is None else to.open("w", encoding="utf-8") as file:
+        for one in found:
+            _write(one, file)
             count += 1
     err.print(f"wrote {amount(count, 'document')}")
     if behind := len(_matching(index, where)) - count:
@@ -114,21 +115,30 @@ def _matching(index: Index, where: list[str] | None) -> list[str]:
 
 
 def _anybodys(index: Index, where: list[str] | None) -> Iterator[Document]:
-    """Those that match, whoever they belong to, by id, some at a time."""
-    ids = iter(_matching(index, where))
-    while some := list(islice(ids, _BATCH)):
-        yield from with_view(index.store, methodcaller("documents", some))
+    """Those that match, whoever they belong to, by id, some at a time; a wrong condition is refused at once."""
+
+    def read(ids: list[str]) -> list[Document]:
+        return with_view(index.store, methodcaller("documents", ids))
+
+    return _some_at_a_time(_matching(index, where), read)
 
 
 def _documents(
     index: Index, where: list[str] | None, user: str | None, groups: list[str] | None
 ) -> Iterator[Document]:
-    """Those that match and that the user sees, by id, some at a time."""
+    """Those that match and that the user sees, by id, some at a time; what is wrong is refused at once."""
     mine = groups or ()
     asked = parsed(where or [], index.store.fields)
-    ids = iter(index.contents.matching(asked, user=user, groups=mine))
-    while some := list(islice(ids, _BATCH)):
-        yield from index.contents.documents(some, user=user, groups=mine)
+    ids = index.contents.matching(asked, user=user, groups=mine)
+    return _some_at_a_time(ids, partial(index.contents.documents, user=user, groups=mine))
+
+
+def _some_at_a_time(
+    ids: list[str], read: Callable[[list[str]], list[Document]]
+) -> Iterator[Document]:
+    left = iter(ids)
+    while some := list(islice(left, _BATCH)):
+        yield from read(some)
 
 
 def _shown(value: object) -> str:

@@ -65,6 +65,14 @@ def test_what_stays_behind_is_counted_and_not_named(run, old) -> None:
     assert run("export", old, "--everyone", "--user", "ann").code == 1
 
 
+@pytest.mark.parametrize("wrong", [["--where", "nosuch=1"], ["--where", "year=x"], ["--user", ""]])
+def test_what_is_refused_leaves_an_earlier_export_as_it_is(run, old, tmp_path, wrong) -> None:
+    run("export", old, "--to", "all.jsonl")
+    before = (tmp_path / "all.jsonl").read_bytes()
+    assert run("export", old, "--to", "all.jsonl", *wrong).code == 1
+    assert (tmp_path / "all.jsonl").read_bytes() == before != b""
+
+
 def test_what_is_shared_is_not_made_private(run, old) -> None:
     run("export", old, "--everyone", "--to", "all.jsonl")
     for option in (["--user", "ann"], ["--reader", "hr"]):
