@@ -19,10 +19,10 @@ _OWN = frozenset({"id", "_id", "text", "title", "metadata", "user", "readers"})
 def read_jsonl(path: Path, name: str, whose: Audience = EVERYBODY) -> Iterator[Document | Skipped]:
     """One document per line; a broken line is reported and the others go on.
 
-    Fields: ``text``; ``id`` or ``_id`` (a string or integer; without it the id is
-    ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``readers``, a list of groups; ``metadata``, an
-    object - without it the remaining fields that are strings, numbers, booleans, or lists of these. Empty
-    lines are ignored. A line with ``"user": null`` says that nobody owns it, and one with ``"readers": null``
+    Fields: ``text``, which may be empty beside a title; ``id`` or ``_id`` (a string or integer; without it
+    the id is ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``readers``, a list of groups;
+    ``metadata``, an object - without it the remaining fields that are strings, numbers, booleans, or lists
+    of these. Empty lines are ignored. A line with ``"user": null`` says that nobody owns it, and one with ``"readers": null``
     too that it is for everybody; such a line is reported where ``whose`` says otherwise.
     """
     with path.open("rb") as lines:
@@ -67,7 +67,7 @@ def _document(record: object, name: str, place: str) -> Document:
     text, title, user = record.get("text"), record.get("title"), record.get("user")
     if not isinstance(text, str):
         raise BadInput(f"field 'text' must be a string, got {type(text).__name__}")
-    if not text.strip():
+    if not text.strip() and not (isinstance(title, str) and title.strip()):
         raise BadInput("no text")
     metadata = record.get("metadata")
     if not name:

@@ -65,6 +65,12 @@ def test_a_broken_line_does_not_stop_the_others(tmp_path):
     assert "surrogate" in skipped[9].reason
 
 
+def test_a_title_is_enough(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "text": "", "title": "Foxes"}\n{"text": " "}')
+    one, other = read(tmp_path / "a.jsonl")
+    assert (one.id, one.title, one.text) == ("a", "Foxes", "") and other.reason == "no text"
+
+
 def test_lines_are_streamed(tmp_path):
     (tmp_path / "f.jsonl").write_text('{"id": "a", "text": "x"}\n' * 3)
     stream = read(tmp_path)
