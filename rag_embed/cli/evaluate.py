@@ -115,7 +115,8 @@ def evaluate(
     """Measure each leg alone and the whole retriever, with paired bootstrap intervals.
 
     Lists the questions that failed, won and lost, and what cuts of relevance lose and let through: a query
-    without a line in qrels, or with no score above 0 there, says that nothing answers it.
+    without a line in qrels, or with no score above 0 there, says that nothing answers it. Of a query with a
+    user_id other than --user the text is not shown, nor the id of a document that is not for whoever asks.
     """
     said = {
         "where": where,
@@ -176,6 +177,7 @@ def evaluate(
                 metrics=_metrics(metric),
             )
         )
+        measured = ev.as_seen(measured, collection, index.store, user=user, groups=groups or ())
         cuts = (
             ()
             if routing

@@ -19,7 +19,7 @@ from rag_embed.evaluation.report import (
     to_rich,
 )
 from rag_embed.evaluation.run import DEFAULT_METRICS, System, evaluate, from_retriever
-from rag_embed.evaluation.shared import Shared, shared
+from rag_embed.evaluation.shared import Shared, as_seen, shared
 from rag_embed.evaluation.significance import (
     Comparison,
     Row,
@@ -49,6 +49,7 @@ __all__ = [
     "Tried",
     "Turned",
     "Verdict",
+    "as_seen",
     "average",
     "check_system",
     "compare",

@@ -15,13 +15,16 @@ import numpy.typing as npt
 from rag_embed.errors import BadInput
 from rag_embed.maths.metrics import Metric
 
+HIDDEN = ""
+"""In place of a text or an id that whoever reads the figures may not see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Where the answer of one query stands in what a system found.
 
     Attributes:
-        first: Id of the document that came first; None where nothing was found.
+        first: Id of the document that came first, or `HIDDEN`; None where nothing was found.
         rank: Place of the first right document, from 1; None where it is not in the ranking.
     """
 
@@ -56,7 +59,7 @@ class Evaluation:
         depth: Length the rankings were asked for; no metric looks deeper.
         batch: Queries handed to a system at once.
         systems: Outcome per system name, in the order given.
-        texts: Of the queries measured; empty where only scores are known.
+        texts: Of the queries measured, or `HIDDEN`; empty where only scores are known.
     """
 
     collection: str

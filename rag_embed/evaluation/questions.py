@@ -24,8 +24,8 @@ class Missed:
 
     Attributes:
         id: The query's id.
-        text: What was asked.
-        first: Id of the document that came first; None where nothing was found.
+        text: What was asked; empty where another user asked it.
+        first: Id of the document that came first, empty where it is hidden; None where nothing was found.
         rank: Place of the first right document, from 2; None where it is not in the ranking.
     """
 
@@ -41,7 +41,7 @@ class Turned:
 
     Attributes:
         id: The query's id.
-        text: What was asked.
+        text: What was asked; empty where another user asked it.
         gain: By the metric: above 0 it is won, below it is lost.
         rank: Place of the first right document with the system; None where it is not in the ranking.
         other: The same with the other system.
@@ -138,8 +138,7 @@ def compared_with(system: str, baseline: str, gains: Sequence[Row]) -> str | Non
 def _missed(evaluation: Evaluation, system: str, some: Sequence[Missed]) -> Table:
     asked = len(evaluation.query_ids)
     rows = [
-        (_short(one.text), one.first or "nothing", _place(one.rank, evaluation.depth))
-        for one in some[:MOST]
+        (_asked(one), _first(one.first), _place(one.rank, evaluation.depth)) for one in some[:MOST]
     ]
     return Table(
         f"{evaluation.collection}: questions whose right document does not come first with {system}",
@@ -155,7 +154,7 @@ def _turned(
 ) -> Table:
     rows = [
         (
-            _short(one.text),
+            _asked(one),
             "won" if one.gain > 0 else "lost",
             _place(one.rank, evaluation.depth),
             _place(one.other, evaluation.depth),
@@ -177,8 +176,12 @@ def _place(rank: int | None, depth: int) -> str:
     return f"not among {depth}" if rank is None else f"rank {rank}"
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
+def _first(id: str | None) -> str:
+    return "nothing" if id is None else id or "(a private document)"
+
+
+def _asked(one: Missed | Turned) -> str:
+    text = " ".join(one.text.split()) or f"({one.id}, which a user asked)"
     return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 2]} …"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
+from rag_embed.evaluation.outcomes import HIDDEN, Evaluation
 from rag_embed.protocols import Store
 from rag_embed.text import amount
 from rag_embed.types import Principal, group_names
@@ -80,7 +81,7 @@ def shared(
         store: Knows who may read the documents.
         user: The one whom the outcome serves alone: that user's documents and queries count.
         groups: What these may read counts too. For measuring alone: what is learned outlasts a membership.
-        asked: Keep the queries that users asked, where nothing is kept of their texts.
+        asked: Keep the queries that users asked, where nothing is kept of their texts; see `as_seen`.
 
     Raises:
         BadInput: The labels are no collection.
@@ -118,3 +119,43 @@ def shared(
     left = labels.subset([id for id in labels.queries if id not in private | others | unknown])
     kept = {id: qrels[id] for id in left.qrels}
     return Shared(replace(left, qrels=kept), len(private), len(others), len(unknown), user)
+
+
+def as_seen(
+    measured: Evaluation,
+    labels: Collection,
+    store: Store,
+    *,
+    user: str | None = None,
+    groups: Sequence[str] = (),
+) -> Evaluation:
+    """What was measured, as somebody may read it: nothing of other users' queries and documents but figures.
+
+    A query that names another user keeps its id and loses its text; of a document that is not seen only that
+    it came first is left.
+
+    Args:
+        measured: What `evaluate` gave for these labels.
+        labels: Queries and their users.
+        store: Knows who may read the documents.
+        user: Who reads; None sees what is shared.
+        groups: Groups of whoever reads.
+    """
+    whom = Principal(user, group_names("groups", groups))
+    first = {one.first for outcome in measured.systems.values() for one in outcome.found}
+    known = store.audiences([id for id in first if id])
+    hidden = {id for id, one in known.items() if not whom.sees(one)}
+    systems = {
+        name: replace(
+            outcome,
+            found=tuple(
+                replace(one, first=HIDDEN) if one.first in hidden else one for one in outcome.found
+            ),
+        )
+        for name, outcome in measured.systems.items()
+    }
+    texts = tuple(
+        text if labels.users.get(id) in (None, user) else HIDDEN
+        for id, text in zip(measured.query_ids, measured.texts, strict=bool(measured.texts))
+    )
+    return replace(measured, systems=systems, texts=texts)

@@ -22,8 +22,8 @@ def read_jsonl(path: Path, name: str, whose: Audience = EVERYBODY) -> Iterator[D
     Fields: ``text``, which may be empty beside a title; ``id`` or ``_id`` (a string or integer; without it
     the id is ``"file.jsonl:17"``); ``title``; ``user``, the owner; ``readers``, a list of groups;
     ``metadata``, an object - without it the remaining fields that are strings, numbers, booleans, or lists
-    of these. Empty lines are ignored. A line with ``"user": null`` says that nobody owns it, and one with ``"readers": null``
-    too that it is for everybody; such a line is reported where ``whose`` says otherwise.
+    of these. Empty lines are ignored. A line with ``"user": null`` says that nobody owns it, and one with
+    ``"readers": null`` too that it is for everybody; such a line is reported where ``whose`` says otherwise.
     """
     with path.open("rb") as lines:
         yield from documents_of(lines, name, whose)

@@ -8,6 +8,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from rag_embed import Document, Index
+from rag_embed.encoders import HashEncoder
 from rag_embed.ranking import Reranked
 
 CORPUS = {"d1": "Close a file with a manager.", "d2": "Lists are sorted in place.", "d3": "Tea."}
@@ -151,6 +153,23 @@ def test_questions_cuts_and_what_they_can_prove(run, labelled) -> None:
     assert [one["least"] for one in report["cuts"]] == [0.1, 0.2, 0.3, 0.5]
     assert report["cuts"][0]["unanswerable"] == 1 and "can show no gain" in report["reach"]
     assert report["evaluations"][0]["texts"][0] == "closing files"
+
+
+def test_nothing_of_other_users_is_listed(run, tmp_path) -> None:
+    index = Index.create("kb", encoder=HashEncoder(64))
+    index.add([Document("a", "The sea."), Document("b", "A fox."), Document("x", "Tea is green.")])
+    index.add([Document("secret", "the fox of ben is red", user="ben")])
+    rows = [{"_id": "q1", "text": "the fox of ben", "user_id": "ben"}, {"_id": "q2", "text": "fox"}]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "r.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tb\t1\nq2\ta\t1\n")
+    for options in ([], ["--user", "ann"], ["--json"], ["--out", "report"]):
+        done = run("eval", "kb", "q.jsonl", "r.tsv", *options)
+        written = [*(tmp_path / "report").glob("*.[jmh]*")] if "--out" in options else []
+        for told in (done.out, *(file.read_text() for file in written)):
+            assert "secret" not in told and "the fox of ben" not in told, options
+    told = run("eval", "kb", "q.jsonl", "r.tsv").out
+    assert "(q1, which a user asked)" in told and "(a private document)" in told
+    assert "the fox of ben" in run("eval", "kb", "q.jsonl", "r.tsv", "--user", "ben").out
 
 
 def test_a_reranker_is_measured_beside_the_search(run, labelled, monkeypatch) -> None:
