@@ -102,6 +102,9 @@ def run_line(line: str) -> str:
             for target in targets:
                 assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), line
         case ["pip", "install", *requirements]:
+            if requirements[:1] == ["-c"]:
+                assert (ROOT / requirements[1]).is_file(), line
+                del requirements[:2]
             assert requirements, line
             for requirement in requirements:
                 installable(requirement)

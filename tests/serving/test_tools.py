@@ -79,10 +79,24 @@ def test_nothing_relevant_is_said_with_the_best(desk) -> None:
     strict = desk("search", query="when is the coffee machine cleaned?", min_relevance=1)
     assert "min_relevance=0 shows it" in strict.text
     assert "Nothing relevant" in strict.text and strict.data["best"] > 0.5
+    assert strict.data["nearest"] is None
     none = desk("search", query="coffee", filters={"year": 1900})
     assert (none.text, none.data["best"]) == ("Nothing passes the filters.", None)
     empty = Desk(Library.of({"x": Index.in_memory(chunk_tokens=None)}))
     assert empty("search", query="coffee").text == "There is nothing to search."
+
+
+def test_the_nearest_passage_is_shown_where_none_is_relevant(desk) -> None:
+    """A right answer in other words than the question's has a low relevance; whoever asks can still tell."""
+    far = desk("search", query="orbital decay of binary pulsars", min_relevance=0)
+    assert far.data["nearest"] is None and far.data["passages"][0]["relevance"] < 0.01
+    query = "how long can a father look after the baby?"
+    [first] = desk("search", query=query, min_relevance=0, k=1).data["passages"]
+    assert "fourteen months" in first["text"] and 0.01 <= first["relevance"] < MIN_RELEVANCE
+    answer = desk("search", query=query)
+    nearest = answer.data["nearest"]
+    assert answer.data["passages"] == [] and nearest == first
+    assert f"\n[1] {nearest['id']}, relevance {nearest['relevance']:.2f}" in answer.text
 
 
 @pytest.mark.parametrize("budget", [50, 90, 200, 1000])
