@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from rag_embed.filters import Filter
 from rag_embed.protocols import View
 from rag_embed.spelling import folded, in_order
 from rag_embed.texts import titled
-from rag_embed.types import PHRASE, Chunk, Scores
+from rag_embed.types import PHRASE, Chunk, Hit, Part, Scores
 
 _QUOTED = re.compile(
     r'["\uff02]([^"\uff02]+)["\uff02]|[“”„‟]([^“”„‟]+)[“”‟]|«([^«»]+)»|»([^«»]+)«|「([^「」]+)」|『([^『』]+)』'
@@ -62,6 +62,30 @@ def plain(text: str) -> str:
 def over_all(weights: Mapping[str, float], asked: Sequence[str]) -> dict[str, float]:
     """Weights with that of the phrases of a query: one of many goes before none, too."""
     return {**weights, PHRASE: _OVER * len(asked) * sum(weights.values())}
+
+
+def quoted_first(hits: Sequence[Hit], depth: int, widest: float) -> list[Hit]:
+    """Hits whose phrases count more where evidence that is to come would outweigh them.
+
+    Args:
+        hits: Of one query, best first.
+        depth: How many of them it is of.
+        widest: The largest difference that it makes between two of them.
+    """
+    said = [next((part for part in hit.parts if part.leg == PHRASE), None) for hit in hits]
+    shares = sorted({part.normalised for part in said[:depth] if part is not None})
+    more = max((widest / (high - low) for low, high in pairwise(shares)), default=0.0)
+    return [
+        hit if part is None or more <= part.weight / 2 else _raised(hit, part, part.weight + more)
+        for hit, part in zip(hits, said, strict=True)
+    ]
+
+
+def _raised(hit: Hit, part: Part, weight: float) -> Hit:
+    raised = replace(part, weight=weight)
+    parts = tuple(raised if one is part else one for one in hit.parts)
+    score = hit.score + raised.contribution - part.contribution
+    return replace(hit, score=score, parts=parts)
 
 
 def _compared(chunk: Chunk) -> str:

@@ -24,6 +24,7 @@ from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import Reranker, Retriever, Store
 from rag_embed.ranking.excerpts import Excerpts
 from rag_embed.ranking.grouping import Groups
+from rag_embed.ranking.phrases import quoted_first
 from rag_embed.ranking.rerankers import checked
 from rag_embed.stores.rereading import with_view
 from rag_embed.types import DENSE, PHRASE, Hit, Part, Query, Scores, Vectors, check_queries
@@ -209,9 +210,12 @@ class Reranked:
 
     def _ordered(self, query: Query, hits: list[Hit], raw: Scores | None) -> list[Hit]:
         """The first hits in their new order, the others behind them."""
-        first, behind = hits[: self.depth], hits[self.depth :]
         if raw is not None:
             normalised = _spread(raw) if self.spread else raw
+            widest = (self.weight or 1.0) * float(normalised.max() - normalised.min())
+            hits = quoted_first(hits, self.depth, widest)
+        first, behind = hits[: self.depth], hits[self.depth :]
+        if raw is not None:
             first = [self._scored(*one) for one in zip(first, raw, normalised, strict=True)]
             lowest = int(normalised.argmin())
             below = normalised[lowest] < 0

@@ -124,6 +124,22 @@ def test_a_re_ranker_leaves_what_holds_a_phrase_before_what_does_not(index, weig
     assert few == found[:5]
 
 
+@pytest.mark.parametrize("weight, spread", [(None, False), (0.5, False), (40.0, True)])
+def test_no_score_of_a_re_ranker_is_so_high_that_quotes_count_less(index, weight, spread) -> None:
+    """Logits of one that counts as it is outweighed them, and so did a large weight."""
+    mistaken = FunctionReranker(
+        lambda _, texts: [-11.0 if "summer" in one else 900.0 for one in texts]
+    )
+    ranked = Reranked(index.retriever, mistaken, weight=weight, spread=spread)
+    [found] = ranked.retrieve([Query('"rainy summer by the sea" war', 20)])
+    assert ids(found)[0] == "novel"
+    for hit in found:
+        total = sum(one.contribution for one in hit.parts)
+        assert hit.score == pytest.approx(total, rel=1e-5, abs=1e-4)
+    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+    assert ranked.retrieve([Query('"rainy summer by the sea" war', 5)])[0] == found[:5]
+
+
 def test_one_of_many_phrases_goes_before_none(index) -> None:
     """Whatever the others are."""
     others = " ".join(f'"war peace {i} war chapter"' for i in range(25))
