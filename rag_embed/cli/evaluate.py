@@ -94,7 +94,7 @@ def evaluate(
         Path | None,
         typer.Option("--out", help="Folder for the report as JSON, Markdown and HTML, with plots."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
     router: Annotated[
         bool,
         typer.Option(

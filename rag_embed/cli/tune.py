@@ -67,7 +67,9 @@ def tune(
     metric: Annotated[
         str, typer.Option(help="What is to rise, for weights, router, fresh and personal.")
     ] = "ndcg@10",
-    seed: Annotated[int, typer.Option(help="Splits the queries and draws the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Splits the queries and draws the bootstrap.", min=0)
+    ] = 0,
     user: Annotated[
         str | None,
         typer.Option(help="For weights: whom they serve alone; that user asks the queries."),

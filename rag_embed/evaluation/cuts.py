@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from rag_embed.arguments import check_is
+from rag_embed.arguments import check_is, is_number
+from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.run import asked_as
 from rag_embed.evaluation.tables import Table
@@ -68,6 +69,9 @@ def cuts(
     Returns:
         One per value, in rising order.
 
+    Raises:
+        BadInput: A value is out of range, or an option of `Query` is.
+
     Examples:
         >>> from rag_embed import Document, Index
         >>> from rag_embed.encoders import HashEncoder
@@ -78,6 +82,10 @@ def cuts(
         (Cut(least=0.5, lost=0, right=1, passed=0, unanswerable=1),)
     """
     check_is("retriever", retriever, Retriever)
+    if not isinstance(least, Sequence) or not all(
+        is_number(one) and 0 <= one <= 1 for one in least
+    ):
+        raise BadInput(f"cuts() looks at a list of numbers between 0 and 1, got {least!r}.")
     options = Query("", 1, where, user, groups=groups, fresh=fresh, by=by)
     judged = set(labels.judged)
     answerable, others = (

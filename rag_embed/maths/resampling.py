@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag_embed.arguments import count, is_number
 from rag_embed.errors import BadInput
 
 _BLOCK = 2_000_000
@@ -171,11 +172,10 @@ def _resample(
     """Average of the set means, and ``(resamples,)`` of the same over resampled queries."""
     if not strata:
         raise BadInput("Nothing to resample: give the scores of at least one set.")
-    if resamples < 100:
-        raise BadInput(f"resamples must be at least 100, got {resamples}; 10000 is usual.")
-    if not 0 < level < 1:
-        raise BadInput(f"level must be between 0 and 1, got {level}; 0.95 is usual.")
-    rng = np.random.default_rng(seed)
+    resamples = count("resamples (10000 is usual)", resamples, 100)
+    if not is_number(level) or not 0 < level < 1:
+        raise BadInput(f"level must be between 0 and 1, got {level!r}; 0.95 is usual.")
+    rng = np.random.default_rng(count("seed", seed, 0))
     total = np.zeros(resamples)
     for values in strata:
         block = max(1, _BLOCK // values.size)

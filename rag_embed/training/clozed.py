@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 from rag_embed.training.pairs import Pair, sentences
 from rag_embed.types import Chunk, Cut, Document
@@ -46,7 +47,7 @@ def clozed(
     """
     if n < 1 or not 0 <= named <= 1:
         raise BadInput(f"clozed() needs n >= 1 and named in [0, 1], got {n} and {named}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(count("seed", seed, 0))
     places = [(g, c) for g, (_, chunks) in enumerate(cuts) for c in range(len(chunks))]
     out: dict[tuple[int, int], tuple[int, int]] = {}
     for at in rng.permutation(len(places)):

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from rag_embed.arguments import count
 from rag_embed.chunking import sentence_starts
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
@@ -127,7 +128,7 @@ def pseudo(
         raise BadInput(
             f"pseudo() needs n >= 1 and kinds out of {get_args(Kind)}, got {n} and {tuple(kinds)}."
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(count("seed", seed, 0))
     documents: dict[str, list[Chunk]] = {}
     for chunk in sorted(chunks, key=lambda one: (one.doc_id, one.ordinal, one.id)):
         documents.setdefault(chunk.doc_id, []).append(chunk)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
+from rag_embed.maths.metrics import Metric
 from rag_embed.tuning.tune import METRIC
 
 ORDER = ("weights", "fresh", "relevance", "personal", "router", "tokens", "situate")
@@ -50,6 +52,9 @@ def tune_all(
     Returns:
         An answer for each, as it is found.
 
+    Raises:
+        BadInput: There is no such metric, or the seed is none.
+
     Examples:
         >>> from rag_embed import Document
         >>> from rag_embed.encoders import HashEncoder
@@ -59,6 +64,12 @@ def tune_all(
         >>> first.name, first.verdict
         ('weights', None)
     """
+    Metric.parse(metric)
+    count("seed", seed, 0)
+    return _answers(index, labels, metric, seed)
+
+
+def _answers(index: Index, labels: Collection, metric: str, seed: int) -> Iterator[Answer]:
     for what in ORDER:
         by = metric if what in _BY_METRIC else METRIC
         try:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
+from rag_embed.arguments import count
 from rag_embed.errors import BadInput, class_of
 from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.shared import shared
@@ -75,6 +76,7 @@ def tune(index: Index, what: str, task: Task) -> Verdict[Any]:
     if task.metric != METRIC and what not in ("personal", "router", "weights", "fresh"):
         raise BadInput(f"{what!r} is judged by a measure of its own; leave out metric.")
     _check_serves(what, task.user)
+    count("seed", task.seed, 0)
     found = shared(task.labels, index.store, user=task.user, asked=what == "personal")
     labels = found.needed()
     if task.user is not None:

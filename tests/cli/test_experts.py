@@ -9,7 +9,8 @@ import pytest
 
 from rag_embed import Index
 from rag_embed.encoders import HashEncoder
-from rag_embed.evaluation import Tried, Verdict
+from rag_embed.errors import BadInput
+from rag_embed.evaluation import Collection, Tried, Verdict
 from rag_embed.maths.resampling import Difference
 from rag_embed.tuning.everything import ORDER
 
@@ -116,6 +117,13 @@ def test_tune_all_asks_what_the_labels_allow_and_changes_nothing(run, kb, labell
     for option in ("--force", "--reset"):
         refused = run("tune", kb, "all", *labels, option)
         assert refused.code == 1 and "all only tells" in refused.err
+    wrong = run("tune", kb, "all", *labels, "--metric", "foo")
+    assert (wrong.code, wrong.out) == (1, "") and "got 'foo'" in wrong.err
+    seed = run("tune", kb, "all", *labels, "--seed", -1)
+    assert seed.code == 2 and "--seed" in seed.err
+    for what in ("weights", "relevance", "situate"):
+        with pytest.raises(BadInput, match="seed must be an integer"):
+            index.tune(what, Collection.of({"fox": ["old"]}), seed=-1)
 
 
 def test_eval_with_a_router(run, labelled, tmp_path) -> None:

@@ -78,6 +78,13 @@ def test_at_most_ten_are_listed_and_the_others_counted() -> None:
     assert table.note.startswith("14 of 14") and "4 more" in table.note
 
 
+@pytest.mark.parametrize("wrong", [0.5, ["x"], [0.1, -1], [float("nan")], "0.5"])
+def test_a_cut_is_a_share(wrong) -> None:
+    index = Index.in_memory(encoder=HashEncoder())
+    with pytest.raises(BadInput, match="list of numbers between 0 and 1"):
+        ev.cuts(index.retriever, ev.Collection.of({"sea": []}), wrong)
+
+
 def test_a_cut_of_relevance_loses_and_lets_through() -> None:
     index = Index.in_memory(encoder=HashEncoder())
     index.add([Document("sea", "The sea is deep and blue."), Document("tea", "Tea is a drink.")])

@@ -116,6 +116,14 @@ def test_swapping_the_systems_mirrors_everything(first, data) -> None:
     assert 0 < one.p <= 1
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"seed": "x"}, {"seed": None}, {"resamples": "x"}, {"level": None}]
+)
+def test_what_is_no_setting_is_refused_by_name(wrong) -> None:
+    with pytest.raises(BadInput, match=f"^{next(iter(wrong))}"):
+        bootstrap([[0.5, 1.0]], **wrong)
+
+
 def test_one_stratum_is_the_plain_bootstrap_and_seeds_repeat() -> None:
     first, second = _systems(40, 0.02)
     plain = paired_bootstrap(first, second, seed=11)
