@@ -106,8 +106,10 @@ def pptx() -> bytes:
     return _package(main, "presentationml.presentation.main", files, kinds)
 
 
-def xlsx() -> bytes:
-    sheets = {"Prices": [["name", "price"], ["fox", "3.5"]], "Places": [["place"], ["harbour"]]}
+SHEETS = {"Prices": [["name", "price"], ["fox", "3.5"]], "Places": [["place"], ["harbour"]]}
+
+
+def xlsx(sheets: Mapping[str, list[list[str]]] = SHEETS) -> bytes:
 
     def cell(text: str, at: str) -> str:
         return f'<c r="{at}" t="inlineStr"><is><t>{text}</t></is></c>'
@@ -159,6 +161,12 @@ def epub() -> bytes:
 EML = (
     b"From: Ann <ann@example.org>\r\nTo: ben@example.org\r\nSubject: Foxes\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\n\r\nThey are red.\r\n"
+)
+ATTACHED = (
+    b'Subject: Foxes\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="x"\r\n\r\n'
+    b"--x\r\nContent-Type: text/plain\r\n\r\nThey are red.\r\n"
+    b'--x\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename="note.txt"\r\n\r\n'
+    b"The sea is blue.\r\n--x--\r\n"
 )
 RTF = rb"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 Foxes\par They are red.\par}"
 

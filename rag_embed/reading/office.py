@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -39,6 +38,8 @@ _Extraction: TypeAlias = tuple[str, list[str], dict[str, Any]]
 
 _MARK = "ragembedpart"
 _MARKED = re.compile(r"\s*ragembedpart(\d+)\s*")
+_SHEET = re.compile(r"^## ([^\n]+)$", re.MULTILINE)
+_ESCAPED = re.compile(r"\\(?=[^\w\s])")
 _IMAGE = re.compile(r"!\[[^\]\n]{0,500}\]\([^)\n]{0,2000}\)")
 
 
@@ -60,6 +61,12 @@ def read_office(path: Path, name: str) -> Iterator[Document | Skipped]:
         yield Skipped(name, reason or f"broken or encrypted ({kind})")
         return
     content, pages, data = found[0]
+    attached = data.get("attachments")
+    if isinstance(attached, list) and attached:
+        reason = "what is attached to a mail is not read: save it beside the mail"
+        yield Skipped(
+            f"{name} ({', '.join(map(str, attached))})", reason, by_rule=True, partly=True
+        )
     parts = _parts(content, pages, data)
     if len(found) > 1:
         notes = _notes(found[1][0])
@@ -92,7 +99,11 @@ def extractions(path: str) -> Iterator[_Extraction]:
                 raise
             return
         data = found.metadata or {}
-        known = {name: data[name] for name in ("title", "subject", "sheet_names") if name in data}
+        known = {
+            name: data[name]
+            for name in ("title", "subject", "sheet_names", "attachments")
+            if name in data
+        }
         yield found.content, [str(one["content"]) for one in found.pages or []], known
 
 
@@ -103,13 +114,34 @@ def _parts(text: str, pages: list[str], data: Mapping[str, Any]) -> list[str]:
         return slides[2::2]
     if any(pages):
         return pages
-    starts, at = [], 0
-    for sheet in data.get("sheet_names") or []:
-        at = f"\n{text}".find(f"\n## {sheet}\n", at)
-        if at < 0:
-            return [text]
-        starts.append(at)
-    return [text[a:b] for a, b in pairwise([*starts, len(text)])] or [text]
+    return _sheets(text, data.get("sheet_names") or [])
+
+
+def _sheets(text: str, names: Sequence[str]) -> list[str]:
+    r"""The text of each sheet, which stands under its name; nothing of one without a cell.
+
+    Examples:
+        >>> _sheets("## A\n\n| x |\n\n## B \\& c\n\n| y |\n", ["A", "Sheet2", "B & c"])
+        ['## A\n\n| x |\n\n', '', '## B \\& c\n\n| y |\n']
+    """
+    headings = [
+        (_ESCAPED.sub("", found[1]).strip(), found.start()) for found in _SHEET.finditer(text)
+    ]
+    starts: dict[int, int] = {}
+    nth = 0
+    for number, name in enumerate(names):
+        here = [at for at in range(nth, len(headings)) if headings[at][0] == name.strip()]
+        if here:
+            starts[number], nth = headings[here[0]][1], here[0] + 1
+    if not starts:
+        return [text]
+    starts[min(starts)] = 0
+    parts = [""] * len(names)
+    for (number, start), end in zip(
+        starts.items(), [*[*starts.values()][1:], len(text)], strict=True
+    ):
+        parts[number] = text[start:end]
+    return parts
 
 
 def _notes(plain: str) -> dict[int, str]:

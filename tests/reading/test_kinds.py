@@ -74,6 +74,23 @@ class TestOffice:
         harbour = found(sheets, "harbour")
         assert (harbour.metadata["page"], harbour.headings[0]) == (2, "Places")
 
+    def test_sheets_are_counted_though_some_are_empty(self, tmp_path) -> None:
+        fox, sea = [["name"], ["fox"]], [["name"], ["## sea"]]
+        names = {"Sheet1": [], "R_D * 1": fox, "Empty": [], "Sheet3": sea, "Last": []}
+        book = one(tmp_path / "a.xlsx", made.xlsx(names))
+        assert len(book.metadata["page_starts"]) == 5
+        places = {"fox": (2, "R_D * 1"), "sea": (4, "Sheet3")}
+        for words, (page, heading) in places.items():
+            chunk = found(book, words)
+            assert (chunk.metadata["page"], chunk.headings[0]) == (page, heading)
+
+    def test_what_is_attached_to_a_mail_is_named(self, tmp_path) -> None:
+        (tmp_path / "a.eml").write_bytes(made.ATTACHED)
+        told, document = read(tmp_path)
+        assert isinstance(told, Skipped) and told.partly and told.by_rule
+        assert told.source == "a.eml (note.txt)"
+        assert isinstance(document, Document) and document.text.endswith("They are red.")
+
     @pytest.mark.parametrize("name", ["a.docx", "a.pptx", "a.xlsx", "a.odt", "a.epub"])
     def test_broken_files_are_reported(self, tmp_path, name) -> None:
         (tmp_path / name).write_bytes(b"no such file")
