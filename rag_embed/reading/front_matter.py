@@ -136,7 +136,8 @@ def title_of(front: str) -> str:
     if len(front) > _LONGEST:
         first = next((one for one in front.split("\n") if one.startswith("title:")), "")
         return " ".join(first.removeprefix("title:").split())
-    title = values_of(front).get("title")
+    values = values_of(front)
+    title = values.get("title", values.get("Title"))
     if title is None or isinstance(title, list | bool):
         return ""
     return " ".join(str(title).split())

@@ -40,6 +40,8 @@ _UNCLOSED = (
 """What begins something, and what must follow to end it."""
 
 _PERMALINKS = frozenset({"", "#", "¶", "§", "🔗"})
+_INVISIBLE = " \t\n\u00a0\u200b\u2060\ufeff"
+"""What a link holds that is drawn by a style."""
 _CLASSES = frozenset(
     {"mw-editsection", "headerlink", "linenos", "lineno", "gutter", "anchorjs-link"}
 )
@@ -188,7 +190,7 @@ def _unwanted(tag: Tag, content: bool, heading: bool) -> bool:
         return True
     if tag.name in _AROUND:
         return not content
-    return heading and tag.name == "a" and tag.get_text() in _PERMALINKS
+    return heading and tag.name == "a" and tag.get_text().strip(_INVISIBLE) in _PERMALINKS
 
 
 def _converted(root: Tag, without: Container[int]) -> str:

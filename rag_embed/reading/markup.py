@@ -30,7 +30,11 @@ _MARKUP = re.compile(r"^(?=#{1,6}(?:\s|$)|```|~~~|(?:=+|-+|_+|\*+)\s*$|<)", re.M
 _PERMALINK = re.compile(
     r"(?: ?(?:\[ ?(?:edit|edit source|bearbeiten|modifier|editar) ?\]|[¶§🔗]))+$", re.IGNORECASE
 )
-_POWER = re.compile(r"[-+\u2212\u2013]?\d{1,9}|[-+\u2212]?[a-z]")
+_POWER = re.compile(r"[-+\u2212\u2013]?\d{1,9}|[-+\u2212]?[a-z]|\d{1,2}[-+\u2212]")
+_TERM = re.compile(
+    r"(?=[^\W_])[\w \u2212\u2013+/*·()=,-]{1,24}(?<=[\w)])|[-+\u2212\u2013][\w ()]{1,24}"
+)
+"""A power or index of several signs; words alone, as of "1st" and "TM", are none."""
 _SPACES = re.compile(r"\s+")
 _FENCES = re.compile(r"`{3,}")
 
@@ -193,18 +197,23 @@ def _raised(tag: Tag) -> str:
         return ""
     if tag.name == "sup" and _POWER.fullmatch(text):
         return f"^{text}"
+    if _TERM.fullmatch(text) and (not text.isalnum() or re.fullmatch(r"\d+[a-z]", text)):
+        return f"{'^' if tag.name == 'sup' else '_'}({text})"
     return f"_{text}" if tag.name == "sub" and re.fullmatch(r"[a-z]", text) else text
 
 
 def _lines(tag: Tag) -> str:
-    """Preformatted text; its lines may end with ``<br>``."""
+    """Preformatted text; its lines may end with ``<br>``, or each be a block of its own."""
     import bs4
 
-    parts = [
-        "\n" if isinstance(node, bs4.Tag) else str(node)
-        for node in tag.descendants
-        if type(node) is bs4.NavigableString or getattr(node, "name", "") == "br"
-    ]
+    parts: list[str] = []
+    for node in tag.descendants:
+        if type(node) is bs4.NavigableString:
+            parts.append(str(node))
+        elif isinstance(node, bs4.Tag) and (
+            node.name == "br" or (node.name in _BLOCKS and parts and parts[-1][-1:] != "\n")
+        ):
+            parts.append("\n")
     return "".join(parts)
 
 

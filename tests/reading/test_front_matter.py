@@ -3,6 +3,7 @@
 import pytest
 from reading.folders import read, write
 
+from rag_embed.reading.front_matter import title_of
 from rag_embed.reading.titles import usable
 from rag_embed.types import Document, Skipped
 
@@ -98,6 +99,10 @@ def test_front_matter_in_toml(tmp_path):
     values = {key: document.metadata[key] for key in ("date", "tags", "draft")}
     assert values == {"date": "2024-05-01", "tags": ["a", "b"], "draft": False}
     assert other.text == "+++\nwords\n+++\n"
+
+
+def test_a_title_may_have_a_capital():
+    assert title_of("Title: Foxes\n") == "Foxes" and title_of("Title: no\ntitle: Sea\n") == "Sea"
 
 
 def test_front_matter_with_a_number_that_python_does_not_read(tmp_path):

@@ -144,7 +144,15 @@ def test_titles(tmp_path):
         ("<p>10<sup>5</sup> and 2<sup>n</sup>, the 1<sup>st</sup>", "10^5 and 2^n, the 1st"),
         ("<p>x<sub>i</sub> of H<sub>2</sub>O", "x_i of H2O"),
         ("<p>Said<sup><a href=#n>3</a></sup><sup>[4]</sup>.", "Said."),
+        (
+            "<p>x<sup>n+1</sup>, 2<sup>10n</sup>, SO<sub>4</sub><sup>2-</sup>",
+            "x^(n+1), 2^(10n), SO4^2-",
+        ),
+        ("<p>a<sub>i,j</sub> of x<sup>1/2</sup>, TM<sup>TM</sup>", "a_(i,j) of x^(1/2), TMTM"),
         ("<pre>a<br>b<br/>  c</pre>", "```\na\nb\n  c\n```"),
+        ("<pre><div>a</div><div>  <b>b</b></div></pre>", "```\na\n  b\n```"),
+        ("<pre><code><span>a</span>\n<div>b\n</div></code></pre>", "```\na\nb\n```"),
+        ("<h3>Set up<a class=hash-link href=#s>\u200b</a></h3>", "### Set up"),
         (
             "<p>So <math><msup><mi>x</mi><mn>2</mn></msup><mo>+</mo><mi>y</mi></math> is",
             "So x^2+y is",
