@@ -26,12 +26,28 @@ _CONTROLS = re.compile(r"[\x80-\x9f]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _LETTERS = re.compile(rb"[A-Za-z\x80-\xff]")
 _UNREADABLE = "\ufffd"
+_WIDE = re.compile(
+    r"[\t\n\r -~\u00a0-\u024f\u0370-\u077f\u0900-\u0eff\u10a0-\u11ff\u1780-\u17ff\u1e00-\u1fff"
+    r"\u2010-\u203e\u20ac\u2190-\u2193\u2460-\u2473\u25a0-\u25ff\u3000-\u30ff\u3105-\u312f\u4e00-\u9fff"
+    r"\uac00-\ud7a3\uff01-\uff9f\U0001f300-\U0001faff]"
+)
+"""Characters that texts are made of; read in the wrong halves, a text is made of others too."""
+
+_BETWEEN = re.compile(r"[ \n\u3000-\u3002\uff0c\uff0e]")
+"""What parts words or sentences; no text goes on without."""
+
+_FAR = 200
+"""Characters between two of `_BETWEEN` on average, at most."""
+
+_SEVEN_BIT = re.compile(rb"\x1b\$[@B]|\x1b\$\)C")
+"""What switches to two-byte characters in ISO-2022-JP and ISO-2022-KR, whose bytes are those of ASCII."""
+
 _FEW = 6
 """High bytes under which a guess at a script is none."""
 
 _SCRIPTS = [
-    "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256",
-    "cp874", "cp1250", "cp1252", "cp1254", "cp1257",
+    "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1251", "koi8_r", "koi8_u", "cp866", "cp1253", "cp1255",
+    "cp1256", "cp874", "cp1250", "cp1252", "cp1254", "cp1257",
 ]  # fmt: skip
 """What is asked of the detector: more would be taken for one another."""
 
@@ -83,8 +99,8 @@ def decode(raw: bytes, declared: str | None = None) -> Decoded | None:
 
     A byte order mark decides; then UTF-8, where it fits; then ``declared``, or what the first lines
     declare; then UTF-8 with U+FFFD for a few bad bytes; then the best guess: by ``charset-normalizer`` for
-    other scripts, by the letters of languages for Latin. UTF-16 without a mark is known by its NULs; other
-    bytes with a NUL are no text.
+    other scripts, by the letters of languages for Latin. UTF-16 without a mark is known by its NULs, and by
+    the characters that its halves make; other bytes with a NUL are no text.
 
     Examples:
         >>> decode(b"caf\xc3\xa9\r\n").text, decode(b"caf\xe9")[1:], decode(b"\x00\x01")
@@ -95,18 +111,17 @@ def decode(raw: bytes, declared: str | None = None) -> Decoded | None:
             text = _decoded(raw[len(mark) :], encoding)
             return None if text is None else Decoded(text, encoding)
     if b"\0" in raw[:_SNIFFED]:
-        return _without_mark(raw)
+        return _without_mark(raw) or _by_halves(raw)
     said = declared or _declaration(raw)
+    if said is None and (switched := _switched(raw)) is not None:
+        return switched
     sevenbit = said is not None and said.lower().replace("_", "-").startswith(("iso-2022", "hz"))
     for wanted in (said, "utf-8") if sevenbit else ("utf-8", said):
         if wanted and (text := _decoded(raw, wanted)) is not None:
             return Decoded(text, wanted.lower())
     if (text := _mended(raw)) is not None:
         return Decoded(text, "utf-8")
-    for encoding in _guesses(raw):
-        if (text := _decoded(raw, encoding)) is not None:
-            return Decoded(text, encoding, guessed=True)
-    return None
+    return _guessed(raw)
 
 
 def is_utf8(start: bytes, whole: bool = False) -> bool:
@@ -154,6 +169,40 @@ def _without_mark(raw: bytes) -> Decoded | None:
         return None
     strange = any(unicodedata.category(one) in ("Cn", "Co") for one in text[:_SNIFFED])
     return None if strange else Decoded(text, encoding, guessed=True)
+
+
+def _switched(raw: bytes) -> Decoded | None:
+    """Seven-bit text that switches to Japanese or Korean and back."""
+    found = _SEVEN_BIT.search(raw[:_SAMPLED])
+    if found is None:
+        return None
+    encoding = "iso2022_kr" if found.group().endswith(b"C") else "iso2022_jp"
+    text = _decoded(raw, encoding)
+    return None if text is None else Decoded(text, encoding, guessed=True)
+
+
+def _guessed(raw: bytes) -> Decoded | None:
+    """What the best guess makes of bytes that are no UTF-8."""
+    if _CONTROL.search(raw[:_SNIFFED].decode("latin-1")) and (wide := _by_halves(raw)):
+        return wide
+    for encoding in _guesses(raw):
+        if (text := _decoded(raw, encoding)) is not None:
+            return Decoded(text, encoding, guessed=True)
+    return None
+
+
+def _by_halves(raw: bytes) -> Decoded | None:
+    """UTF-16 of a script whose characters have no half in common: as what nearly all are usual ones."""
+    for encoding in ("utf-16-le", "utf-16-be") if len(raw) % 2 == 0 else ():
+        text = _decoded(raw, encoding)
+        if text is None or _CONTROL.search(text):
+            continue
+        head = text[:_SNIFFED]
+        if len(_WIDE.findall(head)) < 0.97 * len(head):
+            continue
+        if len(_BETWEEN.findall(head)) * _FAR >= len(head):
+            return Decoded(text, encoding, guessed=True)
+    return None
 
 
 def _mended(raw: bytes) -> str | None:

@@ -19,6 +19,9 @@ TEXTS = {
     "cp949": "이것은 한국어 문장입니다. 서울은 대한민국의 수도이며 가장 큰 도시이다.",
     "cp1251": "Москва является столицей России. Это русский текст.",
     "koi8_r": "Москва является столицей России. Это русский текст.",
+    "koi8_u": "Це документ для перевірки пошуку, і їхні літери ґречні. Київ є столицею України.",
+    "cp866": "Москва является столицей России. Это русский текст.",
+    "iso2022_jp": "日本語の文章です。東京は日本の首都であり、世界最大級の都市である。",
     "cp1253": "Η Αθήνα είναι η πρωτεύουσα της Ελλάδας και η μεγαλύτερη πόλη της χώρας.",
     "cp1255": "ירושלים היא עיר הבירה של מדינת ישראל והעיר הגדולה ביותר בה.",
     "cp1256": "القاهرة هي عاصمة جمهورية مصر العربية وأكبر مدنها من حيث عدد السكان.",
@@ -64,7 +67,16 @@ def test_one_bad_byte_is_one_bad_character(bad) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", ["Plain text.\n", "Grüße 日本\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plain text.\n",
+        "Grüße 日本\n",
+        "一个文件。\n这是一个中文文本，北京是中国的首都。\n",
+        TEXTS["euc_jp"],
+        TEXTS["cp949"],
+    ],
+)
 def test_utf_16_needs_no_mark(encoding, text) -> None:
     assert decode(text.encode(encoding)) == (text, encoding, True)
     assert decode(text.encode(encoding) + b"\0") is None
