@@ -16,7 +16,7 @@ from rag_embed.errors import BadInput
 from rag_embed.languages import detected, function_words, written_like
 from rag_embed.spelling import folded, spelt
 
-VERSION = 3
+VERSION = 4
 """Number of the rules by which `Analyzer.words` cuts, kept with an index. Who changes what it gives adds
 one: every index is then analysed anew when it is next opened."""
 

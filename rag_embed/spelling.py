@@ -24,7 +24,14 @@ _PLAIN = re.compile(r"[^\W_]+")
 _SPACED = re.compile(r"[\u0000-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u20cf\u2100-\u2bff]*")
 """Latin, Greek and Cyrillic without marks of their own, and signs: nothing that `_PLAIN` would cut wrongly."""
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_INVISIBLE: dict[int, str | None] = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_INVISIBLE[0x2010] = "-"
+_SOFT_BREAK = re.compile(r"\u00ad(?=\r?\n)")
+"""A soft hyphen that is seen, since a line ends there."""
+
+_VOCALISED = ("HEBREW", "ARABIC")
+_TATWEEL = "\u0640"
+"""Marks that Hebrew and Arabic are mostly written without, and what only makes a word longer."""
 
 _RUNS = (("_", re.compile(r"\w+")), (".", re.compile(r"[0-9.]+")), ("&", re.compile(r"[\w&]+")))
 """What is known as a whole where it has such a mark inside: ``snake_case``, ``3.11``, ``AT&T``."""
@@ -40,6 +47,7 @@ _JOINED = (
     ("#", re.compile(r"\b[A-Za-z]#(?!\w)")),  # C#
     ("-", re.compile(r"\b([A-Za-z]+)-([0-9]+)\b")),  # PPR-9087
     ("-\n", re.compile(r"\b([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")),  # broken at the end of a line
+    ("-\r\n", re.compile(r"\b([^\W\d_]+)-\r\n[ \t]*([^\W\d_]+)")),
 )
 """What else is one word, and what no such word is without."""
 
@@ -86,15 +94,17 @@ def in_order(text: str) -> list[str]:
 def _composed(text: str) -> str:
     if text.isascii():
         return text
+    if "\u00ad" in text:
+        text = _SOFT_BREAK.sub("-", text)
     return unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
 
 
 def folded(word: str) -> str:
-    """A word with Latin letters without their accents; all other characters as they are.
+    """A word with Latin letters without their accents, Hebrew and Arabic ones without marks of vowels.
 
     Examples:
-        >>> folded("łódź"), folded("język"), folded("йод")
-        ('lodz', 'jezyk', 'йод')
+        >>> folded("łódź"), folded("język"), folded("йод"), folded("שָׁלוֹם")
+        ('lodz', 'jezyk', 'йод', 'שלום')
     """
     if word.isascii():
         return word
@@ -182,6 +192,10 @@ _LATIN |= {"\u0142": "l", "\u00fe": "th", "\u00f0": "d", "\u0131": "i", "\u0127"
 def _folded(letter: str) -> str:
     if letter in _LATIN:
         return _LATIN[letter]
+    if letter == _TATWEEL or (
+        unicodedata.combining(letter) and unicodedata.name(letter, "").startswith(_VOCALISED)
+    ):
+        return ""
     if letter.isascii() or not unicodedata.name(letter, "").startswith("LATIN"):
         return letter
     return "".join(c for c in unicodedata.normalize("NFKD", letter) if c.isalnum())
