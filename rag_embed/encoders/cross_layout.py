@@ -78,7 +78,7 @@ class PairTokens:
 
     def clipped(self, text: str) -> str:
         """The beginning of a text that can be read."""
-        return self._single.clipped(text)
+        return self._single.read(text)
 
     def encoded(self, pairs: list[tuple[str, str]]) -> list[Encoding]:
         """Tokens of pairs of clipped texts."""

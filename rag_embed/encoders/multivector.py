@@ -190,7 +190,7 @@ class MultiVectorEncoder(Remade):
                 padding = {}  # every query is filled up to one length
             with self._turn.get(), torch.inference_mode():
                 outputs: Any = self.model.encode(
-                    [texts[i] for i in members],
+                    [tokens.read(texts[i]) for i in members],
                     task=task,
                     prompt=prompt,
                     batch_size=len(members),

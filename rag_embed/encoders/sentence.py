@@ -137,14 +137,14 @@ class SentenceEncoder(Prompted, Remade):
         self, texts: Sequence[str], prompt: str, keep: Callable[[TokenRows], T]
     ) -> tuple[Vectors, list[T]]:
         def forward(distinct: list[str], encodings: list[Encoding], seen: Seen) -> Vectors:
-            clipped = [self.tokens.clipped(text) for text in distinct]
+            clipped = [self.tokens.read(text) for text in distinct]
             return self._rows(clipped, [len(one.ids) for one in encodings], prompt, seen)
 
         return with_tokens(texts, prompt, self.tokens, forward, keep)
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         def encode(distinct: list[str]) -> Vectors:
-            clipped = [self.tokens.clipped(text) for text in distinct]
+            clipped = [self.tokens.read(text) for text in distinct]
             lengths = [len(ids) for ids in self.tokens.ids([prompt + text for text in clipped])]
             return self._rows(clipped, lengths, prompt, None)
 

@@ -111,7 +111,7 @@ class SparseEncoder(Remade):
         return self._tokens.written(ids) if self._named else [str(id) for id in ids]
 
     def _encode(self, texts: Sequence[str], task: Task, prompt: str) -> list[SparseVector]:
-        distinct = [self._tokens.clipped(text) for text in dict.fromkeys(texts)]
+        distinct = [self._tokens.read(text) for text in dict.fromkeys(texts)]
         lengths = [len(ids) for ids in self._tokens.ids([prompt + text for text in distinct])]
         rows: dict[int, SparseVector] = {}
         for padded, members in batches(lengths, self.token_budget):

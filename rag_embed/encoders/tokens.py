@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, normalizers
 
 from rag_embed.encoders.layout import Layout
 from rag_embed.encoders.word_spans import WordSpans
@@ -21,9 +22,19 @@ _SPACE = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]")
 """White space that tokenizers split at: BERT's drop control characters, such as a form feed, and join what is
 around them."""
 
+_FORMS = re.compile(
+    r"[\ufb00-\ufb06\ufb13-\ufb17\ufb1d-\ufdfb\ufe70-\ufefc"
+    r"\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9d\U0001d400-\U0001d7ff]"
+)
+"""Letters and digits in another form: ligatures, of full and half width, of formulas. Few models know them."""
+
 
 class Tokens:
     """A fast tokenizer that is never surprised: any ``str``, in time linear in its length.
+
+    A text with letters in another form, such as the ligatures of a PDF, is read as Unicode has it composed
+    (NFKC): to a model that does not do so itself, a word with a ligature is one that it has never seen.
+    Offsets are those of the text as it is.
 
     Args:
         definition: The tokenizer as ``tokenizer.json`` holds it.
@@ -46,6 +57,23 @@ class Tokens:
         return whole
 
     @cached_property
+    def _composed(self) -> Tokens | None:
+        """What reads texts with `_FORMS`; None where the tokenizer makes nothing of them by itself."""
+        if self._whole.encode("\ufb01\uff41").ids == self._whole.encode("fia").ids:
+            return None
+        definition = json.loads(self._definition)
+        own = definition.get("normalizer")
+        steps = [{"type": "NFKC"}, *([own] if own else [])]
+        definition["normalizer"] = {"type": "Sequence", "normalizers": steps}
+        return Tokens(json.dumps(definition), self.max_tokens)
+
+    def _reading(self, text: str) -> Tokens:
+        """What reads a text: these tokens, or those that read it composed."""
+        if text.isascii() or not _FORMS.search(text):
+            return self
+        return self._composed or self
+
+    @cached_property
     def _words(self) -> WordSpans | None:
         return WordSpans.of(self._whole)
 
@@ -57,7 +85,7 @@ class Tokens:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to ``max_tokens``."""
-        if len(texts) == 1:
+        if len(texts) == 1 or any(self._reading(text) is not self for text in texts):
             return [one.ids for one in self.traced(texts)]
         encodings = self._cut.encode_batch_fast([self.clipped(text) for text in texts])
         return [encoding.ids for encoding in encodings]
@@ -65,9 +93,20 @@ class Tokens:
     def traced(self, texts: Sequence[str]) -> list[Encoding]:
         """Like `ids`, with what each token is and where it comes from."""
         if len(texts) == 1:  # no thread need be woken for a query
-            return [self._cut.encode(self.clipped(texts[0]))]
+            return [self._reading(texts[0])._cut.encode(self.clipped(texts[0]))]
         encodings: list[Encoding] = self._cut.encode_batch([self.clipped(text) for text in texts])
+        for at, text in enumerate(texts):
+            if (other := self._reading(text)) is not self:
+                encodings[at] = other._cut.encode(self.clipped(text))
         return encodings
+
+    def read(self, text: str) -> str:
+        """The beginning of a text as it is read, for a model that makes tokens of it by itself."""
+        clipped = self.clipped(text)
+        if self._reading(clipped) is self:
+            return clipped
+        composed: str = normalizers.NFKC().normalize_str(clipped)
+        return composed
 
     def written(self, ids: Sequence[int]) -> list[str]:
         """How tokens of the vocabulary are written; the number of one that has no name."""
@@ -75,6 +114,8 @@ class Tokens:
 
     def spans(self, text: str) -> Spans:
         """``(n, 2)`` character offsets of all tokens, special tokens left out."""
+        if (other := self._reading(text)) is not self:
+            return other.spans(text)
         pieces = list(_pieces(storable(text)))
         if self._words is not None:
             own = [self._words.spans(piece) + start for start, piece in pieces]
@@ -96,6 +137,8 @@ class Tokens:
         than are read: the tokens that are read are those of the whole text.
         """
         text = storable(text)
+        if (other := self._reading(text)) is not self:
+            return other.clipped(text)
         size = 16 * self.max_tokens
         while size < len(text):
             space = _SPACE.search(text, size)

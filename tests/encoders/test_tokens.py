@@ -40,3 +40,40 @@ def test_tokens_of_a_long_text_are_those_of_the_whole_text():
 def test_few_tokens_in_many_characters_do_not_cut_the_rest(sparse):
     text = sparse + "some words that follow and are read too " * 400
     assert TOKENS.ids([text])[0][1:-1] == WHOLE.encode(text, add_special_tokens=False).ids[:10]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (
+            "the classi\ufb01cation of e\ufb03cient \ufb02ows",
+            "the classification of efficient flows",
+        ),
+        ("\uff46\uff55\uff4c\uff4c width, room \uff11\uff12", "full width, room 12"),
+        ("\U0001d401\U0001d428\U0001d425\U0001d41d maths", "Bold maths"),
+    ],
+)
+def test_letters_in_another_form_are_read_as_they_are_meant(written, meant):
+    whole = Tokens(DEFINITION, max_tokens=64)
+    [both], [alone] = whole.ids([written]), whole.ids([meant])
+    assert both == alone == whole.ids(["another text", written])[1]
+    assert WHOLE.encode(whole.read(written)).ids == alone and whole.read(meant) == meant
+    spans = whole.spans(written)
+    assert len(spans) == len(whole.spans(meant)) and spans[-1, 1] == len(written)
+    words = {written[start:end] for start, end in spans.tolist()}
+    assert words & {"classi\ufb01cation", "\uff46\uff55\uff4c\uff4c", written.split()[0]}
+
+
+def test_both_runners_read_letters_in_another_form():
+    pytest.importorskip("openvino")
+    from rag_embed.encoders import OpenVINOEncoder, SentenceEncoder
+
+    texts = [
+        "the classi\ufb01cation of \uff46\uff55\uff4c\uff4c \ufb02ows",
+        "the classification of full flows",
+    ]
+    for encoder in (SentenceEncoder(), OpenVINOEncoder()):
+        first, second = encoder.encode_query(texts)
+        assert first @ second > 0.999
+        rows, kept = encoder.encode_document_tokens(texts, lambda tokens: tokens.ids.tolist())
+        assert rows[0] @ rows[1] > 0.999 and kept[0] == kept[1]
