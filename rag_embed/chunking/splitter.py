@@ -32,7 +32,7 @@ class Tokens(Protocol):
 
 
 MARKDOWN = frozenset(
-    "markdown html notebook doc docx eml epub msg odp ods odt ppt pptx rtf xls xlsx".split()
+    "markdown html notebook man doc docx eml epub msg odp ods odt ppt pptx rtf xls xlsx".split()
 )
 """Values of ``metadata["format"]`` whose text is Markdown, or was made Markdown by a reader."""
 

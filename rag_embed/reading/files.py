@@ -12,6 +12,7 @@ from rag_embed.paths import foreign, from_home, is_index
 from rag_embed.reading.base import Reader
 from rag_embed.reading.html import read_html
 from rag_embed.reading.jsonl import read_jsonl
+from rag_embed.reading.manual import SUFFIXES, is_manual, read_manual
 from rag_embed.reading.markdown import MARKDOWN
 from rag_embed.reading.notebook import read_notebook
 from rag_embed.reading.office import KINDS, read_office
@@ -45,6 +46,7 @@ _READERS: dict[str, Reader] = {
     **dict.fromkeys((".csv", ".tsv"), read_rows),
     **dict.fromkeys((".srt", ".vtt"), read_subtitles),
     **dict.fromkeys(KINDS, read_office),
+    **dict.fromkeys(SUFFIXES, read_manual),
     **UNREAD,
     ".ipynb": read_notebook,
     ".pdf": read_pdf,
@@ -70,9 +72,9 @@ def read(
     ``/`` (for a record of a JSON-lines file the id is the record's); its title is its first heading,
     its ``<title>`` or the file's name. ``metadata["format"]`` is ``"text"``, ``"markdown"``,
     ``"html"``, ``"pdf"``, ``"code"``, ``"rows"``, ``"notebook"``, ``"rst"``, ``"asciidoc"``, ``"org"``,
-    ``"tex"``, or the suffix of an office file, a book or a mail. What has pages, slides, sheets or cells
-    has ``page_starts``, from which a chunk gets its ``page``. A file of unknown kind that is UTF-8 text
-    is read as plain text.
+    ``"tex"``, ``"man"``, or the suffix of an office file, a book or a mail. What has pages, slides, sheets
+    or cells has ``page_starts``, from which a chunk gets its ``page``. A file of unknown kind that is UTF-8
+    text is read as plain text.
 
     Whatever is not read comes as a `Skipped` in its place: broken and unreadable files, files without
     text, unknown kinds, and, by rule, what is hidden or ignored, indexes, virtual environments,
@@ -167,7 +169,7 @@ def read_file(
         yield Skipped(shown(name), f"its name holds {found!a}; rename it")
         return
     reader = _READERS.get(path.suffix.lower()) or _NAMES.get(path.name.lower())
-    if reader is None:
+    if reader is None or (reader is read_manual and not is_manual(path)):
         reader = read_plain if named else read_if_text
     if reader is read_jsonl:
         reader = partial(read_jsonl, whose=whose)
