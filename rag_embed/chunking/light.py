@@ -1,11 +1,14 @@
-r"""Sections and code of reStructuredText, AsciiDoc, Org and LaTeX, by what headings look like there."""
+r"""Sections, code and tables of reStructuredText, AsciiDoc, Org and LaTeX, by what headings look like there."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
-from rag_embed.chunking.outline import Outline, Section
+from rag_embed.chunking.light_tables import light_tables
+from rag_embed.chunking.outline import Outline, Section, Table
 
 _ADORNED = re.compile(
     r"^(?:([!-/:-@\[-`{-~])\1*[ \t]*\n)?(?=[^\s])([^\n]{1,300})\n(?:([!-/:-@\[-`{-~])\3*)[ \t]*$",
@@ -38,7 +41,7 @@ Heading = tuple[int, int, int, str]
 
 
 def light_outline(text: str, syntax: str) -> Outline:
-    r"""Sections and code of a text in one of `SYNTAXES`.
+    r"""Sections, code and tables of a text in one of `SYNTAXES`.
 
     Examples:
         >>> [s.path for s in light_outline("A\n=\n\nx\n\nB\n-\n\ny\n", "rst").sections]
@@ -60,7 +63,14 @@ def light_outline(text: str, syntax: str) -> Outline:
         sections.append(Section(start, end, level, tuple(name for _, name in above if name)))
     if len(sections) > 1 and sections[1].start == 0:
         sections = sections[1:]
-    return Outline(tuple(sections), tuple(verbatim))
+    tables = tuple(one for one in light_tables(text, syntax) if not _crossed(verbatim, one))
+    return Outline(tuple(sections), tuple(verbatim), tables=tables)
+
+
+def _crossed(verbatim: list[tuple[int, int]], table: Table) -> bool:
+    """Whether code and a table have characters in common."""
+    nth = bisect_right(verbatim, table.start, key=itemgetter(1))
+    return nth < len(verbatim) and verbatim[nth][0] < table.end
 
 
 def _disjoint(ranges: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
