@@ -43,7 +43,7 @@ def print_hits(index: Index, query: Query, hits: Sequence[Hit], *, chunks: bool 
 
 def _head(hit: Hit, rank: int) -> Text:
     chunk, cited = hit.chunk, hit.citation()
-    page = f", {cited.page_kind} {cited.page}" if cited.page is not None else ""
+    page = f", {cited.pages}" if cited.pages else ""
     where = " > ".join(filter(None, dict.fromkeys([chunk.title, *chunk.headings])))
     colour = "green" if hit.relevance >= LIKELY else "yellow"
     return Text.assemble(

@@ -129,6 +129,7 @@ def hit_json(hit: Hit, rank: int, cited: Citation | None = None) -> dict[str, An
         "text": hit.text,
         "metadata": dict(hit.chunk.metadata),
         "page": cited.page,
+        "page_end": cited.page_end,
         "citation": str(cited),
         "link": cited.link,
         "score": round(hit.score, 5),

@@ -20,6 +20,7 @@ CITED = {
     "end": {"type": "integer", "description": "Character after the last one."},
     "source": {"type": "string", "description": "Its URL, or the document's id."},
     "page": {"type": ["integer", "null"], "description": "Page, slide or cell it starts on."},
+    "page_end": {"type": ["integer", "null"], "description": "Page, slide or cell it ends on."},
     "fields": {"type": "object", "description": "Values of the declared fields."},
 }
 """JSON Schema of the properties that `citation` gives."""
@@ -40,14 +41,14 @@ def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
         "end": chunk.end,
         "source": known.source if web else chunk.doc_id,
         "page": known.page,
+        "page_end": known.page_end,
         "fields": {name: chunk.metadata[name] for name in declared if name in chunk.metadata},
     }
 
 
 def page(chunk: Chunk) -> str:
-    """The page that a chunk starts on, as a word or two; empty where there are none."""
-    known = Citation.of(chunk)
-    return "" if known.page is None else f"{known.page_kind} {known.page}"
+    """The pages that a chunk stands on, as a word or two; empty where there are none."""
+    return Citation.of(chunk).pages
 
 
 def under(title: str, headings: tuple[str, ...] | list[str]) -> str:

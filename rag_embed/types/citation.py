@@ -21,6 +21,7 @@ class Citation:
         source: Its URL, or the path that its id begins with; the id of one that has neither.
         page: Number of the page, slide, sheet or cell it starts on, from 1; None where there are none.
         page_kind: Which of these it is.
+        page_end: Number of the one it ends on; ``page`` where that is the same.
         headings: The headings above it, outermost first.
         start: Offset of its first character in the document.
         end: Offset after the last one.
@@ -33,6 +34,7 @@ class Citation:
     source: str
     page: int | None
     page_kind: str
+    page_end: int | None
     headings: tuple[str, ...]
     start: int
     end: int
@@ -54,11 +56,13 @@ class Citation:
         page = known.get("page")
         page = page if isinstance(page, int) and "page_kind" in known else None
         kind = str(known.get("page_kind", "")) if page is not None else ""
+        end = known.get("page_end")
         return cls(
             chunk.title or chunk.doc_id,
             source,
             page,
             kind,
+            end if page is not None and isinstance(end, int) else page,
             chunk.headings,
             chunk.start,
             chunk.end,
@@ -66,9 +70,16 @@ class Citation:
             _link(chunk, place or source, page if kind == "page" else None, line),
         )
 
+    @property
+    def pages(self) -> str:
+        """The pages it stands on, such as ``"page 3"`` or ``"slides 2-4"``; empty where there are none."""
+        if self.page == self.page_end:
+            return "" if self.page is None else f"{self.page_kind} {self.page}"
+        return f"{self.page_kind}s {self.page}-{self.page_end}"
+
     def __str__(self) -> str:
         above = [one for one in self.headings if one != self.title]
-        page = f", {self.page_kind} {self.page}" if self.page is not None else ""
+        page = f", {self.pages}" if self.pages else ""
         line = f":{self.line}" if self.line is not None else ""
         return f"{' > '.join([self.title, *above])} ({self.source}{line}{page})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -100,7 +100,7 @@ class Chunk:
         title: The document's title.
         headings: The headings above it, outermost first.
         metadata: The document's metadata; in place of ``page_starts``, the offset of each page, slide,
-            sheet or cell, a chunk has its ``page``, from 1.
+            sheet or cell, a chunk has its ``page``, from 1, and ``page_end`` where it ends on a later one.
         user: The document's owner, ``None`` when nobody owns it.
         readers: The document's groups.
     """
@@ -156,18 +156,19 @@ class Chunk:
             ordinal=count("ordinal", ordinal, 0),
             title=document.title,
             headings=headings,
-            metadata=_of_part(document.metadata, start),
+            metadata=_of_part(document.metadata, start, end),
             user=document.user,
             readers=document.audience.readers,
         )
 
 
-def _of_part(metadata: Mapping[str, Any], start: int) -> Mapping[str, Any]:
-    """A document's metadata as a part of it has it: the number of its page, and not where all pages start."""
+def _of_part(metadata: Mapping[str, Any], start: int, end: int) -> Mapping[str, Any]:
+    """A document's metadata as a part of it has it: numbers of its pages, and not where all of them start."""
     if not isinstance(starts := metadata.get(PAGE_STARTS), list | tuple) or not starts:
         return metadata
     own = {key: value for key, value in metadata.items() if key != PAGE_STARTS}
-    return {**own, "page": bisect_right(starts, start)}
+    first, last = bisect_right(starts, start), bisect_left(starts, end)
+    return {**own, "page": first} | ({"page_end": last} if last > first else {})
 
 
 class Cut(NamedTuple):

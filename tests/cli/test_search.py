@@ -46,6 +46,7 @@ def test_json(run, kb) -> None:
         "parts",
         "siblings",
         "page",
+        "page_end",
         "citation",
         "link",
     }

@@ -32,6 +32,17 @@ def index(request, tmp_path):
     return Index.create(tmp_path / "kb", encoder=HashEncoder(), chunk_tokens=6)
 
 
+def test_a_chunk_of_several_pages_says_all_of_them() -> None:
+    """Slides are short: what stood on the third was cited as on the first."""
+    index = Index.in_memory(encoder=HashEncoder(), chunk_tokens=14)
+    index.add([BOOK])
+    [hit] = index.search("green moss", k=1)
+    assert (hit.page, hit.citation().page_end, hit.citation().pages) == (2, 3, "pages 2-3")
+    assert str(hit.citation()) == "Colours (lib/book.pdf, pages 2-3)"
+    assert hit.citation().link == "lib/book.pdf#page=2"
+    assert from_hit(hit).metadata["page_label"] == to_node(hit).node.metadata["page_label"] == "2-3"
+
+
 def test_a_chunk_has_its_page_and_its_document_all_of_them(index) -> None:
     index.add([BOOK, Document("other", "The fox sleeps.", metadata={"page": "three"})])
     [hit] = index.search("blue sea", k=1)

@@ -273,7 +273,7 @@ def test_a_hosts_filter_is_a_boundary(index) -> None:
 
 def test_pages_and_addresses_are_cited_and_no_path_of_the_machine() -> None:
     index = Index.in_memory(chunk_tokens=None)
-    slide = {"page": 3, "page_kind": "slide", "url": "https://example.org/talk"}
+    slide = {"page": 3, "page_end": 4, "page_kind": "slide", "url": "https://example.org/talk"}
     index.add(
         [
             Document("talk", "Foxes hunt mice.", "Talk", slide),
@@ -282,9 +282,12 @@ def test_pages_and_addresses_are_cited_and_no_path_of_the_machine() -> None:
     )
     desk = Desk(Library.of({"x": index}))
     answer = desk("search", query="foxes hunt mice", min_relevance=0)
-    cited = {one["doc_id"]: (one["source"], one["page"]) for one in answer.data["passages"]}
-    assert cited == {"talk": ("https://example.org/talk", 3), "file": ("file", None)}
-    assert ", slide 3, Talk" in answer.text and "/srv" not in answer.text + str(answer.data)
+    cited = {
+        one["doc_id"]: (one["source"], one["page"], one["page_end"])
+        for one in answer.data["passages"]
+    }
+    assert cited == {"talk": ("https://example.org/talk", 3, 4), "file": ("file", None, None)}
+    assert ", slides 3-4, Talk" in answer.text and "/srv" not in answer.text + str(answer.data)
 
 
 def test_newer_documents_first_as_the_host_or_a_program_says() -> None:

@@ -111,13 +111,16 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
     )
 
 
+_PAGES = ("page", "page_end")
+
+
 def _usual(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What LangChain's loaders say of a file, for one that rag_embed's readers read."""
     known: dict[str, Any] = {}
     if "format" in metadata and isinstance(path := metadata.get("path"), str):
         known["source"] = path
     if "page_kind" in metadata and "page" in metadata:
-        known["page_label"] = str(metadata["page"])
+        known["page_label"] = "-".join(str(metadata[key]) for key in _PAGES if key in metadata)
     return known
 
 

@@ -93,7 +93,7 @@ def _card(one: Explanation, analyzer: Analyzer, scale: Scale) -> Card:
 
 def place(cited: Citation, id: str) -> str:
     """Where a passage stands, in words; no path of this machine."""
-    page = f"{cited.page_kind} {cited.page}, " if cited.page is not None else ""
+    page = f"{cited.pages}, " if cited.pages else ""
     return printable(f"{id}, {page}characters {cited.start:,} to {cited.end:,}")
 
 

@@ -24,7 +24,8 @@ from rag_embed.types import Chunk, Hit
 _OURS = "rag_embed"
 """Metadata key of the title and the headings of a chunk."""
 
-_OF_A_READER = ("path", "format", "encoding", "page", "page_kind", "front_matter", "file_name")
+_PAGES = ("page", "page_end")
+_OF_A_READER = (*_PAGES, "path", "format", "encoding", "page_kind", "front_matter", "file_name")
 """Metadata of a file that rag_embed read, of no use to a model beside ``file_path`` and ``page_label``."""
 
 _OF_A_PART = (NodeRelationship.SOURCE, NodeRelationship.PARENT)
@@ -120,5 +121,5 @@ def _usual(metadata: Mapping[str, Any]) -> dict[str, str]:
     if "format" in metadata and isinstance(path := metadata.get("path"), str):
         known |= {"file_path": path, "file_name": PurePosixPath(path).name}
     if "page_kind" in metadata and "page" in metadata:
-        known["page_label"] = str(metadata["page"])
+        known["page_label"] = "-".join(str(metadata[key]) for key in _PAGES if key in metadata)
     return known
