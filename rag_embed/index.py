@@ -62,6 +62,8 @@ class Index:
         'The fox is red.'
     """
 
+    __slots__ = ("__weakref__", "contents", "experts", "spaces", "store", "users")
+
     @made_by(
         "An Index is opened by Index.open(path), made by Index.create(path) or Index.in_memory()."
     )

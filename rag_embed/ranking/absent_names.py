@@ -1,4 +1,4 @@
-"""A filter on metadata that no document has finds nothing: whoever runs the program is told, once a name."""
+"""A filter on what no document has finds nothing: whoever runs the program is told, once a name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from difflib import get_close_matches
 
+from rag_embed.fields import BUILT_IN
 from rag_embed.filters import METADATA, columns, field
 from rag_embed.protocols import View
 from rag_embed.ranking.visibility import visible
@@ -19,10 +20,7 @@ _LOOKED_AT = 50
 
 
 def tell_of_absent(view: View, query: Query) -> None:
-    """Warn of each name of metadata that a filter asks for and nothing has that the user sees.
-
-    Declared fields are not looked at: a field can be declared before a document has it, and one that is
-    not is refused.
+    """Warn of each field and name of metadata that a filter asks for and nothing has that the user sees.
 
     Args:
         view: What was searched.
@@ -30,7 +28,7 @@ def tell_of_absent(view: View, query: Query) -> None:
     """
     if query.where is None or not len(view):
         return
-    names = {one for one in columns(query.where) if one.startswith(METADATA)} - _told
+    names = columns(query.where) - BUILT_IN.keys() - _told
     absent = [one for one in sorted(names) if not _had(view, query, one)]
     if not absent or len(_told) > _MOST:
         return
@@ -43,7 +41,8 @@ def tell_of_absent(view: View, query: Query) -> None:
         near = get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         _log.warning(
-            "A filter found nothing: no document that the query may see has metadata %r%s",
+            "A filter found nothing: no document that the query may see has %s %r%s",
+            "metadata" if one.startswith(METADATA) else "a value in the declared field",
             name,
             hint,
         )

@@ -10,6 +10,7 @@ from contextlib import closing
 from threading import Lock
 from typing import Protocol
 
+from rag_embed.errors import BadInput
 from rag_embed.paths import absolute
 from rag_embed.processes import PerProcess
 
@@ -75,11 +76,23 @@ class OnDisk:
 
     Args:
         path: The file; made if there is none.
+
+    Raises:
+        BadInput: It cannot be made or is no such file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = absolute(path)  # a pickle may be read in another working folder
         self._turn = PerProcess(Lock)
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            raise BadInput(
+                f"The cache {self.path!r} cannot be used: {error}. Name a file in a folder that is there and "
+                "can be written."
+            ) from error
+
+    def _prepare(self) -> None:
         with self._connected() as database, database:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS contexts (key TEXT PRIMARY KEY, text TEXT, owner TEXT)"

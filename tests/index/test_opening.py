@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
 
 import pytest
@@ -101,6 +103,14 @@ class TestOpen:
         assert index.store.known(["d"]) == {"d": ("", EVERYBODY)}
         assert index.add([old]).replaced == 1
         assert ids(index.search("fox whale", k=9)) == ["d#0-19"]
+
+
+def test_what_an_index_has_not_cannot_be_set() -> None:
+    index = Index.in_memory(encoder=HashEncoder())
+    for name in ("router", "weights", "retriever"):
+        with pytest.raises(AttributeError):
+            setattr(index, name, None)
+    assert copy.deepcopy(index).search("a fox") == pickle.loads(pickle.dumps(index)).search("a fox")
 
 
 class TestInALine:

@@ -135,3 +135,10 @@ def test_a_filter_on_metadata_that_nobody_has_is_told_of_once(index, caplog, mon
     assert index.search("fox", where=field("metadata.hidden") == 1) == []
     assert "has metadata 'hidden'." in caplog.records[0].getMessage()
     index.delete(["eve's"])
+    index.contents.declare({"year": int})
+    for _ in range(2):
+        assert index.search("fox", where=field("year") > 2000) == []
+    said = [one.getMessage() for one in caplog.records[1:]]
+    assert said == [
+        "A filter found nothing: no document that the query may see has a value in the declared field 'year'."
+    ]

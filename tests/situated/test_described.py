@@ -129,6 +129,13 @@ def test_bad_options_are_refused(options) -> None:
         described(Scribe(), **{"name": "s", **options})
 
 
+def test_a_cache_that_cannot_be_kept_is_told_with_its_place(tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("These are notes, and no database of contexts." * 20)
+    for cache in (tmp_path / "nowhere" / "contexts.db", tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(BadInput, match=rf"{cache}' cannot be used"):
+            described(Scribe(), name="s", cache=cache)
+
+
 def test_the_prompt_shows_a_long_documents_beginning_and_the_chunks_surroundings() -> None:
     text = "".join(f"[{i:05}]" for i in range(10_000))
     document = Document("d", text, title="Numbers")
