@@ -26,7 +26,7 @@ from rag_embed.cli.asking import (
     reranked,
 )
 from rag_embed.cli.conditions import parsed
-from rag_embed.cli.eval_files import draw, write
+from rag_embed.cli.eval_files import write
 from rag_embed.cli.show import err, out
 from rag_embed.cli.sources import index_at, name_of
 from rag_embed.errors import BadInput
@@ -92,7 +92,10 @@ def evaluate(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the report as JSON, Markdown and HTML, with plots."),
+        typer.Option(
+            "--out",
+            help="Folder for the report as JSON, Markdown and HTML, with pictures (extra plots).",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
     router: Annotated[
@@ -208,14 +211,12 @@ def evaluate(
             **({"labels": left_out} if left_out else {}),
         },
     )
-    if to is not None:
-        write(report, to, shown)
-        if routing is not None:
-            draw(*routing, metric, to)
     if as_json:
         typer.echo(ev.to_json(report))
     else:
         out.print(ev.to_rich(report))
+    if to is not None:
+        write(report, to, shown, routing)
 
 
 def systems(

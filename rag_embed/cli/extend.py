@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from rag_embed.cli.show import counted, emit, err, facts, out
-from rag_embed.errors import BadInput
+from rag_embed.cli.show import counted, emit, err, facts, out, without_pictures
+from rag_embed.errors import BadInput, MissingExtra
 from rag_embed.reading import read
 from rag_embed.types import Document
+
+if TYPE_CHECKING:
+    from rag_embed.longcontext.probing import Probe
 
 
 def extend(
@@ -86,7 +89,7 @@ def extend(
         if not as_json:
             out.print(Text(str(found)), soft_wrap=True)
         if plot is not None:
-            found.figure().savefig(plot)
+            _draw(found, plot)
     if tune is None:
         long = extending.extend(
             base, max_tokens, chosen, scaling=_scaling(scaling), trained_tokens=trained_tokens
@@ -110,6 +113,14 @@ def extend(
         emit(report)
     else:
         out.print(facts(str(to), {k: v for k, v in report.items() if k not in ("probe", "folder")}))
+
+
+def _draw(found: Probe, to: Path) -> None:
+    """The picture of a measurement; without matplotlib a note, as the model is still to be made."""
+    try:
+        found.figure().savefig(to)
+    except MissingExtra as missing:
+        without_pictures(missing)
 
 
 def _scaling(text: str) -> Any:  # noqa: ANN401

@@ -21,7 +21,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from rag_embed.errors import NoIndex, RagEmbedError
+from rag_embed.errors import MissingExtra, NoIndex, RagEmbedError
 from rag_embed.ranking.relevance import figure
 from rag_embed.ranking.token_matches import Match
 from rag_embed.text import ACTING, printable
@@ -89,6 +89,11 @@ def documents_bar() -> Bar:
 def complain(message: str) -> None:
     """Print an error message."""
     err.print(Text.assemble(("error: ", "bold red"), message))
+
+
+def without_pictures(missing: MissingExtra) -> None:
+    """Say that all is done but the pictures, and what they lack."""
+    err.print(f"left out the pictures: {missing}", markup=False, soft_wrap=True)
 
 
 def emit(value: Any) -> None:  # noqa: ANN401

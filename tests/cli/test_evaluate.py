@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 
 import numpy as np
@@ -40,6 +41,19 @@ def test_folder(run, labelled, tmp_path) -> None:
         assert "lexical" in (tmp_path / "report" / name).read_text()
     for name in ("systems.png", "differences.png"):
         assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_all_but_the_pictures_is_there(
+    run, labelled, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = run("eval", labelled, "--out", "report")
+    assert done.code == 0 and "lexical" in done.out
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"report.json", "report.md", "report.html"}
+    assert "wrote report.json, report.md and report.html to report" in done.err
+    assert done.err.count("matplotlib") == 1 and "[plots]" in done.err
+    assert "<td>lexical</td>" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_table(run, labelled) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_tune_all_asks_what_the_labels_allow_and_changes_nothing(run, kb, labell
             index.tune(what, Collection.of({"fox": ["old"]}), seed=-1)
 
 
-def test_eval_with_a_router(run, labelled, tmp_path) -> None:
+def test_eval_with_a_router(run, labelled, tmp_path, monkeypatch) -> None:
     done = run("eval", labelled, "--router", "--out", "report", "--json")
     assert done.code == 0
     text = json.dumps(done.json)
@@ -134,7 +135,9 @@ def test_eval_with_a_router(run, labelled, tmp_path) -> None:
     assert all(f'"{name}"' in text for name in (*systems, "InstanceOracle"))
     for name in ("systems.png", "differences.png", "pilots.png", "reliability.png"):
         assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
-    table = run("eval", labelled, "--router")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    table = run("eval", labelled, "--router", "--out", "bare")
+    assert table.err.count("matplotlib") == 1 and (tmp_path / "bare" / "report.html").is_file()
     assert table.code == 0 and "InstanceOracle" in table.out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from longcontext.tiny_models import build, text
 
@@ -40,6 +42,17 @@ def test_auto_shows_what_it_measured(run, folder, tmp_path) -> None:
     }
     assert {row["tokens"] for row in report["probe"]} == {64, 100}
     assert extension_of(load(tmp_path / "two")).method == report["method"]
+
+
+def test_without_matplotlib_the_model_is_made_all_the_same(
+    run, folder, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    options = ("--max-tokens", 100, "--documents", 2, "--plot", tmp_path / "probe.png")
+    done = run("extend", folder, "--to", tmp_path / "long", *options)
+    assert done.code == 0 and "<- best" in done.out and "[plots]" in done.err
+    assert extension_of(load(tmp_path / "long")).max_tokens == 100
+    assert not (tmp_path / "probe.png").exists()
 
 
 def test_baked(run, folder, tmp_path) -> None:
