@@ -169,8 +169,8 @@ def test_a_hit_in_a_file_with_pages_says_its_page(run, kb) -> None:
     pages = {"path": "b.pdf", "format": "pdf", "page_starts": [0, 18], "page_kind": "page"}
     Index.open(kb).add(Document("b.pdf", "Herons are grey.\n\nBadgers dig dens.", "B", pages))
     found = run("search", kb, "badgers dig", "-k", "1").out
-    shown = run("search", kb, "badgers dig", "-k", "1", "--json").json["hits"][0]["page"]
-    assert f"b.pdf, page {shown} [" in found
+    shown = run("search", kb, "badgers dig", "-k", "1", "--json").json["hits"][0]
+    assert (shown["page"], shown["page_end"]) == (1, 2) and "b.pdf, pages 1-2 [" in found
     assert "page" not in run("search", kb, "red fox", "-k", "1").out
 
 
