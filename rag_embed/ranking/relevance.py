@@ -5,6 +5,9 @@ all; it is the same in every corpus. So is the cosine, which tells whether the t
 thing, but how large it is depends on the model, which may never have met a name or a code. The fused
 score tells which of a corpus's chunks fits best; a question from another world has a best chunk too, so
 it counts only where nobody has measured the model's cosines.
+
+All three tell whether a chunk is on the question's subject, not whether it answers: where the answer is
+missing, another chunk on the subject has nearly as much.
 """
 
 from __future__ import annotations
