@@ -33,7 +33,7 @@ from langchain_rag_embed.searching import (
 from rag_embed import Hit, Index, Query
 from rag_embed.arguments import naming_keywords
 from rag_embed.errors import BadInput
-from rag_embed.fields import FieldTypes
+from rag_embed.fields import Fields, FieldTypes
 from rag_embed.filters import FilterLike, to_filter
 from rag_embed.protocols import Encoder
 from rag_embed.types import ANYONE, Anyone
@@ -116,9 +116,11 @@ class RagEmbedVectorStore(VectorStore):
     ) -> Self:
         """Open or make a store at ``path`` (in memory without), and add texts to it."""
         documents = _documents(texts, metadatas)
-        with_ids(
-            documents, ids, title_key=title_key, user=user, readers=readers
-        )  # before there is a store
+        # before there is a store, or a field is declared
+        named = with_ids(documents, ids, title_key=title_key, user=user, readers=readers)
+        declared = Fields.of(fields or {})
+        for document in named:
+            declared.values(document)
         store = cls(
             path,
             embedding=embedding,

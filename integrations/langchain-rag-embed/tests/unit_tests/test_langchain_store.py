@@ -270,10 +270,10 @@ def test_a_refused_call_declares_and_makes_nothing(tmp_path):
     for one in wrong:
         with pytest.raises((BadInput, SpaceMismatch)):
             RagEmbedVectorStore(tmp_path / "kb", **{"fields": {"lang": str}, **one})
-    for texts in ({"ids": ["a"]}, {"metadatas": [{}]}):
+    for texts in ({"ids": ["a"]}, {"metadatas": [{}]}, {"metadatas": [{}, {"lang": 1}]}):
         for path in ("kb", "new"):
             given = {"path": tmp_path / path, "fields": {"lang": str}, "embedding": HashEncoder()}
-            with pytest.raises(BadInput, match=r"1 (ids|metadatas) for 2"):
+            with pytest.raises(BadInput, match=r"1 (ids|metadatas) for 2|got 1"):
                 RagEmbedVectorStore.from_texts(["x", "y"], **given, **texts)
     assert not Index.open(tmp_path / "kb").store.fields.types and not (tmp_path / "new").exists()
 
