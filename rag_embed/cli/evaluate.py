@@ -27,14 +27,15 @@ from rag_embed.cli.asking import (
 )
 from rag_embed.cli.conditions import parsed
 from rag_embed.cli.eval_files import write
+from rag_embed.cli.labels import Strict, collection_at, labels_of
 from rag_embed.cli.show import err, out
-from rag_embed.cli.sources import index_at, name_of
+from rag_embed.cli.sources import index_at
 from rag_embed.errors import BadInput
 from rag_embed.filters import Filter
 from rag_embed.index import Index
 from rag_embed.protocols import Retriever
 from rag_embed.text import amount
-from rag_embed.types import DENSE, Document, Grouping, Principal, group_names
+from rag_embed.types import DENSE, Grouping, Principal, group_names
 
 if TYPE_CHECKING:
     from rag_embed.routing.pilots import Pilots
@@ -113,6 +114,7 @@ def evaluate(
     fresh: FreshDays = None,
     by: By = "",
     rerank: Rerank = None,
+    strict: Strict = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Measure each leg alone and the whole retriever, with paired bootstrap intervals.
@@ -147,10 +149,10 @@ def evaluate(
                 raise BadInput("--chunk-tokens is for a folder; an index has its chunks already.")
             index = opened
             whom = Principal(user, group_names("--group", groups or ()))
-            found = _labelled(index, source, queries, qrels, whom, router)
+            found = _labelled(index, source, queries, qrels, whom, router, strict)
             collection, left_out = found.needed(), found.told
         else:
-            collection, left_out = _collection(source, queries, qrels), ""
+            collection, left_out = collection_at(source, queries, qrels, strict=strict), ""
             err.print(f"indexing {amount(len(collection.documents), 'document')} ...")
             index = Index.create(folder, chunk_tokens=chunk_tokens or None)
             index.add(collection.documents)
@@ -238,6 +240,7 @@ def _labelled(
     qrels: Path | None,
     whom: Principal,
     pilots: bool,
+    strict: bool,
 ) -> ev.Shared:
     """The index's own documents with those labels that whoever asks may read.
 
@@ -247,16 +250,8 @@ def _labelled(
         raise BadInput(
             "An index has no labels of its own: rag-embed eval KB queries.jsonl qrels.tsv"
         )
-    documents = tuple(Document(id, "") for id in index.store.document_ids())
-    labels = ev.read_labels(documents, queries, qrels, name=name_of(source))
+    labels = labels_of(index, source, queries, qrels, strict=strict)
     return ev.shared(labels, index.store, user=whom.user, groups=whom.groups, asked=not pilots)
-
-
-def _collection(source: str, queries: Path | None, qrels: Path | None) -> ev.Collection:
-    if queries is None or qrels is None:
-        return ev.read_collection(source)
-    corpus = Path(source, "corpus.jsonl") if Path(source).is_dir() else Path(source)
-    return ev.read_files(corpus, queries, qrels, name=corpus.resolve().parent.name)
 
 
 def _metrics(metric: str) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from rag_embed.cli.labels import Strict, collection_at, labels_of
 from rag_embed.cli.show import NOT_BETTER, emit, err, facts, out
 from rag_embed.cli.sources import index_at, name_of
 from rag_embed.errors import BadInput
 from rag_embed.index import Index
-from rag_embed.types import Document, OnProgress, Progress
+from rag_embed.types import OnProgress, Progress
 
 if TYPE_CHECKING:
     from rag_embed.encoders.adapter_card import Card
@@ -69,6 +70,7 @@ def train_expert(
     held_out: HELD_OUT = 0.25,
     seed: SEED = 0,
     device: DEVICE = None,
+    strict: Strict = True,
     as_json: JSON = False,
 ) -> None:
     """Train a query encoder for your kind of question; no document is encoded again.
@@ -80,7 +82,7 @@ def train_expert(
     from rag_embed.training.expert import train_expert as train
     from rag_embed.training.loop import Schedule
 
-    material = _source(source, queries, qrels)
+    material = _source(source, queries, qrels, strict)
     if material.left_out:
         err.print(material.left_out, markup=False)
     count = made if made is not None else 0 if material.pairs else 1000
@@ -133,6 +135,7 @@ def train_situated(
     held_out: HELD_OUT = 0.2,
     seed: SEED = 0,
     device: DEVICE = None,
+    strict: Strict = True,
     as_json: JSON = False,
 ) -> None:
     """Train how a chunk is read within its document, beside its own vector.
@@ -148,12 +151,15 @@ def train_situated(
     from rag_embed.training.splits import split
 
     if (index := index_at(source)) is not None:
+        _no_labels(strict)
         own = index.spaces.own.signature.model
         cuts, pairs = clozed(cuts_of(index), made, seed=seed)
         kind = f"{len(pairs)} sentences cut out"
     else:
         own = DEFAULT
-        cuts, pairs = read_chunk_set(source)
+        if not strict:
+            collection_at(source, None, None, strict=strict)  # says how many labels are lost
+        cuts, pairs = read_chunk_set(source, strict=strict)
         kind = f"{len(pairs)} labelled"
     schedule = Schedule(epochs, learning_rate, evaluations=2, seed=seed)
     with progressing("training") as progress:
@@ -171,11 +177,11 @@ def train_situated(
     report(card, to, as_json)
 
 
-def _source(source: str, queries: Path | None, qrels: Path | None) -> Source:
+def _source(source: str, queries: Path | None, qrels: Path | None, strict: bool) -> Source:
     from rag_embed.encoders import load
     from rag_embed.training.sources import Source
 
-    index, labels = read(source, queries, qrels)
+    index, labels = read(source, queries, qrels, strict=strict)
     if index is not None:
         return Source.of_index(index, labels)
     assert labels is not None  # where there is no index there is a collection
@@ -184,28 +190,27 @@ def _source(source: str, queries: Path | None, qrels: Path | None) -> Source:
 
 
 def read(
-    source: str, queries: Path | None, qrels: Path | None
+    source: str, queries: Path | None, qrels: Path | None, *, strict: bool
 ) -> tuple[Index | None, Collection | None]:
     """The index that a source is, and the labels: those of its documents, or the collection that it is.
 
     Raises:
         BadInput: One file of labels is missing, or cannot be read.
     """
-    from rag_embed import evaluation as ev
-
     if (queries is None) != (qrels is None):
         raise BadInput("Give both queries and qrels, or neither.")
     index = index_at(source)
     if index is None:
-        if queries is None or qrels is None:
-            return None, ev.read_collection(source)
-        return None, ev.read_files(
-            Path(source, "corpus.jsonl"), queries, qrels, name=name_of(source)
-        )
+        return None, collection_at(source, queries, qrels, strict=strict)
     if queries is None or qrels is None:
+        _no_labels(strict)
         return index, None
-    documents = tuple(Document(id, "") for id in index.store.document_ids())
-    return index, ev.read_labels(documents, queries, qrels, name=name_of(source))
+    return index, labels_of(index, source, queries, qrels, strict=strict)
+
+
+def _no_labels(strict: bool) -> None:
+    if not strict:
+        raise BadInput("--no-strict is for labels, and none are given; leave it out.")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_embed.cli.labels import Strict
 from rag_embed.cli.show import err
 from rag_embed.cli.sources import name_of
 from rag_embed.cli.train import (
@@ -59,6 +60,7 @@ def train_reranker(
     held_out: HELD_OUT = 0.25,
     seed: SEED = 0,
     device: DEVICE = None,
+    strict: Strict = True,
     as_json: JSON = False,
 ) -> None:
     """Train a small cross-encoder that scores the best hits of a search again.
@@ -72,7 +74,7 @@ def train_reranker(
     from rag_embed.training.reranker_recipe import RerankerRecipe
     from rag_embed.training.sources import Source
 
-    index, labels = read(source, queries, qrels)
+    index, labels = read(source, queries, qrels, strict=strict)
     if labels is None:
         raise BadInput("A re-ranker learns from labelled queries: give queries and qrels.")
     if index is None:

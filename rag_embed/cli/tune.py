@@ -11,14 +11,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from rag_embed.cli.labels import Strict, labels_of
 from rag_embed.cli.show import NOT_BETTER, emit, err, out
 from rag_embed.errors import BadInput
-from rag_embed.evaluation.collection import Collection
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
 from rag_embed.personal.setting import PoolingName, grid
 from rag_embed.text import amount
-from rag_embed.types import Document
 
 
 class What(str, enum.Enum):
@@ -79,6 +78,7 @@ def tune(
     reset: Annotated[
         bool, typer.Option("--reset", help="Use the standard again; no labels are needed.")
     ] = False,
+    strict: Strict = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask labels whether a change helps, and use it if its gain is above chance; exit code 5 if not.
@@ -93,7 +93,7 @@ def tune(
     if what is What.ALL:
         if reset or force or user is not None or pooling is not None:
             raise BadInput("all only tells: leave out --reset, --force, --user and --pooling.")
-        _all(index, kb, queries, qrels, metric, seed, as_json)
+        _all(index, kb, queries, qrels, metric, seed, strict, as_json)
         return
     if reset:
         tuning.reset(index, what.value, user=user)
@@ -102,7 +102,7 @@ def tune(
     queries, qrels = _files(what, queries, qrels)
     if pooling is not None and what is not What.PERSONAL:
         raise BadInput(f"--pooling is for personal, not for {what.value}.")
-    labels = _labels(index, kb, queries, qrels)
+    labels = labels_of(index, kb, queries, qrels, strict=strict)
     among = None if pooling is None else grid(_POOLINGS[pooling])
     verdict = index.tune(what.value, labels, candidates=among, metric=metric, seed=seed, user=user)
     kept = verdict.kept or force
@@ -135,13 +135,6 @@ def _files(what: What, queries: Path | None, qrels: Path | None) -> tuple[Path, 
     return queries, qrels
 
 
-def _labels(index: Index, kb: str, queries: Path, qrels: Path) -> Collection:
-    from rag_embed.evaluation import read_labels
-
-    documents = tuple(Document(id, "") for id in index.store.document_ids())
-    return read_labels(documents, queries, qrels, name=Path(kb).name)
-
-
 def _all(
     index: Index,
     kb: str,
@@ -149,12 +142,13 @@ def _all(
     qrels: Path | None,
     metric: str,
     seed: int,
+    strict: bool,
     as_json: bool,
 ) -> None:
     """Each verdict as it comes, then what helped; nothing is changed."""
     from rag_embed.tuning import tune_all
 
-    labels = _labels(index, kb, *_files(What.ALL, queries, qrels))
+    labels = labels_of(index, kb, *_files(What.ALL, queries, qrels), strict=strict)
     rows, helped = [], []
     for one in tune_all(index, labels, metric=metric, seed=seed):
         verdict = one.verdict

@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection as Group
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rag_embed.arguments import nearest
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.collection import Collection
 from rag_embed.events import check_user
@@ -164,8 +164,8 @@ def _read_qrels(
         if documents is not None and document not in documents:
             raise BadInput(
                 f"{where}: document {document!r} is not in the corpus{_meant(document, documents)} Correct the "
-                "id (rag-embed list KB shows those of an index), or use the whole corpus; in Python, "
-                "strict=False counts it as never found."
+                "id (rag-embed list KB shows those of an index), or use the whole corpus; --no-strict, in "
+                "Python strict=False, counts it as never found."
             )
         if qrels.setdefault(query, {}).setdefault(document, grade) != grade:
             raise BadInput(f"{where}: {query!r} and {document!r} were judged differently before.")
@@ -175,10 +175,24 @@ def _read_qrels(
 
 
 def _meant(id: str, known: Group[str]) -> str:
-    """The id that was meant by the end of one, such as a file without its folder."""
+    """The id that was meant: one by its end, as a file without its folder, else one whose last part is near.
+
+    Last parts are compared apart and without the ending of a file: two ids of one folder are no nearer for it.
+    """
     ends = [one for one in known if one.endswith(f"/{id}") or id.endswith(f"/{one}")]
-    near = min(ends, key=len) if ends else nearest(id, known)
-    return f"; did you mean {near!r}?" if near else "."
+    last: dict[str, list[str]] = {}
+    for one in () if ends else known:
+        last.setdefault(_last(one), []).append(one)
+    close = get_close_matches(_last(id), last, 1, 0.75)
+    among = ends or (last[close[0]] if close else [])
+    return f"; did you mean {min(among, key=len)!r}?" if among else "."
+
+
+def _last(id: str) -> str:
+    """The last part of an id, without the ending of a file."""
+    name = id.rpartition("/")[2]
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.isalpha() else name
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

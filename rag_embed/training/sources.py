@@ -106,7 +106,9 @@ def cuts_of(index: Index) -> list[Cut]:
     return found
 
 
-def read_chunk_set(folder: str | os.PathLike[str]) -> tuple[list[Cut], list[Pair]]:
+def read_chunk_set(
+    folder: str | os.PathLike[str], *, strict: bool = True
+) -> tuple[list[Cut], list[Pair]]:
     """Documents with labelled chunks.
 
     A collection that has ``documents.jsonl`` too, and ``doc_id``, ``start`` and ``end`` (in
@@ -115,7 +117,7 @@ def read_chunk_set(folder: str | os.PathLike[str]) -> tuple[list[Cut], list[Pair
     Raises:
         BadInput: A file or field is missing, or a chunk is not where it says.
     """
-    collection = read_collection(folder)
+    collection = read_collection(folder, strict=strict)
     file = Path(folder) / "documents.jsonl"
     if not file.is_file():
         raise BadInput(

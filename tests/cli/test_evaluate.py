@@ -92,6 +92,25 @@ def test_index_with_labels(run, labelled) -> None:
     assert cut.code == 1 and "has its chunks already" in cut.err
 
 
+def test_a_stale_label_stops_nobody_who_says_so(run, labelled) -> None:
+    assert run("index", labelled / "corpus.jsonl", "--to", "kb").code == 0
+    with (labelled / "qrels.tsv").open("a") as file:
+        file.write("\nq1\tgone\t1\nq2\tlost\t1\n")
+    labels = (labelled / "queries.jsonl", labelled / "qrels.tsv")
+    commands = (("eval", "kb", *labels), ("eval", labelled), ("tune", "kb", "relevance", *labels))
+    for command in commands:
+        refused = run(*command)
+        assert refused.code == 1 and "'gone' is not in the corpus" in refused.err
+        assert "--no-strict" in refused.err
+        done = run(*command, "--no-strict")
+        assert "2 labels of documents that are not there, such as 'gone'" in done.err
+    assert run("eval", labelled, "--no-strict").code == 0
+    trained = run("train-reranker", labelled, "--out", "m", "--no-strict")
+    assert "2 labels of documents" in trained.err
+    nothing = run("train-expert", "kb", "--out", "m", "--no-strict")
+    assert nothing.code == 1 and "is for labels" in nothing.err
+
+
 def test_bad_input(run, labelled) -> None:
     missing = run("eval", "nowhere")
     assert missing.code == 1 and "nowhere" in missing.err

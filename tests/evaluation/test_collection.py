@@ -105,6 +105,21 @@ def test_labels_for_documents_at_hand(tmp_path: Path) -> None:
         read_labels(foldered, *labels, name="mine")
 
 
+def test_only_what_is_near_is_suggested_for_a_label(tmp_path: Path) -> None:
+    write(tmp_path, qrels=HEADER + "q1\tteam/hr/vpn.md\t1\n")
+    labels = (tmp_path / "queries.jsonl", tmp_path / "qrels.tsv")
+
+    def told(*ids: str) -> str:
+        with pytest.raises(BadInput) as refused:
+            read_labels([Document(id, "text") for id in ids], *labels, name="mine")
+        return str(refused.value)
+
+    far = told("team/hr/expenses.md", "team/hr/wireguard.md", "team/hr/pay.md")
+    assert "did you mean" not in far and "--no-strict" in far
+    assert "did you mean 'it/vpn.md'?" in told("team/hr/expenses.md", "it/vpn.md")
+    assert "did you mean 'team/hr/vpns.md'?" in told("team/hr/pen.md", "team/hr/vpns.md")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
