@@ -13,6 +13,7 @@ from rich.text import Text
 
 from rag_embed.cli.labels import Strict, labels_of
 from rag_embed.cli.show import NOT_BETTER, emit, err, out
+from rag_embed.cli.untried import untried
 from rag_embed.errors import BadInput
 from rag_embed.evaluation.verdict import Verdict
 from rag_embed.index import Index
@@ -148,7 +149,8 @@ def _all(
     """Each verdict as it comes, then what helped; nothing is changed."""
     from rag_embed.tuning import tune_all
 
-    labels = labels_of(index, kb, *_files(What.ALL, queries, qrels), strict=strict)
+    files = _files(What.ALL, queries, qrels)
+    labels = labels_of(index, kb, *files, strict=strict)
     rows, helped = [], []
     for one in tune_all(index, labels, metric=metric, seed=seed):
         verdict = one.verdict
@@ -159,8 +161,9 @@ def _all(
             said = "not asked" if verdict is None else "helps" if kept else "no gain above chance"
             proves = "" if verdict is None else f" {_reach(verdict)}"
             out.print(f"{one.name}: {said}. {one.why}{proves}".rstrip(), markup=False)
+    others = untried(kb, *map(str, files), len(labels.judged))
     if as_json:
-        emit({"helped": helped, "parts": rows})
+        emit({"helped": helped, "parts": rows, "not_tried": others})
     else:
         use = (
             f"; use one: rag-embed tune KB {helped[0]} QUERIES QRELS, then ask again"
@@ -168,6 +171,9 @@ def _all(
             else ""
         )
         err.print(f"helped: {', '.join(helped) or 'nothing, all kept as it is'}{use}", markup=False)
+        err.print("not tried, as it is no setting of an index:", markup=False)
+        for line in others:
+            err.print(f"  {line}", markup=False, soft_wrap=True)
     if not helped:
         raise typer.Exit(NOT_BETTER)
 

@@ -159,7 +159,10 @@ def _verdict(scores: Mapping[str, Scores], labelled: bool) -> Verdict[str]:
     sure = next((one for one in tried if one.gain is not None and one.gain.low > 0), None)
     queries = f"{len(standard)} {'labelled queries' if labelled else 'sentences cut out of chunks'}"
     if sure is None or sure.gain is None:
+        best = next((one for one in tried if one.name != STANDARD and one.gain is not None), None)
         reason = f"No candidate is better than the standard {STANDARD} with 95 % confidence on {queries}."
+        if best is not None and best.gain is not None:
+            reason += f" The best of them, {best.name}, differs by {told(best.gain)} nDCG@10."
         return Verdict(NAME, STANDARD, tried[0].gain, False, reason, tuple(tried))
     reason = (
         f"{sure.name} gains {told(sure.gain)} nDCG@10 over the standard {STANDARD} on {queries}, with "

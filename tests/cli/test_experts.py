@@ -113,6 +113,11 @@ def test_tune_all_asks_what_the_labels_allow_and_changes_nothing(run, kb, labell
     assert parts["weights"]["queries"] > 5 and "20 queries" in parts["weights"]["reach"]
     helped = [name for name, one in parts.items() if one.get("kept")]
     assert done.json["helped"] == helped and done.code == (0 if helped else 5)
+    untried = " ".join(done.json["not_tried"])
+    for command in ("eval", "train-expert", "experts add-space", "index"):
+        assert f"rag-embed {command} " in untried
+    assert "helps from about 650 questions on, here are 40" in untried
+    assert "differs by" in parts["situate"].get("reason", "differs by")
     index = Index.open(kb)
     assert index.experts.weights == before and index.experts.router is None
     for option in ("--force", "--reset"):
