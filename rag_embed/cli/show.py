@@ -134,6 +134,7 @@ def hit_json(hit: Hit, rank: int, cited: Citation | None = None) -> dict[str, An
         "text": hit.text,
         "metadata": dict(hit.chunk.metadata),
         "page": cited.page,
+        "page_start": cited.page_start,
         "page_end": cited.page_end,
         "citation": str(cited),
         "link": cited.link,

@@ -154,7 +154,8 @@ class Contents:
             if document is not None:
                 line = document.text.count("\n", 0, chunk.start) + 1
                 line += front.count("\n") + 2 if front else 0
-        return Citation.of(chunk, place=place, line=line)
+        at = hit.at if isinstance(hit, Hit) else None
+        return Citation.of(chunk, place=place, line=line, at=at)
 
     def declare(self, fields: FieldTypes) -> AddReport:
         """Let filters use more of the metadata, of what is stored and of what comes; nothing is encoded.

@@ -193,7 +193,9 @@ class Hybrid:
         while not selection.done:
             selection.take(ranked[:pool], pool, pool >= len(ranked))
             pool *= 4
-        return hits_of(view, [None], [selection.groups[: query.k]], _certain)[0]
+        return hits_of(
+            view, [query], [None], [selection.groups[: query.k]], _certain, self.store.analyzer
+        )[0]
 
     def _retrieve(self, view: View, queries: Sequence[Query]) -> list[list[Hit]]:
         fusion, routes = self._fusion(view, queries)
@@ -205,7 +207,7 @@ class Hybrid:
                 selections[i].take(ranked, pool, exhausted)
             pool *= 4
         chosen = [one.groups[: q.k] for one, q in zip(selections, queries, strict=True)]
-        return hits_of(view, routes, chosen, self._relevance)
+        return hits_of(view, queries, routes, chosen, self._relevance, self.store.analyzer)
 
     def _fusion(self, view: View, queries: Sequence[Query]) -> tuple[Fusion, list[Route | None]]:
         """Everything that counts is asked; each query's route."""

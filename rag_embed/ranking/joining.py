@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from rag_embed.arguments import count
 from rag_embed.chunking.tokens import TokenCounts
 from rag_embed.errors import BadInput
 from rag_embed.protocols import View
+from rag_embed.ranking.answering import place_in
 from rag_embed.types import Chunk, Hit, Spans
 
 PENALTY = 0.18
@@ -56,16 +56,9 @@ class Passage:
 
         Its siblings are the chunks it is made of, and its headings those that all of them share.
         """
-        first, best = self.chunks[0], self.hits[0]
-        levels = zip(*(chunk.headings for chunk in self.chunks), strict=False)
-        chunk = replace(
-            first,
-            id=f"{self.doc_id}#{self.start}-{self.end}",
-            text=self.text,
-            end=self.end,
-            headings=tuple(one[0] for one in takewhile(lambda one: len(set(one)) == 1, levels)),
-        )
-        return replace(best, chunk=chunk, siblings=self.chunks)
+        best = self.hits[0]
+        chunk = Chunk.joined(self.chunks, self.text)
+        return replace(best, chunk=chunk, siblings=self.chunks, at=place_in(best, chunk))
 
 
 def cover(

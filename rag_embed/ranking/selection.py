@@ -17,9 +17,11 @@ from functools import partial
 
 import numpy as np
 
+from rag_embed.analysis import Analyzer
 from rag_embed.maths.diversity import mmr
 from rag_embed.maths.vectors import DIGITS
 from rag_embed.protocols import View
+from rag_embed.ranking.answering import Answering
 from rag_embed.ranking.fusion import Scored
 from rag_embed.ranking.grouping import Groups, texts_in
 from rag_embed.types import Hit, Part, Query, Route, Vectors
@@ -119,13 +121,25 @@ def _and(said: Callable[[str], tuple[Part, ...]], part: Part, id: str) -> tuple[
 
 def hits_of(
     view: View,
+    queries: Sequence[Query],
     routes: Sequence[Route | None],
     chosen: Sequence[list[list[Scored]]],
     relevance: Callable[[Scored], float],
+    analyzer: Analyzer,
 ) -> list[list[Hit]]:
-    """Chosen groups as hits, the chunks of all read at once; a group's first is the hit."""
+    """Chosen groups as hits, the chunks of all read at once; a group's first is the hit.
+
+    Args:
+        view: The version that was searched.
+        queries: What was asked.
+        routes: Of each query.
+        chosen: Of each query.
+        relevance: What is said of one that was chosen.
+        analyzer: Reads words, to see which sentence of several pages answers.
+    """
     wanted = {one.id for groups in chosen for group in groups for one in group}
     chunks = {chunk.id: chunk for chunk in view.chunks(sorted(wanted))}
+    answers = [Answering(query.text, analyzer) for query in queries]
     return [
         [
             Hit(
@@ -135,8 +149,9 @@ def hits_of(
                 parts=group[0].parts,
                 siblings=tuple(chunks[one.id] for one in group[1:]),
                 route=route,
+                at=answering.at(chunks[group[0].id]),
             )
             for group in groups
         ]
-        for groups, route in zip(chosen, routes, strict=True)
+        for groups, route, answering in zip(chosen, routes, answers, strict=True)
     ]

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from rag_embed.errors import BadInput, MissingExtra
 from rag_embed.reading.apart import gathered
+
+_Placed: TypeAlias = tuple[int, float, float, float, float]
+"""What a `Box` is made of."""
 
 
 class Box(NamedTuple):
@@ -33,12 +36,12 @@ class Box(NamedTuple):
 def boxes(path: str | os.PathLike[str], page: int, text: str) -> list[Box]:
     """The boxes of a passage, about one a line, in reading order.
 
-    Nothing is stored with an index: the passage is looked for on its page, and on those behind it where it
-    goes on, by its visible characters.
+    Nothing is stored with an index: the passage is looked for on its page, on those behind it where it goes
+    on, and on those before it where it begins there, by its visible characters.
 
     Args:
         path: The PDF file as it was indexed.
-        page: The page that the passage starts on, from 1; ``hit.page``.
+        page: A page that the passage is on, from 1; ``hit.page``.
         text: The passage; ``hit.text``.
 
     Returns:
@@ -56,7 +59,7 @@ def boxes(path: str | os.PathLike[str], page: int, text: str) -> list[Box]:
     return [Box(*one) for one in found]
 
 
-def placed(path: str, page: int, text: str) -> Iterator[tuple[int, float, float, float, float]]:
+def placed(path: str, page: int, text: str) -> Iterator[_Placed]:
     """What `boxes` gives, as plain numbers."""
     import pypdfium2
 
@@ -67,21 +70,56 @@ def placed(path: str, page: int, text: str) -> Iterator[tuple[int, float, float,
     if not 1 <= page <= len(pdf):
         raise BadInput(f"there is no page {page}; it has {len(pdf)}")
     wanted = "".join(filter(str.isalnum, text))
-    for number in range(page, len(pdf) + 1):
-        lines = pdf[number - 1].get_textpage()
-        signs = [(i, one) for i, one in enumerate(lines.get_text_range()) if one.isalnum()]
-        said = "".join(one for _, one in signs)
+    texts = _Texts(pdf)
+    found, whole = _from(texts, page, wanted)
+    first = page
+    while not whole and first > 1 and (first == page or texts.said(first) in wanted):
+        first -= 1
+        before, whole = _from(texts, first, wanted)
+        if whole and before[-1][0] >= page:
+            found = before
+    yield from found
+
+
+class _Texts:
+    """The pages of a PDF, each read once."""
+
+    def __init__(self, pdf: Any) -> None:  # noqa: ANN401
+        self._pdf = pdf
+        self.count = len(pdf)
+        self._known: dict[int, tuple[Any, list[tuple[int, str]]]] = {}
+
+    def of(self, number: int) -> tuple[Any, list[tuple[int, str]]]:
+        """The text of a page, from 1, and its visible characters by their places."""
+        if number not in self._known:
+            lines = self._pdf[number - 1].get_textpage()
+            signs = [(i, one) for i, one in enumerate(lines.get_text_range()) if one.isalnum()]
+            self._known[number] = lines, signs
+        return self._known[number]
+
+    def said(self, number: int) -> str:
+        """Its visible characters."""
+        return "".join(one for _, one in self.of(number)[1])
+
+
+def _from(texts: _Texts, page: int, wanted: str) -> tuple[list[_Placed], bool]:
+    """The boxes of a passage that begins on a page, and whether all of it was found."""
+    found: list[_Placed] = []
+    for number in range(page, texts.count + 1):
+        lines, signs = texts.of(number)
+        said = texts.said(number)
         if not said and number > page:
             continue
         start, size = _common(said, wanted, number == page)
         if not size:
-            return
+            break
         first, last = signs[start][0], signs[start + size - 1][0]
         for nth in range(lines.count_rects(first, last - first + 1)):
-            yield (number, *lines.get_rect(nth))
+            found.append((number, *lines.get_rect(nth)))
         wanted = wanted[size:]
         if not wanted:
-            return
+            return found, True
+    return found, False
 
 
 def _common(said: str, wanted: str, anywhere: bool) -> tuple[int, int]:

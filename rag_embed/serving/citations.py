@@ -19,17 +19,28 @@ CITED = {
     "start": {"type": "integer", "description": "First character in the document."},
     "end": {"type": "integer", "description": "Character after the last one."},
     "source": {"type": "string", "description": "Its URL, or the document's id."},
-    "page": {"type": ["integer", "null"], "description": "Page, slide or cell it starts on."},
+    "page": {
+        "type": ["integer", "null"],
+        "description": "Page, slide or cell to open: that of the sentence that answers, if it is known, else "
+        "where the text starts.",
+    },
+    "page_start": {"type": ["integer", "null"], "description": "Page, slide or cell it starts on."},
     "page_end": {"type": ["integer", "null"], "description": "Page, slide or cell it ends on."},
     "fields": {"type": "object", "description": "Values of the declared fields."},
 }
 """JSON Schema of the properties that `citation` gives."""
 
 
-def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
-    """Where a chunk or passage stands, for a program; no path of this machine."""
+def citation(shelf: Shelf, chunk: Chunk, at: int | None = None) -> dict[str, Any]:
+    """Where a chunk or passage stands, for a program; no path of this machine.
+
+    Args:
+        shelf: Its index.
+        chunk: The chunk.
+        at: Offset in the document of the sentence that answers, if that is known.
+    """
     declared = shelf.index.store.fields.types
-    known = Citation.of(chunk)
+    known = Citation.of(chunk, at=at)
     web = known.source.startswith(("http://", "https://"))
     return {
         "collection": shelf.name,
@@ -41,14 +52,21 @@ def citation(shelf: Shelf, chunk: Chunk) -> dict[str, Any]:
         "end": chunk.end,
         "source": known.source if web else chunk.doc_id,
         "page": known.page,
+        "page_start": known.page_start,
         "page_end": known.page_end,
         "fields": {name: chunk.metadata[name] for name in declared if name in chunk.metadata},
     }
 
 
-def page(chunk: Chunk) -> str:
-    """The pages that a chunk stands on, as a word or two; empty where there are none."""
-    return Citation.of(chunk).pages
+def page(chunk: Chunk, at: int | None = None) -> str:
+    """The page of a chunk, as a few words; empty where there are none.
+
+    A model reads all of the text, and may quote what stands on another page than the sentence that answers:
+    of a text on several pages it is told both.
+    """
+    known = Citation.of(chunk, at=at)
+    several = known.at is not None and known.page_start != known.page_end
+    return f"{known.pages} (text of {known.page_kind}s {known.span})" if several else known.pages
 
 
 def under(title: str, headings: tuple[str, ...] | list[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rag_embed.ranking.answering import place_in
 from rag_embed.ranking.relevance import figure
 from rag_embed.serving.citations import citation, line, page, under
 from rag_embed.serving.lengths import fitting
@@ -24,30 +25,35 @@ class Quote:
     Attributes:
         shelf: Where it was found.
         chunk: Its text and place.
-        relevance: That of its best chunk.
+        hit: Its best chunk, as it was found.
         cut: Whether only its beginning is shown.
     """
 
     shelf: Shelf
     chunk: Chunk
-    relevance: float
+    hit: Hit
     cut: bool = False
 
     def block(self, number: int, several: bool) -> str:
         """For a model: a line that cites, and the text."""
         return f"[{number}] {self.head(several)}\n{printable(self.chunk.text)}{' […]' * self.cut}"
 
+    @property
+    def at(self) -> int | None:
+        """Where in the document it answers, as far as that says on which of its pages."""
+        return place_in(self.hit, self.chunk)
+
     def head(self, several: bool) -> str:
         """The line above the text, without its number."""
-        chunk, relevance = self.chunk, f"relevance {figure(self.relevance)}"
+        chunk, relevance = self.chunk, f"relevance {figure(self.hit.relevance)}"
         place = under(chunk.title, chunk.headings)
-        return line(self.shelf, several, chunk.id, relevance, page(chunk), place)
+        return line(self.shelf, several, chunk.id, relevance, page(chunk, self.at), place)
 
     @property
     def data(self) -> dict[str, Any]:
         """For a program."""
-        said = {"relevance": round(self.relevance, 4), "text": self.chunk.text, "cut": self.cut}
-        return {**citation(self.shelf, self.chunk), **said}
+        said = {"relevance": round(self.hit.relevance, 4), "text": self.chunk.text, "cut": self.cut}
+        return {**citation(self.shelf, self.chunk, self.at), **said}
 
 
 def quoted(found: Sequence[tuple[Shelf, Hit]], budget: int) -> tuple[list[Quote], list[str]]:
@@ -67,7 +73,7 @@ def quoted(found: Sequence[tuple[Shelf, Hit]], budget: int) -> tuple[list[Quote]
     left_out: list[str] = []
     left = budget
     for shelf, hit in found:
-        quote = Quote(shelf, hit.chunk, hit.relevance)
+        quote = Quote(shelf, hit.chunk, hit)
         head = shelf.tokens(quote.head(True)) + _FRAME
         length = head + shelf.tokens(hit.text)
         if length <= left:
@@ -125,17 +131,10 @@ def _whole(run: Sequence[Quote], text: str | None) -> Quote:
     """A run in one piece, its chunks and what lies between them."""
     if len(run) == 1 or text is None:  # None: the document went a moment ago
         return run[0]
-    first, end = run[0].chunk, max(one.chunk.end for one in run)
-    shared = [
-        level[0]
-        for level in zip(*(one.chunk.headings for one in run), strict=False)
-        if len(set(level)) == 1
-    ]
-    chunk = replace(
-        first,
-        id=f"{first.doc_id}#{first.start}-{end}",
-        text=text[first.start : end],
-        end=end,
-        headings=tuple(shared),
-    )
-    return replace(run[0], chunk=chunk, relevance=max(one.relevance for one in run))
+    chunks = [one.chunk for one in run]
+    whole = Chunk.joined(chunks, text[chunks[0].start : max(one.end for one in chunks)])
+    return replace(run[0], chunk=whole, hit=max((one.hit for one in run), key=_relevance))
+
+
+def _relevance(hit: Hit) -> float:
+    return hit.relevance

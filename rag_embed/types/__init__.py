@@ -7,7 +7,6 @@ from rag_embed.types.access import EVERYBODY, STRANGER, Audience, Principal, gro
 from rag_embed.types.citation import Citation
 from rag_embed.types.documents import (
     ANYONE,
-    PAGE_STARTS,
     Anyone,
     Chunk,
     Cut,
@@ -18,6 +17,7 @@ from rag_embed.types.documents import (
     span_of,
 )
 from rag_embed.types.freshness import Fresh
+from rag_embed.types.pages import PAGE_BREAKS, PAGE_STARTS
 from rag_embed.types.progress import OnProgress, Progress
 from rag_embed.types.rows import ChunkRows
 from rag_embed.types.searching import (
@@ -68,6 +68,7 @@ __all__ = [
     "Near",
     "OnProgress",
     "Options",
+    "PAGE_BREAKS",
     "PAGE_STARTS",
     "PHRASE",
     "Part",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from rag_embed.types.documents import Chunk
+from rag_embed.types.pages import page_at, pages_of
 
 _URLS = ("url", "source", "path")
 _ENDS = 5
@@ -19,15 +20,18 @@ class Citation:
     Attributes:
         title: The document's title, or its id.
         source: Its URL, or the path that its id begins with; the id of one that has neither.
-        page: Number of the page, slide, sheet or cell it starts on, from 1; None where there are none.
+        page: Number of the page, slide, sheet or cell to open, from 1: that of the sentence that answers,
+            where it is known, else the one that the passage starts on. None where there are none.
         page_kind: Which of these it is.
-        page_end: Number of the one it ends on; ``page`` where that is the same.
+        page_end: Number of the one that the passage ends on.
         headings: The headings above it, outermost first.
         start: Offset of its first character in the document.
         end: Offset after the last one.
         line: Number of the line it starts on, from 1; None where it is not known. `Contents.citation`
             looks it up.
         link: Opens the document there: at ``#page=`` of a PDF, at the text of a web page.
+        page_start: Number of the page, slide, sheet or cell that the passage starts on.
+        at: Offset in the document of the sentence that answers; None where it is not known. See `Hit`.
     """
 
     title: str
@@ -40,42 +44,61 @@ class Citation:
     end: int
     line: int | None
     link: str
+    page_start: int | None = None
+    at: int | None = None
 
     @classmethod
-    def of(cls, chunk: Chunk, *, place: str = "", line: int | None = None) -> Citation:
+    def of(
+        cls, chunk: Chunk, *, place: str = "", line: int | None = None, at: int | None = None
+    ) -> Citation:
         """The citation of a chunk.
 
         Args:
             chunk: The chunk.
             place: Where its file lies, if that is known.
             line: Number of the line it starts on, if that is known.
+            at: Offset in the document of the sentence that answers, if that is known.
         """
         known = chunk.metadata
         names = (known.get(key) for key in _URLS)
         source = next((one for one in names if isinstance(one, str) and one), chunk.doc_id)
-        page = known.get("page")
-        page = page if isinstance(page, int) and "page_kind" in known else None
+        pages = pages_of(known, chunk.end)
+        at = at if at is not None and chunk.start <= at < chunk.end else None
+        page = None
+        if pages is not None:
+            page = pages[0] if at is None else page_at(known, at)
         kind = str(known.get("page_kind", "")) if page is not None else ""
-        end = known.get("page_end")
         return cls(
             chunk.title or chunk.doc_id,
             source,
             page,
             kind,
-            end if page is not None and isinstance(end, int) else page,
+            None if pages is None else pages[1],
             chunk.headings,
             chunk.start,
             chunk.end,
             line,
             _link(chunk, place or source, page if kind == "page" else None, line),
+            None if pages is None else pages[0],
+            at,
         )
 
     @property
     def pages(self) -> str:
-        """The pages it stands on, such as ``"page 3"`` or ``"slides 2-4"``; empty where there are none."""
-        if self.page == self.page_end:
-            return "" if self.page is None else f"{self.page_kind} {self.page}"
-        return f"{self.page_kind}s {self.page}-{self.page_end}"
+        """Its page, such as ``"page 3"``; ``"slides 2-4"`` where it is not known which answers; or empty."""
+        if self.page is None:
+            return ""
+        if self.at is not None or self.page_start == self.page_end:
+            return f"{self.page_kind} {self.page}"
+        return f"{self.page_kind}s {self.span}"
+
+    @property
+    def span(self) -> str:
+        """The numbers of the pages that the passage stands on: ``3``, ``3-4``, or empty."""
+        if self.page_start is None:
+            return ""
+        one = self.page_start == self.page_end
+        return str(self.page_start) if one else f"{self.page_start}-{self.page_end}"
 
     def __str__(self) -> str:
         above = [one for one in self.headings if one != self.title]

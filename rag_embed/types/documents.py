@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from rag_embed.arguments import count
 from rag_embed.errors import BadInput
 from rag_embed.types.access import Audience, group_names
+from rag_embed.types.pages import of_joined, of_part
 
 
 class Anyone(Enum):
@@ -21,10 +22,6 @@ class Anyone(Enum):
 
 ANYONE: Final = Anyone.ANYONE
 """Whoever it belongs to."""
-
-
-PAGE_STARTS: Final = "page_starts"
-"""Key of a document's metadata: offsets at which its pages, slides, sheets or cells start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,8 @@ class Chunk:
         title: The document's title.
         headings: The headings above it, outermost first.
         metadata: The document's metadata; in place of ``page_starts``, the offset of each page, slide,
-            sheet or cell, a chunk has its ``page``, from 1, and ``page_end`` where it ends on a later one.
+            sheet or cell, a chunk has its ``page``, from 1; one that goes on to later ones has
+            ``page_end``, and ``page_breaks``, the offsets in the document at which these start.
         user: The document's owner, ``None`` when nobody owns it.
         readers: The document's groups.
     """
@@ -156,19 +154,34 @@ class Chunk:
             ordinal=count("ordinal", ordinal, 0),
             title=document.title,
             headings=headings,
-            metadata=_of_part(document.metadata, start, end),
+            metadata=of_part(document.metadata, document.text[start:end], start),
             user=document.user,
             readers=document.audience.readers,
         )
 
+    @classmethod
+    def joined(cls, chunks: Sequence[Chunk], text: str) -> Chunk:
+        """Neighbouring chunks of a document in one piece, under the headings that all of them share.
 
-def _of_part(metadata: Mapping[str, Any], start: int, end: int) -> Mapping[str, Any]:
-    """A document's metadata as a part of it has it: numbers of its pages, and not where all of them start."""
-    if not isinstance(starts := metadata.get(PAGE_STARTS), list | tuple) or not starts:
-        return metadata
-    own = {key: value for key, value in metadata.items() if key != PAGE_STARTS}
-    first, last = bisect_right(starts, start), bisect_left(starts, end)
-    return {**own, "page": first} | ({"page_end": last} if last > first else {})
+        Args:
+            chunks: At least one, in reading order.
+            text: The document's, from where the first starts to where the last ends.
+
+        Examples:
+            >>> document = Document("d", "one two")
+            >>> Chunk.joined([Chunk.of(document, 0, 3), Chunk.of(document, 4, 7)], "one two").id
+            'd#0-7'
+        """
+        first, end = chunks[0], max(one.end for one in chunks)
+        levels = zip(*(one.headings for one in chunks), strict=False)
+        return replace(
+            first,
+            id=f"{first.doc_id}#{first.start}-{end}",
+            text=text,
+            end=end,
+            headings=tuple(one[0] for one in takewhile(lambda one: len(set(one)) == 1, levels)),
+            metadata=of_joined((one.metadata, one.start) for one in chunks),
+        )
 
 
 class Cut(NamedTuple):

@@ -280,6 +280,8 @@ class Hit:
         siblings: With another ``group_by`` than ``"chunk"``: further chunks of the document, or with nearly
             the same text, that were found.
         route: What the router decided for the query; None where it was not routed.
+        at: Of a chunk that spans several pages, slides, sheets or cells: offset in the document of the sentence
+            that answers, by the words that it shares with the query. None where no page stands out.
     """
 
     chunk: Chunk
@@ -288,6 +290,7 @@ class Hit:
     parts: tuple[Part, ...] = ()
     siblings: tuple[Chunk, ...] = ()
     route: Route | None = None
+    at: int | None = None
 
     @property
     def text(self) -> str:
@@ -301,7 +304,11 @@ class Hit:
 
     @property
     def page(self) -> int | None:
-        """Number of the page, slide, sheet or cell that the chunk starts on; None where there are none."""
+        """Number of the page, slide, sheet or cell to open; None where there are none.
+
+        It is that of the sentence that answers, where it is known, else the one that the chunk starts on.
+        `Citation.page_start` and `page_end` are the first and the last of the chunk.
+        """
         return self.citation().page
 
     def citation(self) -> Citation:
@@ -313,4 +320,4 @@ class Hit:
             >>> print(Hit(chunk, 1.0, 1.0).citation(), Hit(chunk, 1.0, 1.0).citation().link)
             Leave (handbook/leave.pdf, page 3) handbook/leave.pdf#page=3
         """
-        return Citation.of(self.chunk)
+        return Citation.of(self.chunk, at=self.at)

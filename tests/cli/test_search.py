@@ -46,6 +46,7 @@ def test_json(run, kb) -> None:
         "parts",
         "siblings",
         "page",
+        "page_start",
         "page_end",
         "citation",
         "link",
@@ -170,7 +171,8 @@ def test_a_hit_in_a_file_with_pages_says_its_page(run, kb) -> None:
     Index.open(kb).add(Document("b.pdf", "Herons are grey.\n\nBadgers dig dens.", "B", pages))
     found = run("search", kb, "badgers dig", "-k", "1").out
     shown = run("search", kb, "badgers dig", "-k", "1", "--json").json["hits"][0]
-    assert (shown["page"], shown["page_end"]) == (1, 2) and "b.pdf, pages 1-2 [" in found
+    assert (shown["page"], shown["page_start"], shown["page_end"]) == (2, 1, 2)
+    assert shown["link"].endswith("b.pdf#page=2") and "b.pdf, page 2 [" in found
     assert "page" not in run("search", kb, "red fox", "-k", "1").out
 
 

@@ -19,6 +19,7 @@ def test_a_passage_has_boxes_on_each_of_its_pages(tmp_path):
     assert 695 < part.bottom < part.top < 715
     first, second = boxes(path, 1, "The fox is red\n\n\n\nand the sea is blue.")
     assert (first, second.page) == (part, 3) and second.left == pytest.approx(72, abs=2)
+    assert boxes(path, 3, "The fox is red\n\n\n\nand the sea is blue.") == [first, second]
     assert boxes(path, 2, "The fox is red") == boxes(path, 1, "The wolf") == []
 
 

@@ -16,9 +16,10 @@ from langchain_core.documents import Document as LangChainDocument
 from rag_embed import Document, Hit
 from rag_embed.errors import BadInput, belongs, class_of
 from rag_embed.reading import is_markdown, markdown
+from rag_embed.types import Chunk, Citation
 from rag_embed.values import plain
 
-UNSHOWN = frozenset({"front_matter", "indexed_from"})
+UNSHOWN = frozenset({"front_matter", "indexed_from", "page_breaks"})
 """Metadata that a model has no use for: its values are there beside it, or it is bookkeeping of the index."""
 
 
@@ -37,12 +38,19 @@ class RagEmbedDocument(LangChainDocument):
         relevance: Between 0 and 1; comparable between queries.
         explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
         route: What the router decided, as JSON values; None where the query was not routed.
+        page: The page, slide, sheet or cell to open: that of the sentence that answers the query, where it is
+            known, else the first of the chunk; None where there are none.
+        citation: Where it stands, in a line.
+        link: Opens it there.
     """
 
     score: float
     relevance: float
     explanation: list[dict[str, Any]]
     route: dict[str, Any] | None = None
+    page: int | None = None
+    citation: str = ""
+    link: str = ""
 
     @classmethod
     def lc_id(cls) -> list[str]:
@@ -78,7 +86,8 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
 
     The metadata is the user's, and beside it ``rag_embed``, where the chunk is in its document,
     unless the user's has such a key; of a file that rag_embed read also ``source``, its path, and
-    ``page_label``, as LangChain's loaders call them. ``page`` counts from 1.
+    ``page_label``, as LangChain's loaders call them. ``page`` counts from 1, and is the first of a
+    chunk that spans several: its label is ``"1-2"``.
 
     Examples:
         >>> from rag_embed import Index
@@ -92,7 +101,7 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
         >>> [leg["leg"] for leg in found.explanation]
         ['dense', 'lexical']
     """
-    chunk = hit.chunk
+    chunk, cited = hit.chunk, hit.citation()
     where = {
         "doc_id": chunk.doc_id,
         "title": chunk.title,
@@ -103,24 +112,25 @@ def from_hit(hit: Hit) -> RagEmbedDocument:
     return RagEmbedDocument(
         id=chunk.id,
         page_content=chunk.text,
-        metadata={"rag_embed": where} | _usual(chunk.metadata) | deepcopy(dict(chunk.metadata)),
+        metadata={"rag_embed": where} | _usual(chunk) | deepcopy(dict(chunk.metadata)),
         score=float(hit.score),
         relevance=float(hit.relevance),
         explanation=[part.explained for part in hit.parts],
         route=hit.route.explained if hit.route else None,
+        page=cited.page,
+        citation=str(cited),
+        link=cited.link,
     )
 
 
-_PAGES = ("page", "page_end")
-
-
-def _usual(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _usual(chunk: Chunk) -> dict[str, Any]:
     """What LangChain's loaders say of a file, for one that rag_embed's readers read."""
     known: dict[str, Any] = {}
+    metadata = chunk.metadata
     if "format" in metadata and isinstance(path := metadata.get("path"), str):
         known["source"] = path
-    if "page_kind" in metadata and "page" in metadata:
-        known["page_label"] = "-".join(str(metadata[key]) for key in _PAGES if key in metadata)
+    if label := Citation.of(chunk).span:
+        known["page_label"] = label
     return known
 
 

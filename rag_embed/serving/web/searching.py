@@ -190,7 +190,7 @@ def _told(query: Query, hits: Sequence[tuple[Shelf, Hit]], explain: bool) -> lis
     reasons = reasons_of(query, hits) if explain else [None] * len(hits)
     return [
         {
-            **citation(shelf, hit.chunk),
+            **citation(shelf, hit.chunk, hit.at),
             "text": hit.text,
             "relevance": round(hit.relevance, 4),
             "score": round(hit.score, 5),

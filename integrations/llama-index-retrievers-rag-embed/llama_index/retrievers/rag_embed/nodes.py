@@ -19,13 +19,13 @@ from llama_index.core.schema import (
 from llama_index.retrievers.rag_embed.documents import BESIDE, SHOWN
 from llama_index.retrievers.rag_embed.serialised import restored
 
-from rag_embed.types import Chunk, Hit
+from rag_embed.types import PAGE_BREAKS, Chunk, Citation, Hit
 
 _OURS = "rag_embed"
 """Metadata key of the title and the headings of a chunk."""
 
-_PAGES = ("page", "page_end")
-_OF_A_READER = (*_PAGES, "path", "format", "encoding", "page_kind", "front_matter", "file_name")
+_OF_PAGES = ("page", "page_end", PAGE_BREAKS, "page_kind")
+_OF_A_READER = ("path", "format", "encoding", "front_matter", "file_name", *_OF_PAGES)
 """Metadata of a file that rag_embed read, of no use to a model beside ``file_path`` and ``page_label``."""
 
 _OF_A_PART = (NodeRelationship.SOURCE, NodeRelationship.PARENT)
@@ -44,11 +44,18 @@ class RagEmbedNode(NodeWithScore):
         relevance: Between 0 and 1; comparable between queries.
         explanation: What each leg said, as JSON values; see `rag_embed.types.Part.explained`.
         route: What the router decided, as JSON values; None where the query was not routed.
+        page: The page, slide, sheet or cell to open: that of the sentence that answers the query, where it is
+            known, else the first of the chunk; None where there are none.
+        citation: Where it stands, in a line.
+        link: Opens it there.
     """
 
     relevance: float
     explanation: list[dict[str, Any]] = Field(repr=False)
     route: dict[str, Any] | None = Field(default=None, repr=False)
+    page: int | None = Field(default=None, repr=False)
+    citation: str = Field(default="", repr=False)
+    link: str = Field(default="", repr=False)
 
     @classmethod
     def class_name(cls) -> str:
@@ -61,10 +68,10 @@ def to_node(hit: Hit) -> RagEmbedNode:
 
     The metadata is the document's, and beside it ``rag_embed`` with title and headings, unless
     there is such a key; of a file that rag_embed read also ``file_path``, ``file_name`` and
-    ``page_label``, as LlamaIndex's readers call them. Embedding and language models see neither title
-    and headings nor what the document hid from them, and of what rag_embed's readers say of a file only
-    ``file_path`` and ``page_label``. A node of LlamaIndex that was added, and not
-    cut, is found as itself.
+    ``page_label``, as LlamaIndex's readers call them; it is ``"1-2"`` of one that spans pages.
+    Embedding and language models see neither title and headings nor what the document hid from
+    them, and of what rag_embed's readers say of a file only ``file_path`` and ``page_label``. A node
+    of LlamaIndex that was added, and not cut, is found as itself.
 
     Examples:
         >>> from rag_embed.types import Document
@@ -73,12 +80,16 @@ def to_node(hit: Hit) -> RagEmbedNode:
         >>> found.score, found.relevance, found.node.ref_doc_id
         (0.5, 0.9, 'd')
     """
+    cited = hit.citation()
     return RagEmbedNode(
         node=node_of_chunk(hit.chunk),
         score=hit.score,
         relevance=hit.relevance,
         explanation=[part.explained for part in hit.parts],
         route=hit.route.explained if hit.route else None,
+        page=cited.page,
+        citation=str(cited),
+        link=cited.link,
     )
 
 
@@ -103,7 +114,7 @@ def node_of_chunk(chunk: Chunk) -> BaseNode:
     if _OURS not in metadata:
         node.metadata[_OURS] = {"title": chunk.title, "headings": list(chunk.headings)}
         _hide(node, _OURS)
-    usual = _usual(metadata)
+    usual = _usual(chunk, metadata)
     for key, value in usual.items():
         node.metadata.setdefault(key, value)
     _hide(node, "indexed_from", *(_OF_A_READER if "file_path" in usual else ()))
@@ -115,11 +126,11 @@ def _hide(node: TextNode, *keys: str) -> None:
         hidden += [key for key in keys if key in node.metadata and key not in hidden]
 
 
-def _usual(metadata: Mapping[str, Any]) -> dict[str, str]:
+def _usual(chunk: Chunk, metadata: Mapping[str, Any]) -> dict[str, str]:
     """What LlamaIndex's readers say of a file, for one that rag_embed's readers read."""
     known: dict[str, str] = {}
     if "format" in metadata and isinstance(path := metadata.get("path"), str):
         known |= {"file_path": path, "file_name": PurePosixPath(path).name}
-    if "page_kind" in metadata and "page" in metadata:
-        known["page_label"] = "-".join(str(metadata[key]) for key in _PAGES if key in metadata)
+    if label := Citation.of(chunk).span:
+        known["page_label"] = label
     return known
