@@ -161,7 +161,7 @@ def _all(
             said = "not asked" if verdict is None else "helps" if kept else "no gain above chance"
             proves = "" if verdict is None else f" {_reach(verdict)}"
             out.print(f"{one.name}: {said}. {one.why}{proves}".rstrip(), markup=False)
-    others = untried(kb, *map(str, files), len(labels.judged))
+    others = untried(kb, str(files[0]), str(files[1]), len(labels.judged))
     if as_json:
         emit({"helped": helped, "parts": rows, "not_tried": others})
     else:
