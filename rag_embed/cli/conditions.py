@@ -40,6 +40,9 @@ def _time(text: str) -> Scalar:
     return moment
 
 
+_PART = re.compile(r"/|\.\w+$")
+"""What a part of a path has, and a tag has not: a slash, or the ending of a file."""
+
 _READ: dict[str, Callable[[str], Scalar]] = {"int": int, "float": _number, "bool": _boolean}
 _READ |= {"datetime": _time, "date": _time}
 
@@ -82,7 +85,7 @@ def _one(condition: str, fields: Fields) -> Filter:
         raise BadInput(
             f"{name!r} in {condition!r} is not a declared field. Those of this index: "
             f"{', '.join(fields.known)}. Declare it (rag-embed declare KB {_declared(name, sign, text)}), or "
-            f"write metadata.{name} to look into the metadata."
+            f"write metadata.{name} to look into the metadata{_of_ids(sign, text)}."
         )
     if kind is None:
         return _undeclared(field(name), sign, text)
@@ -99,10 +102,16 @@ def _one(condition: str, fields: Fields) -> Filter:
     return Compare(name, _OPERATORS[sign], value)
 
 
+def _of_ids(sign: str, text: str) -> str:
+    """That ids can be asked, where the value looks like a part of one; else nothing."""
+    return f"; what an id holds is doc_id~{text}" if sign == "~" and _PART.search(text) else ""
+
+
 def _declared(name: str, sign: str, text: str) -> str:
     """A field and the type that a condition on it takes it for, as one types it."""
     if sign == "~":
-        return f"'{name}:list[str]'"
+        many = f"'{name}:list[str]' where documents have a list, {name}:str where a text"
+        return f"{name}:str" if _PART.search(text) else many
     for kind in ("int", "float", "date", "datetime", "bool"):
         try:
             value = _READ[kind](text)

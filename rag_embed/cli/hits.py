@@ -36,12 +36,12 @@ def print_hits(index: Index, query: Query, hits: Sequence[Hit], *, chunks: bool 
         else explanations(analyzer, query, hits, (), (), (), ())
     )
     for rank, one in enumerate(found, 1):
-        out.print(_head(one.hit, rank), soft_wrap=True)
+        out.print(_head(one.hit, rank, bool(query.text.strip())), soft_wrap=True)
         out.print(snippet(one, marks(one.hit.text, one.words, analyzer, one.tokens)))
         out.print()
 
 
-def _head(hit: Hit, rank: int) -> Text:
+def _head(hit: Hit, rank: int, asked: bool) -> Text:
     chunk, cited = hit.chunk, hit.citation()
     page = f", {cited.pages}" if cited.pages else ""
     where = " > ".join(filter(None, dict.fromkeys([chunk.title, *chunk.headings])))
@@ -50,7 +50,7 @@ def _head(hit: Hit, rank: int) -> Text:
         (f"{rank:>2} ", "dim"),
         (where or chunk.doc_id, "bold"),
         (f"  {chunk.doc_id}{page} [{chunk.start}:{chunk.end}]", "dim"),
-        (f"  relevance {figure(hit.relevance)}, {meaning(hit.relevance)}", colour),
+        (f"  relevance {figure(hit.relevance)}, {meaning(hit.relevance)}" if asked else "", colour),
     )
 
 

@@ -9,6 +9,7 @@ something else of the same owner came under the same scope, and is told where it
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -28,6 +29,8 @@ from rag_embed.protocols import Store
 from rag_embed.stores.rereading import with_view
 from rag_embed.text import amount
 from rag_embed.types import Document, OnProgress, Skipped
+
+_log = logging.getLogger(__name__)
 
 _READ = 1000
 """Stored documents that are looked at together."""
@@ -103,9 +106,28 @@ class Scope:
 def added(
     ingest: Ingest, documents: Iterable[Document | Skipped], progress: OnProgress | None = None
 ) -> AddReport:
-    """Add what comes, and delete nothing; see `Index.add`."""
+    """Add what comes, and delete nothing; see `Index.add`.
+
+    Documents that came as such and are skipped are warned of, with the first reason.
+    """
     check_calls("progress", progress, needed=False)
-    return _tidied(ingest.store, ingest.add(documents, progress))
+    unread: set[str] = set()
+    report = _tidied(ingest.store, ingest.add(_noting(documents, unread), progress))
+    refused = [one for one in report.failed if not one.partly and one.source not in unread]
+    if refused:
+        told = amount(len(refused), "document")
+        _log.warning("%s skipped, %s: %s", told, refused[0].source, refused[0].reason)
+    return report
+
+
+def _noting(
+    documents: Iterable[Document | Skipped], unread: set[str]
+) -> Iterator[Document | Skipped]:
+    """The same; what a reader could not read is noted."""
+    for one in documents:
+        if isinstance(one, Skipped):
+            unread.add(one.source)
+        yield one
 
 
 def synced(

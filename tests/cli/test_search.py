@@ -89,7 +89,12 @@ def test_conditions(run, kb, conditions, expected) -> None:
         ("year>=soon", "'soon'"),
         ("draft=maybe", "'maybe'"),
         ("colour=red", "not a declared field"),
-        ("colour~red", "rag-embed declare KB 'colour:list[str]')"),
+        (
+            "colour~red",
+            "rag-embed declare KB 'colour:list[str]' where documents have a list, colour:str",
+        ),
+        ("path~hr/", "rag-embed declare KB path:str), or write metadata.path"),
+        ("path~hr/", "what an id holds is doc_id~hr/"),
         ("size>=3", "rag-embed declare KB size:int)"),
         ("day<2024-05-01", "rag-embed declare KB day:date)"),
         ("colour=red", "write metadata.colour"),
@@ -107,6 +112,11 @@ def test_bad_conditions(run, kb, condition, complaint) -> None:
     else:
         told = " ".join(done.err.split())  # whatever lines it was broken into
         assert done.code == 1 and complaint in told and done.out == ""
+
+
+def test_no_relevance_is_told_where_nothing_was_asked(run, kb) -> None:
+    done = run("search", kb, "", "--where", "year=2024")
+    assert done.code == 0 and "New fox" in done.out and "relevance" not in done.out
 
 
 def test_nothing_found(run, kb) -> None:

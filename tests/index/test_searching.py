@@ -63,7 +63,7 @@ class TestSearch:
         seen = {h.chunk.doc_id for h in index.search("x", k=9, user="ann", where=widened)}
         assert "t" not in seen
 
-    def test_another_owner_cannot_take_over_an_id(self, index) -> None:
+    def test_another_owner_cannot_take_over_an_id(self, index, caplog) -> None:
         index.add([Document("s", "secret fox", user="ann")])
         for user in (None, "bob"):
             report = index.add(
@@ -71,6 +71,8 @@ class TestSearch:
             )
             assert report.added == 1 and [one.source for one in report.failed] == ["s"]
             assert "belongs to another owner" in report.skipped[0].reason
+        warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        assert len(warned) == 2 and warned[0].startswith("1 document skipped, s: ")
         assert index.search("secret", user="ann")[0].text == "secret fox"
 
     def test_who_adds_an_id_first_keeps_it(self, index, monkeypatch) -> None:

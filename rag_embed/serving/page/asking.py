@@ -107,6 +107,7 @@ class Asking:
         link = kept.address("/document", id=card.hit.id, **{"in": shelf.name * several})
         return replace(
             card,
+            verdict=card.verdict if form["q"].strip() else "",
             fields=shown_fields(citation(shelf, card.hit.chunk)["fields"]),
             link=f"{link}#passage",
             collection=shelf.name * several,

@@ -39,7 +39,7 @@ class Card:
         matches: What its tokens answer.
         terms: Terms that sparse spaces found it by.
         personal: What a history added; None while the index bends no query.
-        verdict: What its relevance means.
+        verdict: What its relevance means; empty where nothing was asked.
         link: Where its document is shown; empty where it cannot be.
         collection: The index it is from; empty where there is one only.
     """
