@@ -154,7 +154,7 @@ def _again(root: Root, known: Root, moved: bool) -> Root:
         raise BadInput(
             f"{root.name!r} is the folder {known.place!r} in this index, and documents of "
             f"{root.place!r} would take the ids of its documents. To keep both, give the new folder a name of "
-            f"its own (--name). If it takes the place of the other, rename or remove {known.place!r} first, and "
+            f"its own (--name). If it takes the place of the other, rename or remove {known.place!r} first and "
             f"repeat this with the name {root.name!r}: while both are there, what is missing in one is no "
             "evidence that it is gone."
         )
