@@ -165,7 +165,8 @@ CONTENTS = {
     ("of", "commands"), [(Index, INDEX), (Experts, EXPERTS), (Users, USERS), (Contents, CONTENTS)]
 )
 def test_a_shell_has_what_python_has(of, commands) -> None:
-    assert {name for name in dir(of) if not name.startswith("_")} == commands.keys()
+    does = inspect.getmembers(of, lambda member: not inspect.ismemberdescriptor(member))
+    assert {name for name, _ in does if not name.startswith("_")} == commands.keys()
     for path in filter(None, commands.values()):
         assert command(path).help
 
