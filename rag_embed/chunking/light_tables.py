@@ -12,9 +12,9 @@ _ORG_ROW = re.compile(r"[ \t]*\|[^\n]*(?:\n|$)")
 _ASCIIDOC = re.compile(r"^\|===+[ \t]*\n(?:[ \t]*\n)?(\|[^\n]*)\n[ \t]*\n", re.MULTILINE)
 _ASCIIDOC_END = re.compile(r"^\|===+[ \t]*$", re.MULTILINE)
 _SIMPLE = re.compile(
-    r"^([ \t]*)(=+(?: +=+)+)[ \t]*\n([^\n]*\S[^\n]*)\n\1=[= ]*[ \t]*\n", re.MULTILINE
+    r"^([ \t]*)(=+ [= ]*=)[ \t]*\n(?=[^\n]*\S)([^\n]*)\n\1=[= ]*[ \t]*\n", re.MULTILINE
 )
-_SIMPLE_END = re.compile(r"^[ \t]*=+(?: +=+)+[ \t]*(?:\n|$)", re.MULTILINE)
+_SIMPLE_END = re.compile(r"^[ \t]*=+ [= ]*=[ \t]*(?:\n|$)", re.MULTILINE)
 _GRID = re.compile(
     r"^[ \t]*\+-[-+]*\+[ \t]*\n([ \t]*\|[^\n]*)\n[ \t]*\+=[=+]*\+[ \t]*\n", re.MULTILINE
 )
