@@ -50,28 +50,31 @@ def _rows(text: str, head: re.Pattern[str], row: re.Pattern[str]) -> Iterator[Ta
         yield Table(found.start(), found.end(), at, _heads(line.split("|")))
 
 
-def _asciidoc(text: str) -> Iterator[Table]:
+def _closed(
+    text: str, head: re.Pattern[str], end: re.Pattern[str]
+) -> Iterator[tuple[re.Match[str], int]]:
+    """Heads of tables that a mark closes, and where each ends; a table that is never closed is none."""
     at = 0
-    while found := _ASCIIDOC.search(text, at):
-        last = _ASCIIDOC_END.search(text, found.end())
+    while found := head.search(text, at):
+        last = end.search(text, found.end())
         if last is None:
             return
         at = last.end()
-        yield Table(found.start(), found.end(), at, _heads(found.group(1).split("|")))
+        yield found, at
+
+
+def _asciidoc(text: str) -> Iterator[Table]:
+    for found, end in _closed(text, _ASCIIDOC, _ASCIIDOC_END):
+        yield Table(found.start(), found.end(), end, _heads(found.group(1).split("|")))
 
 
 def _simple(text: str) -> Iterator[Table]:
     """Columns that stand one below the other, between rules of ``=``."""
-    at = 0
-    while found := _SIMPLE.search(text, at):
-        last = _SIMPLE_END.search(text, found.end())
-        if last is None:
-            return
-        at = last.end()
+    for found, end in _closed(text, _SIMPLE, _SIMPLE_END):
         columns = [rule.start() for rule in re.finditer("=+", found.group(2))]
         line = found.group(3)[len(found.group(1)) :]
         cells = [line[a:b] for a, b in zip(columns, [*columns[1:], None], strict=True)]
-        yield Table(found.start(), found.end(), at, _heads(cells))
+        yield Table(found.start(), found.end(), end, _heads(cells))
 
 
 def _heads(cells: list[str]) -> str:
